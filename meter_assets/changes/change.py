@@ -1,0 +1,77 @@
+"""What every change is: rows that would differ, as data. Making one is in the sibling modules, writing in `journal`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, null, select
+
+from meter_assets.schema import BACKUP, MONEY_COLUMNS
+
+WOULD_CHANGE = "would_change"
+ALREADY_CORRECT = "already_correct"
+UNRESOLVED = "unresolved"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step's change of one tenant.
+
+    `rows` yields exactly the rows that differ: tenant_id, id, `<column>_before` and `<column>_after` of every written
+    column (money in stored form), and the rule that decided. `outcomes` yields every row looked at: tenant_id, id,
+    outcome (`WOULD_CHANGE`, `ALREADY_CORRECT`, `UNRESOLVED`), label (its rule or reason) and the exact money at stake.
+    """
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    rows: Select[Any]
+    outcomes: Select[Any]
+    weight: Callable[[FromClause, FromClause], ColumnElement[Decimal]]
+    """How much money a changed row moves, from (changed rows, the table's rows): orders the largest changes."""
+    for_review: frozenset[str] = frozenset()
+    target: str = field(default="")
+    """The table that is written, if it is not `table`: the backup is filled from customers."""
+
+    def __post_init__(self) -> None:
+        """Let the written table be the table looked at unless another is named."""
+        if not self.target:
+            object.__setattr__(self, "target", self.table)
+
+    @property
+    def money_columns(self) -> tuple[str, ...]:
+        """The written columns that hold money."""
+        return tuple(column for column in self.columns if column in MONEY_COLUMNS.get(self.table, ()))
+
+    def overlay(self, rows: FromClause, changed: FromClause) -> FromClause:
+        """Return the target's rows as they would be with `changed` (this change's rows) made."""
+        if self.target == BACKUP:
+            added = select(changed.c.tenant_id, changed.c.id, changed.c.balance_after, changed.c.overpayment_after)
+            return select(rows).union_all(added).subquery(self.target)
+        columns: list[ColumnElement[Any]] = []
+        for column in rows.c:
+            if column.key in self.columns:
+                new = changed.c[f"{column.key}_after"]
+                columns.append(case((changed.c.id.is_not(None), new), else_=column).label(column.key))
+            else:
+                columns.append(column)
+        same_row = and_(changed.c.id == rows.c.id, changed.c.tenant_id == rows.c.tenant_id)
+        return select(*columns).select_from(rows.outerjoin(changed, same_row)).subquery(self.target)
+
+
+def changed_columns(rows: FromClause, after: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Return before and after of each written column, named as every change and journal names them."""
+    named: list[ColumnElement[Any]] = []
+    for column, value in after.items():
+        named += [rows.c[column].label(f"{column}_before"), value.label(f"{column}_after")]
+    return named
+
+
+def outcome_columns(
+    already_correct: ColumnElement[bool], rule: ColumnElement[Any], reason: ColumnElement[Any]
+) -> list[ColumnElement[Any]]:
+    """Return the columns outcome and label: correct rows have no label, others their rule, or else their reason."""
+    outcome = case((already_correct, ALREADY_CORRECT), (rule.is_not(None), WOULD_CHANGE), else_=UNRESOLVED)
+    label = case((already_correct, null()), (rule.is_not(None), rule), else_=reason)
+    return [outcome.label("outcome"), label.label("label")]

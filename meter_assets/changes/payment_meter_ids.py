@@ -1,0 +1,135 @@
+"""The meter of every payment that has none: its invoice's, or else its customer's. Pure: returns one SELECT."""
+
+from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, literal, null, or_, select
+
+from meter_assets.changes.change import Change, changed_columns, outcome_columns
+from meter_assets.money import exact
+from meter_assets.policy import CustomersWithoutActiveMeter, Policy
+from meter_assets.relations import BillingRelations, is_active
+
+NAME = "payment_meter_ids"
+
+INVOICE = "invoice"
+SOLE_ACTIVE_METER = "sole_active_meter"
+FIRST_ACTIVE_METER = "first_active_meter"
+FIRST_ASSIGNED_METER = "first_assigned_meter"
+RULES = (INVOICE, SOLE_ACTIVE_METER, FIRST_ACTIVE_METER, FIRST_ASSIGNED_METER)
+FOR_REVIEW = frozenset({FIRST_ACTIVE_METER, FIRST_ASSIGNED_METER})
+
+INVOICE_MISSING = "invoice_missing"
+INVOICE_OF_OTHER_TENANT = "invoice_of_other_tenant"
+INVOICE_WITHOUT_METER = "invoice_without_meter"
+CUSTOMER_MISSING = "customer_missing"
+CUSTOMER_WITHOUT_ACTIVE_METER = "customer_without_active_meter"
+CUSTOMER_WITHOUT_METER = "customer_without_meter"
+METER_OF_OTHER_TENANT = "meter_of_other_tenant"
+
+
+def payment_meter_ids(relations: BillingRelations, policy: Policy) -> Change:
+    """Return the change that gives payments their meter ids. A meter id that is there is never touched."""
+    payment = _decided(relations, policy)
+    has_rule = payment.c.decision.in_(RULES)
+    rule = case((has_rule, payment.c.decision))
+    meter_id = case((payment.c.decision == INVOICE, payment.c.invoice_meter_id), else_=payment.c.assigned_meter_id)
+    return Change(
+        name=NAME,
+        table="payments",
+        columns=("meter_id",),
+        rows=select(
+            payment.c.tenant_id,
+            payment.c.id,
+            *changed_columns(payment, {"meter_id": meter_id}),
+            payment.c.decision.label("rule"),
+        ).where(payment.c.meter_id.is_(None), has_rule),
+        outcomes=select(
+            payment.c.tenant_id,
+            payment.c.id,
+            *outcome_columns(payment.c.meter_id.is_not(None), rule, payment.c.decision),
+            exact(payment.c.amount).label("money"),
+        ),
+        weight=lambda _, payments: func.abs(exact(payments.c.amount)),
+        for_review=FOR_REVIEW,
+    )
+
+
+def _decided(relations: BillingRelations, policy: Policy) -> Subquery:
+    """Every payment with the rule or reason that applies to it, and the meters that the rules would take."""
+    payment, customer = relations.payments, relations.customers
+    invoice, meter = relations.everywhere("invoices", "meter_id"), relations.everywhere("meters")
+    assigned, foreign = _assigned_meters(relations), _customers_with_meters_of_other_tenants(relations)
+
+    def of_customer(rows: FromClause, key: str) -> ColumnElement[bool]:
+        return and_(rows.c[key] == payment.c.customer_id, rows.c.tenant_id == payment.c.tenant_id)
+
+    decision = case(
+        (payment.c.invoice_id.is_not(None), _by_invoice(payment, invoice, meter)),
+        else_=_by_customer(customer, assigned, foreign, policy),
+    )
+    return (
+        select(
+            payment.c.tenant_id,
+            payment.c.id,
+            payment.c.meter_id,
+            payment.c.amount,
+            invoice.c.meter_id.label("invoice_meter_id"),
+            assigned.c.meter_id.label("assigned_meter_id"),
+            decision.label("decision"),
+        )
+        .select_from(payment)
+        .outerjoin(invoice, invoice.c.id == payment.c.invoice_id)
+        .outerjoin(meter, meter.c.id == invoice.c.meter_id)
+        .outerjoin(customer, of_customer(customer, "id"))
+        .outerjoin(assigned, of_customer(assigned, "customer_id"))
+        .outerjoin(foreign, of_customer(foreign, "customer_id"))
+        .subquery("decided")
+    )
+
+
+def _by_invoice(payment: FromClause, invoice: FromClause, meter: FromClause) -> ColumnElement[str]:
+    return case(
+        (invoice.c.id.is_(None), INVOICE_MISSING),
+        (invoice.c.tenant_id != payment.c.tenant_id, INVOICE_OF_OTHER_TENANT),
+        (or_(invoice.c.meter_id.is_(None), meter.c.id.is_(None)), INVOICE_WITHOUT_METER),
+        (meter.c.tenant_id != payment.c.tenant_id, METER_OF_OTHER_TENANT),
+        else_=INVOICE,
+    )
+
+
+def _by_customer(customer: FromClause, assigned: FromClause, foreign: FromClause, policy: Policy) -> ColumnElement[str]:
+    take_inactive = policy.customers_without_active_meter is CustomersWithoutActiveMeter.first_assigned_meter
+    return case(
+        (customer.c.id.is_(None), CUSTOMER_MISSING),
+        (assigned.c.active_meters == 1, SOLE_ACTIVE_METER),
+        (assigned.c.active_meters > 1, FIRST_ACTIVE_METER),
+        (assigned.c.meter_id.is_not(None), FIRST_ASSIGNED_METER if take_inactive else CUSTOMER_WITHOUT_ACTIVE_METER),
+        (foreign.c.customer_id.is_not(None), METER_OF_OTHER_TENANT),
+        else_=CUSTOMER_WITHOUT_METER,
+    )
+
+
+def _assigned_meters(relations: BillingRelations) -> Subquery:
+    """Per customer: how many meters the active assignments name, and the meter of the first one, active ones first."""
+    made = relations.assignments_that_count()
+    active = is_active(made)
+    of_customer = (made.c.tenant_id, made.c.customer_id)
+    first_to_last = func.row_number().over(partition_by=of_customer, order_by=(case((active, 0), else_=1), made.c.id))
+    ranked = select(*of_customer, made.c.meter_id, first_to_last.label("place")).subquery("ranked_assignments")
+    active_meters = func.count(case((active, made.c.meter_id), else_=null()).distinct())
+    counts = select(*of_customer, active_meters.label("active_meters")).group_by(*of_customer).subquery("active_counts")
+    same = and_(counts.c.customer_id == ranked.c.customer_id, counts.c.tenant_id == ranked.c.tenant_id)
+    return (
+        select(ranked.c.tenant_id, ranked.c.customer_id, ranked.c.meter_id, counts.c.active_meters)
+        .join(counts, same)
+        .where(ranked.c.place == literal(1))
+        .subquery("assigned")
+    )
+
+
+def _customers_with_meters_of_other_tenants(relations: BillingRelations) -> Subquery:
+    made, meter = relations.rows["meter_assignments"], relations.everywhere("meters")
+    return (
+        select(made.c.tenant_id, made.c.customer_id)
+        .join(meter, and_(meter.c.id == made.c.meter_id, meter.c.tenant_id != made.c.tenant_id))
+        .distinct()
+        .subquery("assigned_elsewhere")
+    )

@@ -1,0 +1,51 @@
+"""What Dagster loads: the table of contents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from meter_assets import settings
+from meter_assets.defs.billing_tables import billing_tables
+from meter_assets.defs.customer_balances import customer_balances
+from meter_assets.defs.customer_balances_backup import (
+    customer_balances_backup,
+    customer_balances_backup_checks,
+)
+from meter_assets.defs.invoice_amounts import invoice_amounts, invoice_amounts_checks
+from meter_assets.defs.jobs import JOBS
+from meter_assets.defs.meter_balances import meter_balances, meter_balances_checks
+from meter_assets.defs.migration_preview import migration_preview
+from meter_assets.defs.payment_meter_ids import payment_meter_ids, payment_meter_ids_checks
+from meter_assets.defs.tenant_partitions import tenant_partitions
+from meter_assets.resources import BillingResource, policy_resource
+
+
+def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Return the definitions, with these resources (billing, policy) in place of those of the environment."""
+    chosen = {"billing": BillingResource(), "policy": policy_resource(settings.policy()), **(resources or {})}
+    return dg.Definitions(
+        assets=[
+            *billing_tables,
+            payment_meter_ids,
+            invoice_amounts,
+            customer_balances_backup,
+            meter_balances,
+            customer_balances,
+            migration_preview,
+        ],
+        asset_checks=[
+            payment_meter_ids_checks,
+            invoice_amounts_checks,
+            customer_balances_backup_checks,
+            meter_balances_checks,
+        ],
+        jobs=JOBS,
+        sensors=[tenant_partitions],
+        resources=chosen,
+        # The SQL does the work: a process per step would only add its start-up.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,28 @@
+"""The asset customer_balances, which is not part of the migration. It has no checks: its own laws guard its step."""
+
+from typing import Any
+
+import dagster as dg
+
+from meter_assets.defs.meter_balances import meter_balances
+from meter_assets.defs.step import OWNERS, column_schema, materialize
+from meter_assets.partitions import TENANTS
+from meter_assets.resources import BillingResource, PolicyResource
+
+
+@dg.asset(
+    partitions_def=TENANTS,
+    deps=[meter_balances, "meter_assignments", "customers"],
+    group_name="after_the_migration",
+    kinds={"sql", "table"},
+    owners=OWNERS,
+    metadata={"dagster/column_schema": column_schema("customers", "id", "tenant_id", "balance", "overpayment")},
+)
+def customer_balances(
+    context: dg.AssetExecutionContext, billing: BillingResource, policy: PolicyResource
+) -> dg.MaterializeResult[Any]:
+    """`balance` and `overpayment` of every customer, as the sums over their active meters, for code that reads them.
+
+    Customers without an active meter are left as they are. Refuses while a customer has no backup.
+    """
+    return materialize(context, "customer_balances", billing, policy)

@@ -1,0 +1,34 @@
+"""The asset invoice_amounts and its checks."""
+
+from typing import Any
+
+import dagster as dg
+
+from meter_assets.changes.invoice_amounts import COLUMNS
+from meter_assets.defs.checks import checks_of
+from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, column_schema, materialize
+from meter_assets.invariants import Group
+from meter_assets.partitions import TENANTS
+from meter_assets.resources import BillingResource, PolicyResource
+
+
+@dg.asset(
+    partitions_def=TENANTS,
+    deps=["invoices", "invoice_bills", "bills"],
+    group_name=MIGRATION_GROUP,
+    kinds={"sql", "table"},
+    owners=OWNERS,
+    metadata={"dagster/column_schema": column_schema("invoices", "id", "tenant_id", *COLUMNS)},
+)
+def invoice_amounts(
+    context: dg.AssetExecutionContext, billing: BillingResource, policy: PolicyResource
+) -> dg.MaterializeResult[Any]:
+    """`amount`, `balance_brought_forward` and `total_amount` of every invoice, as the sums of its lines.
+
+    Invoices without lines (policy `invoices_without_bills`), or with a line that cannot be summed, are left as they
+    are and counted by reason.
+    """
+    return materialize(context, "invoice_amounts", billing, policy)
+
+
+invoice_amounts_checks = checks_of(Group.invoices, invoice_amounts)

@@ -1,0 +1,49 @@
+"""The asset meter_balances and its checks."""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from meter_assets.defs.checks import checks_of
+from meter_assets.defs.customer_balances_backup import customer_balances_backup
+from meter_assets.defs.invoice_amounts import invoice_amounts
+from meter_assets.defs.payment_meter_ids import payment_meter_ids
+from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, column_schema, materialize
+from meter_assets.invariants import Group
+from meter_assets.partitions import TENANTS
+from meter_assets.resources import BillingResource, PolicyResource
+
+
+class MeterBalancesConfig(dg.Config):
+    """What a run of meter_balances may be told."""
+
+    allow_invalid: bool = Field(
+        default=False,
+        description="Write the balances even where payments, invoices or the backup break an ERROR law. What has no "
+        "meter is then on no meter's balance.",
+    )
+
+
+@dg.asset(
+    partitions_def=TENANTS,
+    deps=[payment_meter_ids, invoice_amounts, customer_balances_backup, "meters"],
+    group_name=MIGRATION_GROUP,
+    kinds={"sql", "table"},
+    owners=OWNERS,
+    metadata={"dagster/column_schema": column_schema("meters", "id", "tenant_id", "balance", "overpayment")},
+)
+def meter_balances(
+    context: dg.AssetExecutionContext,
+    config: MeterBalancesConfig,
+    billing: BillingResource,
+    policy: PolicyResource,
+) -> dg.MaterializeResult[Any]:
+    """`balance` and `overpayment` of every meter, recomputed from its invoices and payments.
+
+    Refuses to write while a payment, an invoice or the backup breaks an ERROR law, also in a run of its own.
+    """
+    return materialize(context, "meter_balances", billing, policy, allow_invalid=config.allow_invalid)
+
+
+meter_balances_checks = checks_of(Group.balances, meter_balances)

@@ -1,0 +1,87 @@
+"""The asset migration_preview: the dry run of a tenant on one page."""
+
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from meter_assets import render
+from meter_assets.changes import CHANGES, MIGRATION
+from meter_assets.defs.step import OWNERS, REPORT, failures, tenant_of
+from meter_assets.errors import InvalidSettings
+from meter_assets.partitions import TENANTS
+from meter_assets.preview import Preview, preview
+from meter_assets.resources import BillingResource, PolicyResource
+from meter_assets.schema import REQUIRED_COLUMNS
+
+
+class PreviewConfig(dg.Config):
+    """What a preview may be told."""
+
+    steps: list[str] = Field(default=list(MIGRATION), description="The steps to preview, in this order.")
+    judge_invariants: bool = Field(
+        default=True, description="Judge every invariant as it would be afterwards; without, a preview is faster."
+    )
+    export_dir: str | None = Field(
+        default=None, description="A folder to write every row that would change to, as CSV, one file per change."
+    )
+
+
+@dg.asset(
+    partitions_def=TENANTS,
+    deps=list(REQUIRED_COLUMNS),
+    group_name="dry_run",
+    kinds={"sql"},
+    owners=OWNERS,
+)
+def migration_preview(
+    context: dg.AssetExecutionContext,
+    config: PreviewConfig,
+    billing: BillingResource,
+    policy: PolicyResource,
+) -> dg.MaterializeResult[Any]:
+    """The dry run: what the migration would do to a tenant, all steps composed in one read-only snapshot.
+
+    Writes nothing and takes no lock; works with a role that may only read.
+    """
+    with failures():
+        unknown = [step for step in config.steps if step not in CHANGES]
+        if unknown:
+            raise InvalidSettings(f"No such step: {', '.join(unknown)}. The steps are: {', '.join(CHANGES)}.")
+        tenant = tenant_of(context, billing)
+        begun = monotonic()
+        found = preview(
+            billing.database,
+            tenant,
+            policy.policy(),
+            steps=config.steps,
+            validate=config.judge_invariants,
+            export=Path(config.export_dir) if config.export_dir else None,
+        )
+    return dg.MaterializeResult(metadata=_metadata(found, monotonic() - begun))
+
+
+def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "rows_that_would_change": sum(report.changed for report in found.steps),
+        "rows_unresolved": sum(report.left_unresolved for report in found.steps),
+        "would_be_blocked": found.would_be_blocked,
+        "duration_seconds": round(seconds, 3),
+        "impact": dg.MetadataValue.md(render.markdown(render.impact(found))),
+    }
+    for report in found.steps:
+        parts = [render.outcomes(report), render.money(report), render.from_records("Largest", report.largest)]
+        if report.review:
+            parts.append(render.from_records("For review", report.review))
+        sections = [f"**{part.title}**\n\n{render.markdown(part)}" for part in parts]
+        metadata[report.step] = dg.MetadataValue.md("\n\n".join(sections))
+    metadata["statuses"] = dg.MetadataValue.md(render.markdown(render.statuses(found)))
+    metadata["balance_bases"] = dg.MetadataValue.md(render.markdown(render.bases(found)))
+    if found.obstacles:
+        metadata["obstacles"] = dg.MetadataValue.md("\n\n".join(found.obstacles))
+    if found.verdicts is not None:
+        metadata["invariants_afterwards"] = dg.MetadataValue.md(render.markdown(render.verdicts(found.verdicts)))
+    metadata[REPORT] = dg.MetadataValue.json(found.model_dump(mode="json"))
+    return metadata

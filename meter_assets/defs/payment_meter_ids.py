@@ -1,0 +1,32 @@
+"""The asset payment_meter_ids and its checks."""
+
+from typing import Any
+
+import dagster as dg
+
+from meter_assets.defs.checks import checks_of
+from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, column_schema, materialize
+from meter_assets.invariants import Group
+from meter_assets.partitions import TENANTS
+from meter_assets.resources import BillingResource, PolicyResource
+
+
+@dg.asset(
+    partitions_def=TENANTS,
+    deps=["payments", "invoices", "customers", "meters", "meter_assignments"],
+    group_name=MIGRATION_GROUP,
+    kinds={"sql", "table"},
+    owners=OWNERS,
+    metadata={"dagster/column_schema": column_schema("payments", "id", "tenant_id", "meter_id")},
+)
+def payment_meter_ids(
+    context: dg.AssetExecutionContext, billing: BillingResource, policy: PolicyResource
+) -> dg.MaterializeResult[Any]:
+    """`payments.meter_id`, filled in where it is null: the invoice's meter, or else the customer's.
+
+    A meter id that is there is never touched. Payments that no rule decides stay null and are counted by reason.
+    """
+    return materialize(context, "payment_meter_ids", billing, policy)
+
+
+payment_meter_ids_checks = checks_of(Group.payments, payment_meter_ids)

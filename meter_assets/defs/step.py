@@ -1,0 +1,95 @@
+"""What the assets of the steps share: making a step in a run, and what its materialization tells.
+
+The asset of each step and its checks are in the module of that name.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+import dagster as dg
+
+from meter_assets import render
+from meter_assets.apply import StepRun, run_step
+from meter_assets.database import Tenant
+from meter_assets.errors import MeterAssetsError, MissingPartition
+from meter_assets.report import StepReport
+from meter_assets.resources import BillingResource, PolicyResource
+from meter_assets.schema import MONEY_COLUMNS, REQUIRED_COLUMNS
+
+OWNERS = ["team:billing-data"]
+MIGRATION_GROUP = "meter_migration"
+REPORT = "report"
+"""The metadata entry that holds a step's report as JSON: the command line reads it from there."""
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Let what is wrong reach the run as one sentence, not as a traceback, and without retries."""
+    try:
+        yield
+    except MeterAssetsError as error:
+        metadata: dict[str, Any] = {"error": type(error).__name__, "exit_status": error.exit_status}
+        raise dg.Failure(description=str(error), metadata=metadata, allow_retries=False) from None
+
+
+def tenant_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, billing: BillingResource) -> Tenant:
+    """Return the tenant that a run is about.
+
+    Raises MissingPartition for a run without a partition, UnknownTenant for one whose tenant is gone.
+    """
+    if not context.has_partition_key:
+        raise MissingPartition(context.op_execution_context.op.name)
+    return billing.database.tenants([context.partition_key])[0]
+
+
+def materialize(
+    context: dg.AssetExecutionContext,
+    step: str,
+    billing: BillingResource,
+    policy: PolicyResource,
+    *,
+    allow_invalid: bool = False,
+) -> dg.MaterializeResult[Any]:
+    """Make one step of the run's tenant and return what its materialization shows."""
+    with failures():
+        tenant = tenant_of(context, billing)
+        context.log.info(f"{step} of tenant {tenant.key} ({tenant.name}): begun")
+        begun = monotonic()
+        report = run_step(
+            billing.database, StepRun(step, tenant, context.run_id, policy.policy(), allow_invalid=allow_invalid)
+        )
+        context.log.info(
+            f"{step} of tenant {tenant.key}: {report.changed:,} of {report.looked_at:,} rows changed, "
+            f"{report.already_correct.rows:,} already correct, {report.left_unresolved:,} unresolved"
+        )
+    return dg.MaterializeResult(metadata=step_metadata(report, monotonic() - begun))
+
+
+def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
+    """Return a step's report as metadata: counts that plot, tables that read, and the whole as JSON."""
+    largest = render.from_records("Largest changes", report.largest)
+    metadata: dict[str, Any] = {
+        "rows_changed": report.changed,
+        "rows_already_correct": report.already_correct.rows,
+        "rows_unresolved": report.left_unresolved,
+        "rows_for_review": report.for_review,
+        "dagster/row_count": report.looked_at,
+        "duration_seconds": round(seconds, 3),
+        "rows": dg.MetadataValue.md(render.markdown(render.outcomes(report))),
+        "money": dg.MetadataValue.md(render.markdown(render.money(report))),
+        "largest_changes": dg.MetadataValue.md(render.markdown(largest)),
+        REPORT: dg.MetadataValue.json(report.model_dump(mode="json")),
+    }
+    if report.review:
+        review = render.from_records("For review", report.review)
+        metadata["for_review"] = dg.MetadataValue.md(render.markdown(review))
+    return metadata
+
+
+def column_schema(table: str, *names: str) -> dg.TableSchema:
+    """Return a table's columns (or these of them) as Dagster shows them."""
+    money = MONEY_COLUMNS.get(table, ())
+    columns = [dg.TableColumn(name, "decimal" if name in money else "key") for name in names or REQUIRED_COLUMNS[table]]
+    return dg.TableSchema(columns=columns)

@@ -1,0 +1,202 @@
+"""What can go wrong, one type per failure, each with the ids that it is about.
+
+A message says what is wrong, where, what was expected and found, and what to do next. Two families matter to a
+caller: `ConfigurationError` (nothing was begun; exit status 2) and `StepError` (a step was refused or rolled back;
+exit status 1). Nothing here knows SQL, Dagster or the terminal.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+class MeterAssetsError(Exception):
+    """Base of every failure that a user is told about in a sentence instead of a traceback."""
+
+    exit_status = 1
+
+
+class ConfigurationError(MeterAssetsError):
+    """The command, its settings or the database cannot be used as they are. Nothing was changed."""
+
+    exit_status = 2
+
+
+class StepError(MeterAssetsError):
+    """A step of one tenant was refused, or rolled back whole."""
+
+
+class DatabaseUnreachable(ConfigurationError):
+    """The billing database did not answer."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        """Take the URL with its password masked, and the driver's own reason."""
+        self.url = url
+        super().__init__(
+            f"Cannot reach the billing database {url}: {reason}. Check that the server runs and that "
+            "METER_ASSETS_DATABASE_URL names its host, port, user and database."
+        )
+
+
+class DemoDatabaseMissing(ConfigurationError):
+    """No database is named and the demo database has not been made."""
+
+    def __init__(self, path: str) -> None:
+        """Take the path at which the demo database would be."""
+        super().__init__(
+            f"There is no demo database at {path}, and METER_ASSETS_DATABASE_URL names no other. Make the demo "
+            "database with 'meter-assets demo', or name yours, for example "
+            "METER_ASSETS_DATABASE_URL=postgresql://user@host/billing."
+        )
+
+
+class UnsuitableSchema(ConfigurationError):
+    """The database lacks tables or columns, or holds money in a type that cannot hold it exactly."""
+
+    def __init__(self, url: str, problems: Sequence[str]) -> None:
+        """Take the masked URL and every problem found, each a clause such as 'no table bills'."""
+        self.problems = tuple(problems)
+        super().__init__(
+            f"The database {url} is not a billing database that can be migrated: {'; '.join(self.problems)}. "
+            "Point METER_ASSETS_DATABASE_URL at the billing database, or correct its tables; the README lists "
+            "what each must have."
+        )
+
+
+class NoTenants(ConfigurationError):
+    """The tenants table has no rows."""
+
+    def __init__(self, url: str) -> None:
+        """Take the masked URL."""
+        super().__init__(
+            f"The database {url} has no tenants: its table tenants is empty, so there is nothing to do. "
+            "Check that METER_ASSETS_DATABASE_URL names the right database."
+        )
+
+
+class UnknownTenant(ConfigurationError):
+    """A named tenant is not in the tenants table."""
+
+    def __init__(self, unknown: Sequence[str], known: Sequence[str]) -> None:
+        """Take the ids that were asked for in vain and the ids that exist."""
+        self.unknown = tuple(unknown)
+        shown = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+        word = "tenant" if len(unknown) == 1 else "tenants"
+        super().__init__(f"No such {word}: {', '.join(unknown)}. The tenants of this database are: {shown}.")
+
+
+class IllegalTenantId(ConfigurationError):
+    """A tenant's id cannot be the key of a Dagster partition."""
+
+    def __init__(self, tenant_ids: Sequence[str]) -> None:
+        """Take the ids as text."""
+        self.tenant_ids = tuple(tenant_ids)
+        named = ", ".join(repr(one) for one in tenant_ids)
+        super().__init__(
+            f"Not a legal tenant id: {named}. A tenant's id becomes the key of a Dagster partition and may hold "
+            "letters, digits, '_' and '-' only; give that tenant another id."
+        )
+
+
+class NotWritable(ConfigurationError):
+    """A live run was asked for, but the database may only be read."""
+
+    def __init__(self, url: str, problems: Sequence[str]) -> None:
+        """Take the masked URL and what is missing, each a clause."""
+        self.problems = tuple(problems)
+        super().__init__(
+            f"A live run may not write to {url}: {'; '.join(self.problems)}. Nothing was changed. Use a role that "
+            "may update the billing tables and create tables, or add --dry-run to preview."
+        )
+
+
+class UnknownPolicy(ConfigurationError):
+    """A policy's name or value is not one there is."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Take one sentence per problem, each listing what is valid."""
+        super().__init__(" ".join(problems))
+
+
+class InvalidSettings(ConfigurationError):
+    """An environment variable or the configuration file cannot be used."""
+
+
+class MissingPartition(ConfigurationError):
+    """An asset or a check was launched without saying for which tenant."""
+
+    def __init__(self, what: str) -> None:
+        """Take the name of what was launched."""
+        super().__init__(
+            f"{what} was launched without a tenant. Everything here is partitioned by tenant: pick a partition when "
+            "you materialize, or launch the job validate_meter_financial_data with the tag dagster/partition set to "
+            "the tenant's id (or run 'meter-assets validate-meter-financial-data --tenant ID')."
+        )
+
+
+class TenantLocked(StepError):
+    """Another run holds the tenant."""
+
+    def __init__(self, tenant_id: str, holder: str | None, step: str | None, since: str | None) -> None:
+        """Take the tenant, and what is known of the run that holds it."""
+        self.tenant_id, self.holder = tenant_id, holder
+        who = f"run {holder} (step {step}, started {since})" if holder else "another run"
+        super().__init__(
+            f"Tenant {tenant_id} is being changed by {who}. Nothing was changed by this run. Wait until that run has "
+            "ended, or end it, and start again: the lock goes with its process."
+        )
+
+
+class BlockedByInvariants(StepError):
+    """A step does not write because what it would read is not valid."""
+
+    def __init__(self, step: str, tenant_id: str, broken: Mapping[str, tuple[int, str]]) -> None:
+        """Take the step, the tenant, and per broken invariant its count of violations and one example."""
+        self.step, self.tenant_id, self.broken = step, tenant_id, dict(broken)
+        named = "; ".join(f"{name}: {count:,} violations, such as {one}" for name, (count, one) in broken.items())
+        super().__init__(
+            f"{step} of tenant {tenant_id} was refused, nothing was changed: {named}. Mend these rows (the checks "
+            "list them), then run the tenant again. To write all the same, set allow_invalid in the run config of "
+            f"{step}."
+        )
+
+
+class StepInvariantBroken(StepError):
+    """What a step had just written broke a law; the step was rolled back."""
+
+    def __init__(self, step: str, tenant_id: str, broken: Mapping[str, tuple[int, str]]) -> None:
+        """Take the step, the tenant, and per broken invariant its count of violations and one example."""
+        self.step, self.tenant_id, self.broken = step, tenant_id, dict(broken)
+        named = "; ".join(f"{name}: {count:,} violations, such as {one}" for name, (count, one) in broken.items())
+        super().__init__(
+            f"{step} of tenant {tenant_id} was rolled back whole: after its update, expected no violation, found "
+            f"{named}. Look whether something else writes these rows (a trigger, a second program), then run again."
+        )
+
+
+class RowsChangedMeanwhile(StepError):
+    """Rows no longer held what the journal recorded when the step came to write them."""
+
+    def __init__(
+        self, step: str, tenant_id: str, journaled: int, updated: int, rows: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Take the step, the tenant, both counts, and some of the rows with what was expected and found."""
+        self.step, self.tenant_id, self.journaled, self.updated = step, tenant_id, journaled, updated
+        self.rows = [dict(row) for row in rows]
+        examples = "; ".join(", ".join(f"{key} {value}" for key, value in row.items()) for row in self.rows)
+        super().__init__(
+            f"{step} of tenant {tenant_id} was rolled back whole: expected to update {journaled:,} rows, updated "
+            f"{updated:,}, since others changed meanwhile ({examples or 'rows no longer there'}). Run the tenant again."
+        )
+
+
+class ColumnTooSmall(StepError):
+    """A column cannot hold a value that a step would write."""
+
+    def __init__(self, table: str, column: str, kind: str, row_id: Any, value: Any, count: int) -> None:
+        """Take the table, the column and its type, one row's id and value, and how many rows do not fit."""
+        self.table, self.column, self.row_id, self.value = table, column, row_id, value
+        others = f" (and {count - 1:,} more rows)" if count > 1 else ""
+        super().__init__(
+            f"{table}.{column} is {kind} and cannot hold {value:,} of row {row_id}{others}. The step was rolled back "
+            f"whole. Widen the column (ALTER TABLE {table} ...), then run the tenant again."
+        )

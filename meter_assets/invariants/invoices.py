@@ -1,0 +1,264 @@
+"""The laws about invoices and their lines."""
+
+from functools import partial
+from typing import Any
+
+from sqlalchemy import FromClause, Select, Subquery, and_, case, func, literal, null, or_, select, union_all
+
+from meter_assets.changes.invoice_amounts import (
+    BILL_MISSING,
+    BILL_OF_OTHER_TENANT,
+    COLUMNS,
+    LINE_AMOUNT_NULL,
+    LINE_OF_OTHER_TENANT,
+    invoice_amounts,
+    line_defect,
+    line_sums,
+)
+from meter_assets.changes.meter_balances import invoices_in_order
+from meter_assets.dates import day
+from meter_assets.invariants.invariant import Group, Invariant, Severity
+from meter_assets.invariants.references import (
+    evidence,
+    meter_not_of_tenant,
+    rows_by_status,
+    uncounted_without_meter,
+    without_meter,
+)
+from meter_assets.money import ZERO, ExactMoney, exact, or_zero, positive_part
+from meter_assets.policy import Policy
+from meter_assets.relations import BillingRelations
+
+
+def _does_not_add_up(relations: BillingRelations, policy: Policy, *, counted: bool) -> Select[Any]:
+    invoice = rows_by_status("invoices", relations, policy, counted=counted)
+    parts = or_zero(exact(invoice.c.amount)) + or_zero(exact(invoice.c.balance_brought_forward))
+    shown = [exact(invoice.c[name]).label(name) for name in ("amount", "balance_brought_forward")]
+    return evidence("invoices", invoice, *shown).where(parts != or_zero(exact(invoice.c.total_amount)))
+
+
+def _differs_from_its_lines(relations: BillingRelations, policy: Policy, *, counted: bool) -> Select[Any]:
+    invoice = rows_by_status("invoices", relations, policy, counted=counted)
+    wrong = invoice_amounts(relations, policy).rows.subquery("differs_from_lines")
+    shown = [exact(wrong.c[f"{name}_after"]).label(f"lines_{name}") for name in COLUMNS]
+    same = and_(wrong.c.id == invoice.c.id, wrong.c.tenant_id == invoice.c.tenant_id)
+    return evidence("invoices", invoice, *shown).join(wrong, same)
+
+
+def _incomplete_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    line, bill = relations.lines, relations.everywhere("bills", "bill_type")
+    counted = rows_by_status("invoices", relations, policy, counted=True)
+    defects = line_defect(line, bill)
+    is_counted = and_(counted.c.id == line.c.invoice_id, counted.c.tenant_id == line.c.tenant_id)
+    incomplete = and_(counted.c.id.is_not(None), or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL]))
+    found = _shown_line(line, bill).outerjoin(counted, is_counted)
+    return found.where(or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT], incomplete))
+
+
+def _incomplete_uncounted_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    line, bill = relations.lines, relations.everywhere("bills", "bill_type")
+    uncounted = rows_by_status("invoices", relations, policy, counted=False)
+    defects = line_defect(line, bill)
+    same = and_(uncounted.c.id == line.c.invoice_id, uncounted.c.tenant_id == line.c.tenant_id)
+    crosses = or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT])
+    return (
+        _shown_line(line, bill)
+        .join(uncounted, same)
+        .where(~func.coalesce(crosses, False), or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL]))
+    )
+
+
+def _shown_line(line: FromClause, bill: FromClause) -> Select[Any]:
+    """Every line as evidence, outer-joined to its bill, with the first of the problems that it has."""
+    problem = case(*((is_so, literal(reason)) for reason, is_so in line_defect(line, bill).items()))
+    return select(
+        line.c.tenant_id,
+        line.c.id.label("invoice_bill_id"),
+        line.c.invoice_id,
+        line.c.bill_id,
+        exact(line.c.amount).label("amount"),
+        problem.label("problem"),
+    ).outerjoin(bill, bill.c.id == line.c.bill_id)
+
+
+def _without_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    del policy
+    invoice, sums = relations.invoices, line_sums(relations)
+    same = and_(sums.c.invoice_id == invoice.c.id, sums.c.tenant_id == invoice.c.tenant_id)
+    return evidence("invoices", invoice).outerjoin(sums, same).where(sums.c.invoice_id.is_(None))
+
+
+def _brought_forward_differs(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    """Invoices, not the first of their meter, whose brought-forward is not what the meter owed on that day.
+
+    What was owed is a running sum over the meter's invoices and payments in the order of their days: payments count
+    from the day after, and a payment without a day (its own or its invoice's) from the beginning. A credit may
+    be brought forward as itself or as nothing.
+    """
+    ledger = _ledger(relations, policy)
+    before = func.sum(ledger.c.moves, type_=ExactMoney()).over(
+        partition_by=(ledger.c.tenant_id, ledger.c.meter_id),
+        order_by=(ledger.c.undated, ledger.c.on_day, ledger.c.is_payment, ledger.c.place),
+        rows=(None, -1),
+    )
+    at = select(ledger, or_zero(before).label("owed")).subquery("ledger_in_order")
+    brought = or_zero(exact(at.c.balance_brought_forward))
+    return select(
+        at.c.tenant_id,
+        at.c.invoice_id,
+        at.c.meter_id,
+        brought.label("balance_brought_forward"),
+        at.c.owed.label("meter_owed_before"),
+    ).where(at.c.is_payment == 0, at.c.place > 1, brought != at.c.owed, brought != positive_part(at.c.owed))
+
+
+def _ledger(relations: BillingRelations, policy: Policy) -> Subquery:
+    """What moved each meter's debt: its counted invoices (the first with its opening balance) and payments."""
+    invoice, payment = invoices_in_order(relations, policy), relations.counted_payments(policy)
+    opening = case((invoice.c.place == 1, or_zero(exact(invoice.c.balance_brought_forward))), else_=ZERO)
+    of_payment = relations.invoices
+    named = and_(of_payment.c.id == payment.c.invoice_id, of_payment.c.tenant_id == payment.c.tenant_id)
+    paid_on = func.coalesce(day(payment.c.paid_at), day(of_payment.c.invoice_date))
+    billed = select(
+        invoice.c.tenant_id,
+        invoice.c.meter_id,
+        case((invoice.c.invoice_date.is_(None), 1), else_=0).label("undated"),
+        day(invoice.c.invoice_date).label("on_day"),
+        literal(0).label("is_payment"),
+        invoice.c.place,
+        (or_zero(exact(invoice.c.amount)) + opening).label("moves"),
+        invoice.c.id.label("invoice_id"),
+        invoice.c.balance_brought_forward,
+    )
+    paid = (
+        select(
+            payment.c.tenant_id,
+            payment.c.meter_id,
+            case((paid_on.is_(None), -1), else_=0),
+            paid_on,
+            literal(1),
+            literal(0),
+            -or_zero(exact(payment.c.amount)),
+            null(),
+            null(),
+        )
+        .outerjoin(of_payment, named)
+        .where(payment.c.meter_id.is_not(None))
+    )
+    return union_all(billed, paid).subquery("ledger")
+
+
+_LINES_REMEDY = (
+    "Enter the missing amount, or let invoice_bills.bill_id name a bill of the invoice's tenant, or delete the line; "
+    "then run the tenant again."
+)
+
+INVOICES = (
+    Invariant(
+        "every_counted_invoice_has_a_meter",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_id",
+        "Every counted invoice has a meter.",
+        "Set invoices.meter_id to the meter that was billed; then run the tenant again.",
+        partial(without_meter, "invoices"),
+    ),
+    Invariant(
+        "every_invoice_meter_exists_in_its_tenant",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_id",
+        "An invoice's meter is an existing meter of its tenant.",
+        "Set invoices.meter_id to the meter of the invoice's tenant that was billed; then run the tenant again.",
+        partial(meter_not_of_tenant, "invoices"),
+    ),
+    Invariant(
+        "every_counted_invoice_adds_up",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_id",
+        "Amount and balance brought forward add up to the total of every counted invoice.",
+        "Correct the invoice's amounts (or give it lines, from which they are recomputed); then run the tenant again.",
+        partial(_does_not_add_up, counted=True),
+    ),
+    Invariant(
+        "every_counted_invoice_equals_its_lines",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_id",
+        "The amounts of every counted invoice are the sums of its lines.",
+        "Materialize invoice_amounts for the tenant: it recomputes them. If they differ again, something else writes "
+        "invoices.",
+        partial(_differs_from_its_lines, counted=True),
+    ),
+    Invariant(
+        "every_invoice_line_is_complete",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_bill_id",
+        "Every line of a counted invoice names a bill of its tenant and has an amount; no line crosses tenants.",
+        _LINES_REMEDY,
+        _incomplete_lines,
+    ),
+    Invariant(
+        "every_uncounted_invoice_has_a_meter",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_id",
+        "Every invoice that does not count (draft, cancelled, ...) has a meter. It has no money in it, so this only "
+        "matters to who reads its meter.",
+        "Nothing has to be done; set its meter_id if someone reads it.",
+        partial(uncounted_without_meter, "invoices"),
+    ),
+    Invariant(
+        "every_uncounted_invoice_adds_up",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_id",
+        "Amount and balance brought forward add up to the total of invoices that do not count. They have no money in "
+        "them, so nothing rests on it.",
+        "Nothing has to be done; correct the amounts before the invoice is given a status that counts.",
+        partial(_does_not_add_up, counted=False),
+    ),
+    Invariant(
+        "every_uncounted_invoice_equals_its_lines",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_id",
+        "The amounts of invoices that do not count are the sums of their lines. They have no money in them, so "
+        "nothing rests on it.",
+        "Materialize invoice_amounts for the tenant: it recomputes them too.",
+        partial(_differs_from_its_lines, counted=False),
+    ),
+    Invariant(
+        "every_uncounted_invoice_line_is_complete",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_bill_id",
+        "Every line of an invoice that does not count names a bill and has an amount. There is no money in it, so "
+        "nothing rests on it.",
+        _LINES_REMEDY,
+        _incomplete_uncounted_lines,
+    ),
+    Invariant(
+        "every_invoice_has_lines",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_id",
+        "Every invoice has lines. One without keeps the amounts that it has (policy invoices_without_bills), which "
+        "nothing confirms.",
+        "Compare the invoice with what was sent to the customer; add its lines if they were lost.",
+        _without_lines,
+    ),
+    Invariant(
+        "every_brought_forward_equals_what_the_meter_owed",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_id",
+        "An invoice brings forward what its meter owed before it. Days of payments and corrections are often "
+        "approximate in old records, so a difference is for a person to look at.",
+        "Compare the meter's invoices and payments before that invoice: a payment or an invoice may be missing, or "
+        "belong to another meter.",
+        _brought_forward_differs,
+    ),
+)

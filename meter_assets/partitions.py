@@ -1,0 +1,31 @@
+"""One Dagster partition per tenant, its key the tenant's id as text, kept equal to the tenants table."""
+
+import dagster as dg
+
+from meter_assets.database import LEGAL_KEY, BillingDatabase
+
+TENANTS = dg.DynamicPartitionsDefinition(name="tenants")
+PARTITION_TAG = "dagster/partition"
+
+
+def partition_changes(
+    instance: dg.DagsterInstance, database: BillingDatabase
+) -> tuple[list[str], list[str], list[str]]:
+    """Return the keys to add, the keys to remove, and the tenants' ids that cannot be keys.
+
+    Raises what `BillingDatabase.every_tenant` raises.
+    """
+    keys = [tenant.key for tenant in database.every_tenant()]
+    illegal = [key for key in keys if not LEGAL_KEY.fullmatch(key)]
+    wanted = [key for key in keys if LEGAL_KEY.fullmatch(key)]
+    present = instance.get_dynamic_partitions(str(TENANTS.name))
+    return [key for key in wanted if key not in set(present)], sorted(set(present) - set(wanted)), illegal
+
+
+def sync_partitions(instance: dg.DagsterInstance, database: BillingDatabase) -> None:
+    """Make the instance's partitions equal to the tenants table, at once. The sensor does the same in its own time."""
+    added, removed, _ = partition_changes(instance, database)
+    if added:
+        instance.add_dynamic_partitions(str(TENANTS.name), added)
+    for key in removed:
+        instance.delete_dynamic_partition(str(TENANTS.name), key)

@@ -1,0 +1,178 @@
+"""The dry run: all steps composed in one read-only snapshot, and the laws judged on what they would leave behind.
+
+Nothing is written and no lock is taken. Each step sees what the steps before it would have done. The changes are the
+objects that `apply` makes real, so the two cannot disagree.
+"""
+
+import csv
+import os
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Connection, FromClause, func, or_, select
+
+from meter_assets.changes import CHANGES, MIGRATION, Change
+from meter_assets.changes.meter_balances import balance_bases
+from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.errors import ColumnTooSmall, InvalidSettings
+from meter_assets.invariants import INVARIANTS
+from meter_assets.journal import require_room
+from meter_assets.judge import Verdict, judge
+from meter_assets.money import exact, total
+from meter_assets.policy import BalanceBasis, Policy
+from meter_assets.relations import BillingRelations, as_text, billing_relations, has_status
+from meter_assets.report import SHOWN_ROWS, StepReport, shown_columns, step_report, take_stock
+
+ROWS_AT_A_TIME = 5_000
+
+
+class StatusTally(BaseModel):
+    """One status that payments or invoices have, with its rows and money, and whether it counts."""
+
+    table: str
+    status: str | None
+    counted: bool
+    rows: int
+    money: Decimal
+
+
+class BalanceBases(BaseModel):
+    """The meters that the two balance bases bill differently, and what they are billed on each (currency units)."""
+
+    meters: int
+    charges_and_opening_balance: Decimal
+    invoice_totals: Decimal
+    largest: list[dict[str, str]]
+
+
+class Preview(BaseModel):
+    """Everything that a migration of one tenant would do."""
+
+    tenant: str
+    name: str
+    policy: dict[str, Any]
+    steps: list[StepReport]
+    statuses: list[StatusTally]
+    bases: BalanceBases
+    obstacles: list[str]
+    verdicts: list[Verdict] | None
+
+    def step(self, name: str) -> StepReport:
+        """Return the report of one step."""
+        return next(one for one in self.steps if one.step == name)
+
+    @property
+    def would_be_blocked(self) -> bool:
+        """Whether the migration would stop before meter_balances, or a step could not be written."""
+        blocking = {one.name for one in INVARIANTS if one.blocks}
+        return bool(self.obstacles) or any(one.name in blocking and not one.holds for one in self.verdicts or ())
+
+
+def preview(
+    database: BillingDatabase,
+    tenant: Tenant,
+    policy: Policy,
+    *,
+    steps: Sequence[str] = MIGRATION,
+    validate: bool = True,
+    export: Path | None = None,
+) -> Preview:
+    """Preview the steps of one tenant, in this order, in one read-only snapshot.
+
+    With `validate` the laws are judged as they would be afterwards. With `export`, every row that would change is
+    written to `<export>/<tenant>/<change>.csv`, streamed. Raises what `BillingDatabase.snapshot` and `schema` raise,
+    and InvalidSettings for a folder that cannot be written.
+    """
+    with database.snapshot() as connection:
+        relations = billing_relations(database.schema(connection), tenant.id)
+        statuses = _statuses(connection, relations, policy)
+        reports, obstacles = [], []
+        for step in steps:
+            change = CHANGES[step](relations, policy)
+            after = relations.after(change)
+            changed = change.rows.cte(change.name)
+            reports.append(
+                step_report(connection, change, relations, changed, take_stock(connection, change, relations))
+            )
+            obstacles += _obstacles(connection, change, relations, changed)
+            if export is not None:
+                _export(connection, change, export / tenant.key)
+            relations = after
+        bases = _bases(connection, relations, policy)
+        verdicts = judge(connection, INVARIANTS, relations, policy) if validate else None
+    return Preview(
+        tenant=tenant.key,
+        name=tenant.name,
+        policy=policy.model_dump(mode="json"),
+        steps=reports,
+        statuses=statuses,
+        bases=bases,
+        obstacles=obstacles,
+        verdicts=verdicts,
+    )
+
+
+def _obstacles(connection: Connection, change: Change, relations: BillingRelations, changed: FromClause) -> list[str]:
+    try:
+        require_room(connection, change, relations.schema, changed)
+    except ColumnTooSmall as error:
+        return [str(error)]
+    return []
+
+
+def _statuses(connection: Connection, relations: BillingRelations, policy: Policy) -> list[StatusTally]:
+    found = []
+    for table, money, uncounted in (
+        ("payments", "amount", policy.uncounted_payment_statuses),
+        ("invoices", "total_amount", policy.uncounted_invoice_statuses),
+    ):
+        row = relations.rows[table]
+        counted: ColumnElement[bool] = or_(row.c.status.is_(None), ~has_status(row, uncounted))
+        labelled = select(
+            as_text(row.c.status).label("status"), counted.label("counted"), exact(row.c[money]).label("money")
+        )
+        one = labelled.subquery("labelled")
+        grouped = select(one.c.status, one.c.counted, func.count().label("rows"), total(one.c.money).label("money"))
+        for tally in connection.execute(grouped.group_by(one.c.status, one.c.counted).order_by(one.c.status)):
+            found.append(
+                StatusTally(
+                    table=table, status=tally.status, counted=bool(tally.counted), rows=tally.rows, money=tally.money
+                )
+            )
+    return found
+
+
+def _bases(connection: Connection, relations: BillingRelations, policy: Policy) -> BalanceBases:
+    meter = balance_bases(relations, policy).order_by(None).subquery("differing")
+    names = [basis.value for basis in BalanceBasis]
+    sums = connection.execute(select(func.count(), *(total(meter.c[name]) for name in names))).one()
+    largest: list[dict[str, str]] = []
+    if sums[0]:
+        rows = connection.execute(balance_bases(relations, policy).limit(SHOWN_ROWS)).mappings()
+        largest = [{key: str(value) for key, value in row.items() if key != "tenant_id"} for row in rows]
+    return BalanceBases(meters=sums[0], charges_and_opening_balance=sums[1], invoice_totals=sums[2], largest=largest)
+
+
+def _export(connection: Connection, change: Change, folder: Path) -> None:
+    """Write every row that would change to a CSV file, streamed; the file appears whole or not at all."""
+    changed = change.rows.subquery(change.name)
+    columns = shown_columns(change, changed)
+    statement = select(*columns).order_by(changed.c.id)
+    streamed = statement.execution_options(stream_results=True, yield_per=ROWS_AT_A_TIME)
+    target = folder / f"{change.name}.csv"
+    partial = target.with_suffix(".csv.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow([column.key for column in columns])
+            for batch in connection.execute(streamed).partitions():
+                writer.writerows(batch)
+        os.replace(partial, target)
+    except OSError as error:
+        raise InvalidSettings(
+            f"Cannot export to {folder}: {error.strerror}. Name a folder that can be written."
+        ) from None

@@ -1,0 +1,120 @@
+"""Reports as tables, once: the terminal draws them with rich, Dagster's UI as markdown."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from meter_assets.judge import Verdict
+from meter_assets.money import show
+from meter_assets.preview import Preview
+from meter_assets.report import StepReport
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A small table for people: its title, its headings, its cells as text."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    def is_number(self, column: int) -> bool:
+        """Whether a column holds numbers only, which stand to the right."""
+        cells = [row[column] for row in self.rows if row[column] not in ("", "-")]
+        return bool(cells) and all(cell.replace(",", "").replace(".", "").lstrip("-").isdigit() for cell in cells)
+
+
+def markdown(grid: Grid) -> str:
+    """Return a grid as a markdown table."""
+    if not grid.rows:
+        return grid.note or "none"
+    rules = ["---:" if grid.is_number(at) else "---" for at in range(len(grid.headings))]
+    lines = [grid.headings, rules, *([cell.replace("|", "\\|") for cell in row] for row in grid.rows)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{table}\n\n{grid.note}" if grid.note else table
+
+
+def from_records(title: str, records: Sequence[dict[str, str]], note: str = "") -> Grid:
+    """Return rows that are dicts of text as a grid."""
+    headings = tuple(records[0]) if records else ()
+    return Grid(title, headings, tuple(tuple(record[name] for name in headings) for record in records), note)
+
+
+def outcomes(report: StepReport) -> Grid:
+    """Return a step's rows by outcome, with the money in them."""
+    rows = [("changed", rule, f"{tally.rows:,}", show(tally.money)) for rule, tally in report.rules.items()]
+    correct = report.already_correct
+    rows.append(("already correct", "", f"{correct.rows:,}", show(correct.money)))
+    rows += [("unresolved", why, f"{tally.rows:,}", show(tally.money)) for why, tally in report.unresolved.items()]
+    return Grid("Rows", ("outcome", "rule or reason", "rows", "money"), tuple(rows))
+
+
+def money(report: StepReport) -> Grid:
+    """Return the sums of money before and after a step."""
+    rows = [
+        (name, show(sums.before), show(sums.after), show(sums.after - sums.before))
+        for name, sums in report.sums.items()
+    ]
+    return Grid("Money", ("sum of", "before", "after", "difference"), tuple(rows))
+
+
+def verdicts(found: Iterable[Verdict], *, title: str = "Invariants") -> Grid:
+    """Return invariants with their verdicts and, of those that are broken, an example."""
+    rows = []
+    for one in found:
+        verdict = "holds" if one.holds else f"{one.severity}: {one.violations:,} violations"
+        rows.append((one.group, one.name, verdict, one.example))
+    return Grid(title, ("group", "invariant", "verdict", "for example"), tuple(rows))
+
+
+def statuses(preview: Preview) -> Grid:
+    """Return every status found, and whether it counts."""
+    rows = tuple(
+        (
+            one.table,
+            "(null)" if one.status is None else one.status,
+            "yes" if one.counted else "no",
+            f"{one.rows:,}",
+            show(one.money),
+        )
+        for one in preview.statuses
+    )
+    return Grid("Statuses found", ("table", "status", "counted", "rows", "money"), rows)
+
+
+def bases(preview: Preview) -> Grid:
+    """Return both balance bases where they differ."""
+    found = preview.bases
+    if not found.meters:
+        return Grid("Balance bases", (), (), "Both bases bill every meter the same.")
+    note = (
+        f"{found.meters:,} meters are billed differently: {show(found.charges_and_opening_balance)} by charges and "
+        f"opening balance, {show(found.invoice_totals)} by invoice totals (which count carried-forward debt again)."
+    )
+    return from_records("Balance bases, largest differences", found.largest, note)
+
+
+def impact(preview: Preview) -> Grid:
+    """Return one line per step of a preview: what it would do."""
+    rows = tuple(
+        (
+            report.step,
+            f"{report.looked_at:,}",
+            f"{report.changed:,}",
+            f"{report.already_correct.rows:,}",
+            f"{report.for_review:,}",
+            f"{report.left_unresolved:,}",
+        )
+        for report in preview.steps
+    )
+    return Grid("Impact", ("step", "looked at", "would change", "already correct", "for review", "unresolved"), rows)
+
+
+def difference(preview: Preview) -> Decimal:
+    """Return by how much the meters' net balance would change (currency units); 0 if that step is not previewed."""
+    sums = next((report.sums for report in preview.steps if report.step == "meter_balances"), None)
+    if sums is None:
+        return Decimal(0)
+    balance, overpayment = sums["balance"], sums["overpayment"]
+    return (balance.after - overpayment.after) - (balance.before - overpayment.before)

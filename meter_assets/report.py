@@ -1,0 +1,150 @@
+"""What a step did or would do, in figures: the same for the preview, the live step, the log and the terminal.
+
+Reports are data (pydantic models), travel as JSON in a materialization's metadata with money as text, and are drawn
+in `render`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, select
+
+from meter_assets.changes import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
+from meter_assets.money import exact, or_zero, total
+from meter_assets.relations import BillingRelations
+
+SHOWN_ROWS = 10
+_CONTEXT = {
+    "payments": ("amount", "customer_id", "invoice_id"),
+    "invoices": ("invoice_number",),
+    "meters": ("meter_number",),
+    "customers": ("name",),
+}
+
+
+class Tally(BaseModel):
+    """How many rows, and the money in them (currency units)."""
+
+    rows: int = 0
+    money: Decimal = Decimal("0.00")
+
+
+class BeforeAfter(BaseModel):
+    """A sum of money before and after a change (currency units), over all rows of the step's table."""
+
+    before: Decimal
+    after: Decimal
+
+
+class StepReport(BaseModel):
+    """What one step changed, or would change, of one tenant."""
+
+    step: str
+    looked_at: int
+    rules: dict[str, Tally]
+    already_correct: Tally
+    unresolved: dict[str, Tally]
+    for_review: int
+    sums: dict[str, BeforeAfter]
+    largest: list[dict[str, str]]
+    review: list[dict[str, str]]
+
+    @property
+    def changed(self) -> int:
+        """The rows that were or would be changed."""
+        return sum(tally.rows for tally in self.rules.values())
+
+    @property
+    def left_unresolved(self) -> int:
+        """The rows that no rule decided."""
+        return sum(tally.rows for tally in self.unresolved.values())
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What a change finds before it is made: every row's outcome, and the sums of the columns that it writes."""
+
+    tallies: Mapping[tuple[str, str | None], Tally]
+    sums: Mapping[str, Decimal]
+
+    def of(self, outcome: str) -> dict[str, Tally]:
+        """Return the tallies of one outcome by rule or reason."""
+        return {label or "": tally for (found, label), tally in self.tallies.items() if found == outcome}
+
+
+def take_stock(connection: Connection, change: Change, relations: BillingRelations) -> Stock:
+    """Count every row that the change looks at, and add up the columns that it writes, in two statements at most."""
+    row = change.outcomes.subquery("outcomes")
+    counted = select(row.c.outcome, row.c.label, func.count().label("rows"), total(row.c.money).label("money"))
+    found = connection.execute(counted.group_by(row.c.outcome, row.c.label).order_by(row.c.label))
+    tallies = {(one.outcome, one.label): Tally(rows=one.rows, money=one.money) for one in found}
+    if not change.money_columns:
+        return Stock(tallies, {})
+    target = relations.rows[change.target]
+    sums = connection.execute(select(*(total(exact(target.c[name])) for name in change.money_columns))).one()
+    return Stock(tallies, dict(zip(change.money_columns, sums, strict=True)))
+
+
+def step_report(
+    connection: Connection, change: Change, relations: BillingRelations, changed: FromClause, stock: Stock
+) -> StepReport:
+    """Report on a change whose rows are `changed`: the change's own, or what was recorded of it.
+
+    `relations` may be those from before the change or from after: only columns that it does not write are read.
+    """
+    rules = stock.of(WOULD_CHANGE)
+    review = changed.c.rule.in_(sorted(change.for_review))
+    return StepReport(
+        step=change.name,
+        looked_at=sum(tally.rows for tally in stock.tallies.values()),
+        rules=rules,
+        already_correct=stock.of(ALREADY_CORRECT).get("", Tally()),
+        unresolved=stock.of(UNRESOLVED),
+        for_review=sum(tally.rows for rule, tally in rules.items() if rule in change.for_review),
+        sums=_sums(connection, change, changed, stock),
+        largest=_shown(connection, change, relations, changed, None),
+        review=_shown(connection, change, relations, changed, review) if change.for_review else [],
+    )
+
+
+def shown_columns(change: Change, changed: FromClause) -> list[ColumnElement[Any]]:
+    """Return the columns of changed rows as a person or a CSV file gets them: money in exact form."""
+    money = {f"{name}_{side}" for name in change.money_columns for side in ("before", "after")}
+    return [exact(column).label(column.key) if column.key in money else column for column in changed.c]
+
+
+def _shown(
+    connection: Connection,
+    change: Change,
+    relations: BillingRelations,
+    changed: FromClause,
+    only: ColumnElement[bool] | None,
+) -> list[dict[str, str]]:
+    """Return the changed rows that move the most money (of those that match), with a few columns of context."""
+    row = relations.rows[change.table]
+    context = [exact(row.c[name]).label(name) if name == "amount" else row.c[name] for name in _CONTEXT[change.table]]
+    columns = [column for column in shown_columns(change, changed) if column.key != "tenant_id"]
+    statement = select(*columns, *context).join(
+        row, and_(row.c.id == changed.c.id, row.c.tenant_id == changed.c.tenant_id)
+    )
+    if only is not None:
+        statement = statement.where(only)
+    statement = statement.order_by(change.weight(changed, row).desc(), changed.c.id).limit(SHOWN_ROWS)
+    found = connection.execute(statement).mappings()
+    return [{key: "" if value is None else str(value) for key, value in one.items()} for one in found]
+
+
+def _sums(connection: Connection, change: Change, changed: FromClause, stock: Stock) -> dict[str, BeforeAfter]:
+    if not change.money_columns:
+        before = stock.of(ALREADY_CORRECT).get("", Tally()).money
+        moved = sum((tally.money for tally in stock.of(WOULD_CHANGE).values()), Decimal(0))
+        return {"amount of payments with a meter": BeforeAfter(before=before, after=before + moved)}
+    moves = [
+        total(or_zero(exact(changed.c[f"{name}_after"])) - or_zero(exact(changed.c[f"{name}_before"])))
+        for name in change.money_columns
+    ]
+    moved_by = dict(zip(change.money_columns, connection.execute(select(*moves)).one(), strict=True))
+    return {name: BeforeAfter(before=sums, after=sums + moved_by[name]) for name, sums in stock.sums.items()}

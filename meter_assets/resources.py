@@ -1,0 +1,65 @@
+"""What Dagster hands to assets and checks: the billing database, and the policy as documented, validated config."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, PrivateAttr, create_model
+
+from meter_assets import settings
+from meter_assets.database import BillingDatabase
+from meter_assets.policy import Policy
+
+
+class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The billing database of a run. What it locks is released when the run ends."""
+
+    url: str | None = Field(
+        default=None,
+        description="The billing database's URL. Leave it empty to use METER_ASSETS_DATABASE_URL (or the demo "
+        "database), which keeps its password out of Dagster.",
+    )
+    _database: BillingDatabase | None = PrivateAttr(default=None)
+
+    @property
+    def database(self) -> BillingDatabase:
+        """The billing database. Raises InvalidSettings for a URL that cannot be used."""
+        if self._database is None:
+            self._database = BillingDatabase(self.url or settings.database_url())
+        return self._database
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Let go of the tenants that the run held."""
+        if self._database is not None:
+            self._database.release()
+
+
+class PolicyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The policy of a run; its fields are those of `Policy`, see `policy_resource`."""
+
+    def policy(self) -> Policy:
+        """Return the policy. Raises UnknownPolicy for a value that there is not."""
+        return Policy.from_values({name: getattr(self, name) for name in Policy.model_fields})
+
+
+def policy_resource(defaults: Policy) -> PolicyResource:
+    """Return the resource whose config has one documented field per policy, with these defaults."""
+    fields: dict[str, Any] = {
+        name: (_config_type(field.annotation), _config_default(getattr(defaults, name), field.description))
+        for name, field in Policy.model_fields.items()
+    }
+    made = create_model("PolicyResource", __base__=PolicyResource, __doc__=PolicyResource.__doc__, **fields)
+    return made()
+
+
+def _config_type(kind: Any) -> Any:
+    """Return what Dagster's config has in place of a policy's type."""
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return kind
+    return str if kind is Decimal else list[str]
+
+
+def _config_default(value: Any, description: str | None) -> Any:
+    plain = str(value) if isinstance(value, Decimal) else list(value) if isinstance(value, tuple) else value
+    return Field(default=plain, description=description)

@@ -1,0 +1,272 @@
+"""The billing tables and our own tables: what they must have, what they may have, how they are read and made.
+
+No queries: what is computed from these tables is in `changes` and `invariants`. Names here are logical and, for now,
+physical too.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    inspect,
+)
+from sqlalchemy.types import TypeEngine
+
+from meter_assets.money import MINOR_UNIT_DIGITS
+
+REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "tenants": ("id", "name"),
+    "customers": ("id", "tenant_id", "name", "balance", "overpayment"),
+    "meters": ("id", "tenant_id", "meter_number", "status", "balance", "overpayment"),
+    "meter_assignments": ("id", "tenant_id", "customer_id", "meter_id", "is_active"),
+    "bills": ("id", "tenant_id", "bill_type"),
+    "invoices": (
+        "id",
+        "tenant_id",
+        "customer_id",
+        "meter_id",
+        "invoice_number",
+        "invoice_date",
+        "amount",
+        "balance_brought_forward",
+        "total_amount",
+    ),
+    "invoice_bills": ("id", "invoice_id", "bill_id", "amount"),
+    "payments": ("id", "tenant_id", "customer_id", "invoice_id", "meter_id", "amount"),
+}
+OPTIONAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "meters": ("total_billed", "total_paid", "last_invoice_date"),
+    "invoices": ("status",),
+    "invoice_bills": ("tenant_id",),
+    "payments": ("status", "paid_at"),
+}
+SOFT_DELETE_COLUMN = "deleted_at"
+MONEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "customers": ("balance", "overpayment"),
+    "meters": ("balance", "overpayment", "total_billed", "total_paid"),
+    "invoices": ("amount", "balance_brought_forward", "total_amount"),
+    "invoice_bills": ("amount",),
+    "payments": ("amount",),
+}
+
+RUNS = "meter_migration_runs"
+BACKUP = "customer_balances_backup"
+JOURNALED: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "payment_meter_ids": ("payments", "payment_id", ("meter_id",)),
+    "invoice_amounts": ("invoices", "invoice_id", ("amount", "balance_brought_forward", "total_amount")),
+    "meter_balances": (
+        "meters",
+        "meter_id",
+        ("balance", "overpayment", "total_billed", "total_paid", "last_invoice_date"),
+    ),
+    "customer_balances": ("customers", "customer_id", ("balance", "overpayment")),
+}
+"""Per change that updates rows: the table it writes, its journal's name for that row's id, the columns it writes."""
+
+
+def journal_name(change: str) -> str:
+    """Return the name of a change's journal table."""
+    return f"meter_migration_{change}"
+
+
+@dataclass(frozen=True)
+class BillingSchema:
+    """The billing tables of one database, with the columns that it has, and our own tables beside them."""
+
+    tables: Mapping[str, Table]
+    own_tables_present: frozenset[str] = field(default=frozenset())
+
+    def has(self, table: str, column: str) -> bool:
+        """Say whether the database has an optional column."""
+        return column in self.tables[table].c
+
+    def written_columns(self, change: str) -> tuple[str, ...]:
+        """Return the columns that a change writes, of those that the database has."""
+        table, _, columns = JOURNALED[change]
+        return tuple(column for column in columns if self.has(table, column))
+
+    @cached_property
+    def own(self) -> Mapping[str, Table]:
+        """Our own tables, whether or not they have been made; id columns have the billing tables' types."""
+        metadata = MetaData(schema=self.tables["tenants"].schema)
+        tables = [_runs_table(self, metadata), _backup_table(self, metadata)]
+        tables += [_journal_table(self, change, metadata) for change in JOURNALED]
+        return {table.name: table for table in tables}
+
+    def journal(self, change: str) -> Table:
+        """Return a change's journal table."""
+        return self.own[journal_name(change)]
+
+    def make_own_tables(self, connection: Connection) -> "BillingSchema":
+        """Create those of our own tables that are missing and return the schema that has them."""
+        next(iter(self.own.values())).metadata.create_all(connection, checkfirst=True)
+        return BillingSchema(self.tables, frozenset(self.own))
+
+
+def _money() -> Numeric[Any]:
+    """Return a type that holds any money: without precision where the engine allows it."""
+    return Numeric().with_variant(Numeric(38, 8), "mysql", "mariadb")
+
+
+def _id_column(name: str, like: Column[Any], **kw: Any) -> Column[Any]:
+    return Column(name, like.type, nullable=False, autoincrement=False, **kw)
+
+
+def _runs_table(schema: BillingSchema, metadata: MetaData) -> Table:
+    return Table(
+        RUNS,
+        metadata,
+        Column("run_id", String(64), nullable=False),
+        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        Column("step", String(64), nullable=False),
+        Column("started_at", DateTime(timezone=True), nullable=False),
+        Column("finished_at", DateTime(timezone=True)),
+        Column("outcome", String(16), nullable=False),
+        Column("rows_changed", Integer),
+        Column("message", Text),
+        Column("policy", Text, nullable=False),
+        Column("software_version", String(64), nullable=False),
+        PrimaryKeyConstraint("run_id", "tenant_id", "step"),
+    )
+
+
+def _backup_table(schema: BillingSchema, metadata: MetaData) -> Table:
+    return Table(
+        BACKUP,
+        metadata,
+        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        _id_column("customer_id", schema.tables["customers"].c.id),
+        Column("balance", _money()),
+        Column("overpayment", _money()),
+        Column("backed_up_at", DateTime(timezone=True), nullable=False),
+        Column("run_id", String(64), nullable=False),
+        PrimaryKeyConstraint("tenant_id", "customer_id"),
+    )
+
+
+def _journal_table(schema: BillingSchema, change: str, metadata: MetaData) -> Table:
+    table, row_id, _ = JOURNALED[change]
+    values: list[Column[Any]] = []
+    for name in schema.written_columns(change):
+        for side in ("before", "after"):
+            is_money = name in MONEY_COLUMNS.get(table, ())
+            values.append(Column(f"{name}_{side}", _money() if is_money else schema.tables[table].c[name].type))
+    return Table(
+        journal_name(change),
+        metadata,
+        Column("run_id", String(64), nullable=False),
+        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        _id_column(row_id, schema.tables[table].c.id),
+        *values,
+        Column("rule", String(64), nullable=False),
+        PrimaryKeyConstraint("run_id", row_id),
+    )
+
+
+def read_schema(connection: Connection) -> tuple[BillingSchema, list[str]]:
+    """Read which billing tables and columns the database has.
+
+    Returns the schema and every problem found, each a clause; with problems, the schema is not to be used.
+    """
+    inspector = inspect(connection)
+    present = set(inspector.get_table_names()) | set(inspector.get_view_names())
+    metadata = MetaData()
+    metadata.reflect(connection, only=sorted(present & set(REQUIRED_COLUMNS)), resolve_fks=False, views=True)
+    tables = {name: metadata.tables[name] for name in REQUIRED_COLUMNS if name in metadata.tables}
+    problems = [f"no table {name}" for name in REQUIRED_COLUMNS if name not in tables]
+    for table in tables.values():
+        problems += _problems_of(table, connection.dialect.name)
+    own = {RUNS, BACKUP, *map(journal_name, JOURNALED)}
+    return BillingSchema(tables, frozenset(own & present)), problems
+
+
+def _problems_of(table: Table, dialect: str) -> Iterator[str]:
+    name = table.name
+    for column in REQUIRED_COLUMNS[name]:
+        if column not in table.c:
+            yield f"no column {name}.{column}"
+    for column in MONEY_COLUMNS.get(name, ()):
+        if column not in table.c:
+            continue
+        kind = table.c[column].type
+        if dialect == "sqlite":
+            if isinstance(kind, Numeric) and (kind.scale or 0) > MINOR_UNIT_DIGITS:
+                yield f"{name}.{column} is {kind}, and on SQLite money is exact to {MINOR_UNIT_DIGITS} decimals only"
+        elif isinstance(kind, Float) or not isinstance(kind, (Numeric, Integer)):
+            yield f"{name}.{column} is {kind}, which cannot hold money exactly (make it NUMERIC)"
+
+
+def billing_tables(
+    *,
+    money: TypeEngine[Any] | None = None,
+    ids: TypeEngine[Any] | None = None,
+    optional_columns: bool = True,
+    soft_deletes: bool = True,
+) -> BillingSchema:
+    """Return a billing database's tables as they are by default, for a demo, a test or a benchmark to create.
+
+    `money` is the type of every money column (default DECIMAL(14, 2)), `ids` of every id (default INTEGER).
+    """
+    kinds = _DefaultTypes(money or Numeric(14, 2), ids or Integer())
+    metadata = MetaData()
+    for table, required in REQUIRED_COLUMNS.items():
+        names = [*required, *(OPTIONAL_COLUMNS.get(table, ()) if optional_columns else ())]
+        columns = [kinds.column(table, name) for name in names]
+        if soft_deletes and table != "tenants":
+            columns.append(Column(SOFT_DELETE_COLUMN, DateTime()))
+        Table(table, metadata, *columns)
+    for table, column in (
+        ("customers", "tenant_id"),
+        ("meters", "tenant_id"),
+        ("meter_assignments", "customer_id"),
+        ("meter_assignments", "tenant_id"),
+        ("bills", "tenant_id"),
+        ("invoices", "tenant_id"),
+        ("invoices", "meter_id"),
+        ("invoice_bills", "invoice_id"),
+        ("payments", "tenant_id"),
+        ("payments", "meter_id"),
+        ("payments", "invoice_id"),
+    ):
+        Index(f"ix_{table}_{column}", metadata.tables[table].c[column])
+    return BillingSchema(dict(metadata.tables))
+
+
+@dataclass(frozen=True)
+class _DefaultTypes:
+    money: TypeEngine[Any]
+    ids: TypeEngine[Any]
+
+    def column(self, table: str, name: str) -> Column[Any]:
+        """Return one column of the default schema. References are not enforced: real databases hold orphans."""
+        if name == "id":
+            return Column(name, self.ids, primary_key=True)
+        if name == "tenant_id" and table != "invoice_bills":
+            return Column(name, self.ids, nullable=False)
+        if name.endswith("_id"):
+            return Column(name, self.ids)
+        if name in MONEY_COLUMNS.get(table, ()):
+            return Column(name, self.money)
+        others: dict[str, TypeEngine[Any]] = {
+            "is_active": Boolean(),
+            "invoice_date": Date(),
+            "last_invoice_date": Date(),
+            "paid_at": DateTime(),
+        }
+        return Column(name, others.get(name, String(120)))

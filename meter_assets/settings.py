@@ -1,0 +1,59 @@
+"""What the environment says: which database, which policy. The only module that reads the environment for them."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from meter_assets.errors import InvalidSettings
+from meter_assets.policy import Policy
+
+DATABASE_URL_VARIABLE = "METER_ASSETS_DATABASE_URL"
+CONFIG_VARIABLE = "METER_ASSETS_CONFIG"
+HOME = Path(".meter_assets")
+"""What this product keeps, below the current folder: the demo database and Dagster's storage."""
+
+
+def demo_database_path() -> Path:
+    """Return where the demo database is: below the current folder."""
+    return (HOME / "demo.db").absolute()
+
+
+def database_url() -> str:
+    """Return the billing database's URL: the environment's, or else the demo database's.
+
+    Raises InvalidSettings where the variable is set but empty.
+    """
+    url = os.environ.get(DATABASE_URL_VARIABLE)
+    if url is None:
+        return f"sqlite:///{demo_database_path()}"
+    if not url.strip():
+        raise InvalidSettings(
+            f"{DATABASE_URL_VARIABLE} is set but empty. Name the billing database, for example "
+            "postgresql://user@host/billing, or unset the variable to use the demo database."
+        )
+    return url.strip()
+
+
+def policy() -> Policy:
+    """Return the policy of the file that METER_ASSETS_CONFIG names (its table `policy`), or else the default.
+
+    Raises InvalidSettings for a file that cannot be read or has other tables, UnknownPolicy for what it says.
+    """
+    path = os.environ.get(CONFIG_VARIABLE)
+    if not path:
+        return Policy()
+    content = _read_toml(Path(path))
+    others = sorted(set(content) - {"policy"})
+    if others:
+        raise InvalidSettings(f"{path} has {', '.join(others)}, which nothing reads; it may have one table, [policy].")
+    return Policy.from_values(content.get("policy", {}))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=str)
+    except OSError as error:
+        raise InvalidSettings(f"{CONFIG_VARIABLE} names {path}, which cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{CONFIG_VARIABLE} names {path}, which is not TOML: {error}.") from None

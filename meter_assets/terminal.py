@@ -1,0 +1,267 @@
+"""What the command line shows: progress, results, and what to do next. Draws; decides nothing."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from dagster import DagsterEventType, EventLogEntry
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from meter_assets import render
+from meter_assets.changes.invoice_amounts import NO_LINES
+from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.history import RecordedStep
+from meter_assets.invariants import Group
+from meter_assets.judge import Verdict
+from meter_assets.money import show
+from meter_assets.preview import Preview
+from meter_assets.report import StepReport
+from meter_assets.runs import TenantRun
+
+STEPS = {
+    "payment_meter_ids": "1/5 payment meter ids",
+    "invoice_amounts": "2/5 invoice amounts",
+    "validation before": "3/5 validation",
+    "customer_balances_backup": "4/5 customer balances backup",
+    "meter_balances": "4/5 meter balances",
+    "validation after": "5/5 validation",
+}
+VALIDATIONS = {
+    "validation before": (Group.payments, Group.invoices, Group.backup),
+    "validation after": (Group.balances,),
+}
+VALIDATED_GROUPS = {
+    Group.payments: "payment_meter_ids",
+    Group.invoices: "invoice_amounts",
+    Group.backup: "customer_balances_backup",
+    Group.balances: "meter_balances",
+}
+_WIDTH_WHEN_PIPED = 160
+
+
+class Terminal:
+    """The console, and how each thing is shown on it."""
+
+    def __init__(self) -> None:
+        """Write to standard output; plain lines where that is not a terminal."""
+        self.console = Console(highlight=False, soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console = Console(highlight=False, soft_wrap=True, width=_WIDTH_WHEN_PIPED)
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a line as it is."""
+        self.console.print(escape(text), style=style or None)
+
+    def heading(self, text: str) -> None:
+        """Print a heading."""
+        self.console.print(f"\n[bold]{escape(text)}[/bold]")
+
+    def grid(self, grid: render.Grid) -> None:
+        """Print a small table."""
+        if grid.rows:
+            table = Table(title=escape(grid.title), title_justify="left", header_style="bold", pad_edge=False)
+            for at, name in enumerate(grid.headings):
+                table.add_column(escape(name), justify="right" if grid.is_number(at) else "left", overflow="fold")
+            for row in grid.rows:
+                table.add_row(*(escape(cell) for cell in row))
+            self.console.print(table)
+        if grid.note:
+            self.say(grid.note)
+
+    @contextmanager
+    def following(self, tenant: Tenant, at: int, of: int) -> Iterator["Progress"]:
+        """Show a tenant's run while it goes on: one line per step as it ends, and what is under way below."""
+        self.heading(f"Tenant {tenant.key} {tenant.name} ({at} of {of})")
+        if self.console.is_terminal:
+            with self.console.status("starting") as status:
+                yield Progress(self, status)
+        else:
+            yield Progress(self, None)
+
+    def step(self, report: StepReport) -> None:
+        """Print the line of a step that was made."""
+        parts = [
+            f"{report.changed:,} of {report.looked_at:,} updated",
+            f"{report.already_correct.rows:,} already correct",
+        ]
+        if report.for_review:
+            parts.append(f"{report.for_review:,} for review")
+        parts += [f"{tally.rows:,} {why.replace('_', ' ')}" for why, tally in report.unresolved.items()]
+        self.say(f"  {STEPS.get(report.step, report.step):<30} {', '.join(parts)}")
+
+    def validation(self, label: str, verdicts: Sequence[Verdict]) -> None:
+        """Print the line of a validation that was made."""
+        broken = [one for one in verdicts if not one.holds]
+        errors = [one for one in broken if one.severity == "ERROR"]
+        text = f"{len(verdicts) - len(broken)} of {len(verdicts)} laws hold"
+        if errors:
+            text += f", {len(errors)} ERROR: {', '.join(one.name for one in errors)}"
+        if len(broken) > len(errors):
+            text += f", {len(broken) - len(errors)} WARN"
+        self.say(f"  {STEPS[label]:<30} {text}", style="red" if errors else "")
+
+    def failed(self, run: TenantRun) -> None:
+        """Say why a tenant failed: its errors, and the laws that are broken with evidence and remedy."""
+        for error in run.errors:
+            self.say(f"  {error}", style="red")
+        for verdict in run.broken:
+            self.say(f"  ERROR {verdict.name}: {verdict.violations:,} violations.", style="red")
+            self.say(f"    {verdict.law} For example {verdict.example}.")
+            self.say(f"    {verdict.remedy}")
+
+    def discrepancies(self, runs: Sequence[TenantRun]) -> None:
+        """Print the customers and tenants whose meters do not owe what was backed up."""
+        for name in ("tenant_balance_agrees_with_its_backup", "every_customer_balance_agrees_with_its_backup"):
+            rows = [row for run in runs for one in run.verdicts if one.name == name for row in one.samples]
+            if rows:
+                note = "The first of each tenant; their checks count all." if name.startswith("every") else ""
+                self.grid(render.from_records(f"Discrepancies: not {name.replace('_', ' ')}", rows, note))
+
+    def summary(self, runs: Sequence[TenantRun]) -> None:
+        """Print one line per tenant, with the counts over its steps."""
+        headings = ("tenant", "result", "total", "updated", "already correct", "no bills", "for review", "unresolved")
+        rows = []
+        for run in runs:
+            reports = run.reports.values()
+            no_bills = sum(report.unresolved[NO_LINES].rows for report in reports if NO_LINES in report.unresolved)
+            counts = (
+                sum(report.looked_at for report in reports),
+                sum(report.changed for report in reports),
+                sum(report.already_correct.rows for report in reports),
+                no_bills,
+                sum(report.for_review for report in reports),
+                sum(report.left_unresolved for report in reports) - no_bills,
+            )
+            result = "ok" if run.succeeded else "FAILED"
+            rows.append((f"{run.tenant.key} {run.tenant.name}", result, *(f"{count:,}" for count in counts)))
+        self.grid(render.Grid("Summary", headings, tuple(rows)))
+
+    def validation_summary(self, runs: Sequence[TenantRun]) -> None:
+        """Print one line per tenant and law that does not hold."""
+        rows = []
+        for run in runs:
+            for one in (*run.broken, *run.warnings):
+                rows.append(
+                    (f"{run.tenant.key} {run.tenant.name}", one.severity.value, one.name, f"{one.violations:,}")
+                )
+        self.grid(render.Grid("Laws that do not hold", ("tenant", "severity", "law", "violations"), tuple(rows)))
+        good = sum(run.succeeded for run in runs)
+        self.say(f"{good} of {len(runs)} tenants without an ERROR.", style="" if good == len(runs) else "red")
+
+    def what_next(self, database: BillingDatabase, runs: Sequence[TenantRun], seconds: float) -> None:
+        """Say how long it took, what to verify next, and where the old balances are."""
+        good = [run.tenant.key for run in runs if run.succeeded]
+        bad = [run.tenant.key for run in runs if not run.succeeded]
+        changed = sum(report.changed for run in runs for report in run.reports.values())
+        self.say(f"\n{len(good)} of {len(runs)} tenants done in {seconds:.1f} s; {changed:,} rows changed.")
+        if not changed:
+            self.say("Nothing had to be changed: 0 rows were changed, 0 rows were journaled.")
+        if bad:
+            self.say(f"Failed: {', '.join(bad)}. Mend what is named above, then run them again:", style="red")
+            self.say(f"  meter-assets migrate-meter-financials {' '.join(f'--tenant {key}' for key in bad)}")
+        self.say("Verify:  meter-assets validate-meter-financial-data")
+        self.say("Read:    meter-assets history, or 'dagster dev' for every run, check and changed row")
+        self.say(f"Backup:  table customer_balances_backup; journal: tables meter_migration_*; both in {database.url}")
+
+    def history(self, steps: Sequence[RecordedStep]) -> None:
+        """Print what was run, as it is recorded."""
+        if not steps:
+            self.say("No live run has been made on this database yet.")
+        headings = ("run", "tenant", "step", "started (UTC)", "seconds", "outcome", "rows changed", "message")
+        rows = []
+        for one in steps:
+            took = f"{(one.finished_at - one.started_at).total_seconds():.1f}" if one.finished_at else "-"
+            count = "-" if one.rows_changed is None else f"{one.rows_changed:,}"
+            started = f"{one.started_at:%Y-%m-%d %H:%M:%S}"
+            row = (one.run_id, str(one.tenant_id), one.step, started, took, one.outcome, count, one.message or "")
+            rows.append(row)
+        self.grid(render.Grid("Runs", headings, tuple(rows)))
+
+    def preview(self, preview: Preview) -> None:
+        """Print what a tenant's migration would do."""
+        self.grid(render.impact(preview))
+        for report in preview.steps:
+            if report.unresolved or len(report.rules) > 1:
+                self.grid(_retitled(render.outcomes(report), f"{report.step}: rows"))
+            self.grid(_retitled(render.money(report), f"{report.step}: money"))
+            if report.largest:
+                self.grid(render.from_records(f"{report.step}: largest changes", report.largest[:3]))
+        self.grid(render.statuses(preview))
+        self.grid(render.bases(preview))
+        for obstacle in preview.obstacles:
+            self.say(obstacle, style="red")
+        if preview.verdicts is not None:
+            broken = [one for one in preview.verdicts if not one.holds]
+            title = f"Afterwards {len(preview.verdicts) - len(broken)} of {len(preview.verdicts)} laws would hold; not:"
+            self.grid(render.verdicts(broken, title=title))
+            if not broken:
+                self.say(f"Afterwards all {len(preview.verdicts)} laws would hold.")
+        if preview.would_be_blocked:
+            self.say("This tenant's meter_balances would be refused.", style="red")
+
+    def preview_summary(self, previews: Sequence[Preview]) -> None:
+        """Print one line per tenant: what its migration would do."""
+        headings = ("tenant", "rows to change", "for review", "unresolved", "meters' net would change by", "result")
+        rows = tuple(
+            (
+                f"{one.tenant} {one.name}",
+                f"{sum(report.changed for report in one.steps):,}",
+                f"{sum(report.for_review for report in one.steps):,}",
+                f"{sum(report.left_unresolved for report in one.steps):,}",
+                show(render.difference(one)),
+                "would be refused" if one.would_be_blocked else "would succeed" if one.verdicts else "not judged",
+            )
+            for one in previews
+        )
+        self.grid(render.Grid("Preview", headings, rows))
+
+
+class Progress:
+    """Turns a run's events into one line per step, in the order of the five steps, and into the spinner's words."""
+
+    def __init__(self, terminal: Terminal, status: Status | None) -> None:
+        """Take the terminal, and the spinner where there is one."""
+        self._terminal = terminal
+        self._status = status
+        self._judged: set[str] = set()
+        self._waiting = list(STEPS)
+
+    def __call__(self, run: TenantRun, entry: EventLogEntry) -> None:
+        """Take one event of the run."""
+        event = entry.dagster_event
+        if event is None:
+            return
+        key = event.step_key or ""
+        if event.event_type is DagsterEventType.STEP_START and self._status is not None:
+            self._status.update(f"  {key.replace('_', ' ')} ...")
+        if event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE):
+            self._judged.add(key)
+            while self._waiting and self._show(run, self._waiting[0]):
+                self._waiting.pop(0)
+
+    def finish(self, run: TenantRun) -> None:
+        """Show what could not be shown in its turn, since a step before it did not come."""
+        for label in self._waiting:
+            self._show(run, label, finished=True)
+        self._waiting.clear()
+        if run.preview is not None:
+            self._terminal.preview(run.preview)
+
+    def _show(self, run: TenantRun, label: str, *, finished: bool = False) -> bool:
+        """Show a step if it has ended; say whether it has."""
+        if label in run.reports:
+            self._terminal.step(run.reports[label])
+            return True
+        groups = VALIDATIONS.get(label, ())
+        verdicts = [one for one in run.verdicts if one.group in groups]
+        all_judged = all(f"{VALIDATED_GROUPS[group]}_checks" in self._judged for group in groups)
+        if verdicts and (finished or all_judged):
+            self._terminal.validation(label, verdicts)
+            return True
+        return False
+
+
+def _retitled(grid: render.Grid, title: str) -> render.Grid:
+    return render.Grid(title, grid.headings, grid.rows, grid.note)
