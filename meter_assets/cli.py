@@ -135,7 +135,7 @@ _step_command(
     type=click.Choice(["payments", "invoices", "backup", "balances", "all"]),
     default="all",
     show_default=True,
-    help="Which laws to judge.",
+    help="Which invariants to judge.",
 )
 @_failures_in_a_sentence
 def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: bool, group: str) -> int:

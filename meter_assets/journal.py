@@ -20,17 +20,16 @@ from sqlalchemy import (
     insert,
     literal,
     not_,
-    null,
     or_,
     select,
     text,
-    type_coerce,
     update,
 )
 
 from meter_assets.changes import Change
 from meter_assets.errors import ColumnTooSmall, RowsChangedMeanwhile
 from meter_assets.money import exact
+from meter_assets.relations import nothing
 from meter_assets.schema import BACKUP, JOURNALED, BillingSchema
 
 ROWS_WORTH_STATISTICS = 1_000
@@ -69,8 +68,7 @@ def recorded(change: Change, schema: BillingSchema, run_id: str, tenant_id: Any)
         backup = schema.own[BACKUP]
         values: list[Any] = []
         for name in change.columns:
-            nothing = type_coerce(null(), backup.c[name].type)
-            values += [nothing.label(f"{name}_before"), backup.c[name].label(f"{name}_after")]
+            values += [nothing(backup.c[name].type).label(f"{name}_before"), backup.c[name].label(f"{name}_after")]
         row_id, rule = backup.c.customer_id, literal("first_backup").label("rule")
         found = select(backup.c.tenant_id, row_id.label("id"), *values, rule)
         return found.where(backup.c.run_id == run_id, backup.c.tenant_id == tenant_id).subquery("recorded")

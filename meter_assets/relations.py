@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    Date,
     Enum,
     FromClause,
     Select,
@@ -27,8 +28,8 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    type_coerce,
 )
+from sqlalchemy.types import TypeEngine
 
 from meter_assets.policy import Policy
 from meter_assets.schema import BACKUP, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SOFT_DELETE_COLUMN, BillingSchema
@@ -36,6 +37,7 @@ from meter_assets.schema import BACKUP, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SOFT
 if TYPE_CHECKING:
     from meter_assets.changes.change import Change
 
+_ABSENT_TYPES: Mapping[str, TypeEngine[Any]] = {"status": String(255), "paid_at": Date(), "last_invoice_date": Date()}
 TENANT_TABLES = ("customers", "meters", "meter_assignments", "bills", "invoices", "payments")
 
 
@@ -137,6 +139,11 @@ def as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
     return column if plain else cast(column, String(255))
 
 
+def nothing(kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    """Return null, of a type: PostgreSQL takes a plain null for text."""
+    return cast(null(), kind)
+
+
 def has_status(rows: FromClause, statuses: Iterable[str]) -> ColumnElement[bool]:
     """Say whether a row's status is one of these, compared without case; a null status is none."""
     wanted = sorted({status.lower() for status in statuses})
@@ -162,7 +169,7 @@ def _columns(schema: BillingSchema, name: str) -> list[ColumnElement[Any]]:
     table = schema.tables[name]
     found: list[ColumnElement[Any]] = [table.c[column] for column in REQUIRED_COLUMNS[name]]
     for column in OPTIONAL_COLUMNS.get(name, ()):
-        absent = type_coerce(null(), String() if column == "status" else table.c.id.type)
+        absent = nothing(_ABSENT_TYPES.get(column, table.c.id.type))
         found.append(table.c[column] if schema.has(name, column) else absent.label(column))
     return found
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from dagster import DagsterEventType, EventLogEntry
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
@@ -23,10 +24,10 @@ from meter_assets.runs import TenantRun
 STEPS = {
     "payment_meter_ids": "1/5 payment meter ids",
     "invoice_amounts": "2/5 invoice amounts",
-    "validation before": "3/5 validation",
+    "validation before": "3/5 validation of what is read",
     "customer_balances_backup": "4/5 customer balances backup",
     "meter_balances": "4/5 meter balances",
-    "validation after": "5/5 validation",
+    "validation after": "5/5 validation of balances",
 }
 VALIDATIONS = {
     "validation before": (Group.payments, Group.invoices, Group.backup),
@@ -61,7 +62,8 @@ class Terminal:
     def grid(self, grid: render.Grid) -> None:
         """Print a small table."""
         if grid.rows:
-            table = Table(title=escape(grid.title), title_justify="left", header_style="bold", pad_edge=False)
+            title = escape(grid.title)
+            table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
             for at, name in enumerate(grid.headings):
                 table.add_column(escape(name), justify="right" if grid.is_number(at) else "left", overflow="fold")
             for row in grid.rows:
@@ -89,18 +91,18 @@ class Terminal:
         if report.for_review:
             parts.append(f"{report.for_review:,} for review")
         parts += [f"{tally.rows:,} {why.replace('_', ' ')}" for why, tally in report.unresolved.items()]
-        self.say(f"  {STEPS.get(report.step, report.step):<30} {', '.join(parts)}")
+        self.say(f"  {STEPS.get(report.step, report.step):<32} {', '.join(parts)}")
 
     def validation(self, label: str, verdicts: Sequence[Verdict]) -> None:
         """Print the line of a validation that was made."""
         broken = [one for one in verdicts if not one.holds]
         errors = [one for one in broken if one.severity == "ERROR"]
-        text = f"{len(verdicts) - len(broken)} of {len(verdicts)} laws hold"
+        text = f"{len(verdicts) - len(broken)} of {len(verdicts)} invariants hold"
         if errors:
             text += f", {len(errors)} ERROR: {', '.join(one.name for one in errors)}"
         if len(broken) > len(errors):
             text += f", {len(broken) - len(errors)} WARN"
-        self.say(f"  {STEPS[label]:<30} {text}", style="red" if errors else "")
+        self.say(f"  {STEPS[label]:<32} {text}", style="red" if errors else "")
 
     def failed(self, run: TenantRun) -> None:
         """Say why a tenant failed: its errors, and the laws that are broken with evidence and remedy."""
@@ -146,7 +148,9 @@ class Terminal:
                 rows.append(
                     (f"{run.tenant.key} {run.tenant.name}", one.severity.value, one.name, f"{one.violations:,}")
                 )
-        self.grid(render.Grid("Laws that do not hold", ("tenant", "severity", "law", "violations"), tuple(rows)))
+        self.grid(
+            render.Grid("Invariants that do not hold", ("tenant", "severity", "invariant", "violations"), tuple(rows))
+        )
         good = sum(run.succeeded for run in runs)
         self.say(f"{good} of {len(runs)} tenants without an ERROR.", style="" if good == len(runs) else "red")
 
@@ -187,17 +191,19 @@ class Terminal:
                 self.grid(_retitled(render.outcomes(report), f"{report.step}: rows"))
             self.grid(_retitled(render.money(report), f"{report.step}: money"))
             if report.largest:
-                self.grid(render.from_records(f"{report.step}: largest changes", report.largest[:3]))
+                self.grid(
+                    render.from_records(f"{report.step}: largest changes", [_brief(row) for row in report.largest[:3]])
+                )
         self.grid(render.statuses(preview))
         self.grid(render.bases(preview))
         for obstacle in preview.obstacles:
             self.say(obstacle, style="red")
         if preview.verdicts is not None:
             broken = [one for one in preview.verdicts if not one.holds]
-            title = f"Afterwards {len(preview.verdicts) - len(broken)} of {len(preview.verdicts)} laws would hold; not:"
+            title = f"Afterwards {len(preview.verdicts) - len(broken)} of {len(preview.verdicts)} invariants would hold; not:"
             self.grid(render.verdicts(broken, title=title))
             if not broken:
-                self.say(f"Afterwards all {len(preview.verdicts)} laws would hold.")
+                self.say(f"Afterwards all {len(preview.verdicts)} invariants would hold.")
         if preview.would_be_blocked:
             self.say("This tenant's meter_balances would be refused.", style="red")
 
@@ -261,6 +267,14 @@ class Progress:
             self._terminal.validation(label, verdicts)
             return True
         return False
+
+
+_LEFT_TO_THE_UI = ("rule", "total_billed", "total_paid", "last_invoice_date")
+
+
+def _brief(row: dict[str, str]) -> dict[str, str]:
+    """Return a changed row without the columns that a terminal has no room for; the UI and the CSV have them all."""
+    return {name: value for name, value in row.items() if not name.startswith(_LEFT_TO_THE_UI)}
 
 
 def _retitled(grid: render.Grid, title: str) -> render.Grid:

@@ -1,11 +1,11 @@
 """The balances of every customer that has no backup yet. Pure: returns one SELECT."""
 
-from sqlalchemy import and_, func, literal, null, select, type_coerce
+from sqlalchemy import and_, func, literal, null, select
 
 from meter_assets.changes.change import Change, outcome_columns
 from meter_assets.money import exact, or_zero
 from meter_assets.policy import Policy
-from meter_assets.relations import BillingRelations
+from meter_assets.relations import BillingRelations, nothing
 from meter_assets.schema import BACKUP
 
 NAME = "customer_balances_backup"
@@ -23,8 +23,7 @@ def customer_balances_backup(relations: BillingRelations, policy: Policy) -> Cha
     rule = literal(FIRST_BACKUP)
     values = []
     for name in COLUMNS:
-        nothing = type_coerce(null(), customer.c[name].type)
-        values += [nothing.label(f"{name}_before"), customer.c[name].label(f"{name}_after")]
+        values += [nothing(customer.c[name].type).label(f"{name}_before"), customer.c[name].label(f"{name}_after")]
     return Change(
         name=NAME,
         table="customers",

@@ -1,0 +1,179 @@
+"""Where Dagster keeps its runs, and the one instance that `meter-assets` and `dagster dev` share.
+
+`dagster.yaml` names `MeterAssetsInstance`. Of what it does not say, this class says where it is kept: everything in
+one folder, or runs and events in PostgreSQL if METER_ASSETS_DAGSTER_POSTGRES_URL is set. The folder is DAGSTER_HOME,
+or else `.meter_assets/dagster` below the current folder. Nothing here knows the billing database.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import click
+from dagster import DagsterInstance
+from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
+from dagster._config.config_schema import UserConfigSchema
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.base_storage import DagsterStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres.utils import DagsterPostgresException
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from meter_assets.errors import InvalidSettings
+from meter_assets.settings import HOME
+
+POSTGRES_URL_VARIABLE = "METER_ASSETS_DAGSTER_POSTGRES_URL"
+DAGSTER_HOME_VARIABLE = "DAGSTER_HOME"
+CONFIG_FILE = "dagster.yaml"
+FOLDER = HOME / "dagster"
+_QUIET: Mapping[str, Any] = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
+_EXAMPLE = "postgresql://user@host/dagster"
+
+
+class UnusableInstance(InvalidSettings, click.ClickException):
+    """Dagster's instance cannot be opened as the environment says.
+
+    It is click's exception too, so that `dagster dev` shows the sentence and no traceback.
+    """
+
+    exit_code = InvalidSettings.exit_status
+
+
+class MeterAssetsInstance(DagsterInstance):
+    """The instance that dagster.yaml names: Dagster's own, with all that it keeps in a folder that stays.
+
+    The folder is resolved here, once, and children of this process get it as part of the instance they are handed:
+    they use the same one whatever their current folder.
+    """
+
+    @classmethod
+    def config_schema(cls) -> Mapping[str, Any]:
+        """Say that dagster.yaml sets nothing of this class itself."""
+        return {}
+
+    @classmethod
+    def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
+        """Return where everything is kept that dagster.yaml does not place."""
+        folder = str(_lasting_folder(Path(base_dir)))
+        storage = ConfigurableClassData(__name__, MeterAssetsStorage.__name__, json.dumps({"base_dir": folder}))
+        return {**InstanceRef.config_defaults(folder), "storage": storage}
+
+
+class MeterAssetsStorage(DagsterStorage, ConfigurableClass):
+    """Runs, events and schedules in PostgreSQL if the environment names one, else in SQLite files in `base_dir`.
+
+    It is never instantiated: it stands for the storage of Dagster that it returns. The URL, with its password, stays
+    in the environment and is no part of the configuration that processes hand to each other.
+    """
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Return the configuration: the same as of Dagster's SQLite storage."""
+        return DagsterSqliteStorage.config_type()
+
+    @classmethod
+    def from_config_value(  # type: ignore[override]  # Dagster's own storages return another class than theirs too
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> DagsterStorage:
+        """Return the storage that the environment names."""
+        url = os.environ.get(POSTGRES_URL_VARIABLE)
+        if url is None:
+            return DagsterSqliteStorage.from_local(config_value["base_dir"], inst_data=inst_data)
+        return _postgres_storage(url.strip(), inst_data)
+
+
+@contextmanager
+def open_instance() -> Iterator[DagsterInstance]:
+    """Open the instance that `dagster dev` uses in the current folder, without its telemetry and first-use prompt.
+
+    Raises UnusableInstance, an InvalidSettings, where DAGSTER_HOME or METER_ASSETS_DAGSTER_POSTGRES_URL does not do.
+    """
+    home = os.environ.get(DAGSTER_HOME_VARIABLE)  # empty means unset, as for Dagster
+    folder = _dagster_home(home) if home else FOLDER.absolute()
+    configured_in = folder if home or not Path(CONFIG_FILE).exists() else Path.cwd()
+    _make(folder)
+    if configured_in == folder and not _has_a_configuration_of_its_own(folder, is_ours=not home):
+        _write_config(folder)
+    ref = InstanceRef.from_dir(str(folder), config_dir=str(configured_in), overrides=_QUIET)
+    with DagsterInstance.from_ref(ref) as instance:
+        yield instance
+
+
+def shipped_config() -> str:
+    """Return the text of the dagster.yaml that comes with this package."""
+    return files("meter_assets").joinpath(CONFIG_FILE).read_text(encoding="utf-8")
+
+
+def _lasting_folder(base_dir: Path) -> Path:
+    """Return the folder, or ours beside it where it is the one that `dagster dev` removes when it ends."""
+    temporary = base_dir.name.startswith(TMP_DAGSTER_HOME_PREFIX)
+    return (base_dir.parent / FOLDER if temporary else base_dir).absolute()
+
+
+def _dagster_home(home: str) -> Path:
+    folder = Path(home).expanduser()
+    if not folder.is_absolute():
+        raise UnusableInstance(
+            f"{DAGSTER_HOME_VARIABLE} is {home}, which is not an absolute path. Dagster takes none other; set it to "
+            f"{folder.absolute()}, for example."
+        )
+    return folder
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnusableInstance(
+            f"Dagster's folder {folder} cannot be used: {error.strerror}. Set {DAGSTER_HOME_VARIABLE} to a folder "
+            "that exists or can be made, or unset it to use one below the current folder."
+        ) from None
+
+
+def _has_a_configuration_of_its_own(folder: Path, *, is_ours: bool) -> bool:
+    """Say whether to leave a folder as it is: another's without dagster.yaml has what Dagster does by default."""
+    return (folder / CONFIG_FILE).exists() or (not is_ours and any(folder.iterdir()))
+
+
+def _write_config(folder: Path) -> None:
+    """Let the folder, which is new, say by itself what instance it is: `dagster dev` reads it there."""
+    (folder / CONFIG_FILE).write_text(shipped_config(), encoding="utf-8")
+
+
+def _postgres_storage(given: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:
+    if not given:
+        raise UnusableInstance(
+            f"{POSTGRES_URL_VARIABLE} is set but empty. Name the database for Dagster's runs, for example {_EXAMPLE}, "
+            "or unset the variable to keep them in files."
+        )
+    try:
+        url = make_url(given)
+    except ArgumentError:
+        raise UnusableInstance(f"{POSTGRES_URL_VARIABLE} is not a URL. It must read like {_EXAMPLE}.") from None
+    if url.drivername not in ("postgresql", "postgresql+psycopg2"):
+        raise UnusableInstance(
+            f"{POSTGRES_URL_VARIABLE} begins with {url.drivername}://, expected postgresql://, as in {_EXAMPLE}."
+        )
+    # SQLAlchemy takes a bare postgresql:// to mean psycopg 3, which Dagster's storage does not work with.
+    psycopg2_url = url.set(drivername="postgresql+psycopg2")
+    try:
+        return DagsterPostgresStorage(psycopg2_url.render_as_string(hide_password=False), inst_data=inst_data)
+    except (DagsterPostgresException, SQLAlchemyError) as error:
+        raise UnusableInstance(
+            f"Dagster's database {url.render_as_string()} cannot be used: {_reason(error)}. Check that the server runs "
+            f"and that {POSTGRES_URL_VARIABLE} names its host, port, user and database."
+        ) from None
+
+
+def _reason(error: BaseException) -> str:
+    """Return the driver's own words, which are the last of the errors that led to this one."""
+    while error.__cause__:
+        error = error.__cause__
+    return " ".join(str(error).split())
