@@ -4,25 +4,15 @@ Exit status: 0 all went well, 1 a step or a validation failed, 2 wrong usage or 
 """
 
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import ParamSpec
 
 import click
 
 from meter_assets import __version__, settings
 from meter_assets.errors import InvalidSettings, MeterAssetsError
-
-if TYPE_CHECKING:
-    import dagster as dg
-
-    from meter_assets.database import BillingDatabase, Tenant
-    from meter_assets.runs import Launch, TenantRun
-    from meter_assets.terminal import Terminal
 
 P = ParamSpec("P")
 
@@ -85,12 +75,13 @@ def migrate_meter_financials(
     """Migrate tenants: payments' meter ids, invoices' amounts, the backup, meters' balances."""
     if export is not None and not dry_run:
         raise InvalidSettings("--export goes with --dry-run: it writes the rows that would change.")
-    with _session(tenants, live=not dry_run) as session:
+    from meter_assets.session import open_session
+
+    with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure) as session:
         if dry_run:
-            return session.preview(judge=not skip_validation, export=export, stop_on_failure=stop_on_failure)
+            return session.preview(judge=not skip_validation, export=export)
         session.confirm(yes)
-        job = "migrate_meter_financials" + ("_without_validation" if skip_validation else "")
-        return session.migrate(session.launch(job), stop_on_failure=stop_on_failure)
+        return session.migrate("migrate_meter_financials" + ("_without_validation" if skip_validation else ""))
 
 
 def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
@@ -102,11 +93,12 @@ def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
     @_stop
     @_failures_in_a_sentence
     def command(tenants: tuple[str, ...], dry_run: bool, stop_on_failure: bool) -> int:
-        with _session(tenants, live=not dry_run) as session:
+        from meter_assets.session import open_session
+
+        with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure) as session:
             if dry_run:
-                return session.preview(steps=steps, stop_on_failure=stop_on_failure)
-            launch = session.launch("migrate_meter_financials", assets=steps)
-            return session.migrate(launch, stop_on_failure=stop_on_failure)
+                return session.preview(steps=steps)
+            return session.migrate("migrate_meter_financials", steps=steps)
 
 
 _step_command(
@@ -140,13 +132,11 @@ _step_command(
 @_failures_in_a_sentence
 def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: bool, group: str) -> int:
     """Judge the invariants on the database as it is. Writes nothing."""
-    from meter_assets.invariants import Group, of_group
-    from meter_assets.terminal import VALIDATED_GROUPS
+    from meter_assets.invariants import Group
+    from meter_assets.session import open_session
 
-    checks = [] if group == "all" else [(VALIDATED_GROUPS[Group(group)], one.name) for one in of_group(Group(group))]
-    with _session(tenants, live=False) as session:
-        launch = session.launch("validate_meter_financial_data", checks=checks)
-        return session.validate(launch, stop_on_failure=stop_on_failure)
+    with open_session(tenants, live=False, stop_on_failure=stop_on_failure) as session:
+        return session.validate(None if group == "all" else Group(group))
 
 
 @main.command()
@@ -172,109 +162,7 @@ def history(tenants: tuple[str, ...]) -> int:
 @_failures_in_a_sentence
 def demo(tenants: int, customers: int, months: int, seed: int, fresh: bool) -> int:
     """Make a demo billing database, preview and migrate it, and say what to look at."""
-    from meter_assets.demo_command import run_demo
+    from meter_assets.demo.generator import DemoSize
+    from meter_assets.demo.tour import tour
 
-    return run_demo(tenants=tenants, customers=customers, months=months, seed=seed, fresh=fresh)
-
-
-@dataclass
-class Session:
-    """One use of the command line: its database, its tenants, its Dagster instance, its terminal."""
-
-    database: "BillingDatabase"
-    tenants: "list[Tenant]"
-    instance: "dg.DagsterInstance"
-    definitions: "dg.Definitions"
-    terminal: "Terminal"
-    begun: float = field(default_factory=time.monotonic)
-
-    def launch(self, job: str, **how: Any) -> "Launch":
-        """Return the launch of a job."""
-        from meter_assets.runs import Launch
-
-        return Launch(job, **how)
-
-    def confirm(self, yes: bool) -> None:
-        """Ask before a live run. Raises InvalidSettings where there is nobody to ask."""
-        if yes:
-            return
-        if not sys.stdin.isatty():
-            raise InvalidSettings("A live migration asks for confirmation, and there is no terminal: add --yes.")
-        count = f"{len(self.tenants)} tenants" if len(self.tenants) > 1 else f"tenant {self.tenants[0].key}"
-        click.confirm(f"Migrate {count} of {self.database.url}? Every change is journaled.", abort=True)
-
-    def run_all(self, launch: "Launch", *, stop_on_failure: bool) -> "list[TenantRun]":
-        """Run a job for every tenant; a failure ends that tenant, and the others go on unless told otherwise."""
-        from meter_assets.runs import run_tenant
-
-        runs = []
-        for at, tenant in enumerate(self.tenants, start=1):
-            with self.terminal.following(tenant, at, len(self.tenants)) as progress:
-                run = run_tenant(self.instance, self.definitions, launch, tenant, progress)
-                progress.finish(run)
-            self.terminal.failed(run)
-            runs.append(run)
-            if stop_on_failure and not run.succeeded:
-                break
-        return runs
-
-    def migrate(self, launch: "Launch", *, stop_on_failure: bool) -> int:
-        """Make the steps of every tenant and show what came of it. Returns the exit status."""
-        runs = self.run_all(launch, stop_on_failure=stop_on_failure)
-        self.terminal.discrepancies(runs)
-        self.terminal.summary(runs)
-        self.terminal.what_next(self.database, runs, time.monotonic() - self.begun)
-        return max(run.exit_status for run in runs)
-
-    def validate(self, launch: "Launch", *, stop_on_failure: bool) -> int:
-        """Judge the laws of every tenant and show the verdicts. Returns the exit status."""
-        runs = self.run_all(launch, stop_on_failure=stop_on_failure)
-        self.terminal.discrepancies(runs)
-        self.terminal.validation_summary(runs)
-        return max(run.exit_status for run in runs)
-
-    def preview(
-        self,
-        *,
-        steps: Sequence[str] | None = None,
-        judge: bool = True,
-        export: Path | None = None,
-        stop_on_failure: bool,
-    ) -> int:
-        """Preview every tenant and show it. Returns the exit status: 1 if a tenant would be refused."""
-        config: dict[str, Any] = {"judge_invariants": judge, "export_dir": str(export.absolute()) if export else None}
-        if steps is not None:
-            config["steps"] = list(steps)
-        launch = self.launch("preview_meter_financials", config={"ops": {"migration_preview": {"config": config}}})
-        runs = self.run_all(launch, stop_on_failure=stop_on_failure)
-        previews = [run.preview for run in runs if run.preview is not None]
-        self.terminal.preview_summary(previews)
-        self.terminal.say("Nothing was written.")
-        if export is not None:
-            self.terminal.say(f"Rows that would change: {export}/<tenant>/<change>.csv")
-        refused = any(preview.would_be_blocked for preview in previews)
-        return max(*(run.exit_status for run in runs), int(refused))
-
-
-@contextmanager
-def _session(tenants: Sequence[str], *, live: bool) -> Iterator[Session]:
-    """Check what can be checked before anything is begun, then open the instance and bring its partitions up to date.
-
-    Raises a ConfigurationError for whatever is wrong: nothing has been changed then, in either database.
-    """
-    from meter_assets.database import BillingDatabase
-
-    settings.policy()
-    database = BillingDatabase(settings.database_url())
-    chosen = database.tenants(tenants)
-    if live:
-        database.require_writable()
-
-    from meter_assets.dagster_instance import open_instance
-    from meter_assets.definitions import build_definitions
-    from meter_assets.partitions import sync_partitions
-    from meter_assets.terminal import Terminal
-
-    with open_instance() as instance:
-        sync_partitions(instance, database)
-        yield Session(database, chosen, instance, build_definitions(), Terminal())
+    return tour(DemoSize(tenants=tenants, customers=customers, months=months), seed, fresh=fresh)

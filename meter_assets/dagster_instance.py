@@ -128,13 +128,19 @@ def _dagster_home(home: str) -> Path:
 
 
 def _make(folder: Path) -> None:
+    reason = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        reason = "it is a file" if folder.is_file() else error.strerror
+    else:
+        if not os.access(folder, os.W_OK):
+            reason = "it may not be written"
+    if reason:
         raise UnusableInstance(
-            f"Dagster's folder {folder} cannot be used: {error.strerror}. Set {DAGSTER_HOME_VARIABLE} to a folder "
+            f"Dagster's folder {folder} cannot be used: {reason}. Set {DAGSTER_HOME_VARIABLE} to a folder "
             "that exists or can be made, or unset it to use one below the current folder."
-        ) from None
+        )
 
 
 def _has_a_configuration_of_its_own(folder: Path, *, is_ours: bool) -> bool:
@@ -173,7 +179,7 @@ def _postgres_storage(given: str, inst_data: ConfigurableClassData | None) -> Da
 
 
 def _reason(error: BaseException) -> str:
-    """Return the driver's own words, which are the last of the errors that led to this one."""
+    """Return the driver's own words: the first line of the error that led to all others."""
     while error.__cause__:
         error = error.__cause__
-    return " ".join(str(error).split())
+    return str(error).strip().partition("\n")[0].rstrip(".")

@@ -66,6 +66,11 @@ class BillingDatabase:
         return self._url.render_as_string(hide_password=True)
 
     @property
+    def sqlite_path(self) -> Path | None:
+        """The database's file, if it is SQLite."""
+        return self._path if self._is_sqlite else None
+
+    @property
     def _is_sqlite(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
 

@@ -31,9 +31,11 @@ class DatabaseUnreachable(ConfigurationError):
     def __init__(self, url: str, reason: str) -> None:
         """Take the URL with its password masked, and the driver's own reason."""
         self.url = url
+        advice = (
+            "names its file" if url.startswith("sqlite") else "names a server that runs, its port, user and database"
+        )
         super().__init__(
-            f"Cannot reach the billing database {url}: {reason}. Check that the server runs and that "
-            "METER_ASSETS_DATABASE_URL names its host, port, user and database."
+            f"Cannot reach the billing database {url}: {reason}. Check that METER_ASSETS_DATABASE_URL {advice}."
         )
 
 

@@ -93,7 +93,7 @@ def preview(
         for step in steps:
             change = CHANGES[step](relations, policy)
             after = relations.after(change)
-            changed = change.rows.cte(change.name)
+            changed = change.as_cte()
             reports.append(
                 step_report(connection, change, relations, changed, take_stock(connection, change, relations))
             )

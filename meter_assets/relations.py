@@ -108,7 +108,7 @@ class BillingRelations:
 
     def after(self, change: "Change") -> "BillingRelations":
         """Return these relations as they would be once the change were made."""
-        changed = change.rows.cte(change.name)
+        changed = change.as_cte()
         rows = {**self.rows, change.target: change.overlay(self.rows[change.target], changed)}
         decided = dict(self.decided)
         if change.name in decided:

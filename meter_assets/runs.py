@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import dagster as dg
 from dagster import DagsterEventType, EventLogEntry
+from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
 
 from meter_assets.database import Tenant
 from meter_assets.defs.step import REPORT
@@ -34,6 +35,7 @@ class TenantRun:
     verdicts: list[Verdict] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     exit_status: int = 0
+    interrupted: bool = False
 
     @property
     def broken(self) -> list[Verdict]:
@@ -81,7 +83,10 @@ def run_tenant(
         )
 
     def listen(entry: EventLogEntry) -> None:
+        was_interrupted = run.interrupted
         _read(run, entry)
+        if run.interrupted and not was_interrupted:
+            _cancel(instance, run)
         watch(run, entry)
 
     instance.add_event_listener(run.run_id, listen)
@@ -94,10 +99,19 @@ def run_tenant(
         partition_key=tenant.key if job.partitions_def else None,
         tags={} if job.partitions_def else {PARTITION_TAG: tenant.key},
     )
+    if run.interrupted:
+        raise KeyboardInterrupt
     run.succeeded = result.success
     if not run.succeeded:
         run.exit_status = max(run.exit_status, 1)
     return run
+
+
+def _cancel(instance: dg.DagsterInstance, run: TenantRun) -> None:
+    """Let Dagster record the run as canceled, rather than as failed."""
+    recorded = instance.get_run_by_id(run.run_id)
+    if recorded is not None:
+        instance.report_run_canceling(recorded, "Interrupted on the command line.")
 
 
 def _read(run: TenantRun, entry: EventLogEntry) -> None:
@@ -118,12 +132,15 @@ def _read(run: TenantRun, entry: EventLogEntry) -> None:
         _read_failure(run, event.step_failure_data)
 
 
-def _read_failure(run: TenantRun, data: Any) -> None:
+def _read_failure(run: TenantRun, data: StepFailureData) -> None:
+    if data.error_source is ErrorSource.INTERRUPT:
+        run.interrupted = True
+        return
     failure = data.user_failure_data
     if failure is not None:
         run.errors.append(str(failure.description))
         status = failure.metadata.get("exit_status")
-        run.exit_status = max(run.exit_status, int(status.value) if status is not None else 1)
+        run.exit_status = max(run.exit_status, int(str(status.value)) if status is not None else 1)
     elif data.error is not None and data.error.cls_name != "DagsterAssetCheckFailedError":
         cause = data.error.cause or data.error
         run.errors.append(" ".join(cause.message.split()))

@@ -73,14 +73,17 @@ class Terminal:
             self.say(grid.note)
 
     @contextmanager
-    def following(self, tenant: Tenant, at: int, of: int) -> Iterator["Progress"]:
-        """Show a tenant's run while it goes on: one line per step as it ends, and what is under way below."""
+    def following(self, tenant: Tenant, at: int, of: int, *, brief: bool = False) -> Iterator["Progress"]:
+        """Show a tenant's run while it goes on: one line per step as it ends, and what is under way below.
+
+        In brief, a preview is left to `preview_summary`.
+        """
         self.heading(f"Tenant {tenant.key} {tenant.name} ({at} of {of})")
         if self.console.is_terminal:
             with self.console.status("starting") as status:
-                yield Progress(self, status)
+                yield Progress(self, status, brief=brief)
         else:
-            yield Progress(self, None)
+            yield Progress(self, None, brief=brief)
 
     def step(self, report: StepReport) -> None:
         """Print the line of a step that was made."""
@@ -227,8 +230,9 @@ class Terminal:
 class Progress:
     """Turns a run's events into one line per step, in the order of the five steps, and into the spinner's words."""
 
-    def __init__(self, terminal: Terminal, status: Status | None) -> None:
-        """Take the terminal, and the spinner where there is one."""
+    def __init__(self, terminal: Terminal, status: Status | None, *, brief: bool) -> None:
+        """Take the terminal, the spinner where there is one, and whether to leave a preview out."""
+        self._brief = brief
         self._terminal = terminal
         self._status = status
         self._judged: set[str] = set()
@@ -252,7 +256,7 @@ class Progress:
         for label in self._waiting:
             self._show(run, label, finished=True)
         self._waiting.clear()
-        if run.preview is not None:
+        if run.preview is not None and not self._brief:
             self._terminal.preview(run.preview)
 
     def _show(self, run: TenantRun, label: str, *, finished: bool = False) -> bool:

@@ -1,17 +1,29 @@
-"""Billing databases for tests: loading plain rows into an engine, and reading an engine back as plain rows.
+"""Billing databases for tests: plain rows loaded into an engine, migrated there, and read back as plain rows.
 
 Plain rows are the oracle's: dicts with Decimal money, from table name to rows.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, inspect, select
+from sqlalchemy import Connection, Engine, Table, event, insert, inspect, select, text
 
+from meter_assets.apply import StepRun, run_step
+from meter_assets.changes import MIGRATION
+from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.money import exact
-from meter_assets.schema import BACKUP, MONEY_COLUMNS, BillingSchema
-from tests.oracle import Database
+from meter_assets.policy import Policy
+from meter_assets.report import StepReport
+from meter_assets.schema import BACKUP, JOURNALED, MONEY_COLUMNS, RUNS, BillingSchema
+from tests.oracle import ChangedRow, Database
 
 _MONEY = {**MONEY_COLUMNS, BACKUP: ("balance", "overpayment")}
+_NOT_THE_ORACLES = ("backed_up_at", "run_id")
+
+
+# Loading
 
 
 def make_tables(connection: Connection, schema: BillingSchema) -> None:
@@ -25,6 +37,79 @@ def load(connection: Connection, schema: BillingSchema, rows: Database) -> None:
         columns = [column.key for column in table.c]
         if rows.get(name):
             connection.execute(insert(table), [{key: row.get(key) for key in columns} for row in rows[name]])
+
+
+def load_backup(connection: Connection, schema: BillingSchema, rows: Database) -> None:
+    """Make our own tables and insert the backup that is among the rows, as an earlier run made it."""
+    schema.make_own_tables(connection)
+    made = {"backed_up_at": datetime(2024, 1, 1, tzinfo=UTC), "run_id": "earlier"}
+    connection.execute(insert(schema.own[BACKUP]), [{**row, **made} for row in rows[BACKUP]])
+
+
+def start_over(url: str, schema: BillingSchema, rows: Database) -> BillingDatabase:
+    """Return the database with these tables and rows and nothing else, whatever was in it before."""
+    database = BillingDatabase(url)
+    with database.engine.begin() as connection:
+        _drop_everything(connection)
+        make_tables(connection, schema)
+        load(connection, schema, rows)
+        if rows.get(BACKUP):
+            load_backup(connection, schema, rows)
+    return database
+
+
+def _drop_everything(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+        return
+    for name in inspect(connection).get_table_names():
+        connection.execute(text(f'DROP TABLE "{name}"'))
+
+
+# Migrating
+
+
+def tenant(tenant_id: Any) -> Tenant:
+    """Return the tenant with that id, without asking the database."""
+    return Tenant(tenant_id, str(tenant_id), f"Tenant {tenant_id}")
+
+
+def migrate(
+    database: BillingDatabase,
+    tenant_id: Any,
+    policy: Policy | None = None,
+    *,
+    run_id: str = "first",
+    steps: Sequence[str] = MIGRATION,
+    allow_invalid: bool = False,
+) -> dict[str, StepReport]:
+    """Make these steps of a tenant, let go of it, and return the report of each."""
+    chosen = policy or Policy.from_values({})
+    try:
+        return {
+            step: run_step(database, StepRun(step, tenant(tenant_id), run_id, chosen, allow_invalid)) for step in steps
+        }
+    finally:
+        database.release()
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect the SQL statements that any engine is sent."""
+    sent: list[str] = []
+
+    def collect(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        sent.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", collect)
+    try:
+        yield sent
+    finally:
+        event.remove(Engine, "before_cursor_execute", collect)
+
+
+# Reading
 
 
 def read(connection: Connection, schema: BillingSchema) -> Database:
@@ -41,13 +126,59 @@ def _rows(connection: Connection, table: Table, money: tuple[str, ...]) -> list[
     return [dict(row) for row in found.mappings()]
 
 
-def dump(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every table of the database, ours too, as the driver gives its rows: what 'byte-identical' compares."""
+def comparable(rows: Database) -> Database:
+    """Return rows as read and rows as drawn in one form: in the order of their keys, without what the oracle lacks."""
+    return {
+        table: [
+            {key: value for key, value in row.items() if key not in _NOT_THE_ORACLES}
+            for row in sorted(
+                found, key=lambda row: (row["tenant_id"], row["customer_id"]) if table == BACKUP else row["id"]
+            )
+        ]
+        for table, found in rows.items()
+    }
+
+
+def journal_of(connection: Connection, schema: BillingSchema, step: str, run_id: str) -> dict[Any, ChangedRow]:
+    """Return what a run journaled of a step, by row, as the oracle tells it; a backup has nothing before it."""
+    if step == BACKUP:
+        found = _rows(connection, schema.own[BACKUP], _MONEY[BACKUP])
+        kept = {
+            row["customer_id"]: {name: row[name] for name in _MONEY[BACKUP]} for row in found if row["run_id"] == run_id
+        }
+        return {key: ChangedRow(dict.fromkeys(row), row, "first_backup") for key, row in kept.items()}
+    table, row_id, _ = JOURNALED[step]
+    columns = schema.written_columns(step)
+    money = tuple(f"{name}_{side}" for name in _MONEY[table] for side in ("before", "after"))
+    return {
+        row[row_id]: ChangedRow(
+            before={name: row[f"{name}_before"] for name in columns},
+            after={name: row[f"{name}_after"] for name in columns},
+            rule=row["rule"],
+        )
+        for row in _rows(connection, schema.journal(step), money)
+        if row["run_id"] == run_id
+    }
+
+
+def runs_of(connection: Connection, schema: BillingSchema, run_id: str) -> dict[str, Any]:
+    """Return what was recorded of a run, by step."""
+    runs = schema.own[RUNS]
+    found = connection.execute(select(runs).where(runs.c.run_id == run_id))
+    return {row.step: row for row in found}
+
+
+def dump(connection: Connection, *, but_not_of: Any = None) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every table of the database, ours too, as the driver gives its rows: what 'byte-identical' compares.
+
+    With `but_not_of`, without the rows that say they are of that tenant.
+    """
     names = inspect(connection).get_table_names()
     found = {}
     for name in sorted(names):
         columns = [column["name"] for column in inspect(connection).get_columns(name)]
         quoted = ", ".join(f'"{column}"' for column in columns)
-        rows = connection.exec_driver_sql(f'SELECT {quoted} FROM "{name}"').fetchall()
-        found[name] = sorted((tuple(map(repr, row)) for row in rows))
+        rows = connection.exec_driver_sql(f'SELECT {quoted} FROM "{name}"').mappings()
+        others = (row for row in rows if but_not_of is None or row.get("tenant_id") != but_not_of)
+        found[name] = sorted(tuple(map(repr, row.values())) for row in others)
     return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, case, null, select
+from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, null, select
 
 from meter_assets.schema import BACKUP, MONEY_COLUMNS
 
@@ -43,6 +43,11 @@ class Change:
     def money_columns(self) -> tuple[str, ...]:
         """The written columns that hold money."""
         return tuple(column for column in self.columns if column in MONEY_COLUMNS.get(self.table, ()))
+
+    def as_cte(self) -> CTE:
+        """Return the rows as a common table expression, computed once however often a query reads them."""
+        # Not by the change's own name: the backup is a table of that name, and may be read in the same query.
+        return self.rows.cte(f"changed_{self.name}")
 
     def overlay(self, rows: FromClause, changed: FromClause) -> FromClause:
         """Return the target's rows as they would be with `changed` (this change's rows) made."""

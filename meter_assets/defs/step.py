@@ -58,7 +58,7 @@ def materialize(
         context.log.info(f"{step} of tenant {tenant.key} ({tenant.name}): begun")
         begun = monotonic()
         report = run_step(
-            billing.database, StepRun(step, tenant, context.run_id, policy.policy(), allow_invalid=allow_invalid)
+            billing.database, StepRun(step, tenant, context.run.run_id, policy.policy(), allow_invalid=allow_invalid)
         )
         context.log.info(
             f"{step} of tenant {tenant.key}: {report.changed:,} of {report.looked_at:,} rows changed, "

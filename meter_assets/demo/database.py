@@ -1,0 +1,97 @@
+"""The demo database: clean tenants, one of everything that a migration may meet, and one tenant that it refuses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import cycle
+
+from sqlalchemy import Connection, func, or_, select
+
+from meter_assets.demo.faults import FAULTS
+from meter_assets.demo.generator import DemoSize, fill, make_tables, tenant_name
+from meter_assets.demo.tenant_books import TenantBooks
+from meter_assets.schema import BillingSchema, billing_tables
+
+BROKEN_TENANT = 3
+BLOCKING = ("bill_of_other_tenant", "bill_of_other_tenant", "line_of_other_tenant")
+"""What the broken tenant has; all of it is wrong in invoice_bills, so that one UPDATE mends it."""
+MENDED_IN_ALL = ("brought_forward_inside_amount", "invoice_wrong_total")
+"""What every tenant has, the first nothing else: so there is something to change, and nothing to complain of."""
+SPREAD = (
+    "several_active_meters",
+    "failed_payment_without_customer",
+    "invoice_without_lines",
+    "failed_payment_of_missing_invoice",
+    "customer_balance_disagrees",
+    "draft_invoice_without_meter",
+    "failed_payment_of_customer_without_active_meter",
+    "brought_forward_mismatch",
+    "failed_payment_of_customer_without_meter",
+    "draft_invoice_with_missing_bill",
+    "opening_balance_moved_between_meters",
+    "failed_payment_of_other_tenants_invoice",
+    "payment_not_of_its_invoices_meter",
+    "draft_invoice_not_adding_up",
+    "failed_payment_by_assignment_to_other_tenants_meter",
+    "draft_invoice_with_null_line_amount",
+    "null_payment_amount",
+    "negative_payment",
+    "unknown_status",
+    "status_in_capitals",
+    "duplicate_assignment",
+    "deleted_payment",
+    "invoice_without_amounts",
+    "negative_meter_balance",
+)
+"""What the tenants from the second on have in turn; none of it blocks."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What was made: rows per table, the tenant whose validation fails, and the statement that mends it."""
+
+    rows: Mapping[str, int]
+    broken_tenant_id: int
+    broken_tenant: str
+    mend: str
+
+
+def make_demo(connection: Connection, size: DemoSize, seed: int) -> Demo:
+    """Create the billing tables in an empty database and fill them with the demo's tenants, at least three."""
+    if size.tenants < BROKEN_TENANT:
+        raise ValueError(f"The demo needs {BROKEN_TENANT} tenants or more, not {size.tenants}.")
+    schema = billing_tables()
+    make_tables(connection, schema)
+    fill(connection, schema, size, seed)
+    tenants = range(1, size.tenants + 1)
+    for tenant_id in tenants:
+        for name in MENDED_IN_ALL:
+            FAULTS[name].inject(connection, schema, tenant_id)
+    others = [tenant_id for tenant_id in tenants if tenant_id not in (1, BROKEN_TENANT)]
+    for name, tenant_id in zip(SPREAD, cycle(others), strict=False):
+        FAULTS[name].inject(connection, schema, tenant_id)
+    for name in BLOCKING:
+        FAULTS[name].inject(connection, schema, BROKEN_TENANT)
+    rows, name = _row_counts(connection, schema), tenant_name(BROKEN_TENANT)
+    return Demo(rows, BROKEN_TENANT, name, mending_statement(connection))
+
+
+def mending_statement(connection: Connection) -> str:
+    """Return the UPDATE that mends the broken tenant of a demo database in which nobody has mended it yet."""
+    schema = billing_tables()
+    lines, invoices, bills = (schema.tables[name] for name in ("invoice_bills", "invoices", "bills"))
+    crossing = (
+        select(lines.c.id)
+        .join(invoices, invoices.c.id == lines.c.invoice_id)
+        .join(bills, bills.c.id == lines.c.bill_id)
+        .where(invoices.c.tenant_id == BROKEN_TENANT)
+        .where(or_(lines.c.tenant_id != BROKEN_TENANT, bills.c.tenant_id != BROKEN_TENANT))
+        .order_by(lines.c.id)
+    )
+    ids = ", ".join(map(str, connection.scalars(crossing)))
+    bill_id = TenantBooks(connection, schema, BROKEN_TENANT).bill()
+    return f"UPDATE invoice_bills SET tenant_id = {BROKEN_TENANT}, bill_id = {bill_id} WHERE id IN ({ids})"
+
+
+def _row_counts(connection: Connection, schema: BillingSchema) -> dict[str, int]:
+    counts = {name: connection.scalar(select(func.count()).select_from(table)) for name, table in schema.tables.items()}
+    return {name: count or 0 for name, count in counts.items()}

@@ -1,0 +1,59 @@
+"""How made-up rows get into the billing tables: in chunks, parents before children, with ids that are free."""
+
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from meter_assets.money import MINOR_UNIT_DIGITS
+from meter_assets.schema import REQUIRED_COLUMNS, BillingSchema
+
+CHUNK = 10_000
+
+
+def currency(minor_units: int) -> Decimal:
+    """Return so many minor units as currency units."""
+    return Decimal(minor_units).scaleb(-MINOR_UNIT_DIGITS)
+
+
+def columns_there(schema: BillingSchema, table: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values whose columns the database has: of its optional columns it may have none."""
+    return {name: value for name, value in values.items() if schema.has(table, name)}
+
+
+class RowWriter:
+    """Takes rows of all billing tables and inserts them in chunks; gives each table's rows ids from 1 upwards.
+
+    Money is given as `Decimal`. On SQLite, which has no decimal, the columns' own type turns it into the nearest
+    float as it is bound, which is what SQLite itself would read from the decimal's text; so nothing converts it here.
+    """
+
+    def __init__(self, connection: Connection, schema: BillingSchema) -> None:
+        """Take the tables to fill, which must be empty."""
+        self.schema, self.made = schema, Counter[str]()
+        self._connection = connection
+        self._waiting: dict[str, list[dict[str, Any]]] = {table: [] for table in REQUIRED_COLUMNS}
+
+    def add(self, table: str, row: dict[str, Any]) -> int:
+        """Take one row without its id; return its id. The row may be altered until the next `flush_if_full`."""
+        self.made[table] += 1
+        row["id"] = self.made[table]
+        self._waiting[table].append(row)
+        return self.made[table]
+
+    def flush_if_full(self) -> None:
+        """Insert what is waiting once it is a chunk."""
+        if sum(map(len, self._waiting.values())) >= CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Insert what is waiting, in the order of the tables, parents first."""
+        for name, rows in self._waiting.items():
+            if not rows:
+                continue
+            if any(not self.schema.has(name, column) for column in rows[0]):
+                rows = [columns_there(self.schema, name, row) for row in rows]
+            self._connection.execute(insert(self.schema.tables[name]), rows)
+            self._waiting[name] = []

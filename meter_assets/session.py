@@ -1,0 +1,127 @@
+"""One use of the command line: its database, its tenants, its Dagster instance; what it launches and shows.
+
+Between `cli`, which only parses, and `runs`, which only launches. No SQL.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import dagster as dg
+
+from meter_assets import settings
+from meter_assets.dagster_instance import open_instance
+from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.definitions import build_definitions
+from meter_assets.errors import InvalidSettings
+from meter_assets.invariants import Group, of_group
+from meter_assets.partitions import sync_partitions
+from meter_assets.runs import Launch, TenantRun, run_tenant
+from meter_assets.terminal import VALIDATED_GROUPS, Terminal
+
+
+@dataclass
+class Session:
+    """One use of the command line: its database, its tenants, its Dagster instance, its terminal."""
+
+    database: BillingDatabase
+    tenants: list[Tenant]
+    instance: dg.DagsterInstance
+    definitions: dg.Definitions
+    terminal: Terminal
+    stop_on_failure: bool = False
+    runs: list[TenantRun] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
+
+    def confirm(self, yes: bool) -> None:
+        """Ask before a live run. Raises InvalidSettings where there is nobody to ask."""
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise InvalidSettings("A live migration asks for confirmation, and there is no terminal: add --yes.")
+        count = f"{len(self.tenants)} tenants" if len(self.tenants) > 1 else f"tenant {self.tenants[0].key}"
+        click.confirm(f"Migrate {count} of {self.database.url}? Every change is journaled.", abort=True)
+
+    def migrate(self, job: str, *, steps: Sequence[str] = ()) -> int:
+        """Make the steps (all where none are named) of every tenant and show what came of it.
+
+        Returns the exit status.
+        """
+        runs = self._run_all(Launch(job, assets=steps))
+        self.terminal.discrepancies(runs)
+        self.terminal.summary(runs)
+        self.terminal.what_next(self.database, runs, time.monotonic() - self.begun)
+        self.runs = runs
+        return max(run.exit_status for run in runs)
+
+    def validate(self, group: Group | None = None) -> int:
+        """Judge the invariants (of one group, or all) of every tenant and show the verdicts.
+
+        Returns the exit status.
+        """
+        checks = [(VALIDATED_GROUPS[group], one.name) for one in of_group(group)] if group else []
+        runs = self._run_all(Launch("validate_meter_financial_data", checks=checks))
+        self.terminal.discrepancies(runs)
+        self.terminal.validation_summary(runs)
+        return max(run.exit_status for run in runs)
+
+    def preview(
+        self,
+        *,
+        steps: Sequence[str] | None = None,
+        judge: bool = True,
+        export: Path | None = None,
+        brief: bool = False,
+    ) -> int:
+        """Preview every tenant and show it, in brief or whole.
+
+        Returns the exit status: 1 if a tenant would be refused.
+        """
+        config: dict[str, Any] = {"judge_invariants": judge, "export_dir": str(export.absolute()) if export else None}
+        if steps is not None:
+            config["steps"] = list(steps)
+        runs = self._run_all(
+            Launch("preview_meter_financials", config={"ops": {"migration_preview": {"config": config}}}), brief=brief
+        )
+        previews = [run.preview for run in runs if run.preview is not None]
+        self.terminal.preview_summary(previews)
+        self.terminal.say("Nothing was written.")
+        if export is not None:
+            self.terminal.say(f"Rows that would change: {export}/<tenant>/<change>.csv")
+        refused = any(preview.would_be_blocked for preview in previews)
+        return max(*(run.exit_status for run in runs), int(refused))
+
+    def _run_all(self, launch: Launch, *, brief: bool = False) -> list[TenantRun]:
+        """Run a job for every tenant; a failure ends that tenant, and the others go on unless told otherwise."""
+        runs = []
+        for at, tenant in enumerate(self.tenants, start=1):
+            with self.terminal.following(tenant, at, len(self.tenants), brief=brief) as progress:
+                run = run_tenant(self.instance, self.definitions, launch, tenant, progress)
+                progress.finish(run)
+            self.terminal.failed(run)
+            runs.append(run)
+            if self.stop_on_failure and not run.succeeded:
+                break
+        return runs
+
+
+@contextmanager
+def open_session(tenants: Sequence[str] = (), *, live: bool, stop_on_failure: bool = False) -> Iterator[Session]:
+    """Check what can be checked before anything is begun, then open the instance and bring its partitions up to date.
+
+    Raises a ConfigurationError for whatever is wrong: nothing has been changed then, in either database.
+    """
+    settings.policy()
+    database = BillingDatabase(settings.database_url())
+    chosen = database.tenants(tenants)
+    if live:
+        database.require_writable()
+
+    with open_instance() as instance:
+        sync_partitions(instance, database)
+        yield Session(database, chosen, instance, build_definitions(), Terminal(), stop_on_failure)

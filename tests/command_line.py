@@ -1,0 +1,101 @@
+"""The command line as tests use it: in a folder and an environment of its own, on a demo database of few rows."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from meter_assets.cli import main
+from meter_assets.dagster_instance import open_instance
+from meter_assets.database import BillingDatabase
+from meter_assets.demo.faults import FAULTS
+from meter_assets.demo.generator import DemoSize, fill, make_tables
+from meter_assets.schema import billing_tables
+
+SMALL = DemoSize(tenants=3, customers=6, months=4)
+HEALTHY, ALSO_HEALTHY, BROKEN = "1", "2", "3"
+COMMAND = [sys.executable, "-c", "from meter_assets.cli import main; main(prog_name='meter-assets')"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit status and all that it printed, runs of white space as one blank."""
+
+    status: int
+    printed: str
+
+    @property
+    def words(self) -> str:
+        """What was printed as one line, so that a test need not know where lines were folded."""
+        return " ".join(self.printed.split())
+
+
+@dataclass
+class CommandLine:
+    """`meter-assets` in a folder of its own, on one billing database."""
+
+    folder: Path
+    url: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str, input: str | None = None) -> Ended:
+        """Run a command in this process."""
+        environment = {"METER_ASSETS_DATABASE_URL": self.url, **self.environment}
+        result = CliRunner().invoke(main, list(arguments), env=environment, input=input)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Ended(result.exit_code, result.output)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start a command as a process of its own."""
+        environment = {**os.environ, "METER_ASSETS_DATABASE_URL": self.url, **self.environment}
+        environment.pop("DAGSTER_HOME", None)
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @property
+    def database(self) -> BillingDatabase:
+        """The billing database."""
+        return BillingDatabase(self.url)
+
+    @contextmanager
+    def instance(self) -> Iterator[dg.DagsterInstance]:
+        """The Dagster instance that the commands use."""
+        with open_instance() as instance:
+            yield instance
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Return what a statement finds in the billing database."""
+        with self.database.snapshot() as connection:
+            return [tuple(row) for row in connection.execute(text(statement))]
+
+    def change(self, *statements: str) -> None:
+        """Change the billing database as someone else would."""
+        with self.database.transaction() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+
+def make_small_tenants(url: str, *faults: tuple[str, int]) -> None:
+    """Make a database of three small tenants, clean but for these faults (name, tenant id)."""
+    schema = billing_tables()
+    with BillingDatabase(url).transaction() as connection:
+        make_tables(connection, schema)
+        fill(connection, schema, SMALL, seed=1)
+        for name, tenant_id in faults:
+            FAULTS[name].inject(connection, schema, tenant_id)

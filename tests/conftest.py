@@ -1,0 +1,64 @@
+"""Fixtures that every test may ask for: databases, on each engine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import PostgresServer, start_postgres
+
+NEEDS_A_SERVER = frozenset({"postgres_server", "postgres_url"})
+ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.server))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for a server by name, so that `-m "not server"` leaves it out."""
+    for item in items:
+        if NEEDS_A_SERVER & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, started when the first test needs it; one for each worker of pytest-xdist."""
+    server = start_postgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database, which is dropped afterwards."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def billing_url(engine_name: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a fresh database on each engine in turn."""
+    return _sqlite_url(tmp_path) if engine_name == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture(scope="module")
+def empty_billing_url(
+    engine_name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The URL of a database on each engine in turn that a module's tests share: what they load they roll back."""
+    if engine_name == "sqlite":
+        yield _sqlite_url(tmp_path_factory.mktemp("shared"))
+    else:
+        with request.getfixturevalue("postgres_server").database() as url:
+            yield url
+
+
+def _sqlite_url(folder: Path) -> str:
+    path = folder / "billing.db"
+    path.touch()  # a database that is not there is an error, and not made in passing
+    return f"sqlite:///{path}"
