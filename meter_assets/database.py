@@ -87,6 +87,7 @@ class BillingDatabase:
             return engine
         engine = create_engine(self._url, poolclass=NullPool, isolation_level="REPEATABLE READ")
         _let_interrupts_through()
+        _plan_for_sets(engine)
         return engine
 
     @cached_property
@@ -296,6 +297,19 @@ def _begin_explicitly(engine: Engine, statement: str) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
+
+
+def _plan_for_sets(engine: Engine) -> None:
+    """Keep PostgreSQL from joining whole subqueries by nested loops, and from compiling our large queries.
+
+    It cannot know how many rows a rule selects, takes it for one, and would then compute a subquery again for every
+    row of another: minutes for a tenant of a few hundred rows. What we join, we join whole, so hashing is right.
+    """
+
+    @event.listens_for(engine, "begin")
+    def _set_local(connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
+        connection.exec_driver_sql("SET LOCAL jit = off")
 
 
 def _let_interrupts_through() -> None:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from meter_assets.changes import Change
 from meter_assets.errors import ColumnTooSmall, RowsChangedMeanwhile
 from meter_assets.money import exact
-from meter_assets.relations import nothing
+from meter_assets.portable import nothing
 from meter_assets.schema import BACKUP, JOURNALED, BillingSchema
 
 ROWS_WORTH_STATISTICS = 1_000

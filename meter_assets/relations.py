@@ -15,6 +15,7 @@ from sqlalchemy import (
     Date,
     Enum,
     FromClause,
+    ScalarSelect,
     Select,
     String,
     Subquery,
@@ -24,7 +25,6 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    null,
     or_,
     select,
     true,
@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.policy import Policy
+from meter_assets.portable import member_of, nothing
 from meter_assets.schema import BACKUP, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SOFT_DELETE_COLUMN, BillingSchema
 
 if TYPE_CHECKING:
@@ -81,11 +82,16 @@ class BillingRelations:
         """The tenant's backed-up customer balances; no rows while there is no such table."""
         return self.rows[BACKUP]
 
-    def everywhere(self, table: str, *columns: str) -> Subquery:
-        """Return a table's rows of every tenant, to say where a reference leads; never to take money from."""
+    def owner(self, table: str, row_id: ColumnElement[Any]) -> ScalarSelect[Any]:
+        """Return the tenant that has the live row of this id, whichever tenant that is; null where there is none.
+
+        It says where a reference leads, never takes money from there. It is a subquery that is looked up row by row,
+        so use it behind a join to the tenant's own rows, for the few that have no partner there: a join to the table
+        of all tenants would read all of it for each of them.
+        """
         source = self.schema.tables[table]
-        wanted = [source.c[name] for name in ("id", "tenant_id", *columns)]
-        return select(*wanted).where(_is_live(source)).subquery(f"any_{table}")
+        found = select(source.c.tenant_id).where(source.c.id == row_id, _is_live(source))
+        return found.correlate_except(source).scalar_subquery()
 
     def assignments_that_count(self) -> Subquery:
         """Return the assignments that count: they, their customer and their meter are of the tenant and live."""
@@ -121,7 +127,7 @@ class BillingRelations:
 def billing_relations(schema: BillingSchema, tenant_id: Any = None) -> BillingRelations:
     """Return the tables as they are: of one tenant, or of all (then every row carries its tenant_id)."""
     rows: dict[str, FromClause] = {name: _tenant_rows(schema, name, tenant_id) for name in TENANT_TABLES}
-    rows["invoice_bills"] = _tenant_lines(schema, rows["invoices"])
+    rows["invoice_bills"] = _tenant_lines(schema, rows["invoices"], tenant_id)
     rows[BACKUP] = _backup_rows(schema, rows["customers"], tenant_id)
     decided = {"payment_meter_ids": _journaled_payment_meter_ids(schema, rows["payments"], tenant_id)}
     return BillingRelations(schema, tenant_id, rows, decided)
@@ -137,11 +143,6 @@ def as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
     """Return a column as text, also where the database made it an enumeration."""
     plain = isinstance(column.type, String) and not isinstance(column.type, Enum)
     return column if plain else cast(column, String(255))
-
-
-def nothing(kind: TypeEngine[Any]) -> ColumnElement[Any]:
-    """Return null, of a type: PostgreSQL takes a plain null for text."""
-    return cast(null(), kind)
 
 
 def has_status(rows: FromClause, statuses: Iterable[str]) -> ColumnElement[bool]:
@@ -179,8 +180,14 @@ def _tenant_rows(schema: BillingSchema, name: str, tenant_id: Any) -> Subquery:
     return select(*_columns(schema, name)).where(_of_tenant(table, tenant_id), _is_live(table)).subquery(name)
 
 
-def _tenant_lines(schema: BillingSchema, invoices: FromClause) -> Subquery:
+def _tenant_lines(schema: BillingSchema, invoices: FromClause, tenant_id: Any) -> Subquery:
     line = schema.tables["invoice_bills"]
+    of_tenant: ColumnElement[bool] = true()
+    if tenant_id is not None:
+        every = schema.tables["invoices"].alias("every_invoice")
+        of_tenant = member_of(
+            line.c.invoice_id, select(every.c.id).where(_of_tenant(every, tenant_id)).scalar_subquery()
+        )
     own_tenant = line.c.tenant_id if schema.has("invoice_bills", "tenant_id") else invoices.c.tenant_id
     return (
         select(
@@ -193,7 +200,7 @@ def _tenant_lines(schema: BillingSchema, invoices: FromClause) -> Subquery:
             invoices.c.status.label("status"),
         )
         .join(invoices, invoices.c.id == line.c.invoice_id)
-        .where(_is_live(line))
+        .where(_is_live(line), of_tenant)
         .subquery("invoice_bills")
     )
 

@@ -1,6 +1,9 @@
 """What the environment says: which database, which policy. The only module that reads the environment for them."""
 
 import os
+import shlex
+import shutil
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -48,6 +51,15 @@ def policy() -> Policy:
     if others:
         raise InvalidSettings(f"{path} has {', '.join(others)}, which nothing reads; it may have one table, [policy].")
     return Policy.from_values(content.get("policy", {}))
+
+
+def command(name: str) -> str:
+    """Return how to call a command that was installed beside this Python: by its name where the shell finds it."""
+    beside = Path(sys.executable).with_name(name)
+    if shutil.which(name) or not beside.exists():
+        return name
+    here = Path.cwd()
+    return shlex.quote(str(beside.relative_to(here)) if beside.is_relative_to(here) else str(beside))
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

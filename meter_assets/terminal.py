@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from meter_assets import render
+from meter_assets import render, settings
 from meter_assets.changes.invoice_amounts import NO_LINES
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.history import RecordedStep
@@ -78,9 +78,10 @@ class Terminal:
 
         In brief, a preview is left to `preview_summary`.
         """
-        self.heading(f"Tenant {tenant.key} {tenant.name} ({at} of {of})")
+        if not brief:
+            self.heading(f"Tenant {tenant.key} {tenant.name} ({at} of {of})")
         if self.console.is_terminal:
-            with self.console.status("starting") as status:
+            with self.console.status(f"tenant {tenant.key}: starting") as status:
                 yield Progress(self, status, brief=brief)
         else:
             yield Progress(self, None, brief=brief)
@@ -162,14 +163,15 @@ class Terminal:
         good = [run.tenant.key for run in runs if run.succeeded]
         bad = [run.tenant.key for run in runs if not run.succeeded]
         changed = sum(report.changed for run in runs for report in run.reports.values())
+        ours = settings.command("meter-assets")
         self.say(f"\n{len(good)} of {len(runs)} tenants done in {seconds:.1f} s; {changed:,} rows changed.")
         if not changed:
             self.say("Nothing had to be changed: 0 rows were changed, 0 rows were journaled.")
         if bad:
             self.say(f"Failed: {', '.join(bad)}. Mend what is named above, then run them again:", style="red")
-            self.say(f"  meter-assets migrate-meter-financials {' '.join(f'--tenant {key}' for key in bad)}")
-        self.say("Verify:  meter-assets validate-meter-financial-data")
-        self.say("Read:    meter-assets history, or 'dagster dev' for every run, check and changed row")
+            self.say(f"  {ours} migrate-meter-financials {' '.join(f'--tenant {key}' for key in bad)}")
+        self.say(f"Verify:  {ours} validate-meter-financial-data")
+        self.say(f"Read:    {ours} history, or 'dagster dev' for every run, check and changed row")
         self.say(f"Backup:  table customer_balances_backup; journal: tables meter_migration_*; both in {database.url}")
 
     def history(self, steps: Sequence[RecordedStep]) -> None:
@@ -203,7 +205,8 @@ class Terminal:
             self.say(obstacle, style="red")
         if preview.verdicts is not None:
             broken = [one for one in preview.verdicts if not one.holds]
-            title = f"Afterwards {len(preview.verdicts) - len(broken)} of {len(preview.verdicts)} invariants would hold; not:"
+            good = len(preview.verdicts) - len(broken)
+            title = f"Afterwards {good} of {len(preview.verdicts)} invariants would hold; not:"
             self.grid(render.verdicts(broken, title=title))
             if not broken:
                 self.say(f"Afterwards all {len(preview.verdicts)} invariants would hold.")

@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Enum, Integer, String, event, insert, literal, make_url, select, text
+from sqlalchemy import Connection, Enum, Integer, String, event, insert, make_url, text
 
 from meter_assets.apply import ATTEMPTS, FAILED, INTERRUPTED, SUCCEEDED
 from meter_assets.changes import MIGRATION
@@ -307,7 +307,7 @@ def test_a_row_that_is_gone_when_it_should_be_written_rolls_the_step_back_whole(
 
     with (
         after_journaling(database, "meter_balances", delete),
-        pytest.raises(RowsChangedMeanwhile, match="expected to update 1 rows, updated 0.*rows no longer there"),
+        pytest.raises(RowsChangedMeanwhile, match=r"expected to update 1 rows, updated 0.*rows no longer there"),
     ):
         migrate(database, 1, steps=["meter_balances"])
     assert everything(database, but_runs=True) == before
@@ -349,7 +349,7 @@ def test_a_step_whose_rows_others_change_every_time_gives_up_and_says_so(postgre
 
     with (
         after_journaling(database, "meter_balances", commit_another_balance),
-        pytest.raises(StepError, match="rolled back whole.*Others write these rows: run the tenant again"),
+        pytest.raises(StepError, match=r"rolled back whole.*Others write these rows: run the tenant again"),
     ):
         migrate(database, 1, steps=["meter_balances"])
 
@@ -606,9 +606,9 @@ def test_a_role_that_may_only_read_can_preview_and_is_refused_a_live_run(postgre
     before = everything(owner)
 
     assert [step.changed for step in preview(reader, tenant(1), DEFAULT).steps] == [1, 1, 1, 1]
-    with pytest.raises(NotWritable, match="may not update payments.meter_id.*may not create.*add --dry-run"):
+    with pytest.raises(NotWritable, match=r"may not update payments\.meter_id.*may not create.*add --dry-run"):
         reader.require_writable()
-    with pytest.raises(NotWritable, match="permission denied.*Nothing was changed"):
+    with pytest.raises(NotWritable, match=r"permission denied.*Nothing was changed"):
         migrate(reader, 1)
 
     assert everything(owner) == before

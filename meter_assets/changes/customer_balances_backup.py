@@ -5,7 +5,8 @@ from sqlalchemy import and_, func, literal, null, select
 from meter_assets.changes.change import Change, outcome_columns
 from meter_assets.money import exact, or_zero
 from meter_assets.policy import Policy
-from meter_assets.relations import BillingRelations, nothing
+from meter_assets.portable import nothing
+from meter_assets.relations import BillingRelations
 from meter_assets.schema import BACKUP
 
 NAME = "customer_balances_backup"

@@ -68,17 +68,23 @@ def _recomputed(relations: BillingRelations) -> Subquery:
     )
 
 
-def line_defect(line: FromClause, bill: FromClause) -> dict[str, ColumnElement[bool]]:
-    """Return, per reason, whether a line (outer-joined to its bill of any tenant) keeps its invoice from being summed.
+def line_defects(relations: BillingRelations, line: FromClause, bill: FromClause) -> dict[str, ColumnElement[bool]]:
+    """Return, per reason, whether a line (outer-joined by `its_bill`) keeps its invoice from being summed.
 
-    The first that holds names the reason.
+    The first that holds names the reason. Each is true or false, never null.
     """
+    elsewhere = relations.owner("bills", line.c.bill_id).is_not(None)
     return {
         LINE_OF_OTHER_TENANT: and_(line.c.line_tenant_id.is_not(None), line.c.line_tenant_id != line.c.tenant_id),
-        BILL_MISSING: bill.c.id.is_(None),
-        BILL_OF_OTHER_TENANT: bill.c.tenant_id != line.c.tenant_id,
+        BILL_MISSING: and_(bill.c.id.is_(None), ~elsewhere),
+        BILL_OF_OTHER_TENANT: and_(bill.c.id.is_(None), elsewhere),
         LINE_AMOUNT_NULL: line.c.amount.is_(None),
     }
+
+
+def its_bill(line: FromClause, bill: FromClause) -> ColumnElement[bool]:
+    """Say whether a bill is the one that a line names."""
+    return and_(bill.c.id == line.c.bill_id, bill.c.tenant_id == line.c.tenant_id)
 
 
 _DEFECTS = (LINE_OF_OTHER_TENANT, BILL_MISSING, BILL_OF_OTHER_TENANT, LINE_AMOUNT_NULL)
@@ -86,7 +92,7 @@ _DEFECTS = (LINE_OF_OTHER_TENANT, BILL_MISSING, BILL_OF_OTHER_TENANT, LINE_AMOUN
 
 def line_sums(relations: BillingRelations) -> Subquery:
     """Return, per invoice that has lines: their count, their sums in exact form, and how many have each defect."""
-    line, bill = relations.lines, relations.everywhere("bills", "bill_type")
+    line, bill = relations.lines, relations.rows["bills"]
     is_brought_forward = func.coalesce(func.upper(as_text(bill.c.bill_type)), literal("")) == BROUGHT_FORWARD_BILL_TYPE
 
     def sum_where(condition: ColumnElement[bool]) -> ColumnElement[Decimal]:
@@ -99,9 +105,12 @@ def line_sums(relations: BillingRelations) -> Subquery:
             func.count().label("lines"),
             sum_where(~is_brought_forward).label("charges"),
             sum_where(is_brought_forward).label("brought_forward"),
-            *(func.sum(case((bad, 1), else_=0)).label(reason) for reason, bad in line_defect(line, bill).items()),
+            *(
+                func.sum(case((bad, 1), else_=0)).label(reason)
+                for reason, bad in line_defects(relations, line, bill).items()
+            ),
         )
-        .outerjoin(bill, bill.c.id == line.c.bill_id)
+        .outerjoin(bill, its_bill(line, bill))
         .group_by(line.c.tenant_id, line.c.invoice_id)
         .subquery("line_sums")
     )

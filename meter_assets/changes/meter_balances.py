@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, func, literal, select
 
 from meter_assets.changes.change import Change, changed_columns, outcome_columns
-from meter_assets.dates import as_type_of, nulls_last
 from meter_assets.money import ZERO, exact, or_zero, positive_part, stored, total
 from meter_assets.policy import BalanceBasis, Policy
+from meter_assets.portable import as_type_of, nulls_last
 from meter_assets.relations import BillingRelations
 
 NAME = "meter_balances"

@@ -1,6 +1,8 @@
 """The meter of every payment that has none: its invoice's, or else its customer's. Pure: returns one SELECT."""
 
-from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, literal, null, or_, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, literal, null, select
 
 from meter_assets.changes.change import Change, changed_columns, outcome_columns
 from meter_assets.money import exact
@@ -55,14 +57,14 @@ def payment_meter_ids(relations: BillingRelations, policy: Policy) -> Change:
 def _decided(relations: BillingRelations, policy: Policy) -> Subquery:
     """Every payment with the rule or reason that applies to it, and the meters that the rules would take."""
     payment, customer = relations.payments, relations.customers
-    invoice, meter = relations.everywhere("invoices", "meter_id"), relations.everywhere("meters")
+    invoice, meter = relations.invoices, relations.meters
     assigned, foreign = _assigned_meters(relations), _customers_with_meters_of_other_tenants(relations)
 
     def of_customer(rows: FromClause, key: str) -> ColumnElement[bool]:
         return and_(rows.c[key] == payment.c.customer_id, rows.c.tenant_id == payment.c.tenant_id)
 
     decision = case(
-        (payment.c.invoice_id.is_not(None), _by_invoice(payment, invoice, meter)),
+        (payment.c.invoice_id.is_not(None), _by_invoice(relations, payment, invoice, meter)),
         else_=_by_customer(customer, assigned, foreign, policy),
     )
     return (
@@ -76,8 +78,8 @@ def _decided(relations: BillingRelations, policy: Policy) -> Subquery:
             decision.label("decision"),
         )
         .select_from(payment)
-        .outerjoin(invoice, invoice.c.id == payment.c.invoice_id)
-        .outerjoin(meter, meter.c.id == invoice.c.meter_id)
+        .outerjoin(invoice, and_(invoice.c.id == payment.c.invoice_id, invoice.c.tenant_id == payment.c.tenant_id))
+        .outerjoin(meter, and_(meter.c.id == invoice.c.meter_id, meter.c.tenant_id == invoice.c.tenant_id))
         .outerjoin(customer, of_customer(customer, "id"))
         .outerjoin(assigned, of_customer(assigned, "customer_id"))
         .outerjoin(foreign, of_customer(foreign, "customer_id"))
@@ -85,14 +87,26 @@ def _decided(relations: BillingRelations, policy: Policy) -> Subquery:
     )
 
 
-def _by_invoice(payment: FromClause, invoice: FromClause, meter: FromClause) -> ColumnElement[str]:
+def _by_invoice(
+    relations: BillingRelations, payment: FromClause, invoice: FromClause, meter: FromClause
+) -> ColumnElement[str]:
     return case(
-        (invoice.c.id.is_(None), INVOICE_MISSING),
-        (invoice.c.tenant_id != payment.c.tenant_id, INVOICE_OF_OTHER_TENANT),
-        (or_(invoice.c.meter_id.is_(None), meter.c.id.is_(None)), INVOICE_WITHOUT_METER),
-        (meter.c.tenant_id != payment.c.tenant_id, METER_OF_OTHER_TENANT),
-        else_=INVOICE,
+        (meter.c.id.is_not(None), INVOICE),
+        (
+            invoice.c.id.is_(None),
+            case(
+                (_is_elsewhere(relations, "invoices", payment.c.invoice_id), INVOICE_OF_OTHER_TENANT),
+                else_=INVOICE_MISSING,
+            ),
+        ),
+        (_is_elsewhere(relations, "meters", invoice.c.meter_id), METER_OF_OTHER_TENANT),
+        else_=INVOICE_WITHOUT_METER,
     )
+
+
+def _is_elsewhere(relations: BillingRelations, table: str, row_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Say whether an id that is none of the tenant's own rows is another tenant's."""
+    return relations.owner(table, row_id).is_not(None)
 
 
 def _by_customer(customer: FromClause, assigned: FromClause, foreign: FromClause, policy: Policy) -> ColumnElement[str]:
@@ -126,10 +140,11 @@ def _assigned_meters(relations: BillingRelations) -> Subquery:
 
 
 def _customers_with_meters_of_other_tenants(relations: BillingRelations) -> Subquery:
-    made, meter = relations.rows["meter_assignments"], relations.everywhere("meters")
+    made, meter = relations.rows["meter_assignments"], relations.meters
     return (
         select(made.c.tenant_id, made.c.customer_id)
-        .join(meter, and_(meter.c.id == made.c.meter_id, meter.c.tenant_id != made.c.tenant_id))
+        .outerjoin(meter, and_(meter.c.id == made.c.meter_id, meter.c.tenant_id == made.c.tenant_id))
+        .where(meter.c.id.is_(None), _is_elsewhere(relations, "meters", made.c.meter_id))
         .distinct()
         .subquery("assigned_elsewhere")
     )

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 from pathlib import Path
 
 from sqlalchemy import inspect
@@ -43,12 +42,8 @@ def _make(terminal: Terminal, database: BillingDatabase, size: DemoSize, seed: i
             f"--fresh would delete {database.url}, which is not the demo's own file. Empty it yourself, or unset "
             f"{settings.DATABASE_URL_VARIABLE}."
         )
-    if path is not None and ours:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if fresh:
-            path.unlink(missing_ok=True)
     if path is not None:
-        path.touch()
+        _touch(database, path, fresh=fresh)
     with database.transaction() as connection:
         there = inspect(connection).get_table_names()
         if there and ours:
@@ -63,12 +58,24 @@ def _make(terminal: Terminal, database: BillingDatabase, size: DemoSize, seed: i
     terminal.say(f"Made the demo database {database.url}: {_counts(made)}.")
 
 
+def _touch(database: BillingDatabase, path: Path, *, fresh: bool) -> None:
+    try:
+        if path == settings.demo_database_path():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if fresh:
+            path.unlink(missing_ok=True)
+        path.touch()
+    except OSError as error:
+        raise InvalidSettings(f"Cannot make {database.url}: {error.strerror}. Name another file.") from None
+
+
 def _counts(made: Demo) -> str:
     return ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in made.rows.items())
 
 
 def _explain(terminal: Terminal, session: Session) -> None:
     """Say why the tenant that was made to fail has failed, how to mend it, and what to look at."""
+    ours = settings.command("meter-assets")
     blocked = next((run for run in session.runs if run.tenant.key == str(BROKEN_TENANT) and not run.succeeded), None)
     if blocked is not None:
         names = ", ".join(one.name for one in blocked.broken)
@@ -79,22 +86,23 @@ def _explain(terminal: Terminal, session: Session) -> None:
         )
         with session.database.snapshot() as connection:
             terminal.say(f"  {_command_to_mend(session.database, mending_statement(connection))}")
-        terminal.say(f"  meter-assets migrate-meter-financials --tenant {blocked.tenant.key} --yes")
+        terminal.say(f"  {ours} migrate-meter-financials --tenant {blocked.tenant.key} --yes")
     terminal.heading("What to look at next")
     terminal.say(f"  {_dagster_dev()}   # the asset graph, every run, check and preview, at http://127.0.0.1:3000")
-    terminal.say("  meter-assets history")
-    terminal.say("  meter-assets migrate-meter-financials --dry-run --tenant 2 --export preview")
+    terminal.say(f"  {ours} history")
+    terminal.say(f"  {ours} migrate-meter-financials --dry-run --tenant 2 --export preview")
 
 
 def _command_to_mend(database: BillingDatabase, statement: str) -> str:
     if database.sqlite_path is None:
         return f"{statement};   -- in {database.url}"
     code = f"import sqlite3; c = sqlite3.connect({str(database.sqlite_path)!r}); c.execute({statement!r}); c.commit()"
-    return f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
+    return f'{settings.command("python3")} -c "{code}"'
 
 
 def _dagster_dev() -> str:
     """Return the command that opens this instance in the UI, from where we are."""
+    dagster = settings.command("dagster")
     if os.environ.get("DAGSTER_HOME") or Path(CONFIG_FILE).exists():
-        return "dagster dev"
-    return f"DAGSTER_HOME={shlex.quote(str(FOLDER.absolute()))} dagster dev -m meter_assets.definitions"
+        return f"{dagster} dev"
+    return f"DAGSTER_HOME={shlex.quote(str(FOLDER.absolute()))} {dagster} dev -m meter_assets.definitions"

@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy import FromClause, Select, Subquery, and_, case, func, or_, select
 
 from meter_assets.changes.meter_balances import invoices_in_order, net, recomputed
-from meter_assets.dates import nulls_last
 from meter_assets.invariants.invariant import Group, Invariant, Severity
 from meter_assets.money import ZERO, amount, exact, or_zero, total
 from meter_assets.policy import BalanceBasis, Policy
+from meter_assets.portable import nulls_last
 from meter_assets.relations import BillingRelations, is_active
 
 

@@ -12,11 +12,11 @@ from meter_assets.changes.invoice_amounts import (
     LINE_AMOUNT_NULL,
     LINE_OF_OTHER_TENANT,
     invoice_amounts,
-    line_defect,
+    its_bill,
+    line_defects,
     line_sums,
 )
 from meter_assets.changes.meter_balances import invoices_in_order
-from meter_assets.dates import day
 from meter_assets.invariants.invariant import Group, Invariant, Severity
 from meter_assets.invariants.references import (
     evidence,
@@ -27,6 +27,7 @@ from meter_assets.invariants.references import (
 )
 from meter_assets.money import ZERO, ExactMoney, exact, or_zero, positive_part
 from meter_assets.policy import Policy
+from meter_assets.portable import day
 from meter_assets.relations import BillingRelations
 
 
@@ -46,31 +47,31 @@ def _differs_from_its_lines(relations: BillingRelations, policy: Policy, *, coun
 
 
 def _incomplete_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
-    line, bill = relations.lines, relations.everywhere("bills", "bill_type")
+    line, bill = relations.lines, relations.rows["bills"]
     counted = rows_by_status("invoices", relations, policy, counted=True)
-    defects = line_defect(line, bill)
+    defects = line_defects(relations, line, bill)
     is_counted = and_(counted.c.id == line.c.invoice_id, counted.c.tenant_id == line.c.tenant_id)
     incomplete = and_(counted.c.id.is_not(None), or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL]))
-    found = _shown_line(line, bill).outerjoin(counted, is_counted)
+    found = _shown_line(relations, line, bill).outerjoin(counted, is_counted)
     return found.where(or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT], incomplete))
 
 
 def _incomplete_uncounted_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
-    line, bill = relations.lines, relations.everywhere("bills", "bill_type")
+    line, bill = relations.lines, relations.rows["bills"]
     uncounted = rows_by_status("invoices", relations, policy, counted=False)
-    defects = line_defect(line, bill)
+    defects = line_defects(relations, line, bill)
     same = and_(uncounted.c.id == line.c.invoice_id, uncounted.c.tenant_id == line.c.tenant_id)
     crosses = or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT])
     return (
-        _shown_line(line, bill)
+        _shown_line(relations, line, bill)
         .join(uncounted, same)
-        .where(~func.coalesce(crosses, False), or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL]))
+        .where(~crosses, or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL]))
     )
 
 
-def _shown_line(line: FromClause, bill: FromClause) -> Select[Any]:
+def _shown_line(relations: BillingRelations, line: FromClause, bill: FromClause) -> Select[Any]:
     """Every line as evidence, outer-joined to its bill, with the first of the problems that it has."""
-    problem = case(*((is_so, literal(reason)) for reason, is_so in line_defect(line, bill).items()))
+    problem = case(*((is_so, literal(reason)) for reason, is_so in line_defects(relations, line, bill).items()))
     return select(
         line.c.tenant_id,
         line.c.id.label("invoice_bill_id"),
@@ -78,7 +79,7 @@ def _shown_line(line: FromClause, bill: FromClause) -> Select[Any]:
         line.c.bill_id,
         exact(line.c.amount).label("amount"),
         problem.label("problem"),
-    ).outerjoin(bill, bill.c.id == line.c.bill_id)
+    ).outerjoin(bill, its_bill(line, bill))
 
 
 def _without_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:

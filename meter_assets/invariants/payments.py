@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, func, select
 
 from meter_assets.changes.payment_meter_ids import FOR_REVIEW
 from meter_assets.invariants.invariant import Group, Invariant, Severity
@@ -28,12 +28,14 @@ def _not_its_invoices_meter(relations: BillingRelations, policy: Policy) -> Sele
 def _assigned_by_a_rule_for_review(relations: BillingRelations, policy: Policy) -> Select[Any]:
     del policy
     payment, decided = relations.payments, relations.decided["payment_meter_ids"]
-    made = select(decided).where(decided.c.rule.in_(sorted(FOR_REVIEW))).subquery("for_review")
+    # A payment that was rolled back and assigned again is journaled twice; it is one payment to look at.
+    which = (decided.c.tenant_id, decided.c.id, decided.c.meter_id_after)
+    for_review = select(*which, func.min(decided.c.rule).label("rule")).where(decided.c.rule.in_(sorted(FOR_REVIEW)))
+    made = for_review.group_by(*which).subquery("for_review")
     still_so = and_(
         made.c.id == payment.c.id, made.c.tenant_id == payment.c.tenant_id, made.c.meter_id_after == payment.c.meter_id
     )
-    # A payment that was rolled back and assigned again is journaled twice; it is one payment to look at.
-    return evidence("payments", payment, payment.c.meter_id, made.c.rule).join(made, still_so).distinct()
+    return evidence("payments", payment, payment.c.meter_id, made.c.rule).join(made, still_so)
 
 
 def _without_amount(relations: BillingRelations, policy: Policy) -> Select[Any]:

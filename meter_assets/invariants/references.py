@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import FromClause, Select, and_, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select
 
 from meter_assets.money import exact
 from meter_assets.policy import Policy
@@ -37,20 +37,23 @@ def without_meter(table: str, relations: BillingRelations, policy: Policy) -> Se
 def uncounted_without_meter(table: str, relations: BillingRelations, policy: Policy) -> Select[Any]:
     """Return the rows without money in them that name no meter, or none that there is."""
     row = rows_by_status(table, relations, policy, counted=False)
-    meter = relations.everywhere("meters")
-    found = evidence(table, row, row.c.meter_id).outerjoin(meter, meter.c.id == row.c.meter_id)
-    return found.where(meter.c.id.is_(None))
+    meter, owner = relations.meters, relations.owner("meters", row.c.meter_id)
+    found = evidence(table, row, row.c.meter_id).outerjoin(meter, _its_meter(row, meter))
+    return found.where(meter.c.id.is_(None), owner.is_(None))
 
 
 def meter_not_of_tenant(table: str, relations: BillingRelations, policy: Policy) -> Select[Any]:
     """Return the rows whose meter is another tenant's, and the counted rows whose meter does not exist."""
     row = relations.rows[table]
     counted = rows_by_status(table, relations, policy, counted=True)
-    meter = relations.everywhere("meters")
-    elsewhere = meter.c.tenant_id != row.c.tenant_id
+    meter, owner = relations.meters, relations.owner("meters", row.c.meter_id)
     return (
-        evidence(table, row, row.c.meter_id, meter.c.tenant_id.label("meter_tenant_id"))
-        .outerjoin(meter, meter.c.id == row.c.meter_id)
+        evidence(table, row, row.c.meter_id, owner.label("meter_tenant_id"))
+        .outerjoin(meter, _its_meter(row, meter))
         .outerjoin(counted, and_(counted.c.id == row.c.id, counted.c.tenant_id == row.c.tenant_id))
-        .where(row.c.meter_id.is_not(None), or_(elsewhere, and_(meter.c.id.is_(None), counted.c.id.is_not(None))))
+        .where(row.c.meter_id.is_not(None), meter.c.id.is_(None), or_(counted.c.id.is_not(None), owner.is_not(None)))
     )
+
+
+def _its_meter(row: FromClause, meter: FromClause) -> ColumnElement[bool]:
+    return and_(meter.c.id == row.c.meter_id, meter.c.tenant_id == row.c.tenant_id)

@@ -1,12 +1,16 @@
-"""Days and their order on every engine. Beside `money`, the only place that knows engines apart in a query."""
+"""What engines say differently, said once: days, their order, nulls of a type, membership. Money is in `money`.
+
+Beside `money`, this is the only place that knows engines apart in a query.
+"""
 
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, case
+from sqlalchemy import Boolean, ColumnElement, Date, case, cast, null
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 
 class day(FunctionElement[date]):  # a SQL construct: used and named as a function
@@ -26,6 +30,33 @@ def _cast_to_date(element: FunctionElement[date], compiler: SQLCompiler, **kw: A
 def _date_of_text(element: FunctionElement[date], compiler: SQLCompiler, **kw: Any) -> str:
     # SQLite keeps dates as text, and CAST .. AS DATE would make a number of them.
     return f"date({compiler.process(element.clauses, **kw)})"
+
+
+class member_of(FunctionElement[bool]):  # a SQL construct: used and named as a function
+    """Whether the first argument is among the ids that the second, a scalar subquery, returns."""
+
+    name = "member_of"
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(member_of)
+def _in_subquery(element: FunctionElement[bool], compiler: SQLCompiler, **kw: Any) -> str:
+    value, ids = element.clauses
+    return f"{compiler.process(value, **kw)} IN {compiler.process(ids, **kw)}"
+
+
+@compiles(member_of, "postgresql")
+def _any_of_array(element: FunctionElement[bool], compiler: SQLCompiler, **kw: Any) -> str:
+    # As an array, the ids are looked up in the index at once; as a subquery they would be joined, and without nested
+    # loops (see `database`) a join reads the whole table.
+    value, ids = element.clauses
+    return f"{compiler.process(value, **kw)} = ANY (ARRAY{compiler.process(ids, **kw)})"
+
+
+def nothing(kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    """Return null, of a type: PostgreSQL takes a plain null for text."""
+    return cast(null(), kind)
 
 
 def nulls_last(column: ColumnElement[Any]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
