@@ -32,7 +32,7 @@ def make_tables(connection: Connection, schema: BillingSchema) -> None:
 
 
 def load(connection: Connection, schema: BillingSchema, rows: Database) -> None:
-    """Insert the rows of every billing table (a backup that is among them is left out: our tables are not made here)."""
+    """Insert the rows of every billing table; a backup that is among them is left out, see `load_backup`."""
     for name, table in schema.tables.items():
         columns = [column.key for column in table.c]
         if rows.get(name):

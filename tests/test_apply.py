@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Enum, Integer, String, event, insert, make_url, text
+from sqlalchemy import Column, Connection, Enum, Integer, String, event, insert, make_url, text
 
 from meter_assets.apply import ATTEMPTS, FAILED, INTERRUPTED, SUCCEEDED
 from meter_assets.changes import MIGRATION
@@ -58,6 +58,7 @@ ERRORS_OF_BALANCES = (
     "money_is_conserved",
 )
 SECONDS_TO_NOTICE_A_DEATH = 10
+SECONDS_FOR_A_STATEMENT = 10
 
 
 # A database that can be read at a glance
@@ -485,14 +486,14 @@ def test_a_million_small_amounts_add_up_to_the_cent(billing_url: str) -> None:
                 "SELECT 1000 + n, 1, 1, 1, CASE n % 2 WHEN 0 THEN 0.10 ELSE 0.07 END FROM numbers"
             )
         )
-    reports = migrate(database, 1, steps=[BACKUP, "meter_balances"])
+    report = migrate(database, 1, steps=["meter_balances"], allow_invalid=True)["meter_balances"]
     meter = row_of(database, "meters", 1)
     assert (meter["balance"], meter["overpayment"], meter["total_paid"]) == (
         Decimal("0.00"),
         Decimal("85000.00"),
         Decimal("85000.00"),
     )
-    assert reports["meter_balances"].sums["total_paid"].after == Decimal("85000.00")
+    assert report.sums["total_paid"].after == Decimal("85000.00")
 
 
 # How much is asked of the database
@@ -501,7 +502,7 @@ def test_a_million_small_amounts_add_up_to_the_cent(billing_url: str) -> None:
 def _statements_by_step(url: str, customers: int) -> dict[str, int]:
     database = start_over(url, SCHEMA, {})
     with database.transaction() as connection:
-        fill(connection, SCHEMA, DemoSize(tenants=1, customers=customers, months=2), seed=1)
+        fill(connection, SCHEMA, DemoSize(tenants=1, customers=customers, months=1), seed=1)
     counts = {}
     with statements() as sent:
         preview(database, tenant(1), DEFAULT)
@@ -519,6 +520,18 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(billing_
     assert _statements_by_step(billing_url, customers=10) == _statements_by_step(billing_url, customers=1_000)
 
 
+def test_a_tenant_is_planned_well_where_nothing_is_known_about_its_tables(postgres_url: str) -> None:
+    """A database that was just restored has no statistics: nested loops would then take minutes for so few rows."""
+    database = start_over(postgres_url, SCHEMA, {})
+    with database.transaction() as connection:
+        fill(connection, SCHEMA, DemoSize(tenants=1, customers=50, months=2), seed=1)
+    patience = {"options": f"-c statement_timeout={SECONDS_FOR_A_STATEMENT * 1000}"}
+    impatient = BillingDatabase(make_url(postgres_url).set(query=patience).render_as_string(hide_password=False))
+    foreseen = preview(impatient, tenant(1), DEFAULT)
+    made = migrate(impatient, 1)
+    assert [step.changed for step in foreseen.steps] == [made[step].changed for step in MIGRATION]
+
+
 # Databases of other shapes
 
 
@@ -534,7 +547,7 @@ def _with_types(**kinds: Any) -> BillingSchema:
     schema = billing_tables()
     for place, kind in kinds.items():
         table, column = place.split("__")
-        schema.tables[table].c[column].type = kind
+        schema.tables[table].append_column(Column(column, kind), replace_existing=True)
     return schema
 
 
@@ -564,7 +577,7 @@ SHAPES: dict[str, tuple[BillingSchema, Callable[[Database], Database], Any]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@settings(ON_A_FEW, max_examples=4)
+@settings(ON_A_FEW, max_examples=3)
 @given(rows=billing_databases(), policy=policies())
 def test_a_database_of_another_shape_is_migrated_by_the_same_rules(
     billing_url: str, shape: str, rows: Database, policy: Policy

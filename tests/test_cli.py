@@ -311,7 +311,7 @@ def test_an_interrupt_rolls_the_step_back_and_the_same_command_resumes(shell: Co
     assert "Interrupted." in printed
     assert "Traceback" not in printed
     assert meters_of(shell, HEALTHY) == before
-    outcomes = dict(shell.rows("SELECT step, outcome FROM meter_migration_runs"))  # type: ignore[arg-type]
+    outcomes = dict(shell.rows("SELECT step, outcome FROM meter_migration_runs"))
     assert outcomes["payment_meter_ids"] == "succeeded"
     assert outcomes["meter_balances"] == "interrupted"
     with shell.instance() as instance:

@@ -1,0 +1,240 @@
+"""What Dagster loads, pinned: assets, dependencies, checks, jobs; the sensor; what a launch without sense is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from sqlalchemy import text
+
+from meter_assets.database import BillingDatabase
+from meter_assets.definitions import build_definitions
+from meter_assets.defs.tenant_partitions import tenant_partitions
+from meter_assets.invariants import INVARIANTS, Group, Severity
+from meter_assets.partitions import PARTITION_TAG, TENANTS
+from meter_assets.policy import Policy
+from meter_assets.resources import BillingResource, policy_resource
+from tests.command_line import HEALTHY, make_small_tenants
+
+TABLES = {
+    "tenants",
+    "customers",
+    "meters",
+    "meter_assignments",
+    "bills",
+    "invoices",
+    "invoice_bills",
+    "payments",
+}
+DEPENDENCIES = {
+    "payment_meter_ids": {"payments", "invoices", "customers", "meters", "meter_assignments"},
+    "invoice_amounts": {"invoices", "invoice_bills", "bills"},
+    "customer_balances_backup": {"customers"},
+    "meter_balances": {"payment_meter_ids", "invoice_amounts", "customer_balances_backup", "meters"},
+    "customer_balances": {"meter_balances", "meter_assignments", "customers"},
+    "migration_preview": TABLES,
+}
+GUARDED = {
+    Group.payments: "payment_meter_ids",
+    Group.invoices: "invoice_amounts",
+    Group.backup: "customer_balances_backup",
+    Group.balances: "meter_balances",
+}
+MIGRATED = {"payment_meter_ids", "invoice_amounts", "customer_balances_backup", "meter_balances"}
+CHECKS = {f"{asset}_checks" for asset in MIGRATED}
+JOBS = {
+    "migrate_meter_financials": MIGRATED | CHECKS,
+    "migrate_meter_financials_without_validation": MIGRATED,
+    "preview_meter_financials": {"migration_preview"},
+    "validate_meter_financial_data": CHECKS,
+    "sync_customer_balances": {"customer_balances"},
+}
+"""Per job, the assets that it materializes and the checks that it executes."""
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    path = tmp_path / "billing.db"
+    path.touch()
+    make_small_tenants(f"sqlite:///{path}")
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def defs(url: str) -> dg.Definitions:
+    return build_definitions({"billing": BillingResource(url=url)})
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        made.add_dynamic_partitions(str(TENANTS.name), ["1", "2", "3"])
+        yield made
+
+
+def test_the_graph_has_these_assets_and_dependencies(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    found = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+    }
+    assert found == {**{table: set() for table in TABLES}, **DEPENDENCIES}
+    assert {key.to_user_string() for key in graph.materializable_asset_keys} == set(DEPENDENCIES)
+
+
+def test_every_asset_is_partitioned_by_tenant_described_and_owned(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for name in DEPENDENCIES:
+        node = graph.get(dg.AssetKey(name))
+        assert node.partitions_def == TENANTS, name
+        assert node.description, name
+        assert node.owners, name
+        assert node.backfill_policy is None, "any policy makes backfills lose the partition of check results"
+
+
+def test_every_invariant_is_a_partitioned_check_of_its_asset_and_blocks_if_it_is_an_error(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    assert {key.name for key in graph.asset_check_keys} == {one.name for one in INVARIANTS}
+    for invariant in INVARIANTS:
+        spec = graph.get(dg.AssetCheckKey(dg.AssetKey(GUARDED[invariant.group]), invariant.name))
+        assert spec.blocking == (invariant.severity is Severity.ERROR), invariant.name
+        assert spec.partitions_def == TENANTS, invariant.name
+
+
+def test_the_jobs_are_these(defs: dg.Definitions) -> None:
+    jobs = [job for job in defs.resolve_all_job_defs() if job.name != "__ASSET_JOB"]
+    assert {job.name: set(job.graph.node_names()) for job in jobs} == JOBS
+    assert all(job.executor_def.name == "in_process" for job in jobs)
+    assert all(job.description for job in jobs)
+
+
+def test_the_sensor_adds_new_tenants_and_removes_those_that_are_gone(url: str, instance: dg.DagsterInstance) -> None:
+    instance.add_dynamic_partitions(str(TENANTS.name), ["gone"])
+    with BillingDatabase(url).transaction() as connection:
+        connection.execute(text("INSERT INTO tenants (id, name) VALUES (7, 'New')"))
+    with dg.build_sensor_context(instance=instance, resources={"billing": BillingResource(url=url)}) as context:
+        result = tenant_partitions(context)
+    assert isinstance(result, dg.SensorResult)
+    requests = {type(one).__name__: one.partition_keys for one in result.dynamic_partitions_requests or ()}
+    assert requests == {"AddDynamicPartitionsRequest": ["7"], "DeleteDynamicPartitionsRequest": ["gone"]}
+
+
+def test_the_sensor_says_what_is_wrong_and_goes_on(instance: dg.DagsterInstance) -> None:
+    resources = {"billing": BillingResource(url="sqlite:////nowhere/billing.db")}
+    with dg.build_sensor_context(instance=instance, resources=resources) as context:
+        result = tenant_partitions(context)
+    assert isinstance(result, dg.SensorResult)
+    assert "no such file" in str(result.skip_reason)
+
+
+def test_meter_balances_refuses_in_a_later_run_too(
+    url: str, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    with BillingDatabase(url).transaction() as connection:
+        connection.execute(text("UPDATE invoices SET meter_id = NULL WHERE id = 1"))
+    job = defs.resolve_job_def("migrate_meter_financials")
+    first = job.execute_in_process(instance=instance, partition_key=HEALTHY, raise_on_error=False)
+    assert not first.success
+    later = job.get_subset(asset_selection={dg.AssetKey("meter_balances")}, asset_check_selection=set())
+    refused = later.execute_in_process(instance=instance, partition_key=HEALTHY, raise_on_error=False)
+    failure = refused.failure_data_for_node("meter_balances")
+    assert failure is not None
+    assert failure.user_failure_data is not None
+    told = str(failure.user_failure_data.description)
+    assert "meter_balances of tenant 1 was refused, nothing was changed" in told
+    assert "every_counted_invoice_has_a_meter: 1 violations, such as" in told
+    allowed = later.execute_in_process(
+        instance=instance,
+        partition_key=HEALTHY,
+        run_config={"ops": {"meter_balances": {"config": {"allow_invalid": True}}}},
+    )
+    assert allowed.success
+
+
+def test_a_check_launched_without_a_tenant_fails_with_a_sentence(
+    defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    job = defs.resolve_job_def("validate_meter_financial_data")
+    result = job.execute_in_process(instance=instance, raise_on_error=False)
+    failure = result.failure_data_for_node("payment_meter_ids_checks")
+    assert failure is not None
+    assert failure.user_failure_data is not None
+    assert "was launched without a tenant" in str(failure.user_failure_data.description)
+
+
+def test_a_check_shows_how_many_rows_break_it_which_and_what_to_do(
+    url: str, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    with BillingDatabase(url).transaction() as connection:
+        connection.execute(text("UPDATE invoices SET meter_id = NULL WHERE id IN (1, 2)"))
+    job = defs.resolve_job_def("validate_meter_financial_data")
+    result = job.execute_in_process(instance=instance, tags={PARTITION_TAG: HEALTHY}, raise_on_error=False)
+    name = "every_counted_invoice_has_a_meter"
+    (found,) = [one for one in result.get_asset_check_evaluations() if one.check_name == name]
+    assert (found.passed, found.partition, found.severity) == (False, HEALTHY, dg.AssetCheckSeverity.ERROR)
+    assert found.metadata["violations"].value == 2
+    table = found.metadata["first_violations"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert [record.data["invoice_id"] for record in table.records] == ["1", "2"]
+    assert "invoices.meter_id" in str(found.metadata["what_to_do"].value)
+
+
+def test_a_materialization_tells_rows_by_rule_money_and_the_largest_changes(
+    defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    result = defs.resolve_job_def("migrate_meter_financials").execute_in_process(
+        instance=instance, partition_key=HEALTHY
+    )
+    assert result.success
+    for name in MIGRATED:
+        (event,) = result.asset_materializations_for_node(name)
+        assert {"rows_changed", "rows", "money", "largest_changes", "duration_seconds"} <= set(event.metadata), name
+        money = [value for key, value in event.metadata.items() if isinstance(value, dg.FloatMetadataValue)]
+        assert money == [event.metadata["duration_seconds"]], "money is never shown as a float"
+
+
+def test_customer_balances_follow_the_meters_on_request(
+    url: str, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    sync = defs.resolve_job_def("sync_customer_balances")
+    refused = sync.execute_in_process(instance=instance, partition_key=HEALTHY, raise_on_error=False)
+    assert not refused.success, "no customer has a backup yet"
+    defs.resolve_job_def("migrate_meter_financials").execute_in_process(instance=instance, partition_key=HEALTHY)
+    with BillingDatabase(url).transaction() as connection:
+        connection.execute(text("UPDATE customers SET balance = 12345 WHERE tenant_id = 1"))
+    assert sync.execute_in_process(instance=instance, partition_key=HEALTHY).success
+    with BillingDatabase(url).snapshot() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM customers WHERE tenant_id = 1 AND balance = 12345")) == 0
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"balance_basis": "totals"},
+        {"basis": "invoice_totals"},
+        {"tolerance": "much"},
+    ],
+)
+def test_a_policy_that_there_is_not_is_refused_before_anything_runs(
+    config: dict[str, str], defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    job = defs.resolve_job_def("migrate_meter_financials")
+    run_config = {"resources": {"policy": {"config": config}}}
+    if "tolerance" in config:
+        result = job.execute_in_process(
+            instance=instance, partition_key=HEALTHY, run_config=run_config, raise_on_error=False
+        )
+        failures = [event.step_failure_data.user_failure_data for event in result.get_step_failure_events()]
+        assert any("Policy 'tolerance' cannot be 'much'" in str(failure.description) for failure in failures if failure)
+        return
+    with pytest.raises(dg.DagsterInvalidConfigError) as error:
+        job.execute_in_process(instance=instance, partition_key=HEALTHY, run_config=run_config)
+    assert "balance_basis" in str(error.value)
+
+
+def test_the_policy_resource_documents_every_policy() -> None:
+    made = policy_resource(Policy(tolerance="5.00"))  # type: ignore[arg-type]
+    assert made.policy() == Policy(tolerance="5.00")  # type: ignore[arg-type]
+    fields = type(made).model_fields
+    assert set(Policy.model_fields) <= set(fields)
+    assert all(fields[name].description for name in Policy.model_fields)
