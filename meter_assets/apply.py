@@ -4,8 +4,7 @@ One transaction per step and tenant. What a step changes is in `changes`; how it
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +14,11 @@ from sqlalchemy.exc import DBAPIError
 
 from meter_assets import __version__
 from meter_assets.changes import CHANGES
-from meter_assets.database import BillingDatabase, Tenant, is_conflict, is_interrupt, is_refusal
+from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.engines import is_conflict, reason
 from meter_assets.errors import (
     BlockedByInvariants,
     MeterAssetsError,
-    NotWritable,
     StepError,
     StepInvariantBroken,
 )
@@ -84,14 +83,17 @@ def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
     RowsChangedMeanwhile, ColumnTooSmall, NotWritable; whatever is raised, nothing of the step is left behind.
     """
     database.hold(run.tenant)
+    schema: BillingSchema | None = None
     try:
         schema = _begin(database, run)
-    except DBAPIError as error:
-        if is_refusal(error):
-            raise NotWritable(database.url, [" ".join(str(error.orig).split())]) from None
-        raise
-    with _outcome_recorded(database, schema, run):
         return _tried_again(database, schema, run)
+    except BaseException as error:
+        failure: BaseException = _as_step_error(run, error) if isinstance(error, DBAPIError) else error
+    # Outside the handler and with its frames cleared: an unfinished query would keep SQLite's lock from the record.
+    traceback.clear_frames(failure.__traceback__)
+    if schema is not None:
+        _record_failure(database, schema, run, failure)
+    raise failure
 
 
 def _tried_again(
@@ -99,23 +101,21 @@ def _tried_again(
 ) -> StepReport:
     try:
         with database.transaction() as connection:
+            database.hold_within(connection, run.tenant)
             report = _make(connection, schema, run)
             _record_outcome(connection, schema, run, SUCCEEDED, rows_changed=report.changed)
         return report
     except DBAPIError as error:
-        if is_interrupt(error):
-            raise KeyboardInterrupt from None
-        if is_refusal(error):
-            raise NotWritable(database.url, [" ".join(str(error.orig).split())]) from None
         if is_conflict(error) and attempts > 1:
             return _tried_again(database, schema, run, attempts - 1)
-        raise _as_step_error(run, error) from error
+        raise
 
 
 def _as_step_error(run: StepRun, error: DBAPIError) -> StepError:
-    reason = " ".join(str(error.orig).split())
     advice = "Others write these rows: run the tenant again." if is_conflict(error) else "Mend that, then run again."
-    return StepError(f"{run.step} of tenant {run.tenant.key} was rolled back whole: {reason}. {advice}")
+    made = StepError(f"{run.step} of tenant {run.tenant.key} was rolled back whole: {reason(error)}. {advice}")
+    made.__cause__ = error
+    return made
 
 
 def _make(connection: Connection, schema: BillingSchema, run: StepRun) -> StepReport:
@@ -169,7 +169,7 @@ def _begin(database: BillingDatabase, run: StepRun) -> BillingSchema:
                 step=run.step,
                 started_at=datetime.now(UTC),
                 outcome=RUNNING,
-                policy=json.dumps(run.policy.model_dump(mode="json")),
+                policy=json.dumps({**run.policy.model_dump(mode="json"), "allow_invalid": run.allow_invalid}),
                 software_version=__version__,
             )
         )
@@ -194,18 +194,16 @@ def _record_outcome(
     connection.execute(update(runs).where(*_row_of(runs, run)).values(**values))
 
 
-@contextmanager
-def _outcome_recorded(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Iterator[None]:
-    """Record how a step ended where it did not end well; a step that did records it in its own transaction."""
+def _record_failure(database: BillingDatabase, schema: BillingSchema, run: StepRun, failure: BaseException) -> None:
+    """Record how a step that did not end well has ended; if that fails too, the first failure is what is told."""
+    if isinstance(failure, MeterAssetsError):
+        outcome, message = FAILED, str(failure)
+    elif isinstance(failure, Exception):
+        outcome, message = FAILED, f"{type(failure).__name__}: {failure}"
+    else:
+        outcome, message = INTERRUPTED, "The run was interrupted; nothing of the step was kept."
     try:
-        yield
-    except BaseException as error:
-        if isinstance(error, MeterAssetsError):
-            outcome, message = FAILED, str(error)
-        elif isinstance(error, Exception):
-            outcome, message = FAILED, f"{type(error).__name__}: {error}"
-        else:
-            outcome, message = INTERRUPTED, "The run was interrupted; nothing of the step was kept."
         with database.transaction() as connection:
             _record_outcome(connection, schema, run, outcome, message=message)
-        raise
+    except (MeterAssetsError, DBAPIError) as error:
+        failure.add_note(f"Nor could {RUNS} be told: {error}")

@@ -32,7 +32,7 @@ def _failures_in_a_sentence(command: Callable[P, int]) -> Callable[P, None]:
             status = error.exit_status
         except KeyboardInterrupt:
             click.echo(
-                "Interrupted. The step under way was rolled back, finished steps stay; the same command resumes.",
+                "Interrupted. A step under way was rolled back, finished steps stay; the same command resumes.",
                 err=True,
             )
             status = 1

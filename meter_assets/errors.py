@@ -39,6 +39,25 @@ class DatabaseUnreachable(ConfigurationError):
         )
 
 
+class StatementFailed(MeterAssetsError):
+    """The billing database refused to answer a query."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        """Take the masked URL and the driver's own reason."""
+        super().__init__(f"The billing database {url} did not answer: {reason}. Nothing was changed. Run it again.")
+
+
+class DatabaseBusy(MeterAssetsError):
+    """Another program kept the database locked for longer than we wait."""
+
+    def __init__(self, url: str, seconds: int) -> None:
+        """Take the masked URL and how long was waited."""
+        super().__init__(
+            f"Another program has been writing to {url} for more than {seconds} s. Nothing was changed. Run it again "
+            "when that program has ended."
+        )
+
+
 class DemoDatabaseMissing(ConfigurationError):
     """No database is named and the demo database has not been made."""
 
@@ -141,7 +160,9 @@ class TenantLocked(StepError):
     def __init__(self, tenant_id: str, holder: str | None, step: str | None, since: str | None) -> None:
         """Take the tenant, and what is known of the run that holds it."""
         self.tenant_id, self.holder = tenant_id, holder
-        who = f"run {holder} (step {step}, started {since})" if holder else "another run"
+        who = "another run"
+        if holder:
+            who += f" (the newest that is recorded is {holder}, whose step {step} began {since})"
         super().__init__(
             f"Tenant {tenant_id} is being changed by {who}. Nothing was changed by this run. Wait until that run has "
             "ended, or end it, and start again: the lock goes with its process."

@@ -9,7 +9,7 @@ minor units (hundredths) as an integer. Relations and changes carry stored form;
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Dialect, Numeric, case, func, literal
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Dialect, Numeric, case, func, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -56,6 +56,29 @@ class stored(FunctionElement[Decimal]):  # a SQL construct: used and named as a 
     inherit_cache = True
 
 
+class is_number(FunctionElement[bool]):  # a SQL construct: used and named as a function
+    """Whether stored money is a number, or null. SQLite keeps any text in any column, PostgreSQL has NaN."""
+
+    name = "is_number"
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(is_number)
+def _always_is(element: FunctionElement[bool], compiler: SQLCompiler, **kw: Any) -> str:
+    return "1 = 1"
+
+
+@compiles(is_number, "sqlite")
+def _is_no_text(element: FunctionElement[bool], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"typeof({compiler.process(element.clauses, **kw)}) IN ('integer', 'real', 'null')"
+
+
+@compiles(is_number, "postgresql")
+def _is_not_nan(element: FunctionElement[bool], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} AS TEXT) NOT IN ('NaN', 'Infinity', '-Infinity')"
+
+
 @compiles(exact)
 @compiles(stored)
 def _as_it_is(element: FunctionElement[Decimal], compiler: SQLCompiler, **kw: Any) -> str:
@@ -99,4 +122,6 @@ def positive_part(exact_expression: ColumnElement[Decimal]) -> ColumnElement[Dec
 
 def show(value: Decimal | None) -> str:
     """Return money as text for people, in currency units: '1,234.50'; '-' where there is none."""
-    return "-" if value is None else f"{value:,.{max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))}f}"
+    if value is None or not value.is_finite():
+        return "-" if value is None else str(value)
+    return f"{value:,.{max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))}f}"

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Connection, FromClause, func, or_, select
+from sqlalchemy import Connection, FromClause, func, select
 
 from meter_assets.changes import CHANGES, MIGRATION, Change
 from meter_assets.changes.meter_balances import balance_bases
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.errors import ColumnTooSmall, InvalidSettings
-from meter_assets.invariants import INVARIANTS
+from meter_assets.invariants import Severity, about
 from meter_assets.journal import require_room
 from meter_assets.judge import Verdict, judge
 from meter_assets.money import exact, total
 from meter_assets.policy import BalanceBasis, Policy
-from meter_assets.relations import BillingRelations, as_text, billing_relations, has_status
+from meter_assets.relations import BillingRelations, as_text, billing_relations
 from meter_assets.report import SHOWN_ROWS, StepReport, shown_columns, step_report, take_stock
 
 ROWS_AT_A_TIME = 5_000
@@ -65,10 +65,10 @@ class Preview(BaseModel):
         return next(one for one in self.steps if one.step == name)
 
     @property
-    def would_be_blocked(self) -> bool:
-        """Whether the migration would stop before meter_balances, or a step could not be written."""
-        blocking = {one.name for one in INVARIANTS if one.blocks}
-        return bool(self.obstacles) or any(one.name in blocking and not one.holds for one in self.verdicts or ())
+    def would_fail(self) -> bool:
+        """Whether the same run, live, would fail: an ERROR law would be broken, or a value would not fit."""
+        broken = any(one.severity is Severity.ERROR and not one.holds for one in self.verdicts or ())
+        return broken or bool(self.obstacles)
 
 
 def preview(
@@ -82,9 +82,9 @@ def preview(
 ) -> Preview:
     """Preview the steps of one tenant, in this order, in one read-only snapshot.
 
-    With `validate` the laws are judged as they would be afterwards. With `export`, every row that would change is
-    written to `<export>/<tenant>/<change>.csv`, streamed. Raises what `BillingDatabase.snapshot` and `schema` raise,
-    and InvalidSettings for a folder that cannot be written.
+    With `validate` the laws that bear on the steps are judged as they would be afterwards. With `export`, every row
+    that would change is written to `<export>/<tenant>/<change>.csv`, streamed. Raises what `BillingDatabase.snapshot`
+    and `schema` raise, and InvalidSettings for a folder that cannot be written.
     """
     with database.snapshot() as connection:
         relations = billing_relations(database.schema(connection), tenant.id)
@@ -102,7 +102,7 @@ def preview(
                 _export(connection, change, export / tenant.key)
             relations = after
         bases = _bases(connection, relations, policy)
-        verdicts = judge(connection, INVARIANTS, relations, policy) if validate else None
+        verdicts = judge(connection, about(steps), relations, policy) if validate else None
     return Preview(
         tenant=tenant.key,
         name=tenant.name,
@@ -125,12 +125,9 @@ def _obstacles(connection: Connection, change: Change, relations: BillingRelatio
 
 def _statuses(connection: Connection, relations: BillingRelations, policy: Policy) -> list[StatusTally]:
     found = []
-    for table, money, uncounted in (
-        ("payments", "amount", policy.uncounted_payment_statuses),
-        ("invoices", "total_amount", policy.uncounted_invoice_statuses),
-    ):
+    for table, money in (("payments", "amount"), ("invoices", "total_amount")):
         row = relations.rows[table]
-        counted: ColumnElement[bool] = or_(row.c.status.is_(None), ~has_status(row, uncounted))
+        counted = relations.is_counted(table, row, policy)
         labelled = select(
             as_text(row.c.status).label("status"), counted.label("counted"), exact(row.c[money]).label("money")
         )

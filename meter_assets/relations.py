@@ -33,7 +33,7 @@ from sqlalchemy.types import TypeEngine
 
 from meter_assets.policy import Policy
 from meter_assets.portable import member_of, nothing
-from meter_assets.schema import BACKUP, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, SOFT_DELETE_COLUMN, BillingSchema
+from meter_assets.schema import BACKUP, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BillingSchema, is_live
 
 if TYPE_CHECKING:
     from meter_assets.changes.change import Change
@@ -90,7 +90,7 @@ class BillingRelations:
         of all tenants would read all of it for each of them.
         """
         source = self.schema.tables[table]
-        found = select(source.c.tenant_id).where(source.c.id == row_id, _is_live(source))
+        found = select(source.c.tenant_id).where(source.c.id == row_id, is_live(source))
         return found.correlate_except(source).scalar_subquery()
 
     def assignments_that_count(self) -> Subquery:
@@ -106,11 +106,22 @@ class BillingRelations:
 
     def counted_payments(self, policy: Policy, *, counted: bool = True) -> Subquery:
         """Return the payments whose status counts (or those whose status does not)."""
-        return _by_status(self.payments, policy.uncounted_payment_statuses, counted, "payments")
+        return self._by_status("payments", policy, counted)
 
     def counted_invoices(self, policy: Policy, *, counted: bool = True) -> Subquery:
         """Return the invoices whose status counts (or those whose status does not)."""
-        return _by_status(self.invoices, policy.uncounted_invoice_statuses, counted, "invoices")
+        return self._by_status("invoices", policy, counted)
+
+    def _by_status(self, table: str, policy: Policy, counted: bool) -> Subquery:
+        rows = self.rows[table]
+        has_money = self.is_counted(table, rows, policy)
+        name = f"{'counted' if counted else 'uncounted'}_{table}"
+        return select(rows).where(has_money if counted else ~has_money).subquery(name)
+
+    def is_counted(self, table: str, rows: FromClause, policy: Policy) -> ColumnElement[bool]:
+        """Say whether a row of payments or invoices (or of their lines) counts: whether its status has money in it."""
+        by_table = {"payments": policy.uncounted_payment_statuses, "invoices": policy.uncounted_invoice_statuses}
+        return or_(rows.c.status.is_(None), ~has_status(rows, by_table[table]))
 
     def after(self, change: "Change") -> "BillingRelations":
         """Return these relations as they would be once the change were made."""
@@ -151,17 +162,6 @@ def has_status(rows: FromClause, statuses: Iterable[str]) -> ColumnElement[bool]
     return and_(rows.c.status.is_not(None), func.lower(as_text(rows.c.status)).in_(wanted))
 
 
-def _by_status(rows: FromClause, uncounted: Iterable[str], counted: bool, name: str) -> Subquery:
-    matched = has_status(rows, uncounted)
-    # not(matched) would be null for a null status in some engines' eyes; say it outright.
-    wanted = or_(rows.c.status.is_(None), ~matched) if counted else matched
-    return select(rows).where(wanted).subquery(f"{'counted' if counted else 'uncounted'}_{name}")
-
-
-def _is_live(rows: FromClause) -> ColumnElement[bool]:
-    return rows.c[SOFT_DELETE_COLUMN].is_(None) if SOFT_DELETE_COLUMN in rows.c else true()
-
-
 def _of_tenant(rows: FromClause, tenant_id: Any) -> ColumnElement[bool]:
     return true() if tenant_id is None else rows.c.tenant_id == literal(tenant_id, rows.c.tenant_id.type)
 
@@ -177,7 +177,7 @@ def _columns(schema: BillingSchema, name: str) -> list[ColumnElement[Any]]:
 
 def _tenant_rows(schema: BillingSchema, name: str, tenant_id: Any) -> Subquery:
     table = schema.tables[name]
-    return select(*_columns(schema, name)).where(_of_tenant(table, tenant_id), _is_live(table)).subquery(name)
+    return select(*_columns(schema, name)).where(_of_tenant(table, tenant_id), is_live(table)).subquery(name)
 
 
 def _tenant_lines(schema: BillingSchema, invoices: FromClause, tenant_id: Any) -> Subquery:
@@ -200,7 +200,7 @@ def _tenant_lines(schema: BillingSchema, invoices: FromClause, tenant_id: Any) -
             invoices.c.status.label("status"),
         )
         .join(invoices, invoices.c.id == line.c.invoice_id)
-        .where(_is_live(line), of_tenant)
+        .where(is_live(line), of_tenant)
         .subquery("invoice_bills")
     )
 

@@ -12,10 +12,12 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Date,
     DateTime,
     Float,
+    FromClause,
     Index,
     Integer,
     MetaData,
@@ -24,8 +26,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
     inspect,
+    true,
 )
+from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.money import MINOR_UNIT_DIGITS
@@ -78,6 +84,11 @@ JOURNALED: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "customer_balances": ("customers", "customer_id", ("balance", "overpayment")),
 }
 """Per change that updates rows: the table it writes, its journal's name for that row's id, the columns it writes."""
+
+
+def is_live(rows: FromClause) -> ColumnElement[bool]:
+    """Say whether a row is not soft-deleted; all are where there is no such column."""
+    return rows.c[SOFT_DELETE_COLUMN].is_(None) if SOFT_DELETE_COLUMN in rows.c else true()
 
 
 def journal_name(change: str) -> str:
@@ -187,13 +198,33 @@ def read_schema(connection: Connection) -> tuple[BillingSchema, list[str]]:
     inspector = inspect(connection)
     present = set(inspector.get_table_names()) | set(inspector.get_view_names())
     metadata = MetaData()
+    if connection.dialect.name == "sqlite":
+        event.listen(metadata, "column_reflect", _dates_as_text)
     metadata.reflect(connection, only=sorted(present & set(REQUIRED_COLUMNS)), resolve_fks=False, views=True)
     tables = {name: metadata.tables[name] for name in REQUIRED_COLUMNS if name in metadata.tables}
     problems = [f"no table {name}" for name in REQUIRED_COLUMNS if name not in tables]
     for table in tables.values():
         problems += _problems_of(table, connection.dialect.name)
-    own = {RUNS, BACKUP, *map(journal_name, JOURNALED)}
-    return BillingSchema(tables, frozenset(own & present)), problems
+    own = frozenset({RUNS, BACKUP, *map(journal_name, JOURNALED)} & present)
+    schema = BillingSchema(tables, own)
+    if not problems:
+        problems += _outdated_journals(inspector, schema)
+    return schema, problems
+
+
+def _dates_as_text(inspector: Inspector, table: Table, column: ReflectedColumn) -> None:
+    """Take SQLite's dates for what they are, text: others than SQLAlchemy write them, in formats of their own."""
+    if isinstance(column["type"], (Date, DateTime)):
+        column["type"] = String()
+
+
+def _outdated_journals(inspector: Inspector, schema: BillingSchema) -> Iterator[str]:
+    """Name the journals that lack columns, since the billing tables have got some since they were made."""
+    for name in sorted(schema.own_tables_present):
+        there = {column["name"] for column in inspector.get_columns(name)}
+        missing = [column.key for column in schema.own[name].c if column.key not in there]
+        if missing:
+            yield f"{name} was made before the billing tables had what it now needs (add {', '.join(missing)} to it)"
 
 
 def _problems_of(table: Table, dialect: str) -> Iterator[str]:
@@ -208,8 +239,10 @@ def _problems_of(table: Table, dialect: str) -> Iterator[str]:
         if dialect == "sqlite":
             if isinstance(kind, Numeric) and (kind.scale or 0) > MINOR_UNIT_DIGITS:
                 yield f"{name}.{column} is {kind}, and on SQLite money is exact to {MINOR_UNIT_DIGITS} decimals only"
-        elif isinstance(kind, Float) or not isinstance(kind, (Numeric, Integer)):
+        elif isinstance(kind, Float) or not isinstance(kind, Numeric):
             yield f"{name}.{column} is {kind}, which cannot hold money exactly (make it NUMERIC)"
+    if "is_active" in table.c and isinstance(table.c.is_active.type, String):
+        yield f"{name}.is_active is {table.c.is_active.type} (make it BOOLEAN, or a number)"
 
 
 def billing_tables(

@@ -19,10 +19,10 @@ from meter_assets.dagster_instance import open_instance
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.definitions import build_definitions
 from meter_assets.errors import InvalidSettings
-from meter_assets.invariants import Group, of_group
+from meter_assets.invariants import GUARDED_STEP, Group, of_group
 from meter_assets.partitions import sync_partitions
 from meter_assets.runs import Launch, TenantRun, run_tenant
-from meter_assets.terminal import VALIDATED_GROUPS, Terminal
+from meter_assets.terminal import Terminal
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Session:
 
         Returns the exit status.
         """
-        checks = [(VALIDATED_GROUPS[group], one.name) for one in of_group(group)] if group else []
+        checks = [(GUARDED_STEP[group], one.name) for one in of_group(group)] if group else []
         runs = self._run_all(Launch("validate_meter_financial_data", checks=checks))
         self.terminal.discrepancies(runs)
         self.terminal.validation_summary(runs)
@@ -80,7 +80,7 @@ class Session:
     ) -> int:
         """Preview every tenant and show it, in brief or whole.
 
-        Returns the exit status: 1 if a tenant would be refused.
+        Returns the exit status: 1 if a tenant would fail.
         """
         config: dict[str, Any] = {"judge_invariants": judge, "export_dir": str(export.absolute()) if export else None}
         if steps is not None:
@@ -93,8 +93,8 @@ class Session:
         self.terminal.say("Nothing was written.")
         if export is not None:
             self.terminal.say(f"Rows that would change: {export}/<tenant>/<change>.csv")
-        refused = any(preview.would_be_blocked for preview in previews)
-        return max(*(run.exit_status for run in runs), int(refused))
+        fails = any(preview.would_fail for preview in previews)
+        return max(*(run.exit_status for run in runs), int(fails))
 
     def _run_all(self, launch: Launch, *, brief: bool = False) -> list[TenantRun]:
         """Run a job for every tenant; a failure ends that tenant, and the others go on unless told otherwise."""

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ HOME = Path(".meter_assets")
 
 def demo_database_path() -> Path:
     """Return where the demo database is: below the current folder."""
-    return (HOME / "demo.db").absolute()
+    return (HOME / "demo.db").resolve()
 
 
 def database_url() -> str:
@@ -44,13 +45,18 @@ def policy() -> Policy:
     Raises InvalidSettings for a file that cannot be read or has other tables, UnknownPolicy for what it says.
     """
     path = os.environ.get(CONFIG_VARIABLE)
-    if not path:
+    if path is None:
         return Policy()
+    if not path.strip():
+        raise InvalidSettings(f"{CONFIG_VARIABLE} is set but empty. Name a TOML file, or unset the variable.")
     content = _read_toml(Path(path))
     others = sorted(set(content) - {"policy"})
     if others:
         raise InvalidSettings(f"{path} has {', '.join(others)}, which nothing reads; it may have one table, [policy].")
-    return Policy.from_values(content.get("policy", {}))
+    values = content.get("policy", {})
+    if not isinstance(values, dict):
+        raise InvalidSettings(f"{path} has a value named policy; expected a table, [policy], with policies in it.")
+    return Policy.from_values(values)
 
 
 def command(name: str) -> str:
@@ -60,6 +66,11 @@ def command(name: str) -> str:
         return name
     here = Path.cwd()
     return shlex.quote(str(beside.relative_to(here)) if beside.is_relative_to(here) else str(beside))
+
+
+def show_time(moment: datetime) -> str:
+    """Return a recorded point in time as text, in UTC, which is what it is where an engine keeps no time zone."""
+    return f"{(moment.astimezone(UTC) if moment.tzinfo else moment):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

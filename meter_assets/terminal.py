@@ -14,7 +14,7 @@ from meter_assets import render, settings
 from meter_assets.changes.invoice_amounts import NO_LINES
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.history import RecordedStep
-from meter_assets.invariants import Group
+from meter_assets.invariants import GUARDED_STEP, Group
 from meter_assets.judge import Verdict
 from meter_assets.money import show
 from meter_assets.preview import Preview
@@ -32,12 +32,6 @@ STEPS = {
 VALIDATIONS = {
     "validation before": (Group.payments, Group.invoices, Group.backup),
     "validation after": (Group.balances,),
-}
-VALIDATED_GROUPS = {
-    Group.payments: "payment_meter_ids",
-    Group.invoices: "invoice_amounts",
-    Group.backup: "customer_balances_backup",
-    Group.balances: "meter_balances",
 }
 _WIDTH_WHEN_PIPED = 160
 
@@ -178,12 +172,12 @@ class Terminal:
         """Print what was run, as it is recorded."""
         if not steps:
             self.say("No live run has been made on this database yet.")
-        headings = ("run", "tenant", "step", "started (UTC)", "seconds", "outcome", "rows changed", "message")
+        headings = ("run", "tenant", "step", "started", "seconds", "outcome", "rows changed", "message")
         rows = []
         for one in steps:
             took = f"{(one.finished_at - one.started_at).total_seconds():.1f}" if one.finished_at else "-"
             count = "-" if one.rows_changed is None else f"{one.rows_changed:,}"
-            started = f"{one.started_at:%Y-%m-%d %H:%M:%S}"
+            started = settings.show_time(one.started_at)
             row = (one.run_id, str(one.tenant_id), one.step, started, took, one.outcome, count, one.message or "")
             rows.append(row)
         self.grid(render.Grid("Runs", headings, tuple(rows)))
@@ -210,8 +204,8 @@ class Terminal:
             self.grid(render.verdicts(broken, title=title))
             if not broken:
                 self.say(f"Afterwards all {len(preview.verdicts)} invariants would hold.")
-        if preview.would_be_blocked:
-            self.say("This tenant's meter_balances would be refused.", style="red")
+        if preview.would_fail:
+            self.say("This tenant would fail.", style="red")
 
     def preview_summary(self, previews: Sequence[Preview]) -> None:
         """Print one line per tenant: what its migration would do."""
@@ -223,7 +217,7 @@ class Terminal:
                 f"{sum(report.for_review for report in one.steps):,}",
                 f"{sum(report.left_unresolved for report in one.steps):,}",
                 show(render.difference(one)),
-                "would be refused" if one.would_be_blocked else "would succeed" if one.verdicts else "not judged",
+                "would FAIL" if one.would_fail else "not judged" if one.verdicts is None else "would succeed",
             )
             for one in previews
         )
@@ -269,7 +263,7 @@ class Progress:
             return True
         groups = VALIDATIONS.get(label, ())
         verdicts = [one for one in run.verdicts if one.group in groups]
-        all_judged = all(f"{VALIDATED_GROUPS[group]}_checks" in self._judged for group in groups)
+        all_judged = all(f"{GUARDED_STEP[group]}_checks" in self._judged for group in groups)
         if verdicts and (finished or all_judged):
             self._terminal.validation(label, verdicts)
             return True

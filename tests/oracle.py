@@ -462,6 +462,26 @@ def every_payment_meter_is_its_invoice_meter(books: Books) -> Iterator[int]:
             yield row["id"]
 
 
+def every_payment_amount_is_a_number(books: Books) -> Iterator[int]:
+    """A payment's amount is a number or null."""
+    for payment in books.own("payments"):
+        if not _is_number(payment["amount"]):
+            yield payment["id"]
+
+
+def every_invoice_amount_is_a_number(books: Books) -> Iterator[int]:
+    """The amounts of an invoice and of its lines are numbers or null."""
+    for invoice in books.own("invoices"):
+        amounts = [invoice[name] for name in ("amount", "balance_brought_forward", "total_amount")]
+        amounts += [line["amount"] for line in books.lines(invoice)]
+        if not all(map(_is_number, amounts)):
+            yield invoice["id"]
+
+
+def _is_number(value: Decimal | None) -> bool:
+    return value is None or value.is_finite()
+
+
 def every_counted_payment_has_an_amount(books: Books) -> Iterator[int]:
     """A payment that counts says how much was paid."""
     return (row["id"] for row in books.counted_payments if row["amount"] is None)
@@ -667,7 +687,9 @@ INVARIANTS: tuple[Callable[[Books], Iterator[int]], ...] = (
     every_payment_meter_exists_in_its_tenant,
     every_uncounted_payment_has_a_meter,
     every_payment_meter_is_its_invoice_meter,
+    every_payment_amount_is_a_number,
     every_counted_payment_has_an_amount,
+    every_invoice_amount_is_a_number,
     every_counted_invoice_has_a_meter,
     every_invoice_meter_exists_in_its_tenant,
     every_uncounted_invoice_has_a_meter,
@@ -695,6 +717,8 @@ BLOCKING_INVARIANTS = (
     "every_counted_invoice_adds_up",
     "every_counted_invoice_equals_its_lines",
     "every_invoice_line_is_complete",
+    "every_payment_amount_is_a_number",
+    "every_invoice_amount_is_a_number",
 )
 """The ERROR invariants of the groups payments and invoices: a violation of one blocks `meter_balances`."""
 

@@ -182,8 +182,10 @@ def test_a_migration_makes_what_the_oracle_makes_and_nothing_else(
     assert {step: (run.outcome, run.rows_changed, run.message) for step, run in runs.items()} == {
         step: (SUCCEEDED, len(changes[step].rows), None) for step in MIGRATION
     }
+    chosen = policy.model_dump(mode="json")
     for run in runs.values():
-        assert json.loads(run.policy) == policy.model_dump(mode="json")
+        recorded = json.loads(run.policy)
+        assert {name: recorded[name] for name in chosen} == chosen
         assert run.started_at <= run.finished_at
 
     migrated = everything(database, but_runs=True)
@@ -371,7 +373,7 @@ def test_a_second_run_on_a_tenant_is_refused_and_told_of_the_first(billing_url: 
     def start_a_second_run(_: Connection) -> None:
         second.hold(tenant(2))
         second.release()
-        with pytest.raises(TenantLocked, match=r"run first \(step payment_meter_ids, started 20.* UTC\)") as raised:
+        with pytest.raises(TenantLocked, match=r"first.* step payment_meter_ids .*20.* UTC") as raised:
             migrate(second, 1, run_id="second")
         refused.append(raised.value)
 
@@ -392,6 +394,7 @@ def test_a_held_tenant_can_be_taken_after_its_release_and_others_before(billing_
     with pytest.raises(TenantLocked, match="Tenant 1 is being changed by another run"):
         second.hold(tenant(1))
     first.release()
+    second.release()
     second.hold(tenant(1))
     second.release()
 
@@ -417,6 +420,7 @@ def _hold_soon(database: BillingDatabase, tenant_id: int) -> None:
         except TenantLocked:
             if time.monotonic() > deadline:
                 raise
+            database.release()
             time.sleep(0.05)
 
 
@@ -428,8 +432,8 @@ def test_a_run_that_is_killed_leaves_nothing_of_its_step_and_lets_go_of_its_tena
     killed.start()
     try:
         assert in_the_middle.wait(60)
-        with pytest.raises(TenantLocked, match=r"run killed \(step meter_balances"):
-            database.hold(tenant(1))
+        with pytest.raises(TenantLocked, match=r"killed.* step meter_balances"):
+            BillingDatabase(billing_url).hold(tenant(1))
     finally:
         killed.kill()
         killed.join()
@@ -471,7 +475,7 @@ def test_a_column_too_small_is_named_with_the_row_and_its_value_and_nothing_is_l
     assert "meters.balance is NUMERIC(6, 2) and cannot hold 12,345.67 of row 1" in str(error)
     assert everything(database, but_runs=True) == before
     assert foreseen.obstacles == [str(error)]
-    assert foreseen.would_be_blocked
+    assert foreseen.would_fail
 
 
 def test_a_million_small_amounts_add_up_to_the_cent(billing_url: str) -> None:

@@ -67,7 +67,7 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "rows_that_would_change": sum(report.changed for report in found.steps),
         "rows_unresolved": sum(report.left_unresolved for report in found.steps),
-        "would_be_blocked": found.would_be_blocked,
+        "would_fail": found.would_fail,
         "duration_seconds": round(seconds, 3),
         "impact": dg.MetadataValue.md(render.markdown(render.impact(found))),
     }

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from sqlalchemy import FromClause, Select, Subquery, and_, case, func, literal, null, or_, select, union_all
+from sqlalchemy import FromClause, Select, Subquery, Text, and_, case, cast, func, literal, null, or_, select, union_all
 
 from meter_assets.changes.invoice_amounts import (
     BILL_MISSING,
@@ -25,7 +25,7 @@ from meter_assets.invariants.references import (
     uncounted_without_meter,
     without_meter,
 )
-from meter_assets.money import ZERO, ExactMoney, exact, or_zero, positive_part
+from meter_assets.money import ZERO, ExactMoney, exact, is_number, or_zero, positive_part
 from meter_assets.policy import Policy
 from meter_assets.portable import day
 from meter_assets.relations import BillingRelations
@@ -48,24 +48,22 @@ def _differs_from_its_lines(relations: BillingRelations, policy: Policy, *, coun
 
 def _incomplete_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
     line, bill = relations.lines, relations.rows["bills"]
-    counted = rows_by_status("invoices", relations, policy, counted=True)
     defects = line_defects(relations, line, bill)
-    is_counted = and_(counted.c.id == line.c.invoice_id, counted.c.tenant_id == line.c.tenant_id)
-    incomplete = and_(counted.c.id.is_not(None), or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL]))
-    found = _shown_line(relations, line, bill).outerjoin(counted, is_counted)
-    return found.where(or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT], incomplete))
+    incomplete = and_(
+        relations.is_counted("invoices", line, policy), or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL])
+    )
+    return _shown_line(relations, line, bill).where(
+        or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT], incomplete)
+    )
 
 
 def _incomplete_uncounted_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
     line, bill = relations.lines, relations.rows["bills"]
-    uncounted = rows_by_status("invoices", relations, policy, counted=False)
     defects = line_defects(relations, line, bill)
-    same = and_(uncounted.c.id == line.c.invoice_id, uncounted.c.tenant_id == line.c.tenant_id)
-    crosses = or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT])
-    return (
-        _shown_line(relations, line, bill)
-        .join(uncounted, same)
-        .where(~crosses, or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL]))
+    return _shown_line(relations, line, bill).where(
+        ~relations.is_counted("invoices", line, policy),
+        ~or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT]),
+        or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL]),
     )
 
 
@@ -80,6 +78,29 @@ def _shown_line(relations: BillingRelations, line: FromClause, bill: FromClause)
         exact(line.c.amount).label("amount"),
         problem.label("problem"),
     ).outerjoin(bill, its_bill(line, bill))
+
+
+def _not_a_number(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    """The invoices that have text or NaN for money, in a column of their own or in a line."""
+    del policy
+    invoice, line = relations.invoices, relations.lines
+    bad_lines = (
+        select(line.c.tenant_id, line.c.invoice_id, func.min(line.c.id).label("invoice_bill_id"))
+        .where(~is_number(line.c.amount))
+        .group_by(line.c.tenant_id, line.c.invoice_id)
+        .subquery("lines_not_a_number")
+    )
+    same = and_(bad_lines.c.invoice_id == invoice.c.id, bad_lines.c.tenant_id == invoice.c.tenant_id)
+    return (
+        select(
+            invoice.c.tenant_id,
+            invoice.c.id.label("invoice_id"),
+            *(cast(invoice.c[name], Text).label(name) for name in COLUMNS),
+            bad_lines.c.invoice_bill_id,
+        )
+        .outerjoin(bad_lines, same)
+        .where(or_(bad_lines.c.invoice_id.is_not(None), *(~is_number(invoice.c[name]) for name in COLUMNS)))
+    )
 
 
 def _without_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
@@ -200,6 +221,16 @@ INVOICES = (
         "Every line of a counted invoice names a bill of its tenant and has an amount; no line crosses tenants.",
         _LINES_REMEDY,
         _incomplete_lines,
+    ),
+    Invariant(
+        "every_invoice_amount_is_a_number",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_id",
+        "The amounts of every invoice and of its lines are numbers: no text, which SQLite keeps in any column, and no "
+        "NaN.",
+        "Enter the amounts that were billed; then run the tenant again.",
+        _not_a_number,
     ),
     Invariant(
         "every_uncounted_invoice_has_a_meter",

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, Text, and_, cast, func, select
 
 from meter_assets.changes.payment_meter_ids import FOR_REVIEW
 from meter_assets.invariants.invariant import Group, Invariant, Severity
@@ -13,6 +13,7 @@ from meter_assets.invariants.references import (
     uncounted_without_meter,
     without_meter,
 )
+from meter_assets.money import is_number
 from meter_assets.policy import Policy
 from meter_assets.relations import BillingRelations
 
@@ -43,6 +44,14 @@ def _without_amount(relations: BillingRelations, policy: Policy) -> Select[Any]:
     return evidence("payments", payment, payment.c.meter_id).where(payment.c.amount.is_(None))
 
 
+def _not_a_number(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    del policy
+    payment = relations.payments
+    return select(
+        payment.c.tenant_id, payment.c.id.label("payment_id"), cast(payment.c.amount, Text).label("found")
+    ).where(~is_number(payment.c.amount))
+
+
 PAYMENTS = (
     Invariant(
         "every_counted_payment_has_a_meter",
@@ -62,6 +71,15 @@ PAYMENTS = (
         "A payment's meter is an existing meter of its tenant.",
         "Set payments.meter_id to a meter of the payment's tenant, or to null so that the migration finds one.",
         partial(meter_not_of_tenant, "payments"),
+    ),
+    Invariant(
+        "every_payment_amount_is_a_number",
+        Group.payments,
+        Severity.ERROR,
+        "payment_id",
+        "Every payment's amount is a number: no text (which SQLite keeps in any column), no NaN.",
+        "Enter what was paid in payments.amount; then run the tenant again.",
+        _not_a_number,
     ),
     Invariant(
         "every_uncounted_payment_has_a_meter",

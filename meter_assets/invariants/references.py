@@ -45,13 +45,12 @@ def uncounted_without_meter(table: str, relations: BillingRelations, policy: Pol
 def meter_not_of_tenant(table: str, relations: BillingRelations, policy: Policy) -> Select[Any]:
     """Return the rows whose meter is another tenant's, and the counted rows whose meter does not exist."""
     row = relations.rows[table]
-    counted = rows_by_status(table, relations, policy, counted=True)
+    counted = relations.is_counted(table, row, policy)
     meter, owner = relations.meters, relations.owner("meters", row.c.meter_id)
     return (
         evidence(table, row, row.c.meter_id, owner.label("meter_tenant_id"))
         .outerjoin(meter, _its_meter(row, meter))
-        .outerjoin(counted, and_(counted.c.id == row.c.id, counted.c.tenant_id == row.c.tenant_id))
-        .where(row.c.meter_id.is_not(None), meter.c.id.is_(None), or_(counted.c.id.is_not(None), owner.is_not(None)))
+        .where(row.c.meter_id.is_not(None), meter.c.id.is_(None), or_(counted, owner.is_not(None)))
     )
 
 

@@ -1,0 +1,115 @@
+"""How each kind of database is driven, and what its driver's errors mean.
+
+Transactions begin when they are begun, Ctrl-C is heard while a statement runs, and plans are made for whole sets.
+"""
+
+import select
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+SECONDS_TO_WAIT_FOR_SQLITE = 30
+INSTRUCTIONS_BETWEEN_INTERRUPTS = 100_000
+
+
+def sqlite_writer(path: Path) -> Engine:
+    """Return an engine whose transactions take SQLite's write lock when they begin."""
+    return _sqlite(f"{path.as_uri()}?mode=rw", "BEGIN IMMEDIATE")
+
+
+def sqlite_reader(path: Path) -> Engine:
+    """Return an engine that cannot write."""
+    return _sqlite(f"{path.as_uri()}?mode=ro", "BEGIN")
+
+
+def _sqlite(uri: str, begin: str) -> Engine:
+    engine = create_engine(
+        "sqlite://",
+        poolclass=NullPool,
+        creator=lambda: sqlite3.connect(uri, uri=True, timeout=SECONDS_TO_WAIT_FOR_SQLITE),
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # by itself, the driver would begin at the first write only
+        # Called between a statement's instructions, so that Ctrl-C is noticed while it runs.
+        connection.set_progress_handler(lambda: 0, INSTRUCTIONS_BETWEEN_INTERRUPTS)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def postgresql(url: URL) -> Engine:
+    """Return an engine whose transactions see one state throughout (REPEATABLE READ).
+
+    Connections are not pooled: a run makes few, and a fork must not share one.
+    """
+    psycopg2.extensions.set_wait_callback(_wait_or_cancel)
+    engine = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ")
+
+    @event.listens_for(engine, "begin")
+    def _plan_for_sets(connection: Connection) -> None:
+        # PostgreSQL cannot know how many rows a rule selects, takes it for one, and would compute a subquery again
+        # for every row of another: minutes for a tenant of a few hundred rows. What we join, we join whole.
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
+        # Compiling our large queries takes longer than running them.
+        connection.exec_driver_sql("SET LOCAL jit = off")
+
+    return engine
+
+
+def _wait_or_cancel(connection: Any) -> None:
+    """Wait for the server, but let Ctrl-C end a running statement: by itself, the driver returns at its end only."""
+    interrupt: BaseException | None = None
+    while True:
+        try:
+            state = connection.poll()
+            if state == psycopg2.extensions.POLL_OK:
+                break
+            if state == psycopg2.extensions.POLL_READ:
+                select.select([connection.fileno()], [], [])
+            else:
+                select.select([], [connection.fileno()], [])
+        except psycopg2.Error:
+            if interrupt is None:
+                raise
+            break
+        except BaseException as error:
+            interrupt = error
+            connection.cancel()
+    if interrupt is not None:
+        raise interrupt
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Say whether a transaction failed because others changed the same rows: it may be tried again."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) in ("40001", "40P01")
+
+
+def is_interrupt(error: DBAPIError) -> bool:
+    """Say whether a statement on SQLite was ended by Ctrl-C, whose exception its driver swallows."""
+    return str(error.orig) == "interrupted"
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Say whether another program kept SQLite's write lock for longer than we wait."""
+    return str(error.orig) == "database is locked"
+
+
+def is_refusal(error: DBAPIError) -> bool:
+    """Say whether a statement failed because this role, or this database, may not write."""
+    return getattr(error.orig, "pgcode", None) in ("42501", "25006") or "readonly database" in str(error.orig)
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """Return the driver's own words, on one line."""
+    original = getattr(error, "orig", None) or error
+    return " ".join(str(original).split()).rstrip(".")
