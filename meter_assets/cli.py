@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ParamSpec
 
 import click
+from dotenv import load_dotenv
 
 from meter_assets import __version__, settings
 from meter_assets.errors import InvalidSettings, MeterAssetsError
@@ -52,8 +53,10 @@ def main() -> None:
     """Move a utility-billing database from balances per customer to balances per meter.
 
     METER_ASSETS_DATABASE_URL names the billing database (unset: the demo database), METER_ASSETS_CONFIG a TOML file
-    with policies. Every run shows in the Dagster UI: start it with 'dagster dev'.
+    with policies; a file .env in the current folder may set both, as it may for Dagster's own commands. Every run
+    shows in the Dagster UI: start it with 'dagster dev'.
     """
+    load_dotenv(Path(".env"))
 
 
 @main.command("migrate-meter-financials")

@@ -44,7 +44,7 @@ class CommandLine:
 
     folder: Path
     url: str
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str | None] = field(default_factory=dict)
 
     def __call__(self, *arguments: str, input: str | None = None) -> Ended:
         """Run a command in this process."""
@@ -56,8 +56,8 @@ class CommandLine:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command as a process of its own."""
-        environment = {**os.environ, "METER_ASSETS_DATABASE_URL": self.url, **self.environment}
-        environment.pop("DAGSTER_HOME", None)
+        wanted = {"METER_ASSETS_DATABASE_URL": self.url, "DAGSTER_HOME": None, **self.environment}
+        environment = {name: value for name, value in {**os.environ, **wanted}.items() if value is not None}
         return subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self.folder,

@@ -3,9 +3,20 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.servers import PostgresServer, start_postgres
+
+# How many examples properties are tried on: `pytest --hypothesis-profile=NAME`.
+for _name, _examples in {"fast": 5, "default": 20, "thorough": 500}.items():
+    hypothesis.settings.register_profile(
+        _name,
+        max_examples=_examples,
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+    )
+hypothesis.settings.load_profile("default")
 
 NEEDS_A_SERVER = frozenset({"postgres_server", "postgres_url"})
 ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.server))

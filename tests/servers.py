@@ -164,7 +164,7 @@ def _version_in_path(binaries: Path) -> int:
 
 
 def _runnable(binaries: Path, folder: Path, as_user: dict[str, Any]) -> Path:
-    """Return the binaries, or where that user may not read them (as below /root) a copy of them in the folder."""
+    """Return the binaries, or where that user may not read them (as in root's home) a copy of them in the folder."""
     try:
         subprocess.run([binaries / "initdb", "--version"], cwd=folder, capture_output=True, check=True, **as_user)
     except PermissionError:

@@ -394,6 +394,8 @@ def test_a_held_tenant_can_be_taken_after_its_release_and_others_before(billing_
     with pytest.raises(TenantLocked, match="Tenant 1 is being changed by another run"):
         second.hold(tenant(1))
     first.release()
+    with pytest.raises(TenantLocked):  # what was refused stays refused, so that none of its later steps is made
+        second.hold(tenant(1))
     second.release()
     second.hold(tenant(1))
     second.release()

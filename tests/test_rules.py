@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from sqlalchemy import Connection, select
 
 from meter_assets.changes import CHANGES, MIGRATION, Change
@@ -70,7 +70,6 @@ def violations_of(
     return found
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(rows=billing_databases(), policy=policies())
 def test_changes_compose_to_what_the_oracle_migrates(
     connection: Connection, rows: oracle.Database, policy: Policy
@@ -91,7 +90,6 @@ def test_changes_compose_to_what_the_oracle_migrates(
         transaction.rollback()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(rows=billing_databases(), policy=policies())
 def test_invariants_find_what_the_oracle_finds(connection: Connection, rows: oracle.Database, policy: Policy) -> None:
     """On the tables as they are, and as they would be after the migration; per tenant, and over all at once."""
