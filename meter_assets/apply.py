@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from meter_assets import __version__
 from meter_assets.changes import CHANGES
 from meter_assets.database import BillingDatabase, Tenant
-from meter_assets.engines import is_conflict, reason
+from meter_assets.engines import analyze_if_never, is_conflict, reason
 from meter_assets.errors import (
     BlockedByInvariants,
     MeterAssetsError,
@@ -153,6 +153,7 @@ def _begin(database: BillingDatabase, run: StepRun) -> BillingSchema:
         schema = database.schema(connection)
         if not schema.own_tables_present.issuperset(schema.own):
             schema = schema.make_own_tables(connection)
+            analyze_if_never(connection)
     with database.transaction() as connection:
         runs = schema.own[RUNS]
         # We hold the tenant: whoever left a running row behind is dead.

@@ -6,7 +6,7 @@ Beside `money`, this is the only place that knows engines apart in a query.
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Date, case, cast, null
+from sqlalchemy import ColumnElement, Date, case, cast, null
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -33,10 +33,12 @@ def _date_of_text(element: FunctionElement[date], compiler: SQLCompiler, **kw: A
 
 
 class member_of(FunctionElement[bool]):  # a SQL construct: used and named as a function
-    """Whether the first argument is among the ids that the second, a scalar subquery, returns."""
+    """Whether the first argument is among the ids that the second, a scalar subquery, returns.
+
+    Not typed as a boolean: where an engine has none, SQLAlchemy would compare it with 1, and no index would serve.
+    """
 
     name = "member_of"
-    type = Boolean()
     inherit_cache = True
 
 

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from copy import deepcopy
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Connection, Enum, Integer, String, event, insert, make_url, text
 
@@ -23,6 +24,7 @@ from meter_assets.apply import ATTEMPTS, FAILED, INTERRUPTED, SUCCEEDED
 from meter_assets.changes import MIGRATION
 from meter_assets.database import BillingDatabase
 from meter_assets.demo.generator import DemoSize, fill
+from meter_assets.engines import analyze_if_never
 from meter_assets.errors import (
     BlockedByInvariants,
     ColumnTooSmall,
@@ -51,7 +53,8 @@ from tests.strategies import HUGE, STATUSES, billing_databases, policies, valid_
 
 SCHEMA = billing_tables()
 DEFAULT = Policy.from_values({})
-ON_A_FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=8)
+ON_A_THIRD = settings(max_examples=settings().max_examples // 3)  # of the profile's: each is whole migrations
+ON_A_FIFTH = settings(max_examples=settings().max_examples // 5)
 ERRORS_OF_BALANCES = (
     "every_meter_balance_equals_its_transactions",
     "every_meter_balance_is_one_sided",
@@ -155,7 +158,7 @@ def after_journaling(database: BillingDatabase, step: str, do: Callable[[Connect
 # A whole migration
 
 
-@ON_A_FEW
+@ON_A_THIRD
 @given(rows=st.one_of(valid_billing_databases(backups=True), valid_billing_databases()), policy=policies())
 def test_a_migration_makes_what_the_oracle_makes_and_nothing_else(
     billing_url: str, rows: Database, policy: Policy
@@ -197,7 +200,7 @@ def test_a_migration_makes_what_the_oracle_makes_and_nothing_else(
     assert [(again[step].outcome, again[step].rows_changed) for step in MIGRATION] == [(SUCCEEDED, 0)] * 4
 
 
-@ON_A_FEW
+@ON_A_THIRD
 @given(rows=billing_databases(), policy=policies())
 def test_meter_balances_is_refused_exactly_where_a_blocking_invariant_is_violated(
     billing_url: str, rows: Database, policy: Policy
@@ -480,6 +483,7 @@ def test_a_column_too_small_is_named_with_the_row_and_its_value_and_nothing_is_l
     assert foreseen.would_fail
 
 
+@pytest.mark.slow
 def test_a_million_small_amounts_add_up_to_the_cent(billing_url: str) -> None:
     """0.10 and 0.07 have no exact binary form: as floats their sum drifts."""
     million = 1_000_000
@@ -522,6 +526,7 @@ def _statements_by_step(url: str, customers: int) -> dict[str, int]:
     return counts
 
 
+@pytest.mark.slow
 def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(billing_url: str) -> None:
     assert _statements_by_step(billing_url, customers=10) == _statements_by_step(billing_url, customers=1_000)
 
@@ -536,6 +541,37 @@ def test_a_tenant_is_planned_well_where_nothing_is_known_about_its_tables(postgr
     foreseen = preview(impatient, tenant(1), DEFAULT)
     made = migrate(impatient, 1)
     assert [step.changed for step in foreseen.steps] == [made[step].changed for step in MIGRATION]
+
+
+def _work_by_step(file: Path, customers: int) -> dict[str, int]:
+    """Return how many thousands of instructions SQLite's machine needs for the preview, and for each step."""
+    database = start_over(f"sqlite:///{file}", SCHEMA, {})
+    with database.transaction() as connection:
+        fill(connection, SCHEMA, DemoSize(tenants=1, customers=customers, months=1), seed=1)
+        analyze_if_never(connection)
+    instructions = 0
+
+    def count() -> None:
+        nonlocal instructions
+        instructions += 1
+
+    for engine in (database.engine, database.reader):
+        event.listen(engine, "connect", lambda connection, _: connection.set_progress_handler(count, 1_000))
+    work = {}
+    preview(database, tenant(1), DEFAULT)
+    work["preview"], instructions = instructions, 0
+    for step in MIGRATION:
+        migrate(database, 1, steps=[step])
+        work[step], instructions = instructions, 0
+    return work
+
+
+@pytest.mark.slow
+def test_work_grows_with_the_rows_and_not_with_their_square_on_sqlite(tmp_path: Path) -> None:
+    """Four times the rows may cost six times the work, for sorting; nested loops over whole tables cost 16 times."""
+    few, many = (_work_by_step(tmp_path / f"{customers}.db", customers) for customers in (150, 600))
+    times = {step: round(many[step] / few[step], 1) for step in few}
+    assert {step: found for step, found in times.items() if found > 6} == {}
 
 
 # Databases of other shapes
@@ -583,7 +619,7 @@ SHAPES: dict[str, tuple[BillingSchema, Callable[[Database], Database], Any]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@settings(ON_A_FEW, max_examples=3)
+@ON_A_FIFTH
 @given(rows=billing_databases(), policy=policies())
 def test_a_database_of_another_shape_is_migrated_by_the_same_rules(
     billing_url: str, shape: str, rows: Database, policy: Policy

@@ -20,6 +20,18 @@ CHECK = "every_counted_payment_has_a_meter"
 @pytest.fixture
 def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line on three small, clean tenants, of which the third has a payment that no meter can be given."""
+    return _shell(billing_url, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def one_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """The same on SQLite alone, for what is between the command line and Dagster."""
+    path = tmp_path / "billing.db"
+    path.touch()
+    return _shell(f"sqlite:///{path}", tmp_path, monkeypatch)
+
+
+def _shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     folder = tmp_path / "workplace"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -53,11 +65,11 @@ def test_a_tenant_that_fails_its_validation_is_blocked_and_the_others_are_migrat
 
 
 @pytest.mark.slow
-def test_a_failed_check_stays_failed_for_its_tenant_after_another_has_passed(shell: CommandLine) -> None:
-    shell(MIGRATE, "--yes", "--tenant", BROKEN)
-    shell(MIGRATE, "--yes", "--tenant", HEALTHY)
+def test_a_failed_check_stays_failed_for_its_tenant_after_another_has_passed(one_shell: CommandLine) -> None:
+    one_shell(MIGRATE, "--yes", "--tenant", BROKEN)
+    one_shell(MIGRATE, "--yes", "--tenant", HEALTHY)
     key = dg.AssetCheckKey(dg.AssetKey("payment_meter_ids"), CHECK)
-    with shell.instance() as instance:
+    with one_shell.instance() as instance:
         records = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
     status = {record.partition: record.status.value for record in reversed(records)}
     assert status == {BROKEN: "FAILED", HEALTHY: "SUCCEEDED"}
@@ -102,10 +114,10 @@ def test_the_exported_rows_are_the_rows_that_the_live_run_then_journals(shell: C
 
 
 @pytest.mark.slow
-def test_a_dry_run_of_one_tenant_after_a_live_run_of_another_is_as_before(shell: CommandLine) -> None:
-    first = shell(MIGRATE, "--dry-run", "--tenant", HEALTHY)
-    shell(MIGRATE, "--yes", "--tenant", ALSO_HEALTHY)
-    assert shell(MIGRATE, "--dry-run", "--tenant", HEALTHY).printed == first.printed
+def test_a_dry_run_of_one_tenant_after_a_live_run_of_another_is_as_before(one_shell: CommandLine) -> None:
+    first = one_shell(MIGRATE, "--dry-run", "--tenant", HEALTHY)
+    one_shell(MIGRATE, "--yes", "--tenant", ALSO_HEALTHY)
+    assert one_shell(MIGRATE, "--dry-run", "--tenant", HEALTHY).printed == first.printed
 
 
 def test_skip_validation_skips_the_checks_but_not_the_refusal(shell: CommandLine) -> None:
@@ -116,27 +128,27 @@ def test_skip_validation_skips_the_checks_but_not_the_refusal(shell: CommandLine
     assert "1 of 2 tenants done" in ended.words
 
 
-def test_a_dry_run_without_validation_gives_no_verdicts(shell: CommandLine) -> None:
-    ended = shell(MIGRATE, "--dry-run", "--skip-validation", "--tenant", BROKEN)
+def test_a_dry_run_without_validation_gives_no_verdicts(one_shell: CommandLine) -> None:
+    ended = one_shell(MIGRATE, "--dry-run", "--skip-validation", "--tenant", BROKEN)
     assert ended.status == 0
     assert "invariants" not in ended.words
     assert "not judged" in ended.words
 
 
-def test_stop_on_failure_leaves_the_tenants_after_it_alone(shell: CommandLine) -> None:
-    ended = shell(MIGRATE, "--yes", "--stop-on-failure", "--tenant", BROKEN, "--tenant", HEALTHY)
+def test_stop_on_failure_leaves_the_tenants_after_it_alone(one_shell: CommandLine) -> None:
+    ended = one_shell(MIGRATE, "--yes", "--stop-on-failure", "--tenant", BROKEN, "--tenant", HEALTHY)
     assert ended.status == 1
     assert "0 of 1 tenants done" in ended.words
-    assert all(total is None for _, _, _, total in meters_of(shell, HEALTHY))
+    assert all(total is None for _, _, _, total in meters_of(one_shell, HEALTHY))
 
 
-def test_validate_judges_the_group_that_is_asked_for(shell: CommandLine) -> None:
-    before = shell("validate-meter-financial-data", "--tenant", HEALTHY, "--check", "payments")
+def test_validate_judges_the_group_that_is_asked_for(one_shell: CommandLine) -> None:
+    before = one_shell("validate-meter-financial-data", "--tenant", HEALTHY, "--check", "payments")
     assert before.status == 1
     assert CHECK in before.words
     assert "every_customer_has_a_backup" not in before.words
-    shell(MIGRATE, "--yes", "--tenant", HEALTHY)
-    after = shell("validate-meter-financial-data", "--tenant", HEALTHY)
+    one_shell(MIGRATE, "--yes", "--tenant", HEALTHY)
+    after = one_shell("validate-meter-financial-data", "--tenant", HEALTHY)
     assert (after.status, "1 of 1 tenants without an ERROR" in after.words) == (0, True)
 
 
@@ -147,41 +159,41 @@ def test_validate_judges_the_group_that_is_asked_for(shell: CommandLine) -> None
         ("backfill-invoice-amounts", {"invoice_amounts"}),
     ],
 )
-def test_a_backfill_makes_its_own_step_only(shell: CommandLine, command: str, done: set[str]) -> None:
-    assert "Nothing was written." in shell(command, "--dry-run", "--tenant", HEALTHY).words
-    assert shell(command, "--tenant", HEALTHY).status == 0
-    assert {step for (step,) in shell.rows("SELECT step FROM meter_migration_runs")} == done
+def test_a_backfill_makes_its_own_step_only(one_shell: CommandLine, command: str, done: set[str]) -> None:
+    assert "Nothing was written." in one_shell(command, "--dry-run", "--tenant", HEALTHY).words
+    assert one_shell(command, "--tenant", HEALTHY).status == 0
+    assert {step for (step,) in one_shell.rows("SELECT step FROM meter_migration_runs")} == done
 
 
 @pytest.mark.slow
-def test_the_steps_of_the_migration_can_be_run_one_command_after_the_other(shell: CommandLine) -> None:
-    refused = shell("migrate-customer-balances-to-meters", "--tenant", HEALTHY)
+def test_the_steps_of_the_migration_can_be_run_one_command_after_the_other(one_shell: CommandLine) -> None:
+    refused = one_shell("migrate-customer-balances-to-meters", "--tenant", HEALTHY)
     assert (refused.status, CHECK in refused.words) == (1, True)
     for command in ("backfill-payment-meter-ids", "backfill-invoice-amounts", "migrate-customer-balances-to-meters"):
-        assert shell(command, "--tenant", HEALTHY).status == 0
-    assert shell("validate-meter-financial-data", "--tenant", HEALTHY).status == 0
+        assert one_shell(command, "--tenant", HEALTHY).status == 0
+    assert one_shell("validate-meter-financial-data", "--tenant", HEALTHY).status == 0
 
 
-def test_history_lists_every_step_with_its_outcome(shell: CommandLine) -> None:
-    assert "No live run has been made" in shell("history").words
-    shell(MIGRATE, "--yes", "--tenant", HEALTHY)
-    printed = shell("history", "--tenant", HEALTHY).words
+def test_history_lists_every_step_with_its_outcome(one_shell: CommandLine) -> None:
+    assert "No live run has been made" in one_shell("history").words
+    one_shell(MIGRATE, "--yes", "--tenant", HEALTHY)
+    printed = one_shell("history", "--tenant", HEALTHY).words
     for step in ("payment_meter_ids", "invoice_amounts", "customer_balances_backup", "meter_balances"):
         assert step in printed
     assert "succeeded" in printed
 
 
-def test_a_live_run_without_a_terminal_asks_for_yes(shell: CommandLine) -> None:
-    ended = shell(MIGRATE)
+def test_a_live_run_without_a_terminal_asks_for_yes(one_shell: CommandLine) -> None:
+    ended = one_shell(MIGRATE)
     assert (ended.status, "add --yes" in ended.words) == (2, True)
 
 
 @pytest.mark.slow
-def test_every_run_is_a_run_of_the_jobs_on_the_shared_instance(shell: CommandLine) -> None:
-    shell(MIGRATE, "--dry-run", "--tenant", HEALTHY)
-    shell(MIGRATE, "--yes", "--tenant", HEALTHY)
-    shell("validate-meter-financial-data", "--tenant", HEALTHY)
-    with shell.instance() as instance:
+def test_every_run_is_a_run_of_the_jobs_on_the_shared_instance(one_shell: CommandLine) -> None:
+    one_shell(MIGRATE, "--dry-run", "--tenant", HEALTHY)
+    one_shell(MIGRATE, "--yes", "--tenant", HEALTHY)
+    one_shell("validate-meter-financial-data", "--tenant", HEALTHY)
+    with one_shell.instance() as instance:
         runs = {(run.job_name, run.tags["dagster/partition"]) for run in instance.get_runs()}
         assert set(instance.get_dynamic_partitions("tenants")) == {HEALTHY, ALSO_HEALTHY, BROKEN}
     jobs = ("preview_meter_financials", "migrate_meter_financials", "validate_meter_financial_data")

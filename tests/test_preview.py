@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meter_assets.changes import MIGRATION
@@ -35,7 +35,7 @@ from tests.strategies import billing_databases, policies
 
 SCHEMA = billing_tables()
 DEFAULT = Policy.from_values({})
-ON_A_FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=8)
+ON_A_THIRD = settings(max_examples=settings().max_examples // 3)  # of the profile's: each is whole migrations
 DATABASES = st.booleans().flatmap(lambda yes: billing_databases(backups=yes))
 MONEY = frozenset(name for names in MONEY_COLUMNS.values() for name in names)
 WRITTEN = {**{step: names for step, (_, _, names) in JOURNALED.items()}, BACKUP: ("balance", "overpayment")}
@@ -115,7 +115,7 @@ def billed_on(basis: BalanceBasis, rows: Database, policy: Policy) -> dict[int, 
 # The preview and the live run
 
 
-@ON_A_FEW
+@ON_A_THIRD
 @given(rows=DATABASES, policy=policies())
 def test_the_live_run_does_what_the_preview_said_and_the_preview_leaves_no_trace(
     billing_url: str, rows: Database, policy: Policy
@@ -145,7 +145,7 @@ def test_the_live_run_does_what_the_preview_said_and_the_preview_leaves_no_trace
         assert comparable(said.samples) == comparable(found.samples), said.name
 
 
-@ON_A_FEW
+@ON_A_THIRD
 @given(rows=DATABASES, policy=policies())
 def test_statuses_and_both_balance_bases_are_what_plain_python_counts(
     billing_url: str, rows: Database, policy: Policy

@@ -31,20 +31,16 @@ def _comparable(line: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_demo_prints_what_the_readme_shows_and_changes_nothing_the_second_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_demo_prints_what_the_readme_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     shell = CommandLine(tmp_path, "", {"METER_ASSETS_DATABASE_URL": None})
-    first, second = shell("demo"), shell("demo")
-    assert (first.status, second.status) == (0, 0)
-    printed = iter([_comparable(line) for line in first.printed.splitlines()])
+    ended = shell("demo")
+    assert ended.status == 0
+    printed = iter([_comparable(line) for line in ended.printed.splitlines()])
     for line in _block("console").splitlines()[1:]:
         if line != "[...]":
             assert _comparable(line) in printed, f"not printed, or not in this order: {line}"
-    assert "The demo database is there already" in second.words
-    assert "0 rows were changed, 0 rows were journaled" in second.words
 
 
 def test_the_table_of_columns_is_the_schema() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, null, select
+from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, cast, null, select
 
 from meter_assets.schema import BACKUP, MONEY_COLUMNS
 
@@ -58,7 +58,10 @@ class Change:
         for column in rows.c:
             if column.key in self.columns:
                 new = changed.c[f"{column.key}_after"]
-                columns.append(case((changed.c.id.is_not(None), new), else_=column).label(column.key))
+                value: ColumnElement[Any] = case((changed.c.id.is_not(None), new), else_=column)
+                # SQLite indexes an expression for a join only if it is of the same type as what it is joined to.
+                typed = cast(value, column.type) if column.key.endswith("_id") else value
+                columns.append(typed.label(column.key))
             else:
                 columns.append(column)
         same_row = and_(changed.c.id == rows.c.id, changed.c.tenant_id == rows.c.tenant_id)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, literal, null, select
+from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, select
 
 from meter_assets.changes.change import Change, changed_columns, outcome_columns
 from meter_assets.money import exact
@@ -122,19 +122,28 @@ def _by_customer(customer: FromClause, assigned: FromClause, foreign: FromClause
 
 
 def _assigned_meters(relations: BillingRelations) -> Subquery:
-    """Per customer: how many meters the active assignments name, and the meter of the first one, active ones first."""
+    """Per customer: the meter of the first assignment, active ones first, and how many meters the active ones name.
+
+    Two stand for several. Windows and one grouping, not a join: engines guess well how many rows that gives.
+    """
     made = relations.assignments_that_count()
-    active = is_active(made)
-    of_customer = (made.c.tenant_id, made.c.customer_id)
-    first_to_last = func.row_number().over(partition_by=of_customer, order_by=(case((active, 0), else_=1), made.c.id))
-    ranked = select(*of_customer, made.c.meter_id, first_to_last.label("place")).subquery("ranked_assignments")
-    active_meters = func.count(case((active, made.c.meter_id), else_=null()).distinct())
-    counts = select(*of_customer, active_meters.label("active_meters")).group_by(*of_customer).subquery("active_counts")
-    same = and_(counts.c.customer_id == ranked.c.customer_id, counts.c.tenant_id == ranked.c.tenant_id)
+    active = case((is_active(made), 1), else_=0)
+    first_meter = func.first_value(made.c.meter_id, type_=made.c.meter_id.type).over(
+        partition_by=(made.c.tenant_id, made.c.customer_id), order_by=(active.desc(), made.c.id)
+    )
+    one = select(
+        made.c.tenant_id, made.c.customer_id, made.c.meter_id, active.label("active"), first_meter.label("first_meter")
+    ).subquery("assignments_in_order")
+    another = case((one.c.meter_id != one.c.first_meter, one.c.active), else_=0)
+    of_customer = (one.c.tenant_id, one.c.customer_id, one.c.first_meter)
     return (
-        select(ranked.c.tenant_id, ranked.c.customer_id, ranked.c.meter_id, counts.c.active_meters)
-        .join(counts, same)
-        .where(ranked.c.place == literal(1))
+        select(
+            one.c.tenant_id,
+            one.c.customer_id,
+            one.c.first_meter.label("meter_id"),
+            (func.max(one.c.active) + func.max(another)).label("active_meters"),
+        )
+        .group_by(*of_customer)
         .subquery("assigned")
     )
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, or_, select
 from meter_assets.demo.faults import FAULTS
 from meter_assets.demo.generator import DemoSize, fill, make_tables, tenant_name
 from meter_assets.demo.tenant_books import TenantBooks
+from meter_assets.engines import analyze_if_never
 from meter_assets.schema import BillingSchema, billing_tables
 
 BROKEN_TENANT = 3
@@ -72,6 +73,7 @@ def make_demo(connection: Connection, size: DemoSize, seed: int) -> Demo:
     for name in BLOCKING:
         FAULTS[name].inject(connection, schema, BROKEN_TENANT)
     rows, name = _row_counts(connection, schema), tenant_name(BROKEN_TENANT)
+    analyze_if_never(connection)
     return Demo(rows, BROKEN_TENANT, name, mending_statement(connection))
 
 
