@@ -1,81 +1,34 @@
--- customer_balances_backup of tenant 1 on sqlite: the rows that differ
-
-SELECT customers.tenant_id,
-    customers.id,
-    CAST(NULL AS NUMERIC(14, 2)) AS balance_before,
-    customers.balance AS balance_after,
-    CAST(NULL AS NUMERIC(14, 2)) AS overpayment_before,
-    customers.overpayment AS overpayment_after,
-    'first_backup' AS rule
-FROM (
-    SELECT customers.id AS id,
-        customers.tenant_id AS tenant_id,
-        customers.name AS name,
-        customers.balance AS balance,
-        customers.overpayment AS overpayment
-    FROM customers
-    WHERE customers.tenant_id = 1
-        AND customers.deleted_at IS NULL
-) AS customers
-LEFT OUTER JOIN (
-    SELECT customers.tenant_id AS tenant_id,
-        customers.id AS customer_id,
-        customers.balance AS balance,
-        customers.overpayment AS overpayment
-    FROM (
-        SELECT customers.id AS id,
-            customers.tenant_id AS tenant_id,
-            customers.name AS name,
-            customers.balance AS balance,
-            customers.overpayment AS overpayment
-        FROM customers
-        WHERE customers.tenant_id = 1
-            AND customers.deleted_at IS NULL
-    ) AS customers
-    WHERE 0 = 1
-) AS customer_balances_backup ON customer_balances_backup.customer_id = customers.id
-    AND customer_balances_backup.tenant_id = customers.tenant_id
+-- rows
+SELECT customers.tenant_id, customers.id, CAST(NULL AS NUMERIC(14, 2)) AS balance_before, customers.balance AS balance_after, CAST(NULL AS NUMERIC(14, 2)) AS overpayment_before, customers.overpayment AS overpayment_after, 'first_backup' AS rule
+FROM (SELECT customers.id AS id, customers.tenant_id AS tenant_id, customers.name AS name, customers.balance AS balance, customers.overpayment AS overpayment
+FROM customers
+WHERE customers.tenant_id = 1
+AND customers.deleted_at IS NULL) AS customers
+LEFT OUTER JOIN (SELECT customers.tenant_id AS tenant_id, customers.id AS customer_id, customers.balance AS balance, customers.overpayment AS overpayment
+FROM (SELECT customers.id AS id, customers.tenant_id AS tenant_id, customers.name AS name, customers.balance AS balance, customers.overpayment AS overpayment
+FROM customers
+WHERE customers.tenant_id = 1
+AND customers.deleted_at IS NULL) AS customers
+WHERE 0 = 1) AS customer_balances_backup ON customer_balances_backup.customer_id = customers.id
+AND customer_balances_backup.tenant_id = customers.tenant_id
 WHERE customer_balances_backup.customer_id IS NULL;
 
-
--- the outcome of every row looked at
-
-SELECT customers.tenant_id,
-    customers.id,
-    CASE
-        WHEN (customer_balances_backup.customer_id IS NOT NULL) THEN 'already_correct'
-        WHEN ('first_backup' IS NOT NULL) THEN 'would_change'
-        ELSE 'unresolved' END AS outcome,
-    CASE
-        WHEN (customer_balances_backup.customer_id IS NOT NULL) THEN NULL
-        WHEN ('first_backup' IS NOT NULL) THEN 'first_backup'
-        ELSE NULL END AS label,
-    coalesce(CAST(ROUND(customers.balance * 100) AS INTEGER), 0) - coalesce(CAST(ROUND(customers.overpayment * 100) AS INTEGER), 0) AS money
-FROM (
-    SELECT customers.id AS id,
-        customers.tenant_id AS tenant_id,
-        customers.name AS name,
-        customers.balance AS balance,
-        customers.overpayment AS overpayment
-    FROM customers
-    WHERE customers.tenant_id = 1
-        AND customers.deleted_at IS NULL
-) AS customers
-LEFT OUTER JOIN (
-    SELECT customers.tenant_id AS tenant_id,
-        customers.id AS customer_id,
-        customers.balance AS balance,
-        customers.overpayment AS overpayment
-    FROM (
-        SELECT customers.id AS id,
-            customers.tenant_id AS tenant_id,
-            customers.name AS name,
-            customers.balance AS balance,
-            customers.overpayment AS overpayment
-        FROM customers
-        WHERE customers.tenant_id = 1
-            AND customers.deleted_at IS NULL
-    ) AS customers
-    WHERE 0 = 1
-) AS customer_balances_backup ON customer_balances_backup.customer_id = customers.id
-    AND customer_balances_backup.tenant_id = customers.tenant_id;
+-- outcomes
+SELECT customers.tenant_id, customers.id, CASE
+WHEN (customer_balances_backup.customer_id IS NOT NULL) THEN 'already_correct'
+WHEN ('first_backup' IS NOT NULL) THEN 'would_change'
+ELSE 'unresolved' END AS outcome, CASE
+WHEN (customer_balances_backup.customer_id IS NOT NULL) THEN NULL
+WHEN ('first_backup' IS NOT NULL) THEN 'first_backup'
+ELSE NULL END AS label, coalesce(CAST(ROUND(customers.balance * 100) AS INTEGER), 0) - coalesce(CAST(ROUND(customers.overpayment * 100) AS INTEGER), 0) AS money
+FROM (SELECT customers.id AS id, customers.tenant_id AS tenant_id, customers.name AS name, customers.balance AS balance, customers.overpayment AS overpayment
+FROM customers
+WHERE customers.tenant_id = 1
+AND customers.deleted_at IS NULL) AS customers
+LEFT OUTER JOIN (SELECT customers.tenant_id AS tenant_id, customers.id AS customer_id, customers.balance AS balance, customers.overpayment AS overpayment
+FROM (SELECT customers.id AS id, customers.tenant_id AS tenant_id, customers.name AS name, customers.balance AS balance, customers.overpayment AS overpayment
+FROM customers
+WHERE customers.tenant_id = 1
+AND customers.deleted_at IS NULL) AS customers
+WHERE 0 = 1) AS customer_balances_backup ON customer_balances_backup.customer_id = customers.id
+AND customer_balances_backup.tenant_id = customers.tenant_id;
