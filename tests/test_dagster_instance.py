@@ -104,6 +104,7 @@ def test_a_run_is_seen_when_the_instance_is_opened_again(storage: str) -> None:
         assert run_ids(instance) == [recorded]
 
 
+@pytest.mark.slow
 def test_a_run_of_dagsters_command_is_seen_by_ours(checkout: Path, storage: str) -> None:
     done = execute_with_dagsters_command()
     assert done.returncode == 0, done.stderr
@@ -111,12 +112,14 @@ def test_a_run_of_dagsters_command_is_seen_by_ours(checkout: Path, storage: str)
         assert [(run.job_name, run.status.value) for run in instance.get_runs()] == [("greeting", "SUCCESS")]
 
 
+@pytest.mark.slow
 def test_the_logs_of_a_run_of_dagsters_command_stay(checkout: Path) -> None:
     assert execute_with_dagsters_command().returncode == 0
     captured = list((checkout / FOLDER / "storage").glob("*/compute_logs/*.out"))
     assert [log.read_text() for log in captured] == ["good day\n"]
 
 
+@pytest.mark.slow
 def test_a_child_process_in_another_folder_uses_the_same_storage(storage: str, tmp_path: Path) -> None:
     with open_instance() as instance:
         record_a_run(instance)

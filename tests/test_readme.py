@@ -26,7 +26,7 @@ def _comparable(line: str) -> str:
     """Return a line without what differs from run to run: durations, folders, blanks."""
     line = re.sub(r"\d+\.\d s\b", "N s", line)
     line = re.sub(r"sqlite:///\S*/(\S+\.db)", r"sqlite:///…/\1", line)
-    line = re.sub(r"\S*/?meter-assets (?=migrate)", "meter-assets ", line)
+    line = re.sub(r"^ +\S.*meter-assets'? (?=migrate)|^ +meter-assets (?=migrate)", "meter-assets ", line)
     return " ".join(line.split())
 
 

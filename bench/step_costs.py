@@ -1,0 +1,91 @@
+"""What a step costs over the bare UPDATE that it makes, and a preview over the live run; as ratios, side by side.
+
+    python bench/step_costs.py [--payments 50000] [--url URL of an empty database]
+
+Both sides of a ratio are run in turn on the same data in one process, and the medians of the ratios are printed.
+Without a URL the database is a SQLite file in a temporary folder.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import click
+from sqlalchemy import update
+
+from meter_assets.apply import StepRun, run_step
+from meter_assets.changes import CHANGES, MIGRATION
+from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.demo.generator import DemoSize, fill, make_tables
+from meter_assets.engines import analyze_if_never
+from meter_assets.policy import Policy
+from meter_assets.preview import preview
+from meter_assets.relations import billing_relations
+from meter_assets.schema import billing_tables
+
+STEP = "payment_meter_ids"
+
+
+@click.command()
+@click.option("--payments", default=50_000, show_default=True, help="About how many payments, in one tenant.")
+@click.option("--rounds", default=3, show_default=True, help="How often each pair is run.")
+@click.option("--url", help="An empty database; default: a SQLite file.")
+def main(payments: int, rounds: int, url: str | None) -> None:
+    """Print each ratio's median, lowest and highest."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bench.db"
+        path.touch()
+        database = BillingDatabase(url or f"sqlite:///{path}")
+        with database.transaction() as connection:
+            make_tables(connection, billing_tables())
+            fill(connection, billing_tables(), DemoSize.of_payments(payments, tenants=1), seed=1)
+            analyze_if_never(connection)
+        (tenant,) = database.tenants()
+        pairs: dict[str, list[float]] = {f"{STEP}, journaled and verified / bare UPDATE": [], "preview / live run": []}
+        for round_ in range(rounds):
+            _forget(database)
+            bare = _seconds(partial(_bare_update, database, tenant))
+            _forget(database)
+            previewed = _seconds(partial(preview, database, tenant, Policy.from_values({})))
+            run_id = f"bench {round_}"
+            made = [_seconds(partial(_step, database, tenant, step, run_id)) for step in MIGRATION]
+            ratios = (made[0] / bare, previewed / sum(made))
+            for found, ratio in zip(pairs.values(), ratios, strict=True):
+                found.append(ratio)
+        database.release()
+    for name, found in pairs.items():
+        click.echo(f"{name}: {statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})")
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def _forget(database: BillingDatabase) -> None:
+    """Take the payments' meters away again, so that each round has the same to do."""
+    with database.transaction() as connection:
+        connection.execute(update(billing_tables().tables["payments"]).values(meter_id=None))
+
+
+def _bare_update(database: BillingDatabase, tenant: Tenant) -> None:
+    """Write the same values in one UPDATE, without a journal, a count or a law."""
+    with database.transaction() as connection:
+        schema = database.schema(connection)
+        payments = schema.tables["payments"]
+        changed = CHANGES[STEP](billing_relations(schema, tenant.id), Policy.from_values({})).rows.subquery()
+        connection.execute(
+            update(payments).values(meter_id=changed.c.meter_id_after).where(payments.c.id == changed.c.id)
+        )
+
+
+def _step(database: BillingDatabase, tenant: Tenant, step: str, run_id: str) -> None:
+    run_step(database, StepRun(step, tenant, run_id, Policy.from_values({})))
+
+
+if __name__ == "__main__":
+    main()
