@@ -16,11 +16,12 @@ from pathlib import Path
 import click
 from sqlalchemy import update
 
-from meter_assets.apply import StepRun, run_step
+from meter_assets.apply import run_step
 from meter_assets.changes import CHANGES, MIGRATION
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.engines import analyze_if_never
+from meter_assets.history import StepRun
 from meter_assets.policy import Policy
 from meter_assets.preview import preview
 from meter_assets.relations import billing_relations

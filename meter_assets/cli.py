@@ -44,6 +44,12 @@ def _failures_in_a_sentence(command: Callable[P, int]) -> Callable[P, None]:
 
 _tenants = click.option("--tenant", "tenants", multiple=True, metavar="ID", help="A tenant; all where none is named.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+_batch_size = click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    metavar="ROWS",
+    help="Write so many rows per transaction (try 10000), so that others who write the same rows never wait long.",
+)
 _stop = click.option("--stop-on-failure", is_flag=True, help="Do not go on to other tenants after one has failed.")
 
 
@@ -63,6 +69,7 @@ def main() -> None:
 @_tenants
 @_dry_run
 @_stop
+@_batch_size
 @click.option("--skip-validation", is_flag=True, help="Skip the checks (steps 3 and 5).")
 @click.option("--yes", is_flag=True, help="Do not ask before a live run.")
 @click.option("--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: all rows as CSV files.")
@@ -71,6 +78,7 @@ def migrate_meter_financials(
     tenants: tuple[str, ...],
     dry_run: bool,
     stop_on_failure: bool,
+    batch_size: int | None,
     skip_validation: bool,
     yes: bool,
     export: Path | None,
@@ -83,8 +91,9 @@ def migrate_meter_financials(
     with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure) as session:
         if dry_run:
             return session.preview(judge=not skip_validation, export=export)
-        session.confirm(yes)
-        return session.migrate("migrate_meter_financials" + ("_without_validation" if skip_validation else ""))
+        session.confirm("migration of", yes)
+        job = "migrate_meter_financials" + ("_without_validation" if skip_validation else "")
+        return session.migrate(job, batch_size=batch_size)
 
 
 def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
@@ -94,14 +103,15 @@ def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
     @_tenants
     @_dry_run
     @_stop
+    @_batch_size
     @_failures_in_a_sentence
-    def command(tenants: tuple[str, ...], dry_run: bool, stop_on_failure: bool) -> int:
+    def command(tenants: tuple[str, ...], dry_run: bool, stop_on_failure: bool, batch_size: int | None) -> int:
         from meter_assets.session import open_session
 
         with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure) as session:
             if dry_run:
                 return session.preview(steps=steps)
-            return session.migrate("migrate_meter_financials", steps=steps)
+            return session.migrate("migrate_meter_financials", steps=steps, batch_size=batch_size)
 
 
 _step_command(
@@ -140,6 +150,32 @@ def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: boo
 
     with open_session(tenants, live=False, stop_on_failure=stop_on_failure) as session:
         return session.validate(None if group == "all" else Group(group))
+
+
+@main.command()
+@_tenants
+@click.option("--run", "before_run", metavar="RUN_ID", help="Undo this run and all later ones; without, all runs.")
+@_dry_run
+@_stop
+@_batch_size
+@click.option("--yes", is_flag=True, help="Do not ask before a live rollback.")
+@_failures_in_a_sentence
+def rollback(
+    tenants: tuple[str, ...],
+    before_run: str | None,
+    dry_run: bool,
+    stop_on_failure: bool,
+    batch_size: int | None,
+    yes: bool,
+) -> int:
+    """Undo what runs have changed, from their journals: wholly, or to before a run.
+
+    A row that no longer holds what was journaled is left alone and listed, and the exit status is 1.
+    """
+    from meter_assets.session import open_session
+
+    with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure, of_run=before_run) as session:
+        return session.roll_back(before_run, dry_run=dry_run, batch_size=batch_size, yes=yes)
 
 
 @main.command()

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from meter_assets.errors import (
     UnsuitableSchema,
 )
 from meter_assets.schema import JOURNALED, RUNS, BillingSchema, is_live, read_schema
-from meter_assets.tenant_lock import AdvisoryLock, LockFile, TenantLock, take_within
+from meter_assets.tenant_lock import AdvisoryLock, Holder, LockFile, TenantLock, take_within, wait_to_make_tables
 
 LEGAL_KEY = re.compile(r"[A-Za-z0-9_-]+")
 SECRETS_IN_A_QUERY = ("password", "passfile", "sslpassword")
@@ -102,8 +103,24 @@ class BillingDatabase:
         then makes it fail (see `engines.is_conflict`) rather than be overwritten. Raises DatabaseUnreachable,
         DatabaseBusy and NotWritable; other errors of the database as they are.
         """
-        with self._connected(self.engine) as connection, connection.begin():
+        with self.connection() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Open a connection for several transactions one after the other. Raises what `transaction` raises."""
+        with self._connected(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Wait until no other process makes tables here. Raises what `transaction` raises."""
+        if self.sqlite_path:
+            yield
+            return
+        with self.connection() as connection, connection.begin():
+            wait_to_make_tables(connection)
+            yield
 
     @contextmanager
     def _connected(self, engine: Engine) -> Iterator[Connection]:
@@ -177,8 +194,8 @@ class BillingDatabase:
         if problems:
             raise NotWritable(self.url, problems)
 
-    def hold(self, tenant: Tenant) -> None:
-        """Take the tenant's lock until `release`; the lock goes with this process. Taking it again does nothing.
+    def hold(self, tenant: Tenant, run_id: str = "unnamed") -> None:
+        """Take the tenant's lock for a run until `release`; it goes with this process. Taking it again does nothing.
 
         Raises TenantLocked, naming the run that holds it: then and, until `release`, whenever it is asked again, so
         that a run which was refused one step does not make the next.
@@ -187,7 +204,7 @@ class BillingDatabase:
             raise self._refused[tenant.key]
         if tenant.key in self._locks and self._locks[tenant.key].is_held():
             return
-        lock = self._take(tenant)
+        lock = self._take(tenant, run_id)
         if lock is None:
             self._refused[tenant.key] = self._locked(tenant)
             raise self._refused[tenant.key]
@@ -205,28 +222,48 @@ class BillingDatabase:
         self._locks.clear()
         self._refused.clear()
 
-    def _take(self, tenant: Tenant) -> TenantLock | None:
+    def _take(self, tenant: Tenant, run_id: str) -> TenantLock | None:
+        holder = Holder.this_process(run_id)
         try:
             if self.sqlite_path:
-                return LockFile.take(self.sqlite_path, tenant.key)
-            return AdvisoryLock.take(self.engine, tenant.key)
+                return LockFile.take(self.sqlite_path, tenant.key, holder)
+            return AdvisoryLock.take(self.engine, tenant.key, holder)
         except OSError as error:
             raise NotWritable(self.url, [f"no lock file can be made beside it ({error.strerror})"]) from None
         except SQLAlchemyError as error:
             raise DatabaseUnreachable(self.url, engines.reason(error)) from None
 
     def _locked(self, tenant: Tenant) -> TenantLocked:
-        """Return the error that names the run that holds a tenant: the newest that has recorded a step of it."""
+        """Return the error that says who holds a tenant, and at which step that run is, as far as it can be told."""
         with self.snapshot() as connection:
             schema = self.schema(connection)
+            holder = self._holder(connection, tenant)
             if RUNS not in schema.own_tables_present:
-                return TenantLocked(tenant.key, None, None, None)
+                return TenantLocked(tenant.key, _as_words(holder), holder.run_id if holder else None)
             runs = schema.own[RUNS]
-            newest = select(runs).where(runs.c.tenant_id == tenant.id).order_by(runs.c.started_at.desc()).limit(1)
+            newest = select(runs).where(runs.c.tenant_id == tenant.id).order_by(runs.c.id.desc()).limit(1)
+            if holder is not None:
+                newest = newest.where(runs.c.run_id == holder.run_id)
             row = connection.execute(newest).first()
-        if row is None:
-            return TenantLocked(tenant.key, None, None, None)
-        return TenantLocked(tenant.key, row.run_id, row.step, settings.show_time(row.started_at))
+        words, run_id = _as_words(holder), holder.run_id if holder else None
+        if row is not None:
+            if holder is None:
+                words, run_id = [f"probably run {row.run_id}, the newest that is recorded"], row.run_id
+            undoing = "the rollback of " if row.undoes is not None else ""
+            words.append(f"its step {undoing}{row.step} began {settings.show_time(row.started_at)}")
+        return TenantLocked(tenant.key, words, run_id)
+
+    def _holder(self, connection: Connection, tenant: Tenant) -> Holder | None:
+        if self.sqlite_path:
+            return LockFile.holder(self.sqlite_path, tenant.key)
+        return AdvisoryLock.holder(connection, tenant.key)
+
+
+def _as_words(holder: Holder | None) -> list[str]:
+    if holder is None:
+        return []
+    since = settings.show_time(datetime.fromisoformat(holder.since))
+    return [f"run {holder.run_id}", f"process {holder.process} on {holder.host}", f"since {since}"]
 
 
 def _parsed(url: str) -> URL:

@@ -17,6 +17,7 @@ from meter_assets.defs.jobs import JOBS
 from meter_assets.defs.meter_balances import meter_balances, meter_balances_checks
 from meter_assets.defs.migration_preview import migration_preview
 from meter_assets.defs.payment_meter_ids import payment_meter_ids, payment_meter_ids_checks
+from meter_assets.defs.rollback import rollback_meter_financials
 from meter_assets.defs.tenant_partitions import tenant_partitions
 from meter_assets.resources import BillingResource, policy_resource
 
@@ -40,7 +41,7 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             customer_balances_backup_checks,
             meter_balances_checks,
         ],
-        jobs=JOBS,
+        jobs=[*JOBS, rollback_meter_financials],
         sensors=[tenant_partitions],
         resources=chosen,
         # The SQL does the work: a process per step would only add its start-up.

@@ -105,6 +105,10 @@ class UnknownTenant(ConfigurationError):
         super().__init__(f"No such {word}: {', '.join(unknown)}. The tenants of this database are: {shown}.")
 
 
+class UnknownRun(ConfigurationError):
+    """A run was named that has not changed the tenant, or that cannot be rolled back to."""
+
+
 class IllegalTenantId(ConfigurationError):
     """A tenant's id cannot be the key of a Dagster partition."""
 
@@ -157,15 +161,36 @@ class MissingPartition(ConfigurationError):
 class TenantLocked(StepError):
     """Another run holds the tenant."""
 
-    def __init__(self, tenant_id: str, holder: str | None, step: str | None, since: str | None) -> None:
-        """Take the tenant, and what is known of the run that holds it."""
+    def __init__(self, tenant_id: str, known: Sequence[str], holder: str | None) -> None:
+        """Take the tenant, what is known of the run that holds it (each a clause), and that run's id."""
         self.tenant_id, self.holder = tenant_id, holder
-        who = "another run"
-        if holder:
-            who += f" (the newest that is recorded is {holder}, whose step {step} began {since})"
+        who = f"another run ({', '.join(known)})" if known else "another run"
         super().__init__(
             f"Tenant {tenant_id} is being changed by {who}. Nothing was changed by this run. Wait until that run has "
             "ended, or end it, and start again: the lock goes with its process."
+        )
+
+
+class StepUnconfirmed(StepError):
+    """A step was committed, but the connection was lost before the database said so."""
+
+    def __init__(self, title: str) -> None:
+        """Take the step in words."""
+        super().__init__(
+            f"{title} was made and committed, but the connection was lost before the database could say so. Run the "
+            "tenant again: what is done stays, and the rest is made."
+        )
+
+
+class RowsKeepChanging(StepError):
+    """Others change the same rows each time that a step in batches comes to them."""
+
+    def __init__(self, title: str, made: int, missed: int) -> None:
+        """Take the step in words, how many rows it has changed, and how many it could not."""
+        self.made, self.missed = made, missed
+        super().__init__(
+            f"{title} has changed {made:,} rows, which stay, journaled; {missed:,} rows were changed by others each "
+            "time that it came to them. Run the tenant again, at a quieter time."
         )
 
 

@@ -1,28 +1,124 @@
-"""What was run: the rows of meter_migration_runs, for those who ask."""
+"""What was run: the rows of meter_migration_runs, written as steps begin and end, read by those who ask.
 
+One row per step that was begun, in the order of their ids. A rollback's rows say whose step they undo.
+"""
+
+import json
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlalchemy import Connection, Select, case, func, insert, select, update
 
+from meter_assets import __version__
 from meter_assets.database import BillingDatabase, Tenant
-from meter_assets.schema import RUNS
+from meter_assets.policy import Policy
+from meter_assets.schema import RUNS, BillingSchema
+
+RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"
+NOTHING_KEPT = "nothing of the step was kept"
+BATCHES_KEPT = "the rows of its finished batches stay, journaled, and the same command goes on from there"
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """Which step of which tenant is run, under which run id and policy; or which recorded step it undoes.
+
+    With `batch_size`, so many rows are written per transaction; without, all in one.
+    """
+
+    step: str
+    tenant: Tenant
+    run_id: str
+    policy: Policy
+    allow_invalid: bool = False
+    batch_size: int | None = None
+    undoes: "RecordedStep | None" = None
+
+    @property
+    def title(self) -> str:
+        """The step in words, as messages name it."""
+        name = self.step if self.undoes is None else f"the rollback of {self.step}"
+        return f"{name} of tenant {self.tenant.key}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A step run that has begun: its row in meter_migration_runs, under whose id its changes are journaled."""
+
+    id: int
+    run_id: str
+    tenant: Tenant
 
 
 class RecordedStep(BaseModel):
     """One step of one tenant in one run, as it is recorded in the billing database."""
 
+    id: int
     run_id: str
     tenant_id: Any
     step: str
+    undoes: int | None
+    undoes_run_id: str | None = None
     started_at: datetime
     finished_at: datetime | None
     outcome: str
     rows_changed: int | None
     message: str | None
     software_version: str
+
+
+def begin(connection: Connection, schema: BillingSchema, run: StepRun) -> Entry:
+    """Record that a step is running. The tenant must be held: whoever left a running row behind is dead."""
+    runs = schema.own[RUNS]
+    kept = case((func.coalesce(runs.c.rows_changed, 0) > 0, BATCHES_KEPT), else_=NOTHING_KEPT)
+    message = "The process ended before the step did; " + kept + "."
+    died = runs.c.tenant_id == run.tenant.id, runs.c.outcome == RUNNING
+    connection.execute(
+        update(runs).where(*died).values(outcome=INTERRUPTED, finished_at=datetime.now(UTC), message=message)
+    )
+    made = connection.execute(
+        insert(runs).values(
+            run_id=run.run_id,
+            tenant_id=run.tenant.id,
+            step=run.step,
+            undoes=run.undoes.id if run.undoes else None,
+            started_at=datetime.now(UTC),
+            outcome=RUNNING,
+            policy=json.dumps({**run.policy.model_dump(mode="json"), "allow_invalid": run.allow_invalid}),
+            software_version=__version__,
+        )
+    )
+    (entry_id,) = made.inserted_primary_key or (None,)
+    return Entry(int(str(entry_id)), run.run_id, run.tenant)
+
+
+def count_batch(connection: Connection, schema: BillingSchema, entry: Entry, rows: int) -> None:
+    """Record that a batch of a step has changed so many rows more."""
+    runs = schema.own[RUNS]
+    so_far = func.coalesce(runs.c.rows_changed, 0)
+    connection.execute(update(runs).where(runs.c.id == entry.id).values(rows_changed=so_far + rows))
+
+
+def succeed(connection: Connection, schema: BillingSchema, entry: Entry, rows_changed: int) -> None:
+    """Record that a step is made; in the transaction that makes it."""
+    runs = schema.own[RUNS]
+    values = {"outcome": SUCCEEDED, "finished_at": datetime.now(UTC), "rows_changed": rows_changed}
+    connection.execute(update(runs).where(runs.c.id == entry.id).values(**values))
+
+
+def fail(connection: Connection, schema: BillingSchema, entry: Entry, outcome: str, message: str) -> bool:
+    """Record how a step that did not end well has ended.
+
+    Returns False where it is recorded as made after all: its commit was done, and only the word of it was lost.
+    """
+    runs = schema.own[RUNS]
+    values = {"outcome": outcome, "finished_at": datetime.now(UTC), "message": message}
+    values["rows_changed"] = func.coalesce(runs.c.rows_changed, 0)
+    mine = runs.c.id == entry.id, runs.c.outcome == RUNNING
+    return connection.execute(update(runs).where(*mine).values(**values)).rowcount > 0
 
 
 def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list[RecordedStep]:
@@ -34,7 +130,17 @@ def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list
         schema = database.schema(connection)
         if RUNS not in schema.own_tables_present:
             return []
-        runs = schema.own[RUNS]
-        mine = runs.c.tenant_id.in_([tenant.id for tenant in tenants])
-        rows = connection.execute(select(runs).where(mine).order_by(runs.c.started_at, runs.c.tenant_id))
-        return [RecordedStep.model_validate(dict(row)) for row in rows.mappings()]
+        wanted = schema.own[RUNS].c.tenant_id.in_([tenant.id for tenant in tenants])
+        return steps_where(connection, schema, wanted)
+
+
+def steps_where(connection: Connection, schema: BillingSchema, *wanted: Any) -> list[RecordedStep]:
+    """Return the recorded steps for which these conditions on the table of runs hold, oldest first."""
+    rows = connection.execute(_steps(schema).where(*wanted)).mappings()
+    return [RecordedStep.model_validate(dict(row)) for row in rows]
+
+
+def _steps(schema: BillingSchema) -> Select[Any]:
+    runs, undone = schema.own[RUNS], schema.own[RUNS].alias("undone")
+    joined = runs.outerjoin(undone, undone.c.id == runs.c.undoes)
+    return select(runs, undone.c.run_id.label("undoes_run_id")).select_from(joined).order_by(runs.c.id)

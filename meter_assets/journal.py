@@ -6,110 +6,143 @@ to do this, and what must hold before and after, is in `apply`.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     FromClause,
     Numeric,
     Select,
     Table,
     and_,
+    delete,
+    exists,
     func,
     insert,
     literal,
     not_,
     or_,
     select,
-    text,
+    true,
     update,
 )
 
-from meter_assets.changes import Change
+from meter_assets.changes import Change, Effect
 from meter_assets.errors import ColumnTooSmall, RowsChangedMeanwhile
+from meter_assets.history import Entry
 from meter_assets.money import exact
 from meter_assets.portable import nothing
 from meter_assets.schema import BACKUP, JOURNALED, BillingSchema
 
-ROWS_WORTH_STATISTICS = 1_000
 SHOWN_ROWS = 3
 
 
-def record(connection: Connection, change: Change, schema: BillingSchema, run_id: str) -> int:
+@dataclass(frozen=True)
+class Keys:
+    """A range of row ids: above `low`, up to `high`; None where there is no such bound."""
+
+    low: Any = None
+    high: Any = None
+
+    def has(self, row_id: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Say whether a row's id is in the range."""
+        bounds = [row_id > self.low] if self.low is not None else []
+        bounds += [row_id <= self.high] if self.high is not None else []
+        return and_(true(), *bounds)
+
+
+EVERY_KEY = Keys()
+
+
+def record(connection: Connection, change: Change, schema: BillingSchema, entry: Entry) -> int:
     """Write a change's rows into its journal (the backup is its own journal). Returns how many there are."""
     rows = change.rows.subquery(change.name)
-    if change.target == BACKUP:
+    if change.effect is Effect.ADD:
         backup = schema.own[BACKUP]
         values = [rows.c.tenant_id, rows.c.id, rows.c.balance_after, rows.c.overpayment_after]
         now = literal(datetime.now(UTC), backup.c.backed_up_at.type)
         statement = insert(backup).from_select(
             ["tenant_id", "customer_id", "balance", "overpayment", "backed_up_at", "run_id"],
-            select(*values, now, literal(run_id)),
+            select(*values, now, literal(entry.run_id)),
         )
         return connection.execute(statement).rowcount
-    journal = schema.journal(change.name)
     names = [column.key for column in rows.c]
     targets = [JOURNALED[change.name][1] if name == "id" else name for name in names]
-    statement = insert(journal).from_select(
-        ["run_id", *targets], select(literal(run_id), *(rows.c[name] for name in names))
+    statement = insert(schema.journal(change.name)).from_select(
+        ["step_run_id", "run_id", *targets],
+        select(literal(entry.id), literal(entry.run_id), *(rows.c[name] for name in names)),
     )
-    count = connection.execute(statement).rowcount
-    if connection.dialect.name == "postgresql" and count >= ROWS_WORTH_STATISTICS:
-        # Without statistics on the new rows, the update may be planned as nested loops: more than 11 times slower.
-        quoted = connection.dialect.identifier_preparer.format_table(journal)
-        connection.execute(text(f"ANALYZE {quoted}"))
-    return count
+    return connection.execute(statement).rowcount
 
 
-def recorded(change: Change, schema: BillingSchema, run_id: str, tenant_id: Any) -> FromClause:
-    """Return what a run recorded of a change, with the columns of the change's own rows."""
-    if change.target == BACKUP:
+def recorded(change: Change, schema: BillingSchema, entry: Entry) -> FromClause:
+    """Return what a step run has recorded of a change, with the columns of the change's own rows."""
+    if change.effect is Effect.ADD:
         backup = schema.own[BACKUP]
         values: list[Any] = []
         for name in change.columns:
             values += [nothing(backup.c[name].type).label(f"{name}_before"), backup.c[name].label(f"{name}_after")]
         row_id, rule = backup.c.customer_id, literal("first_backup").label("rule")
         found = select(backup.c.tenant_id, row_id.label("id"), *values, rule)
-        return found.where(backup.c.run_id == run_id, backup.c.tenant_id == tenant_id).subquery("recorded")
+        return found.where(backup.c.run_id == entry.run_id, backup.c.tenant_id == entry.tenant.id).subquery("recorded")
     journal = schema.journal(change.name)
     values = [journal.c[f"{name}_{side}"] for name in change.columns for side in ("before", "after")]
     row_id = journal.c[JOURNALED[change.name][1]]
     found = select(journal.c.tenant_id, row_id.label("id"), *values, journal.c.rule)
-    return found.where(journal.c.run_id == run_id, journal.c.tenant_id == tenant_id).subquery("recorded")
+    return found.where(*_of_entry(journal, entry)).subquery("recorded")
 
 
 def write(
-    connection: Connection, change: Change, schema: BillingSchema, run_id: str, tenant: tuple[Any, str], journaled: int
+    connection: Connection,
+    change: Change,
+    schema: BillingSchema,
+    entry: Entry,
+    journaled: int,
+    keys: Keys = EVERY_KEY,
 ) -> None:
-    """Update the change's table from the journal: rows that still hold their *before*, and no others.
+    """Make the change from the journal, in the rows with these keys that still hold their *before*, and no others.
 
-    `tenant` is its id and its key. Raises RowsChangedMeanwhile unless exactly the journaled rows were updated.
+    Raises RowsChangedMeanwhile unless exactly as many rows were written as were journaled.
     """
-    table, journal = schema.tables[change.target], schema.journal(change.name)
-    mine = _same_row(change, table, journal, run_id, tenant[0])
-    unchanged = _holds(table, journal, change.columns, "before")
-    values = {name: journal.c[f"{name}_after"] for name in change.columns}
-    updated = connection.execute(update(table).values(values).where(mine, unchanged)).rowcount
-    if updated != journaled:
+    if change.effect is Effect.ADD:
+        return  # it was written as it was recorded
+    table, journal = schema.table(change.target), schema.journal(change.name)
+    mine = and_(_same_row(change, table, journal), *_of_entry(journal, entry), keys.has(row_id_of(table)))
+    mine = and_(mine, keys.has(journal.c[JOURNALED[change.name][1]]))
+    unchanged = holds(table, journal, change.columns, "before")
+    if change.effect is Effect.REMOVE:
+        statement: Any = delete(table).where(exists(select(1).select_from(journal).where(mine, unchanged)))
+    else:
+        values = {name: journal.c[f"{name}_after"] for name in change.columns}
+        statement = update(table).values(values).where(mine, unchanged)
+    written = connection.execute(statement).rowcount
+    if written != journaled:
         others = select(*_expected_and_found(change, table, journal)).join(table, mine).where(not_(unchanged))
         no_longer_so = or_(*(table.c[name].is_distinct_from(journal.c[f"{name}_after"]) for name in change.columns))
         rows = connection.execute(others.where(no_longer_so).limit(SHOWN_ROWS)).mappings().all()
-        raise RowsChangedMeanwhile(change.name, tenant[1], journaled, updated, [dict(row) for row in rows])
+        raise RowsChangedMeanwhile(change.name, entry.tenant.key, journaled, written, [dict(row) for row in rows])
 
 
-def _same_row(change: Change, table: Table, journal: Table, run_id: str, tenant_id: Any) -> Any:
-    return and_(
-        table.c.id == journal.c[JOURNALED[change.name][1]],
-        table.c.tenant_id == journal.c.tenant_id,
-        journal.c.run_id == run_id,
-        journal.c.tenant_id == tenant_id,
-    )
+def row_id_of(table: Table) -> ColumnElement[Any]:
+    """Return the column that the journal's row ids are of."""
+    return table.c.customer_id if table.name == BACKUP else table.c.id
 
 
-def _holds(table: Table, journal: Table, columns: Sequence[str], side: str) -> Any:
+def holds(table: FromClause, journal: FromClause, columns: Sequence[str], side: str) -> ColumnElement[bool]:
     """Say whether a row holds the journal's before, or after, compared as they are stored."""
     return and_(*(table.c[name].is_not_distinct_from(journal.c[f"{name}_{side}"]) for name in columns))
+
+
+def _same_row(change: Change, table: Table, journal: Table) -> ColumnElement[bool]:
+    row_id = journal.c[JOURNALED[change.name][1]]
+    return and_(row_id_of(table) == row_id, table.c.tenant_id == journal.c.tenant_id)
+
+
+def _of_entry(journal: Table, entry: Entry) -> tuple[ColumnElement[bool], ...]:
+    return journal.c.step_run_id == entry.id, journal.c.tenant_id == entry.tenant.id
 
 
 def _expected_and_found(change: Change, table: Table, journal: Table) -> list[Any]:

@@ -135,9 +135,14 @@ class BillingRelations:
         return replace(self, rows=rows, decided=decided)
 
 
-def billing_relations(schema: BillingSchema, tenant_id: Any = None) -> BillingRelations:
-    """Return the tables as they are: of one tenant, or of all (then every row carries its tenant_id)."""
-    rows: dict[str, FromClause] = {name: _tenant_rows(schema, name, tenant_id) for name in TENANT_TABLES}
+def billing_relations(schema: BillingSchema, tenant_id: Any = None, *, deleted_too: bool = False) -> BillingRelations:
+    """Return the tables as they are: of one tenant, or of all (then every row carries its tenant_id).
+
+    With `deleted_too`, soft-deleted rows are among them, for those who undo what was written.
+    """
+    rows: dict[str, FromClause] = {
+        name: _tenant_rows(schema, name, tenant_id, deleted_too=deleted_too) for name in TENANT_TABLES
+    }
     rows["invoice_bills"] = _tenant_lines(schema, rows["invoices"], tenant_id)
     rows[BACKUP] = _backup_rows(schema, rows["customers"], tenant_id)
     decided = {"payment_meter_ids": _journaled_payment_meter_ids(schema, rows["payments"], tenant_id)}
@@ -175,9 +180,10 @@ def _columns(schema: BillingSchema, name: str) -> list[ColumnElement[Any]]:
     return found
 
 
-def _tenant_rows(schema: BillingSchema, name: str, tenant_id: Any) -> Subquery:
+def _tenant_rows(schema: BillingSchema, name: str, tenant_id: Any, *, deleted_too: bool) -> Subquery:
     table = schema.tables[name]
-    return select(*_columns(schema, name)).where(_of_tenant(table, tenant_id), is_live(table)).subquery(name)
+    wanted = true() if deleted_too else is_live(table)
+    return select(*_columns(schema, name)).where(_of_tenant(table, tenant_id), wanted).subquery(name)
 
 
 def _tenant_lines(schema: BillingSchema, invoices: FromClause, tenant_id: Any) -> Subquery:

@@ -8,6 +8,8 @@ from meter_assets.judge import Verdict
 from meter_assets.money import show
 from meter_assets.preview import Preview
 from meter_assets.report import StepReport
+from meter_assets.rollback import Rollback, UndoneStep
+from meter_assets.settings import show_time
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,34 @@ def verdicts(found: Iterable[Verdict], *, title: str = "Invariants") -> Grid:
         verdict = "holds" if one.holds else f"{one.severity}: {one.violations:,} violations"
         rows.append((one.group, one.name, verdict, one.example))
     return Grid(title, ("group", "invariant", "verdict", "for example"), tuple(rows))
+
+
+def undone(found: Rollback) -> Grid:
+    """Return one line per step that was or would be undone."""
+    rows = tuple(
+        (
+            one.made.run_id,
+            one.made.step,
+            show_time(one.made.started_at),
+            f"{one.report.changed:,}",
+            f"{one.left_alone:,}",
+        )
+        for one in found.steps
+    )
+    headings = ("run", "step", "made", "restored", "left alone")
+    return Grid("Steps undone, newest first", headings, rows, "" if rows else "No journaled change is in force.")
+
+
+def left_alone(one: UndoneStep) -> Grid:
+    """Return the rows that a rollback left alone, with what was expected and what was found."""
+    listed = one.report.left_alone
+    more = one.left_alone - len(listed)
+    note = (
+        f"The first {len(listed):,}; {more:,} more. A dry run after these were looked at lists the next."
+        if more
+        else ""
+    )
+    return from_records(f"{one.made.step}: changed since, left alone", listed, note)
 
 
 def statuses(preview: Preview) -> Grid:

@@ -4,7 +4,7 @@ Reports are data (pydantic models), travel as JSON in a materialization's metada
 in `render`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,8 @@ from meter_assets.money import exact, or_zero, total
 from meter_assets.relations import BillingRelations
 
 SHOWN_ROWS = 10
+LISTED_ROWS = 1_000
+"""How many of the rows that a rollback left alone are listed."""
 _CONTEXT = {
     "payments": ("amount", "customer_id", "invoice_id"),
     "invoices": ("invoice_number",),
@@ -51,6 +53,7 @@ class StepReport(BaseModel):
     sums: dict[str, BeforeAfter]
     largest: list[dict[str, str]]
     review: list[dict[str, str]]
+    left_alone: list[dict[str, str]] = []
 
     @property
     def changed(self) -> int:
@@ -69,6 +72,20 @@ class Stock:
 
     tallies: Mapping[tuple[str, str | None], Tally]
     sums: Mapping[str, Decimal]
+
+    @property
+    def would_change(self) -> int:
+        """How many rows would change."""
+        return sum(tally.rows for tally in self.of(WOULD_CHANGE).values())
+
+    def without(self, missed: Mapping[str, Tally]) -> "Stock":
+        """Return the stock without rows, by rule, that would have changed and were not written."""
+        tallies = dict(self.tallies)
+        for rule, tally in missed.items():
+            left = tallies[WOULD_CHANGE, rule]
+            rest = Tally(rows=left.rows - tally.rows, money=left.money - tally.money)
+            tallies[WOULD_CHANGE, rule] = rest
+        return Stock({key: tally for key, tally in tallies.items() if tally.rows}, self.sums)
 
     def of(self, outcome: str) -> dict[str, Tally]:
         """Return the tallies of one outcome by rule or reason."""
@@ -107,6 +124,33 @@ def step_report(
         sums=_sums(connection, change, changed, stock),
         largest=_shown(connection, change, relations, changed, None),
         review=_shown(connection, change, relations, changed, review) if change.for_review else [],
+        left_alone=_left_alone(connection, change),
+    )
+
+
+def all_together(rounds: Sequence[StepReport]) -> StepReport:
+    """Return what the rounds of a step came to: what each changed added up, the rest as the last one found it."""
+    first, last = rounds[0], rounds[-1]
+    if len(rounds) == 1:
+        return first
+    rules: dict[str, Tally] = {}
+    for rule, tally in (item for report in rounds for item in report.rules.items()):
+        so_far = rules.get(rule, Tally())
+        rules[rule] = Tally(rows=so_far.rows + tally.rows, money=so_far.money + tally.money)
+    moved = {
+        name: sum((one.sums[name].after - one.sums[name].before for one in rounds), Decimal(0)) for name in last.sums
+    }
+    sums = {name: BeforeAfter(before=one.before, after=one.before + moved[name]) for name, one in first.sums.items()}
+    return last.model_copy(
+        update={
+            "looked_at": max(one.looked_at for one in rounds),
+            "rules": rules,
+            "sums": sums,
+            "for_review": sum(one.for_review for one in rounds),
+            "already_correct": first.already_correct,
+            "largest": [row for one in rounds for row in one.largest][:SHOWN_ROWS],
+            "review": [row for one in rounds for row in one.review][:SHOWN_ROWS],
+        }
     )
 
 
@@ -137,7 +181,22 @@ def _shown(
     return [{key: "" if value is None else str(value) for key, value in one.items()} for one in found]
 
 
+def _left_alone(connection: Connection, change: Change) -> list[dict[str, str]]:
+    """Return the rows that were changed since what is undone, with what was expected and what was found."""
+    if change.left_alone is None:
+        return []
+    money = {f"{side}_{name}" for name in change.money_columns for side in ("expected", "found")}
+    row = change.left_alone.order_by(None).subquery("left_alone")
+    columns = [exact(column).label(column.key) if column.key in money else column for column in row.c]
+    found = connection.execute(select(*columns).order_by(row.c.id).limit(LISTED_ROWS)).mappings()
+    return [{key: "" if value is None else str(value) for key, value in one.items()} for one in found]
+
+
 def _sums(connection: Connection, change: Change, changed: FromClause, stock: Stock) -> dict[str, BeforeAfter]:
+    if change.undoes and not change.money_columns:
+        left = sum((tally.money for tally in stock.of(UNRESOLVED).values()), Decimal(0))
+        moved = sum((tally.money for tally in stock.of(WOULD_CHANGE).values()), Decimal(0))
+        return {"amount of payments with a meter from that run": BeforeAfter(before=left + moved, after=left)}
     if not change.money_columns:
         before = stock.of(ALREADY_CORRECT).get("", Tally()).money
         moved = sum((tally.money for tally in stock.of(WOULD_CHANGE).values()), Decimal(0))

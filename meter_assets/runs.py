@@ -13,12 +13,14 @@ from dagster import DagsterEventType, EventLogEntry
 from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
 
 from meter_assets.database import Tenant
+from meter_assets.defs.rollback import undo_steps
 from meter_assets.defs.step import REPORT
 from meter_assets.invariants import INVARIANTS, Severity
 from meter_assets.judge import Verdict
 from meter_assets.partitions import PARTITION_TAG
 from meter_assets.preview import Preview
 from meter_assets.report import StepReport
+from meter_assets.rollback import Rollback
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -32,6 +34,7 @@ class TenantRun:
     succeeded: bool = False
     reports: dict[str, StepReport] = field(default_factory=dict)
     preview: Preview | None = None
+    rollback: Rollback | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     exit_status: int = 0
@@ -126,6 +129,8 @@ def _read(run: TenantRun, entry: EventLogEntry) -> None:
             run.preview = Preview.model_validate(report)
         else:
             run.reports[materialization.asset_key.to_python_identifier()] = StepReport.model_validate(report)
+    elif event.event_type is DagsterEventType.STEP_OUTPUT and event.step_key == undo_steps.name:
+        _read_rollback(run, event.step_output_data.metadata)
     elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
         run.verdicts.append(verdict_of(event.asset_check_evaluation_data))
     elif event.event_type is DagsterEventType.STEP_FAILURE:
@@ -138,12 +143,18 @@ def _read_failure(run: TenantRun, data: StepFailureData) -> None:
         return
     failure = data.user_failure_data
     if failure is not None:
+        _read_rollback(run, failure.metadata)
         run.errors.append(str(failure.description))
         status = failure.metadata.get("exit_status")
         run.exit_status = max(run.exit_status, int(str(status.value)) if status is not None else 1)
     elif data.error is not None and data.error.cls_name != "DagsterAssetCheckFailedError":
         cause = data.error.cause or data.error
         run.errors.append(" ".join(cause.message.split()))
+
+
+def _read_rollback(run: TenantRun, metadata: Mapping[str, dg.MetadataValue[Any]]) -> None:
+    if REPORT in metadata:
+        run.rollback = Rollback.model_validate(metadata[REPORT].value)
 
 
 def verdict_of(evaluation: dg.AssetCheckEvaluation) -> Verdict:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     DateTime,
     Float,
     FromClause,
+    Identity,
     Index,
     Integer,
     MetaData,
@@ -32,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import Inspector
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from meter_assets.money import MINOR_UNIT_DIGITS
 
@@ -82,8 +83,12 @@ JOURNALED: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         ("balance", "overpayment", "total_billed", "total_paid", "last_invoice_date"),
     ),
     "customer_balances": ("customers", "customer_id", ("balance", "overpayment")),
+    BACKUP: (BACKUP, "customer_id", ("balance", "overpayment")),
 }
-"""Per change that updates rows: the table it writes, its journal's name for that row's id, the columns it writes."""
+"""Per change: the table it writes, its journal's name for that row's id, the columns it writes.
+
+The backup is its own journal; the journal of that name has the rows that rollbacks took out of it.
+"""
 
 
 def is_live(rows: FromClause) -> ColumnElement[bool]:
@@ -93,7 +98,7 @@ def is_live(rows: FromClause) -> ColumnElement[bool]:
 
 def journal_name(change: str) -> str:
     """Return the name of a change's journal table."""
-    return f"meter_migration_{change}"
+    return "meter_migration_" + ("retired_backups" if change == BACKUP else change)
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,11 @@ class BillingSchema:
     def written_columns(self, change: str) -> tuple[str, ...]:
         """Return the columns that a change writes, of those that the database has."""
         table, _, columns = JOURNALED[change]
-        return tuple(column for column in columns if self.has(table, column))
+        return tuple(column for column in columns if table == BACKUP or self.has(table, column))
+
+    def table(self, name: str) -> Table:
+        """Return a table that a change writes: a billing table, or the backup."""
+        return self.own[name] if name == BACKUP else self.tables[name]
 
     @cached_property
     def own(self) -> Mapping[str, Table]:
@@ -135,6 +144,16 @@ def _money() -> Numeric[Any]:
     return Numeric().with_variant(Numeric(38, 8), "mysql", "mariadb")
 
 
+class _AsItIs(UserDefinedType[Any]):
+    """A column of SQLite that keeps whatever it is given: one with a type might make a number of text."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **kw: Any) -> str:
+        """Return the declared type: SQLite converts nothing in a column of this one."""
+        return "BLOB"
+
+
 def _id_column(name: str, like: Column[Any], **kw: Any) -> Column[Any]:
     return Column(name, like.type, nullable=False, autoincrement=False, **kw)
 
@@ -143,9 +162,11 @@ def _runs_table(schema: BillingSchema, metadata: MetaData) -> Table:
     return Table(
         RUNS,
         metadata,
+        Column("id", Integer, Identity(), primary_key=True),
         Column("run_id", String(64), nullable=False),
-        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        _id_column("tenant_id", schema.tables["tenants"].c.id, index=True),
         Column("step", String(64), nullable=False),
+        Column("undoes", Integer),
         Column("started_at", DateTime(timezone=True), nullable=False),
         Column("finished_at", DateTime(timezone=True)),
         Column("outcome", String(16), nullable=False),
@@ -153,7 +174,6 @@ def _runs_table(schema: BillingSchema, metadata: MetaData) -> Table:
         Column("message", Text),
         Column("policy", Text, nullable=False),
         Column("software_version", String(64), nullable=False),
-        PrimaryKeyConstraint("run_id", "tenant_id", "step"),
     )
 
 
@@ -175,18 +195,20 @@ def _journal_table(schema: BillingSchema, change: str, metadata: MetaData) -> Ta
     table, row_id, _ = JOURNALED[change]
     values: list[Column[Any]] = []
     for name in schema.written_columns(change):
-        for side in ("before", "after"):
-            is_money = name in MONEY_COLUMNS.get(table, ())
-            values.append(Column(f"{name}_{side}", _money() if is_money else schema.tables[table].c[name].type))
+        is_money = table == BACKUP or name in MONEY_COLUMNS.get(table, ())
+        kind = _money() if is_money else schema.tables[table].c[name].type
+        values += [Column(f"{name}_{side}", kind.with_variant(_AsItIs(), "sqlite")) for side in ("before", "after")]
+    owner = schema.tables["customers" if table == BACKUP else table]
     return Table(
         journal_name(change),
         metadata,
+        Column("step_run_id", Integer, nullable=False),
         Column("run_id", String(64), nullable=False),
         _id_column("tenant_id", schema.tables["tenants"].c.id),
-        _id_column(row_id, schema.tables[table].c.id),
+        _id_column(row_id, owner.c.id),
         *values,
         Column("rule", String(64), nullable=False),
-        PrimaryKeyConstraint("run_id", row_id),
+        PrimaryKeyConstraint("step_run_id", row_id),
     )
 
 
@@ -224,7 +246,10 @@ def _outdated_journals(inspector: Inspector, schema: BillingSchema) -> Iterator[
         there = {column["name"] for column in inspector.get_columns(name)}
         missing = [column.key for column in schema.own[name].c if column.key not in there]
         if missing:
-            yield f"{name} was made before the billing tables had what it now needs (add {', '.join(missing)} to it)"
+            yield (
+                f"{name} lacks {', '.join(missing)}, since it was made by an earlier version or before the billing "
+                "tables had these (add them, or rename the table to keep it and have a new one made)"
+            )
 
 
 def _problems_of(table: Table, dialect: str) -> Iterator[str]:

@@ -15,14 +15,20 @@ import click
 import dagster as dg
 
 from meter_assets import settings
+from meter_assets.changes import MIGRATION
 from meter_assets.dagster_instance import open_instance
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.definitions import build_definitions
+from meter_assets.defs.rollback import undo_steps
 from meter_assets.errors import InvalidSettings
 from meter_assets.invariants import GUARDED_STEP, Group, of_group
 from meter_assets.partitions import sync_partitions
+from meter_assets.rollback import steps_to_undo, tenants_of_run
 from meter_assets.runs import Launch, TenantRun, run_tenant
 from meter_assets.terminal import Terminal
+
+BATCHED = frozenset({"payment_meter_ids", "invoice_amounts", "meter_balances"})
+"""The steps that write rows which others write too; the backup only adds rows of our own."""
 
 
 @dataclass
@@ -38,25 +44,48 @@ class Session:
     runs: list[TenantRun] = field(default_factory=list)
     begun: float = field(default_factory=time.monotonic)
 
-    def confirm(self, yes: bool) -> None:
+    def confirm(self, what: str, yes: bool) -> None:
         """Ask before a live run. Raises InvalidSettings where there is nobody to ask."""
         if yes:
             return
         if not sys.stdin.isatty():
-            raise InvalidSettings("A live migration asks for confirmation, and there is no terminal: add --yes.")
+            raise InvalidSettings(
+                f"A live {what.split()[0]} asks for confirmation, and there is no terminal: add --yes."
+            )
         count = f"{len(self.tenants)} tenants" if len(self.tenants) > 1 else f"tenant {self.tenants[0].key}"
-        click.confirm(f"Migrate {count} of {self.database.url}? Every change is journaled.", abort=True)
+        click.confirm(f"{what.capitalize()} {count} of {self.database.url}? Every change is journaled.", abort=True)
 
-    def migrate(self, job: str, *, steps: Sequence[str] = ()) -> int:
+    def migrate(self, job: str, *, steps: Sequence[str] = (), batch_size: int | None = None) -> int:
         """Make the steps (all where none are named) of every tenant and show what came of it.
 
         Returns the exit status.
         """
-        runs = self._run_all(Launch(job, assets=steps))
+        batched = [step for step in steps or MIGRATION if step in BATCHED and batch_size]
+        in_batches = {step: {"config": {"batch_size": batch_size}} for step in batched}
+        runs = self._run_all(Launch(job, assets=steps, config={"ops": in_batches}))
         self.terminal.discrepancies(runs)
         self.terminal.summary(runs)
         self.terminal.what_next(self.database, runs, time.monotonic() - self.begun)
         self.runs = runs
+        return max(run.exit_status for run in runs)
+
+    def roll_back(
+        self, before_run: str | None = None, *, dry_run: bool = False, batch_size: int | None = None, yes: bool = False
+    ) -> int:
+        """Undo the steps of every tenant, wholly or to before a run, and show what came of it.
+
+        Returns the exit status: 1 if rows were left alone, or would be. Raises UnknownRun.
+        """
+        steps = {tenant.key: steps_to_undo(self.database, tenant, before_run) for tenant in self.tenants}
+        to_undo = [tenant for tenant in self.tenants if steps[tenant.key]]
+        if not dry_run and to_undo:
+            self.terminal.to_undo(to_undo, steps)
+            self.confirm("rollback of", yes)
+        config = {"before_run": before_run, "dry_run": dry_run, "batch_size": batch_size}
+        given = {name: value for name, value in config.items() if value is not None}
+        launch = Launch("rollback_meter_financials", config={"ops": {undo_steps.name: {"config": given}}})
+        runs = self._run_all(launch)
+        self.terminal.rollback_summary(runs, dry_run=dry_run)
         return max(run.exit_status for run in runs)
 
     def validate(self, group: Group | None = None) -> int:
@@ -111,14 +140,20 @@ class Session:
 
 
 @contextmanager
-def open_session(tenants: Sequence[str] = (), *, live: bool, stop_on_failure: bool = False) -> Iterator[Session]:
+def open_session(
+    tenants: Sequence[str] = (), *, live: bool, stop_on_failure: bool = False, of_run: str | None = None
+) -> Iterator[Session]:
     """Check what can be checked before anything is begun, then open the instance and bring its partitions up to date.
+
+    Where no tenants are named, all are taken, or those of the run that is named.
 
     Raises a ConfigurationError for whatever is wrong: nothing has been changed then, in either database.
     """
     settings.policy()
     database = BillingDatabase(settings.database_url())
     chosen = database.tenants(tenants)
+    if of_run is not None and not tenants:
+        chosen = tenants_of_run(database, chosen, of_run)
     if live:
         database.require_writable()
 

@@ -1,12 +1,36 @@
 """One run at a time for each tenant: a lock that goes with the process that holds it, however that process ends."""
 
 import hashlib
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
+
+SECONDS_TO_NOTICE_A_DEAD_HOST = (30, 10, 3)
+"""PostgreSQL asks a silent client after so many seconds, again every so many, and gives up after so many times."""
+_APPLICATION = "meter-assets run "
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a tenant: the run, on which host and in which process, and since when."""
+
+    run_id: str
+    host: str
+    process: int
+    since: str
+
+    @classmethod
+    def this_process(cls, run_id: str) -> "Holder":
+        """Return this process as a holder, from now."""
+        return cls(run_id, socket.gethostname(), os.getpid(), datetime.now(UTC).isoformat())
 
 
 class TenantLock(Protocol):
@@ -27,16 +51,27 @@ class LockFile:
         self._lock = lock
 
     @classmethod
-    def take(cls, database: Path, tenant: str) -> "LockFile | None":
+    def take(cls, database: Path, tenant: str, holder: Holder) -> "LockFile | None":
         """Take a tenant's lock; return None if another process has it. Raises OSError where no file can be made."""
-        folder = database.with_name(f"{database.name}-locks")
+        folder = _folder(database)
         folder.mkdir(exist_ok=True)
         lock = FileLock(folder / f"tenant-{tenant}.lock", blocking=False, thread_local=False)
         try:
             lock.acquire()
         except Timeout:
             return None
+        partial = folder / f"tenant-{tenant}.holder.part"
+        partial.write_text(json.dumps(asdict(holder)), encoding="utf-8")
+        os.replace(partial, folder / f"tenant-{tenant}.holder")
         return cls(lock)
+
+    @staticmethod
+    def holder(database: Path, tenant: str) -> Holder | None:
+        """Return who holds a tenant that could not be taken, if that can be told."""
+        try:
+            return Holder(**json.loads((_folder(database) / f"tenant-{tenant}.holder").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
 
     def is_held(self) -> bool:
         """Say whether it is still held."""
@@ -47,6 +82,10 @@ class LockFile:
         self._lock.release()
 
 
+def _folder(database: Path) -> Path:
+    return database.with_name(f"{database.name}-locks")
+
+
 class AdvisoryLock:
     """The lock of a tenant in a PostgreSQL database: an advisory lock of a connection that does nothing else."""
 
@@ -55,13 +94,36 @@ class AdvisoryLock:
         self._connection = connection
 
     @classmethod
-    def take(cls, engine: Engine, tenant: str) -> "AdvisoryLock | None":
+    def take(cls, engine: Engine, tenant: str, holder: Holder) -> "AdvisoryLock | None":
         """Take a tenant's lock; return None if another session has it. Raises DBAPIError without a connection."""
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if connection.scalar(select(func.pg_try_advisory_lock(_key("run", tenant)))):
-            return cls(connection)
+        try:
+            if connection.scalar(select(func.pg_try_advisory_lock(_key("run", tenant)))):
+                _introduce(connection, holder)
+                return cls(connection)
+        except BaseException:
+            connection.close()
+            raise
         connection.close()
         return None
+
+    @staticmethod
+    def holder(connection: Connection, tenant: str) -> Holder | None:
+        """Return who holds a tenant that could not be taken; None if another role does, which is not ours to see."""
+        high, low = divmod(_key("run", tenant) % 2**64, 2**32)
+        found = connection.execute(
+            text(
+                "SELECT a.application_name, a.client_addr::text AS host, a.pid, a.backend_start FROM pg_locks l "
+                "JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted "
+                "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+                "AND l.classid::bigint = :high AND l.objid::bigint = :low AND l.objsubid = 1"
+            ),
+            {"high": high, "low": low},
+        ).first()
+        if found is None or not (found.application_name or "").startswith(_APPLICATION):
+            return None
+        run_id = found.application_name.removeprefix(_APPLICATION)
+        return Holder(run_id, found.host or "the server's host", found.pid, found.backend_start.isoformat())
 
     def is_held(self) -> bool:
         """Say whether it is still held."""
@@ -76,6 +138,19 @@ class AdvisoryLock:
         self._connection.close()
 
 
+def _introduce(connection: Connection, holder: Holder) -> None:
+    """Say in pg_stat_activity who holds the lock, and let the server notice soon if this host is gone."""
+    idle, interval, times = SECONDS_TO_NOTICE_A_DEAD_HOST
+    options = {
+        "application_name": f"{_APPLICATION}{holder.run_id}"[:63],
+        "tcp_keepalives_idle": str(idle),
+        "tcp_keepalives_interval": str(interval),
+        "tcp_keepalives_count": str(times),
+    }
+    for name, value in options.items():
+        connection.execute(select(func.set_config(name, value, False)))
+
+
 def take_within(connection: Connection, tenant: str) -> bool:
     """Take a second lock of the tenant that lasts as long as this transaction; say whether that was possible.
 
@@ -84,6 +159,11 @@ def take_within(connection: Connection, tenant: str) -> bool:
     if connection.dialect.name != "postgresql":
         return True  # SQLite has one writer at a time
     return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_key("step", tenant)))))
+
+
+def wait_to_make_tables(connection: Connection) -> None:
+    """Wait, on PostgreSQL, until no other transaction makes our tables; until this one ends, others wait."""
+    connection.execute(select(func.pg_advisory_xact_lock(_key("tables", "every tenant"))))
 
 
 def _key(what: str, tenant: str) -> int:

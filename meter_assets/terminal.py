@@ -1,6 +1,6 @@
 """What the command line shows: progress, results, and what to do next. Draws; decides nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from dagster import DagsterEventType, EventLogEntry
@@ -19,6 +19,7 @@ from meter_assets.judge import Verdict
 from meter_assets.money import show
 from meter_assets.preview import Preview
 from meter_assets.report import StepReport
+from meter_assets.rollback import Rollback
 from meter_assets.runs import TenantRun
 
 STEPS = {
@@ -168,18 +169,53 @@ class Terminal:
         self.say(f"Read:    {ours} history, or 'dagster dev' for every run, check and changed row")
         self.say(f"Backup:  table customer_balances_backup; journal: tables meter_migration_*; both in {database.url}")
 
+    def to_undo(self, tenants: Sequence[Tenant], steps: Mapping[str, Sequence[RecordedStep]]) -> None:
+        """Print what a rollback is about to undo."""
+        rows = tuple(
+            (
+                f"{tenant.key} {tenant.name}",
+                str(len(dict.fromkeys(one.run_id for one in steps[tenant.key]))),
+                str(len(steps[tenant.key])),
+                f"{sum(one.rows_changed or 0 for one in steps[tenant.key]):,}",
+            )
+            for tenant in tenants
+        )
+        self.grid(render.Grid("To be undone", ("tenant", "runs", "steps", "journaled rows"), rows))
+
+    def rollback(self, found: Rollback) -> None:
+        """Print what undoing a tenant's steps did, or would do, and every row that was left alone."""
+        self.grid(render.undone(found))
+        for one in found.steps:
+            if one.left_alone:
+                self.grid(render.left_alone(one))
+
+    def rollback_summary(self, runs: Sequence[TenantRun], *, dry_run: bool) -> None:
+        """Print what all tenants' rollbacks came to, and what to do next."""
+        found = [run.rollback for run in runs if run.rollback is not None]
+        restored, left_alone = sum(one.restored for one in found), sum(one.left_alone for one in found)
+        if dry_run:
+            self.say(f"\n{restored:,} rows would be restored, {left_alone:,} left alone. Nothing was written.")
+            return
+        self.say(f"\n{restored:,} rows restored, {left_alone:,} left alone.")
+        self.say(
+            "In the Dagster UI the tenants' partitions are no longer materialized; their earlier events stay listed."
+        )
+        bad = [run.tenant.key for run in runs if not run.succeeded]
+        if bad:
+            self.say(f"Look at: {', '.join(bad)}.", style="red")
+
     def history(self, steps: Sequence[RecordedStep]) -> None:
         """Print what was run, as it is recorded."""
         if not steps:
             self.say("No live run has been made on this database yet.")
-        headings = ("run", "tenant", "step", "started", "seconds", "outcome", "rows changed", "message")
+        headings = ("run", "tenant", "step", "undoes run", "started", "seconds", "outcome", "rows changed", "message")
         rows = []
         for one in steps:
             took = f"{(one.finished_at - one.started_at).total_seconds():.1f}" if one.finished_at else "-"
             count = "-" if one.rows_changed is None else f"{one.rows_changed:,}"
             started = settings.show_time(one.started_at)
-            row = (one.run_id, str(one.tenant_id), one.step, started, took, one.outcome, count, one.message or "")
-            rows.append(row)
+            ids = (one.run_id, str(one.tenant_id), one.step, one.undoes_run_id or "-")
+            rows.append((*ids, started, took, one.outcome, count, one.message or ""))
         self.grid(render.Grid("Runs", headings, tuple(rows)))
 
     def preview(self, preview: Preview) -> None:
@@ -255,6 +291,8 @@ class Progress:
         self._waiting.clear()
         if run.preview is not None and not self._brief:
             self._terminal.preview(run.preview)
+        if run.rollback is not None:
+            self._terminal.rollback(run.rollback)
 
     def _show(self, run: TenantRun, label: str, *, finished: bool = False) -> bool:
         """Show a step if it has ended; say whether it has."""

@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, event, insert, inspect, select, text
 
-from meter_assets.apply import StepRun, run_step
+from meter_assets.apply import run_step
 from meter_assets.changes import MIGRATION
 from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.history import StepRun
 from meter_assets.money import exact
 from meter_assets.policy import Policy
 from meter_assets.report import StepReport
@@ -166,7 +167,7 @@ def journal_of(connection: Connection, schema: BillingSchema, step: str, run_id:
 def runs_of(connection: Connection, schema: BillingSchema, run_id: str) -> dict[str, Any]:
     """Return what was recorded of a run, by step."""
     runs = schema.own[RUNS]
-    found = connection.execute(select(runs).where(runs.c.run_id == run_id))
+    found = connection.execute(select(runs).where(runs.c.run_id == run_id).order_by(runs.c.id))
     return {row.step: row for row in found}
 
 

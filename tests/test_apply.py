@@ -20,7 +20,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Connection, Enum, Integer, String, event, insert, make_url, text
 
-from meter_assets.apply import ATTEMPTS, FAILED, INTERRUPTED, SUCCEEDED
 from meter_assets.changes import MIGRATION
 from meter_assets.database import BillingDatabase
 from meter_assets.demo.generator import DemoSize, fill
@@ -33,6 +32,8 @@ from meter_assets.errors import (
     StepError,
     TenantLocked,
 )
+from meter_assets.history import FAILED, INTERRUPTED, SUCCEEDED
+from meter_assets.lifecycle import ATTEMPTS
 from meter_assets.policy import BalanceBasis, Policy
 from meter_assets.preview import preview
 from meter_assets.schema import BACKUP, RUNS, BillingSchema, billing_tables, journal_name

@@ -12,11 +12,11 @@ from meter_assets.changes import (
     meter_balances,
     payment_meter_ids,
 )
-from meter_assets.changes.change import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
+from meter_assets.changes.change import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change, Effect
 from meter_assets.policy import Policy
 from meter_assets.relations import BillingRelations
 
-__all__ = ["ALREADY_CORRECT", "CHANGES", "MIGRATION", "UNRESOLVED", "WOULD_CHANGE", "Change", "MakeChange"]
+__all__ = ["ALREADY_CORRECT", "CHANGES", "MIGRATION", "UNRESOLVED", "WOULD_CHANGE", "Change", "Effect", "MakeChange"]
 
 MakeChange = Callable[[BillingRelations, Policy], Change]
 

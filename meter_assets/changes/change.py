@@ -3,15 +3,24 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, cast, null, select
 
-from meter_assets.schema import BACKUP, MONEY_COLUMNS
+from meter_assets.schema import MONEY_COLUMNS
 
 WOULD_CHANGE = "would_change"
 ALREADY_CORRECT = "already_correct"
 UNRESOLVED = "unresolved"
+
+
+class Effect(Enum):
+    """What a change does to its rows in the target table."""
+
+    UPDATE = auto()
+    ADD = auto()
+    REMOVE = auto()
 
 
 @dataclass(frozen=True)
@@ -33,11 +42,21 @@ class Change:
     for_review: frozenset[str] = frozenset()
     target: str = field(default="")
     """The table that is written, if it is not `table`: the backup is filled from customers."""
+    label: str = field(default="")
+    """What queries call it, if it is not `name`: two changes of one name may meet in a query."""
+    effect: Effect = Effect.UPDATE
+    left_alone: Select[Any] | None = None
+    """Of a change that undoes: the rows that were changed since, with what was expected and found."""
+
+    @property
+    def undoes(self) -> bool:
+        """Whether it undoes what a step has written."""
+        return self.left_alone is not None or self.effect is Effect.REMOVE
 
     def __post_init__(self) -> None:
-        """Let the written table be the table looked at unless another is named."""
-        if not self.target:
-            object.__setattr__(self, "target", self.table)
+        """Let the written table be the table looked at, and the label the name, unless others are given."""
+        object.__setattr__(self, "target", self.target or self.table)
+        object.__setattr__(self, "label", self.label or self.name)
 
     @property
     def money_columns(self) -> tuple[str, ...]:
@@ -47,11 +66,13 @@ class Change:
     def as_cte(self) -> CTE:
         """Return the rows as a common table expression, computed once however often a query reads them."""
         # Not by the change's own name: the backup is a table of that name, and may be read in the same query.
-        return self.rows.cte(f"changed_{self.name}")
+        return self.rows.cte(f"changed_{self.label}")
 
     def overlay(self, rows: FromClause, changed: FromClause) -> FromClause:
         """Return the target's rows as they would be with `changed` (this change's rows) made."""
-        if self.target == BACKUP:
+        if self.effect is Effect.REMOVE:
+            return select(rows).where(rows.c.customer_id.not_in(select(changed.c.id))).subquery(self.target)
+        if self.effect is Effect.ADD:
             added = select(changed.c.tenant_id, changed.c.id, changed.c.balance_after, changed.c.overpayment_after)
             return select(rows).union_all(added).subquery(self.target)
         columns: list[ColumnElement[Any]] = []

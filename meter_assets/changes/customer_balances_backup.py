@@ -2,7 +2,7 @@
 
 from sqlalchemy import and_, func, literal, null, select
 
-from meter_assets.changes.change import Change, outcome_columns
+from meter_assets.changes.change import Change, Effect, outcome_columns
 from meter_assets.money import exact, or_zero
 from meter_assets.policy import Policy
 from meter_assets.portable import nothing
@@ -29,6 +29,7 @@ def customer_balances_backup(relations: BillingRelations, policy: Policy) -> Cha
         name=NAME,
         table="customers",
         target=BACKUP,
+        effect=Effect.ADD,
         columns=COLUMNS,
         rows=select(customer.c.tenant_id, customer.c.id, *values, rule.label("rule"))
         .select_from(joined)

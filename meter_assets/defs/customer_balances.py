@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from meter_assets.defs.meter_balances import meter_balances
-from meter_assets.defs.step import OWNERS, column_schema, materialize
+from meter_assets.defs.step import OWNERS, StepConfig, column_schema, materialize
 from meter_assets.partitions import TENANTS
 from meter_assets.resources import BillingResource, PolicyResource
 
@@ -19,10 +19,10 @@ from meter_assets.resources import BillingResource, PolicyResource
     metadata={"dagster/column_schema": column_schema("customers", "id", "tenant_id", "balance", "overpayment")},
 )
 def customer_balances(
-    context: dg.AssetExecutionContext, billing: BillingResource, policy: PolicyResource
+    context: dg.AssetExecutionContext, config: StepConfig, billing: BillingResource, policy: PolicyResource
 ) -> dg.MaterializeResult[Any]:
     """`balance` and `overpayment` of every customer, as the sums over their active meters, for code that reads them.
 
     Customers without an active meter are left as they are. Refuses while a customer has no backup.
     """
-    return materialize(context, "customer_balances", billing, policy)
+    return materialize(context, "customer_balances", billing, policy, batch_size=config.batch_size)

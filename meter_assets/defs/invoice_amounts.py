@@ -6,7 +6,7 @@ import dagster as dg
 
 from meter_assets.changes.invoice_amounts import COLUMNS
 from meter_assets.defs.checks import checks_of
-from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, column_schema, materialize
+from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, StepConfig, column_schema, materialize
 from meter_assets.invariants import Group
 from meter_assets.partitions import TENANTS
 from meter_assets.resources import BillingResource, PolicyResource
@@ -21,14 +21,14 @@ from meter_assets.resources import BillingResource, PolicyResource
     metadata={"dagster/column_schema": column_schema("invoices", "id", "tenant_id", *COLUMNS)},
 )
 def invoice_amounts(
-    context: dg.AssetExecutionContext, billing: BillingResource, policy: PolicyResource
+    context: dg.AssetExecutionContext, config: StepConfig, billing: BillingResource, policy: PolicyResource
 ) -> dg.MaterializeResult[Any]:
     """`amount`, `balance_brought_forward` and `total_amount` of every invoice, as the sums of its lines.
 
     Invoices without lines (policy `invoices_without_bills`), or with a line that cannot be summed, are left as they
     are and counted by reason.
     """
-    return materialize(context, "invoice_amounts", billing, policy)
+    return materialize(context, "invoice_amounts", billing, policy, batch_size=config.batch_size)
 
 
 invoice_amounts_checks = checks_of(Group.invoices, invoice_amounts)

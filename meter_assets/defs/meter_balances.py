@@ -9,13 +9,13 @@ from meter_assets.defs.checks import checks_of
 from meter_assets.defs.customer_balances_backup import customer_balances_backup
 from meter_assets.defs.invoice_amounts import invoice_amounts
 from meter_assets.defs.payment_meter_ids import payment_meter_ids
-from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, column_schema, materialize
+from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, StepConfig, column_schema, materialize
 from meter_assets.invariants import Group
 from meter_assets.partitions import TENANTS
 from meter_assets.resources import BillingResource, PolicyResource
 
 
-class MeterBalancesConfig(dg.Config):
+class MeterBalancesConfig(StepConfig):
     """What a run of meter_balances may be told."""
 
     allow_invalid: bool = Field(
@@ -43,7 +43,14 @@ def meter_balances(
 
     Refuses to write while a payment, an invoice or the backup breaks an ERROR law, also in a run of its own.
     """
-    return materialize(context, "meter_balances", billing, policy, allow_invalid=config.allow_invalid)
+    return materialize(
+        context,
+        "meter_balances",
+        billing,
+        policy,
+        batch_size=config.batch_size,
+        allow_invalid=config.allow_invalid,
+    )
 
 
 meter_balances_checks = checks_of(Group.balances, meter_balances)

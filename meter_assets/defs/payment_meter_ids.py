@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from meter_assets.defs.checks import checks_of
-from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, column_schema, materialize
+from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, StepConfig, column_schema, materialize
 from meter_assets.invariants import Group
 from meter_assets.partitions import TENANTS
 from meter_assets.resources import BillingResource, PolicyResource
@@ -20,13 +20,13 @@ from meter_assets.resources import BillingResource, PolicyResource
     metadata={"dagster/column_schema": column_schema("payments", "id", "tenant_id", "meter_id")},
 )
 def payment_meter_ids(
-    context: dg.AssetExecutionContext, billing: BillingResource, policy: PolicyResource
+    context: dg.AssetExecutionContext, config: StepConfig, billing: BillingResource, policy: PolicyResource
 ) -> dg.MaterializeResult[Any]:
     """`payments.meter_id`, filled in where it is null: the invoice's meter, or else the customer's.
 
     A meter id that is there is never touched. Payments that no rule decides stay null and are counted by reason.
     """
-    return materialize(context, "payment_meter_ids", billing, policy)
+    return materialize(context, "payment_meter_ids", billing, policy, batch_size=config.batch_size)
 
 
 payment_meter_ids_checks = checks_of(Group.payments, payment_meter_ids)

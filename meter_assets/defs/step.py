@@ -9,11 +9,13 @@ from time import monotonic
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from meter_assets import render
-from meter_assets.apply import StepRun, run_step
+from meter_assets.apply import run_step
 from meter_assets.database import Tenant
 from meter_assets.errors import MeterAssetsError, MissingPartition
+from meter_assets.history import StepRun
 from meter_assets.report import StepReport
 from meter_assets.resources import BillingResource, PolicyResource
 from meter_assets.schema import MONEY_COLUMNS, REQUIRED_COLUMNS
@@ -22,6 +24,17 @@ OWNERS = ["team:billing-data"]
 MIGRATION_GROUP = "meter_migration"
 REPORT = "report"
 """The metadata entry that holds a step's report as JSON: the command line reads it from there."""
+
+
+class StepConfig(dg.Config):
+    """What a run of a step may be told."""
+
+    batch_size: int | None = Field(
+        default=None,
+        gt=0,
+        description="Write so many rows per transaction, in the order of their ids, so that others who write the same "
+        "rows wait for one batch at most (10000 is a good choice). Without, the step is one transaction.",
+    )
 
 
 @contextmanager
@@ -34,13 +47,17 @@ def failures() -> Iterator[None]:
         raise dg.Failure(description=str(error), metadata=metadata, allow_retries=False) from None
 
 
-def tenant_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, billing: BillingResource) -> Tenant:
+def tenant_of(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext, billing: BillingResource
+) -> Tenant:
     """Return the tenant that a run is about.
 
     Raises MissingPartition for a run without a partition, UnknownTenant for one whose tenant is gone.
     """
     if not context.has_partition_key:
-        raise MissingPartition(context.op_execution_context.op.name)
+        raise MissingPartition(
+            context.op_def.name if isinstance(context, dg.OpExecutionContext) else context.op_execution_context.op.name
+        )
     return billing.database.tenants([context.partition_key])[0]
 
 
@@ -50,6 +67,7 @@ def materialize(
     billing: BillingResource,
     policy: PolicyResource,
     *,
+    batch_size: int | None = None,
     allow_invalid: bool = False,
 ) -> dg.MaterializeResult[Any]:
     """Make one step of the run's tenant and return what its materialization shows."""
@@ -57,9 +75,8 @@ def materialize(
         tenant = tenant_of(context, billing)
         context.log.info(f"{step} of tenant {tenant.key} ({tenant.name}): begun")
         begun = monotonic()
-        report = run_step(
-            billing.database, StepRun(step, tenant, context.run.run_id, policy.policy(), allow_invalid=allow_invalid)
-        )
+        run = StepRun(step, tenant, context.run.run_id, policy.policy(), allow_invalid, batch_size)
+        report = run_step(billing.database, run)
         context.log.info(
             f"{step} of tenant {tenant.key}: {report.changed:,} of {report.looked_at:,} rows changed, "
             f"{report.already_correct.rows:,} already correct, {report.left_unresolved:,} unresolved"

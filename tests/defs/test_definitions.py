@@ -48,6 +48,7 @@ JOBS = {
     "preview_meter_financials": {"migration_preview"},
     "validate_meter_financial_data": CHECKS,
     "sync_customer_balances": {"customer_balances"},
+    "rollback_meter_financials": {"undo_steps"},
 }
 """Per job, the assets that it materializes and the checks that it executes."""
 

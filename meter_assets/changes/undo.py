@@ -1,0 +1,196 @@
+"""What undoing a step would change: the rows that still hold what it wrote, back to what was there. Pure: one SELECT.
+
+A row that no longer holds what the journal says was written has been changed since. It is left alone and listed, and
+what older steps wrote to it is left alone too. Soft-deleted rows are restored like others: look at relations that
+have them.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    not_,
+    select,
+)
+
+from meter_assets.changes.change import UNRESOLVED, Change, Effect, outcome_columns
+from meter_assets.money import exact, or_zero
+from meter_assets.portable import nothing
+from meter_assets.relations import BillingRelations
+from meter_assets.schema import BACKUP, JOURNALED, RUNS, BillingSchema
+
+RESTORED = "restored"
+CHANGED_SINCE = "changed_since"
+ROW_GONE = "row_gone"
+LATER_CHANGE_KEPT = "later_change_kept"
+_LISTED = (CHANGED_SINCE, ROW_GONE)
+_MONEY = {"payments": "amount", "invoices": "total_amount"}
+
+
+def undo(relations: BillingRelations, step: str, step_run: int, run_id: str, kept: Select[Any]) -> Change:
+    """Return the change that undoes a step of a run: `step_run` is its row in the table of runs.
+
+    `kept` are the ids of rows that are to be left alone whatever they hold: see `made_later`.
+    """
+    if step == BACKUP:
+        return _retire_backups(relations, run_id, kept)
+    table, _, columns = JOURNALED[step]
+    columns = relations.schema.written_columns(step)
+    row = _decided(relations, step, step_run, kept)
+    rule = case((row.c.decision == RESTORED, RESTORED))
+    found = [row.c[f"{name}_found"].label(f"{name}_before") for name in columns]
+    restored = [row.c[f"{name}_before"].label(f"{name}_after") for name in columns]
+    sides = [side for pair in zip(found, restored, strict=True) for side in pair]
+    return Change(
+        name=step,
+        label=f"{step}_of_step_run_{step_run}",
+        table=table,
+        columns=columns,
+        rows=select(row.c.tenant_id, row.c.id, *sides, rule.label("rule")).where(row.c.decision == RESTORED),
+        outcomes=select(row.c.tenant_id, row.c.id, *outcome_columns(false(), rule, row.c.decision), row.c.money),
+        weight=lambda changed, rows: func.abs(_moved(table, changed, rows)),
+        left_alone=_left_alone(row, columns),
+    )
+
+
+def made_later(schema: BillingSchema, tenant_id: Any, step: str, step_run: int) -> Select[Any]:
+    """Return the ids of rows that a later run of the step wrote and that have not been restored since.
+
+    For the backup: of customers whose balances any run wrote and that have not been restored.
+    """
+    name = "customer_balances" if step == BACKUP else step
+    journal, runs = schema.journal(name).alias("later"), schema.own[RUNS].alias("later_runs")
+    row_id = journal.c[JOURNALED[name][1]]
+    later = select(row_id).join(runs, runs.c.id == journal.c.step_run_id)
+    later = later.where(
+        journal.c.tenant_id == tenant_id, runs.c.undoes.is_(None), not_(_is_undone(schema, name, journal))
+    )
+    return later if step == BACKUP else later.where(journal.c.step_run_id > step_run)
+
+
+def left_alone_of(change: Change) -> Select[Any]:
+    """Return the ids of the rows that an undoing which has not been made would leave alone."""
+    row = change.outcomes.subquery("left_alone")
+    return select(row.c.id).where(row.c.outcome == UNRESOLVED)
+
+
+def no_rows(schema: BillingSchema, step: str) -> Select[Any]:
+    """Return no ids, of the type of a step's rows."""
+    return select(schema.journal(step).c[JOURNALED[step][1]]).where(false())
+
+
+def _is_undone(schema: BillingSchema, step: str, journal: FromClause) -> ColumnElement[bool]:
+    """Say whether a journaled row was restored: whether a step run that undoes its own has journaled it too."""
+    row_id = JOURNALED[step][1]
+    restored, runs = schema.journal(step).alias("restored"), schema.own[RUNS].alias("restoring_runs")
+    same_row = restored.c[row_id] == journal.c[row_id]
+    return exists(
+        select(1)
+        .select_from(restored.join(runs, runs.c.id == restored.c.step_run_id))
+        .where(runs.c.undoes == journal.c.step_run_id, same_row)
+    )
+
+
+def _decided(relations: BillingRelations, step: str, step_run: int, kept: Select[Any]) -> Subquery:
+    """Every row that the step run wrote and that was not restored: what is to become of it, and its values."""
+    schema, (table, row_id, _) = relations.schema, JOURNALED[step]
+    columns = schema.written_columns(step)
+    row, journal = relations.rows[table], schema.journal(step).alias("journaled")
+    same_row = and_(row.c.id == journal.c[row_id], row.c.tenant_id == journal.c.tenant_id)
+    as_written = and_(*(row.c[name].is_not_distinct_from(journal.c[f"{name}_after"]) for name in columns))
+    decision = case(
+        (row.c.id.is_(None), ROW_GONE),
+        (journal.c[row_id].in_(kept), LATER_CHANGE_KEPT),
+        (as_written, RESTORED),
+        else_=CHANGED_SINCE,
+    )
+    values = [journal.c[f"{name}_{side}"] for name in columns for side in ("before", "after")]
+    return (
+        select(
+            journal.c.tenant_id,
+            journal.c[row_id].label("id"),
+            decision.label("decision"),
+            *values,
+            *(row.c[name].label(f"{name}_found") for name in columns),
+            _money_of(table, row).label("money"),
+        )
+        .select_from(journal.outerjoin(row, same_row))
+        .where(
+            journal.c.step_run_id == step_run,
+            journal.c.tenant_id == relations.tenant_id,
+            not_(_is_undone(schema, step, journal)),
+        )
+        .subquery("decided")
+    )
+
+
+def _left_alone(row: FromClause, columns: tuple[str, ...]) -> Select[Any]:
+    shown: list[ColumnElement[Any]] = [row.c.id, row.c.decision.label("why")]
+    for name in columns:
+        shown += [row.c[f"{name}_after"].label(f"expected_{name}"), row.c[f"{name}_found"].label(f"found_{name}")]
+    return select(*shown).where(row.c.decision.in_(_LISTED)).order_by(row.c.id)
+
+
+def _retire_backups(relations: BillingRelations, run_id: str, kept: Select[Any]) -> Change:
+    """Return the change that takes a run's rows out of the backup, so that the next migration makes a new one."""
+    backup = relations.schema.own[BACKUP]
+    decision = case((backup.c.customer_id.in_(kept), LATER_CHANGE_KEPT), else_=RESTORED)
+    of_run = (
+        select(backup.c.tenant_id, backup.c.customer_id.label("id"), backup.c.balance, backup.c.overpayment)
+        .add_columns(decision.label("decision"))
+        .where(backup.c.tenant_id == relations.tenant_id, backup.c.run_id == run_id)
+        .subquery("backed_up")
+    )
+    columns = JOURNALED[BACKUP][2]
+    sides: list[ColumnElement[Any]] = []
+    for name in columns:
+        sides += [of_run.c[name].label(f"{name}_before"), nothing(of_run.c[name].type).label(f"{name}_after")]
+    rule = case((of_run.c.decision == RESTORED, RESTORED))
+    money = or_zero(exact(of_run.c.balance)) - or_zero(exact(of_run.c.overpayment))
+    return Change(
+        name=BACKUP,
+        table="customers",
+        target=BACKUP,
+        effect=Effect.REMOVE,
+        columns=columns,
+        rows=select(of_run.c.tenant_id, of_run.c.id, *sides, literal(RESTORED).label("rule")).where(
+            of_run.c.decision == RESTORED
+        ),
+        outcomes=select(
+            of_run.c.tenant_id,
+            of_run.c.id,
+            *outcome_columns(false(), rule, of_run.c.decision),
+            money.label("money"),
+        ),
+        weight=lambda changed, _: func.abs(
+            or_zero(exact(changed.c.balance_before)) - or_zero(exact(changed.c.overpayment_before))
+        ),
+    )
+
+
+def _money_of(table: str, row: FromClause) -> ColumnElement[Any]:
+    if table in _MONEY:
+        return or_zero(exact(row.c[_MONEY[table]]))
+    return or_zero(exact(row.c.balance)) - or_zero(exact(row.c.overpayment))
+
+
+def _moved(table: str, changed: FromClause, rows: FromClause) -> ColumnElement[Any]:
+    """How much money a restored row moves: of a payment, all that was paid."""
+    if table == "payments":
+        return or_zero(exact(rows.c.amount))
+
+    def side(of: str) -> ColumnElement[Any]:
+        if table == "invoices":
+            return or_zero(exact(changed.c[f"total_amount_{of}"]))
+        return or_zero(exact(changed.c[f"balance_{of}"])) - or_zero(exact(changed.c[f"overpayment_{of}"]))
+
+    return side("after") - side("before")

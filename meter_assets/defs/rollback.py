@@ -1,0 +1,117 @@
+"""The job rollback_meter_financials: a tenant's migration undone, and its partitions no longer materialized."""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from meter_assets import render
+from meter_assets.changes import CHANGES
+from meter_assets.database import Tenant
+from meter_assets.defs.step import REPORT, failures, tenant_of
+from meter_assets.partitions import TENANTS, forget_materializations
+from meter_assets.resources import BillingResource, PolicyResource
+from meter_assets.rollback import Rollback, UndoneStep, preview_rollback, roll_back
+
+
+class RollbackConfig(dg.Config):
+    """What a rollback may be told."""
+
+    before_run: str | None = Field(
+        default=None,
+        description="Undo this run (its id, or the beginning of it) and all later runs of the tenant; without, all.",
+    )
+    dry_run: bool = Field(default=False, description="Only show what would be undone. Writes nothing.")
+    batch_size: int | None = Field(
+        default=None, gt=0, description="Write so many rows per transaction, for a large tenant while others write."
+    )
+
+
+@dg.op
+def undo_steps(
+    context: dg.OpExecutionContext, config: RollbackConfig, billing: BillingResource, policy: PolicyResource
+) -> dg.Output[None]:
+    """Undo a tenant's steps from their journals, newest first; rows that were changed since are listed, not touched."""
+    with failures():
+        tenant = tenant_of(context, billing)
+        if config.dry_run:
+            found = preview_rollback(billing.database, tenant, config.before_run)
+        else:
+            found = Rollback(
+                tenant=tenant.key, name=tenant.name, steps=_undone(context, config, billing, policy, tenant)
+            )
+    metadata = _metadata(found)
+    if found.left_alone:
+        verb = "would be" if config.dry_run else "were"
+        raise dg.Failure(
+            f"{found.restored:,} rows of tenant {tenant.key} {verb} restored; {found.left_alone:,} {verb} left alone, "
+            "since they no longer hold what the journal says was written. They are listed with what was expected and "
+            "found: set each by hand to what it should be, or leave it.",
+            metadata=metadata,
+            allow_retries=False,
+        )
+    return dg.Output(None, metadata=metadata)
+
+
+@dg.job(
+    partitions_def=TENANTS,
+    description="Undoes a tenant's migration from its journals, wholly or to before a run. Pick the tenant as "
+    "partition; set dry_run to see first what it would do.",
+)
+def rollback_meter_financials() -> None:
+    """Undo a tenant's steps."""
+    undo_steps()
+
+
+def _undone(
+    context: dg.OpExecutionContext,
+    config: RollbackConfig,
+    billing: BillingResource,
+    policy: PolicyResource,
+    tenant: Tenant,
+) -> list[UndoneStep]:
+    billing.database.hold(tenant, context.run_id)
+    # First: should this process be killed in between, Dagster does not claim what is no longer so.
+    forget_materializations(context.instance, CHANGES, tenant.key)
+    done = []
+    for one in roll_back(
+        billing.database,
+        tenant,
+        context.run_id,
+        policy.policy(),
+        before_run=config.before_run,
+        batch_size=config.batch_size,
+    ):
+        context.log.info(
+            f"{one.made.step} of run {one.made.run_id}: {one.report.changed:,} rows of tenant {tenant.key} restored, "
+            f"{one.left_alone:,} left alone"
+        )
+        context.log_event(dg.AssetObservation(one.made.step, partition=tenant.key, metadata=_step_metadata(one)))
+        done.append(one)
+    return done
+
+
+def _step_metadata(one: UndoneStep) -> dict[str, Any]:
+    return {
+        "rolled_back_run": one.made.run_id,
+        "rows_restored": one.report.changed,
+        "rows_left_alone": one.left_alone,
+        "rows": dg.MetadataValue.md(render.markdown(render.outcomes(one.report))),
+        "money": dg.MetadataValue.md(render.markdown(render.money(one.report))),
+        "left_alone": dg.MetadataValue.md(render.markdown(render.left_alone(one))),
+    }
+
+
+def _metadata(found: Rollback) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "rows_restored": found.restored,
+        "rows_left_alone": found.left_alone,
+        "steps": dg.MetadataValue.md(render.markdown(render.undone(found))),
+        REPORT: dg.MetadataValue.json(found.model_dump(mode="json")),
+    }
+    for one in found.steps:
+        if one.left_alone:
+            metadata[f"left_alone_of_{one.made.step}_{one.made.id}"] = dg.MetadataValue.md(
+                render.markdown(render.left_alone(one))
+            )
+    return metadata

@@ -1,0 +1,103 @@
+"""What surrounds a step however it is made: its tenant is held, our tables are there, its end is recorded.
+
+What happens in between is in `apply` and `batches`.
+"""
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from meter_assets import history
+from meter_assets.database import BillingDatabase
+from meter_assets.engines import analyze_if_never, is_conflict, reason
+from meter_assets.errors import MeterAssetsError, StepError, StepUnconfirmed
+from meter_assets.history import FAILED, INTERRUPTED, Entry, StepRun
+from meter_assets.schema import BillingSchema
+
+T = TypeVar("T")
+ATTEMPTS = 3
+
+
+def tried_again(make: Callable[[], T], attempts: int = ATTEMPTS) -> T:
+    """Return what a transaction makes; where others change the same rows at the same moment, make it again."""
+    try:
+        return make()
+    except DBAPIError as error:
+        if is_conflict(error) and attempts > 1:
+            return tried_again(make, attempts - 1)
+        raise
+
+
+@contextmanager
+def held_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[BillingSchema]:
+    """Take the tenant, make our tables where they are missing, and let what the database says reach the caller.
+
+    Raises TenantLocked, and a StepError for every error of the database.
+    """
+    database.hold(run.tenant, run.run_id)
+    try:
+        yield _prepared(database)
+    except DBAPIError as error:
+        raise _in_words(run, error) from error
+
+
+def _prepared(database: BillingDatabase) -> BillingSchema:
+    with database.snapshot() as connection:
+        schema = database.schema(connection)
+    if schema.own_tables_present.issuperset(schema.own):
+        return schema
+    with database.alone(), database.transaction() as connection:
+        schema = database.schema(connection).make_own_tables(connection)
+        analyze_if_never(connection)
+    return schema
+
+
+@contextmanager
+def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Iterator[Entry]:
+    """Record that a step has begun, and, if it does not end well, how it has ended. It records its success itself."""
+    with database.transaction() as connection:
+        entry = history.begin(connection, schema, run)
+    try:
+        yield entry
+    except BaseException as error:
+        failure = _in_words(run, error) if isinstance(error, DBAPIError) else error
+        # An unfinished query in one of these frames would keep SQLite's lock from the record.
+        traceback.clear_frames(error.__traceback__)
+        if not _record_failure(database, schema, entry, failure):
+            failure = StepUnconfirmed(run.title)
+        raise failure from failure.__cause__
+
+
+def _in_words(run: StepRun, error: DBAPIError) -> StepError:
+    advice = "Others write these rows: run the tenant again" if is_conflict(error) else "Mend that, then run again"
+    done = "was rolled back whole"
+    if run.batch_size is not None:
+        done = "was stopped; the batches that were made stay, journaled"
+        advice += " to go on from there"
+    elif is_conflict(error):
+        advice += ", or with --batch-size"
+    made = StepError(f"{run.title} {done}: {reason(error)}. {advice}.")
+    made.__cause__ = error
+    return made
+
+
+def _record_failure(database: BillingDatabase, schema: BillingSchema, entry: Entry, failure: BaseException) -> bool:
+    """Record how a step has failed; False if it is recorded as made: then only the word of its commit was lost.
+
+    If that cannot be done either, the first failure is what is told.
+    """
+    if isinstance(failure, MeterAssetsError):
+        outcome, message = FAILED, str(failure)
+    elif isinstance(failure, Exception):
+        outcome, message = FAILED, f"{type(failure).__name__}: {failure}"
+    else:
+        outcome, message = INTERRUPTED, "The run was interrupted."
+    try:
+        with database.transaction() as connection:
+            return history.fail(connection, schema, entry, outcome, message)
+    except (MeterAssetsError, DBAPIError) as error:
+        failure.add_note(f"Nor could that be recorded: {error}")
+    return True

@@ -1,0 +1,153 @@
+"""Undoing what runs have changed of a tenant: which of their steps, newest first, for real or as a dry run.
+
+What undoing one step changes is in `changes.undo`. Undone for real, it is a step like others, made in `apply` and
+journaled under the run that undoes it.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import BaseModel
+from sqlalchemy import Connection, func, select, union
+
+from meter_assets.apply import run_step
+from meter_assets.changes.undo import CHANGED_SINCE, ROW_GONE, left_alone_of, no_rows, undo
+from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.errors import UnknownRun
+from meter_assets.history import RecordedStep, StepRun, recorded_steps, steps_where
+from meter_assets.policy import Policy
+from meter_assets.relations import billing_relations
+from meter_assets.report import StepReport, step_report, take_stock
+from meter_assets.schema import BACKUP, RUNS, BillingSchema
+
+SHOWN_RUNS = 10
+
+
+class UndoneStep(BaseModel):
+    """A recorded step, and what undoing it has changed or would change."""
+
+    made: RecordedStep
+    report: StepReport
+
+    @property
+    def left_alone(self) -> int:
+        """How many rows were changed since, or are gone, and were left alone."""
+        return sum(
+            self.report.unresolved[why].rows for why in (CHANGED_SINCE, ROW_GONE) if why in self.report.unresolved
+        )
+
+
+class Rollback(BaseModel):
+    """What undoing a tenant's runs has changed, or would change, newest step first."""
+
+    tenant: str
+    name: str
+    steps: list[UndoneStep]
+
+    @property
+    def restored(self) -> int:
+        """How many rows were restored."""
+        return sum(one.report.changed for one in self.steps)
+
+    @property
+    def left_alone(self) -> int:
+        """How many rows were changed since, or are gone, and were left alone."""
+        return sum(one.left_alone for one in self.steps)
+
+
+def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | None = None) -> list[RecordedStep]:
+    """Return the steps of a tenant that have changed rows and are not wholly undone, newest first.
+
+    With `before_run` (a run's id, or the beginning of one), those of that run and of later ones. Raises UnknownRun
+    where the tenant has no such run, or it is itself a rollback, and what `snapshot` and `schema` raise.
+    """
+    with database.snapshot() as connection:
+        schema = database.schema(connection)
+        if RUNS not in schema.own_tables_present:
+            if before_run is not None:
+                raise UnknownRun(f"Tenant {tenant.key} has no run {before_run}: no run has changed this database.")
+            return []
+        return _to_undo(connection, schema, tenant, before_run)
+
+
+def _to_undo(
+    connection: Connection, schema: BillingSchema, tenant: Tenant, before_run: str | None
+) -> list[RecordedStep]:
+    runs = schema.own[RUNS]
+    steps = steps_where(connection, schema, runs.c.tenant_id == tenant.id)
+    first = 0 if before_run is None else _first_of_run(tenant, steps, before_run)
+    restoring = (
+        select(runs.c.undoes, func.sum(runs.c.rows_changed).label("rows"))
+        .where(runs.c.tenant_id == tenant.id, runs.c.undoes.is_not(None))
+        .group_by(runs.c.undoes)
+    )
+    restored = {row.undoes: row.rows or 0 for row in connection.execute(restoring)}
+    in_force = [one for one in steps if one.undoes is None and (one.rows_changed or 0) > restored.get(one.id, 0)]
+    return [one for one in reversed(in_force) if one.id >= first]
+
+
+def _first_of_run(tenant: Tenant, steps: Sequence[RecordedStep], run: str) -> int:
+    """Return the id of a run's first step."""
+    named = [one for one in steps if one.run_id.startswith(run)]
+    found = list(dict.fromkeys(one.run_id for one in named))
+    if not found:
+        known = list(dict.fromkeys(one.run_id for one in reversed(steps) if one.undoes is None))
+        others = f" and {len(known) - SHOWN_RUNS} older ones" if len(known) > SHOWN_RUNS else ""
+        its_runs = f"its runs are, newest first: {', '.join(known[:SHOWN_RUNS])}{others}" if known else "it has none"
+        raise UnknownRun(f"Tenant {tenant.key} has no run {run}; {its_runs}. 'meter-assets history' lists them.")
+    if len(found) > 1:
+        raise UnknownRun(f"Several runs of tenant {tenant.key} begin with {run}: {', '.join(found)}. Name one of them.")
+    if named[0].undoes is not None:
+        raise UnknownRun(
+            f"Run {found[0]} of tenant {tenant.key} is itself a rollback. To make the changes again that it undid, run "
+            "the migration again."
+        )
+    return named[0].id
+
+
+def tenants_of_run(database: BillingDatabase, tenants: Sequence[Tenant], run: str) -> list[Tenant]:
+    """Return those of the tenants that a run (its id, or the beginning of it) was of. Raises UnknownRun for none."""
+    steps = recorded_steps(database, tenants)
+    ids = {one.tenant_id for one in steps if one.run_id.startswith(run)}
+    if not ids:
+        raise UnknownRun(f"No tenant has a run {run}. 'meter-assets history' lists the runs.")
+    return [tenant for tenant in tenants if tenant.id in ids]
+
+
+def roll_back(
+    database: BillingDatabase,
+    tenant: Tenant,
+    run_id: str,
+    policy: Policy,
+    *,
+    before_run: str | None = None,
+    batch_size: int | None = None,
+) -> Iterator[UndoneStep]:
+    """Undo a tenant's steps for real, newest first, and yield each as it is done, one transaction each.
+
+    Rows that no longer hold what was journaled are left alone and listed in the reports. `policy` is only recorded.
+    The tenant's lock is held until `database.release()`. Raises what `steps_to_undo` and `apply.run_step` raise.
+    """
+    database.hold(tenant, run_id)
+    for step in steps_to_undo(database, tenant, before_run):
+        run = StepRun(step.step, tenant, run_id, policy, batch_size=batch_size, undoes=step)
+        yield UndoneStep(made=step, report=run_step(database, run))
+
+
+def preview_rollback(database: BillingDatabase, tenant: Tenant, before_run: str | None = None) -> Rollback:
+    """Return what `roll_back` would do, all steps composed in one read-only snapshot. Writes nothing, takes no lock."""
+    done: list[UndoneStep] = []
+    steps = steps_to_undo(database, tenant, before_run)
+    with database.snapshot() as connection:
+        schema = database.schema(connection)
+        relations = billing_relations(schema, tenant.id, deleted_too=True)
+        kept = {step.step: no_rows(schema, step.step) for step in steps}
+        for step in steps:
+            change = undo(relations, step.step, step.id, step.run_id, kept[step.step])
+            stock = take_stock(connection, change, relations)
+            report = step_report(connection, change, relations, change.as_cte(), stock)
+            done.append(UndoneStep(made=step, report=report))
+            relations = relations.after(change)
+            for name in (step.step, *([BACKUP] if step.step == "customer_balances" and BACKUP in kept else [])):
+                both = union(kept[name], left_alone_of(change)).subquery(f"kept_after_{step.id}")
+                kept[name] = select(both.c[0])
+    return Rollback(tenant=tenant.key, name=tenant.name, steps=done)
