@@ -14,11 +14,9 @@ from sqlalchemy import (
     Subquery,
     and_,
     case,
-    exists,
     false,
     func,
     literal,
-    not_,
     select,
 )
 
@@ -69,10 +67,13 @@ def made_later(schema: BillingSchema, tenant_id: Any, step: str, step_run: int) 
     """
     name = "customer_balances" if step == BACKUP else step
     journal, runs = schema.journal(name).alias("later"), schema.own[RUNS].alias("later_runs")
-    row_id = journal.c[JOURNALED[name][1]]
-    later = select(row_id).join(runs, runs.c.id == journal.c.step_run_id)
-    later = later.where(
-        journal.c.tenant_id == tenant_id, runs.c.undoes.is_(None), not_(_is_undone(schema, name, journal))
+    row_id, restored = journal.c[JOURNALED[name][1]], _restored(schema, tenant_id, name)
+    was_restored = and_(restored.c.step_run_id == journal.c.step_run_id, restored.c.id == row_id)
+    later = (
+        select(row_id)
+        .join(runs, runs.c.id == journal.c.step_run_id)
+        .outerjoin(restored, was_restored)
+        .where(journal.c.tenant_id == tenant_id, runs.c.undoes.is_(None), restored.c.id.is_(None))
     )
     return later if step == BACKUP else later.where(journal.c.step_run_id > step_run)
 
@@ -88,15 +89,17 @@ def no_rows(schema: BillingSchema, step: str) -> Select[Any]:
     return select(schema.journal(step).c[JOURNALED[step][1]]).where(false())
 
 
-def _is_undone(schema: BillingSchema, step: str, journal: FromClause) -> ColumnElement[bool]:
-    """Say whether a journaled row was restored: whether a step run that undoes its own has journaled it too."""
-    row_id = JOURNALED[step][1]
-    restored, runs = schema.journal(step).alias("restored"), schema.own[RUNS].alias("restoring_runs")
-    same_row = restored.c[row_id] == journal.c[row_id]
-    return exists(
-        select(1)
-        .select_from(restored.join(runs, runs.c.id == restored.c.step_run_id))
-        .where(runs.c.undoes == journal.c.step_run_id, same_row)
+def _restored(schema: BillingSchema, tenant_id: Any, step: str) -> Subquery:
+    """The rows of a step that were restored: their ids, and the step run that had written them.
+
+    To be joined, and not asked for row by row: without statistics SQLite would read all of it for every row.
+    """
+    journal, runs = schema.journal(step).alias("restoring"), schema.own[RUNS].alias("restoring_runs")
+    return (
+        select(runs.c.undoes.label("step_run_id"), journal.c[JOURNALED[step][1]].label("id"))
+        .join(runs, runs.c.id == journal.c.step_run_id)
+        .where(runs.c.undoes.is_not(None), runs.c.tenant_id == tenant_id, journal.c.tenant_id == tenant_id)
+        .subquery("restored")
     )
 
 
@@ -105,6 +108,8 @@ def _decided(relations: BillingRelations, step: str, step_run: int, kept: Select
     schema, (table, row_id, _) = relations.schema, JOURNALED[step]
     columns = schema.written_columns(step)
     row, journal = relations.rows[table], schema.journal(step).alias("journaled")
+    restored = _restored(schema, relations.tenant_id, step)
+    was_restored = and_(restored.c.step_run_id == journal.c.step_run_id, restored.c.id == journal.c[row_id])
     same_row = and_(row.c.id == journal.c[row_id], row.c.tenant_id == journal.c.tenant_id)
     as_written = and_(*(row.c[name].is_not_distinct_from(journal.c[f"{name}_after"]) for name in columns))
     decision = case(
@@ -123,11 +128,11 @@ def _decided(relations: BillingRelations, step: str, step_run: int, kept: Select
             *(row.c[name].label(f"{name}_found") for name in columns),
             _money_of(table, row).label("money"),
         )
-        .select_from(journal.outerjoin(row, same_row))
+        .select_from(journal.outerjoin(row, same_row).outerjoin(restored, was_restored))
         .where(
             journal.c.step_run_id == step_run,
             journal.c.tenant_id == relations.tenant_id,
-            not_(_is_undone(schema, step, journal)),
+            restored.c.id.is_(None),
         )
         .subquery("decided")
     )
