@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from meter_assets import settings
+from meter_assets.defs.alerts import check_alerts
 from meter_assets.defs.billing_tables import billing_tables
 from meter_assets.defs.customer_balances import customer_balances
 from meter_assets.defs.customer_balances_backup import (
@@ -19,6 +20,7 @@ from meter_assets.defs.migration_preview import migration_preview
 from meter_assets.defs.payment_meter_ids import payment_meter_ids, payment_meter_ids_checks
 from meter_assets.defs.rollback import rollback_meter_financials
 from meter_assets.defs.tenant_partitions import tenant_partitions
+from meter_assets.defs.watching import watch_migrated_tenants, watching_schedules
 from meter_assets.resources import BillingResource, policy_resource
 
 
@@ -41,8 +43,9 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             customer_balances_backup_checks,
             meter_balances_checks,
         ],
-        jobs=[*JOBS, rollback_meter_financials],
-        sensors=[tenant_partitions],
+        jobs=[*JOBS, rollback_meter_financials, watch_migrated_tenants],
+        schedules=watching_schedules(),
+        sensors=[tenant_partitions, check_alerts],
         resources=chosen,
         # The SQL does the work: a process per step would only add its start-up.
         executor=dg.in_process_executor,

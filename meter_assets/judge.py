@@ -1,10 +1,10 @@
 """Judging invariants: runs each one's SELECT and keeps the count of violations with a few rows as evidence."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from meter_assets.invariants import Invariant, Severity
 from meter_assets.policy import Policy
@@ -19,6 +19,7 @@ class Verdict(BaseModel):
     name: str
     group: str
     severity: Severity
+    subject: str
     law: str
     remedy: str
     violations: int
@@ -70,12 +71,52 @@ def _judge_one(
     if only_ids is not None:
         statement = statement.where(found.c[invariant.subject].in_(only_ids))
     rows = connection.execute(statement).mappings().all()
+    return _verdict(invariant, rows, list(found.c.keys()))
+
+
+def judge_each(
+    connection: Connection,
+    invariants: Iterable[Invariant],
+    relations: BillingRelations,
+    policy: Policy,
+    tenant_ids: Sequence[Any],
+) -> list[Mapping[Any, Verdict]]:
+    """Judge the invariants for each of these tenants, one statement each; the relations are theirs, or of all tenants.
+
+    Returns, per invariant, the verdicts by tenant id.
+    """
+    return [_judge_each(connection, one, relations, policy, tenant_ids) for one in invariants]
+
+
+def _judge_each(
+    connection: Connection,
+    invariant: Invariant,
+    relations: BillingRelations,
+    policy: Policy,
+    tenant_ids: Sequence[Any],
+) -> Mapping[Any, Verdict]:
+    found = invariant.violations(relations, policy).subquery("violations")
+    of_tenant = func.count().over(partition_by=found.c.tenant_id).label("violations_in_all")
+    place = func.row_number().over(partition_by=found.c.tenant_id, order_by=found.c[invariant.subject])
+    counted = select(of_tenant, place.label("place"), found).subquery("counted")
+    statement = select(counted).where(counted.c.place <= SAMPLES).order_by(counted.c.tenant_id, counted.c.place)
+    rows: dict[Any, list[RowMapping]] = {tenant_id: [] for tenant_id in tenant_ids}
+    for row in connection.execute(statement).mappings():
+        if row["tenant_id"] in rows:
+            rows[row["tenant_id"]].append(row)
+    shown = list(found.c.keys())
+    return {tenant_id: _verdict(invariant, mine, shown) for tenant_id, mine in rows.items()}
+
+
+def _verdict(invariant: Invariant, rows: Sequence[RowMapping], shown: Sequence[str]) -> Verdict:
+    """Return the verdict of rows that break a law, each of which says how many there are in all."""
     return Verdict(
         name=invariant.name,
         group=invariant.group,
         severity=invariant.severity,
+        subject=invariant.subject,
         law=invariant.law,
         remedy=invariant.remedy,
         violations=rows[0]["violations_in_all"] if rows else 0,
-        samples=[{key: str(value) for key, value in row.items() if key in found.c} for row in rows],
+        samples=[{key: str(row[key]) for key in shown} for row in rows],
     )

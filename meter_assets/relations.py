@@ -44,7 +44,7 @@ TENANT_TABLES = ("customers", "meters", "meter_assignments", "bills", "invoices"
 
 @dataclass(frozen=True)
 class BillingRelations:
-    """The rows of one tenant (or, with `tenant_id` None, of each) that a query may look at."""
+    """The rows of one tenant (or of several, or, with `tenant_id` None, of each) that a query may look at."""
 
     schema: BillingSchema
     tenant_id: Any
@@ -136,7 +136,7 @@ class BillingRelations:
 
 
 def billing_relations(schema: BillingSchema, tenant_id: Any = None, *, deleted_too: bool = False) -> BillingRelations:
-    """Return the tables as they are: of one tenant, or of all (then every row carries its tenant_id).
+    """Return the tables as they are: of one tenant, of a list of them, or of all (every row carries its tenant_id).
 
     With `deleted_too`, soft-deleted rows are among them, for those who undo what was written.
     """
@@ -168,7 +168,11 @@ def has_status(rows: FromClause, statuses: Iterable[str]) -> ColumnElement[bool]
 
 
 def _of_tenant(rows: FromClause, tenant_id: Any) -> ColumnElement[bool]:
-    return true() if tenant_id is None else rows.c.tenant_id == literal(tenant_id, rows.c.tenant_id.type)
+    if tenant_id is None:
+        return true()
+    if isinstance(tenant_id, list):
+        return rows.c.tenant_id.in_(tenant_id)
+    return rows.c.tenant_id == literal(tenant_id, rows.c.tenant_id.type)
 
 
 def _columns(schema: BillingSchema, name: str) -> list[ColumnElement[Any]]:

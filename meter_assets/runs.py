@@ -166,6 +166,7 @@ def verdict_of(evaluation: dg.AssetCheckEvaluation) -> Verdict:
         name=law.name,
         group=law.group,
         severity=law.severity,
+        subject=law.subject,
         law=law.law,
         remedy=law.remedy,
         violations=int(str(evaluation.metadata["violations"].value)),

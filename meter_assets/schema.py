@@ -64,6 +64,8 @@ OPTIONAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "payments": ("status", "paid_at"),
 }
 SOFT_DELETE_COLUMN = "deleted_at"
+UPDATED_AT_COLUMN = "updated_at"
+"""Any table may have it; where it is, a row that was changed can be found without looking at all of them."""
 MONEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "customers": ("balance", "overpayment"),
     "meters": ("balance", "overpayment", "total_billed", "total_paid"),

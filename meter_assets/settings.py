@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from meter_assets.errors import InvalidSettings
 from meter_assets.policy import Policy
 
 DATABASE_URL_VARIABLE = "METER_ASSETS_DATABASE_URL"
 CONFIG_VARIABLE = "METER_ASSETS_CONFIG"
+TABLES = ("policy", "watching")
 HOME = Path(".meter_assets")
 """What this product keeps, below the current folder: the demo database and Dagster's storage."""
 
@@ -39,24 +42,58 @@ def database_url() -> str:
     return url.strip()
 
 
+class Watching(BaseModel):
+    """When the migrated tenants are watched: the table [watching] of the configuration file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: bool = Field(default=True, description="Whether the schedules run unless they are stopped in the UI.")
+    cron: str = Field(default="0 * * * *", description="When tenants that have changed are judged.")
+    full_cron: str = Field(default="30 2 * * *", description="When every migrated tenant is judged.")
+    timezone: str = Field(default="UTC", description="The time zone of both, such as Europe/Prague.")
+
+
 def policy() -> Policy:
     """Return the policy of the file that METER_ASSETS_CONFIG names (its table `policy`), or else the default.
 
     Raises InvalidSettings for a file that cannot be read or has other tables, UnknownPolicy for what it says.
     """
+    return Policy.from_values(_table("policy"))
+
+
+def watching() -> Watching:
+    """Return when tenants are watched, as the file that METER_ASSETS_CONFIG names has it (its table `watching`).
+
+    Raises InvalidSettings for a file that cannot be read, and for a value that cannot be used.
+    """
+    values = _table("watching")
+    try:
+        return Watching(**values)
+    except ValidationError as error:
+        names = ", ".join(str(one["loc"][0]) for one in error.errors())
+        fields = ", ".join(Watching.model_fields)
+        raise InvalidSettings(
+            f"The table [watching] of {os.environ.get(CONFIG_VARIABLE)} cannot be used: {names}. It may have {fields}; "
+            "enabled is true or false, the others are texts."
+        ) from None
+
+
+def _table(name: str) -> dict[str, Any]:
+    """Return one table of the configuration file; empty where there is no file, or no such table in it."""
     path = os.environ.get(CONFIG_VARIABLE)
     if path is None:
-        return Policy()
+        return {}
     if not path.strip():
         raise InvalidSettings(f"{CONFIG_VARIABLE} is set but empty. Name a TOML file, or unset the variable.")
     content = _read_toml(Path(path))
-    others = sorted(set(content) - {"policy"})
+    others = sorted(set(content) - set(TABLES))
     if others:
-        raise InvalidSettings(f"{path} has {', '.join(others)}, which nothing reads; it may have one table, [policy].")
-    values = content.get("policy", {})
+        tables = ", ".join(f"[{one}]" for one in TABLES)
+        raise InvalidSettings(f"{path} has {', '.join(others)}, which nothing reads; it may have the tables {tables}.")
+    values = content.get(name, {})
     if not isinstance(values, dict):
-        raise InvalidSettings(f"{path} has a value named policy; expected a table, [policy], with policies in it.")
-    return Policy.from_values(values)
+        raise InvalidSettings(f"{path} has a value named {name}; expected a table, [{name}].")
+    return values
 
 
 def command(name: str) -> str:

@@ -77,12 +77,13 @@ def _result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:
         asset_key=asset,
         check_name=verdict.name,
         severity=dg.AssetCheckSeverity[verdict.severity],
-        description=verdict.law if verdict.holds else _sentence(verdict),
+        description=verdict.law if verdict.holds else sentence(verdict),
         metadata=evidence(verdict),
     )
 
 
-def _sentence(verdict: Verdict) -> str:
+def sentence(verdict: Verdict) -> str:
+    """Say how many rows break a law, which for example, and what to do."""
     rows = "1 row breaks" if verdict.violations == 1 else f"{verdict.violations:,} rows break"
     return f"{rows} this law: {verdict.law} For example {verdict.example}. {verdict.remedy}"
 

@@ -49,6 +49,7 @@ JOBS = {
     "validate_meter_financial_data": CHECKS,
     "sync_customer_balances": {"customer_balances"},
     "rollback_meter_financials": {"undo_steps"},
+    "watch_migrated_tenants": {"judge_migrated_tenants"},
 }
 """Per job, the assets that it materializes and the checks that it executes."""
 

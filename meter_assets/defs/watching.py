@@ -1,0 +1,169 @@
+"""Watching the migrated tenants: one run judges every law for all of them, on a schedule. Writes nothing.
+
+A quick pass judges those of which something has changed, a full pass all. Each tenant keeps its own status of each
+check, as from a run of its own.
+"""
+
+import os
+from collections.abc import Iterator
+from time import monotonic
+
+import dagster as dg
+from pydantic import Field
+
+from meter_assets import render, settings
+from meter_assets.database import BillingDatabase
+from meter_assets.defs.checks import evidence, sentence
+from meter_assets.defs.step import failures
+from meter_assets.errors import InvalidSettings
+from meter_assets.event_log import Materializations, latest_materializations, store_evaluations
+from meter_assets.invariants import GUARDED_STEP, Group
+from meter_assets.judge import Verdict
+from meter_assets.resources import BillingResource, PolicyResource
+from meter_assets.watching import Baseline, Pass, Watched, watch
+
+
+class WatchConfig(dg.Config):
+    """What a pass may be told."""
+
+    full: bool = Field(
+        default=True,
+        description="Judge every migrated tenant. Without, only those of which the tables show a change since the last "
+        "pass (new ids, updated_at) and those that were failing.",
+    )
+
+
+@dg.op
+def judge_migrated_tenants(
+    context: dg.OpExecutionContext, config: WatchConfig, billing: BillingResource, policy: PolicyResource
+) -> dg.Output[None]:
+    """Judge every law for the migrated tenants, in so many statements however many tenants there are."""
+    begun = monotonic()
+    with failures():
+        found = _pass(context.instance, billing.database, policy, full=config.full)
+    targets = latest_materializations(context.instance, GUARDED_STEP.values())
+    evaluations = [evaluation for one in found.watched for evaluation in _evaluations(one, targets)]
+    store_evaluations(context.instance, context.run, evaluations)
+    _keep_baseline(context.instance, billing.database, found.baseline)
+    failing = [one for one in found.watched if _errors(one)]
+    for one in failing:
+        names = ", ".join(f"{law.name} ({law.violations:,})" for law in _errors(one))
+        context.log.warning(f"Tenant {one.tenant.key} {one.tenant.name} breaks {names}.")
+    return dg.Output(
+        None,
+        metadata={
+            "tenants_judged": len(found.watched),
+            "tenants_unchanged": len(found.unchanged),
+            "tenants_failing": len(failing),
+            "duration_seconds": round(monotonic() - begun, 3),
+            "failing": dg.MetadataValue.md(render.markdown(_failing_tenants(failing))),
+        },
+    )
+
+
+@dg.job(
+    description="Judges every law for all migrated tenants in one run and records each tenant's check statuses. "
+    "Writes nothing to the billing database.",
+)
+def watch_migrated_tenants() -> None:
+    """Judge every law for the migrated tenants."""
+    judge_migrated_tenants()
+
+
+def watching_schedules() -> list[dg.ScheduleDefinition]:
+    """Return the two schedules, as the configuration has them. Raises InvalidSettings for what it says."""
+    chosen = settings.watching()
+    status = dg.DefaultScheduleStatus.RUNNING if chosen.enabled else dg.DefaultScheduleStatus.STOPPED
+    passes = {"watch_changed_tenants": (chosen.cron, False), "watch_every_tenant": (chosen.full_cron, True)}
+    try:
+        return [_schedule(name, cron, chosen.timezone, status, full=full) for name, (cron, full) in passes.items()]
+    except dg.DagsterInvalidDefinitionError as error:
+        raise InvalidSettings(
+            f"The table [watching] of {os.environ[settings.CONFIG_VARIABLE]} cannot be used: {error} Its cron and "
+            "full_cron are cron schedules, such as '0 * * * *' (every hour), timezone a name such as 'Europe/Prague'."
+        ) from None
+
+
+def _schedule(
+    name: str, cron: str, timezone: str, status: dg.DefaultScheduleStatus, *, full: bool
+) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=name,
+        job=watch_migrated_tenants,
+        cron_schedule=cron,
+        execution_timezone=timezone,
+        default_status=status,
+        description="A full pass over the migrated tenants." if full else "A quick pass over the migrated tenants.",
+        run_config={"ops": {judge_migrated_tenants.name: {"config": {"full": full}}}},
+    )
+
+
+def _pass(instance: dg.DagsterInstance, database: BillingDatabase, policy: PolicyResource, *, full: bool) -> Pass:
+    tenants = database.every_tenant()
+    earlier = _kept_baseline(instance, database)
+    with database.snapshot() as connection:
+        return watch(connection, database.schema(connection), tenants, policy.policy(), earlier, full=full)
+
+
+# What one pass keeps for the next: Dagster has it, since a role that watches may only read the billing database
+
+
+def _key(database: BillingDatabase) -> str:
+    return f"meter_assets/watching/{database.url}"
+
+
+def _kept_baseline(instance: dg.DagsterInstance, database: BillingDatabase) -> Baseline | None:
+    kept = instance.daemon_cursor_storage.get_cursor_values({_key(database)})
+    return Baseline.model_validate_json(kept[_key(database)]) if _key(database) in kept else None
+
+
+def _keep_baseline(instance: dg.DagsterInstance, database: BillingDatabase, baseline: Baseline) -> None:
+    instance.daemon_cursor_storage.set_cursor_values({_key(database): baseline.model_dump_json()})
+
+
+# What the checks of a tenant say
+
+
+def _errors(watched: Watched) -> list[Verdict]:
+    return [one for one in watched.verdicts if one.severity == "ERROR" and not one.holds]
+
+
+def _evaluations(watched: Watched, targets: Materializations) -> Iterator[dg.AssetCheckEvaluation]:
+    key = watched.tenant.key
+    for verdict in watched.verdicts:
+        asset = GUARDED_STEP[Group(verdict.group)]
+        metadata = evidence(verdict)
+        if not verdict.holds:
+            metadata["known_since"] = watched.since[verdict.name]
+            if verdict.subject == "meter_id" and watched.first_change:
+                metadata["first_change"] = watched.first_change
+        yield dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey(asset),
+            check_name=verdict.name,
+            passed=verdict.holds,
+            severity=dg.AssetCheckSeverity[verdict.severity],
+            description=verdict.law if verdict.holds else _drifted(watched, verdict),
+            metadata=metadata,
+            partition=key,
+            target_materialization_data=targets.get((asset, key)),
+        )
+
+
+def _drifted(watched: Watched, verdict: Verdict) -> str:
+    """Say what broke a law, since when it is known, and what would mend it: nothing is corrected by itself."""
+    parts = [sentence(verdict), f"Known since {watched.since[verdict.name]}."]
+    if verdict.subject == "meter_id" and watched.first_change:
+        parts.append(f"First, {watched.first_change}.")
+    if verdict.group is Group.balances and verdict.severity == "ERROR":
+        command = f"meter-assets migrate-customer-balances-to-meters --tenant {watched.tenant.key}"
+        parts.append(f"Nothing was corrected. If invoices and payments are right, '{command}' recomputes the balances.")
+    return " ".join(parts)
+
+
+def _failing_tenants(failing: list[Watched]) -> render.Grid:
+    rows = tuple(
+        (one.tenant.key, one.tenant.name, law.name, f"{law.violations:,}", one.since[law.name], law.example)
+        for one in failing
+        for law in _errors(one)
+    )
+    return render.Grid("Failing", ("tenant", "name", "invariant", "violations", "known since", "for example"), rows)

@@ -1,0 +1,98 @@
+"""How far the billing tables had been seen, and which rows came or were changed since, as far as tables can tell.
+
+New rows have higher ids, where ids are numbers; changed rows a later `updated_at`, where a table has that column. A
+row that was deleted, or changed in a table without it, leaves no mark: only a pass over everything notices.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    Table,
+    func,
+    null,
+    select,
+    union,
+)
+
+from meter_assets.portable import member_of
+from meter_assets.schema import REQUIRED_COLUMNS, RUNS, UPDATED_AT_COLUMN, BillingSchema
+
+SETTLING = timedelta(minutes=1)
+"""Rows changed in the last minute are looked at again by the next pass: more may come with the same time."""
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+
+class Mark(BaseModel):
+    """How far a table had been seen: its highest id, if ids are numbers, and its latest updated_at, as text."""
+
+    id: int | None = None
+    updated_at: str | None = None
+
+
+def take_marks(connection: Connection, schema: BillingSchema) -> dict[str, Mark]:
+    """Return how far each table can be seen now."""
+    settled = (datetime.now(UTC) - SETTLING).strftime(TIME_FORMAT)
+    marks = {}
+    for name, table in _tables(schema).items():
+        highest = func.coalesce(func.max(table.c.id), 0) if _has_number_ids(table) else null()
+        latest = func.max(table.c[UPDATED_AT_COLUMN]) if UPDATED_AT_COLUMN in table.c else null()
+        found = connection.execute(select(highest, latest).select_from(table)).first()
+        seen = None if found is None or found[1] is None else min(_as_text(found[1]), settled)
+        marks[name] = Mark(id=found and found[0], updated_at=seen or settled)
+    return marks
+
+
+def came_since(table: FromClause, mark: Mark) -> list[ColumnElement[bool]]:
+    """Return conditions for rows that came or were changed after a mark, each to be found by an index of its own."""
+    found: list[ColumnElement[bool]] = []
+    if mark.id is not None and _has_number_ids(table):
+        found.append(table.c.id > mark.id)
+    if mark.updated_at is not None and UPDATED_AT_COLUMN in table.c:
+        column = table.c[UPDATED_AT_COLUMN]
+        found.append(column > _as_stored(column, mark.updated_at))
+    return found
+
+
+def changed_tenants(connection: Connection, schema: BillingSchema, marks: Mapping[str, Mark]) -> frozenset[Any]:
+    """Return the ids of the tenants that have rows which came or were changed since, in one statement."""
+    parts: list[Select[Any]] = []
+    for name, table in _tables(schema).items():
+        for came in came_since(table, marks.get(name, Mark())):
+            if name == "invoice_bills":
+                invoice = schema.tables["invoices"]
+                lines = select(table.c.invoice_id).where(came).scalar_subquery()
+                parts.append(select(invoice.c.tenant_id).where(member_of(invoice.c.id, lines)))
+            else:
+                parts.append(select(table.c.tenant_id).where(came))
+    return frozenset(connection.execute(union(*parts)).scalars()) if parts else frozenset()
+
+
+def _tables(schema: BillingSchema) -> dict[str, Table]:
+    tables = {name: schema.tables[name] for name in REQUIRED_COLUMNS if name != "tenants"}
+    return {**tables, RUNS: schema.own[RUNS]}
+
+
+def _has_number_ids(table: FromClause) -> bool:
+    return isinstance(table.c.id.type, Integer)
+
+
+def _as_text(moment: Any) -> str:
+    return moment.strftime(TIME_FORMAT) if isinstance(moment, datetime) else str(moment)
+
+
+def _as_stored(column: ColumnElement[Any], moment: str) -> Any:
+    """Return a mark's time as the column has its own: SQLite keeps text."""
+    if isinstance(column.type, String):
+        return moment
+    parsed = datetime.strptime(moment[:19], TIME_FORMAT)
+    return parsed.date() if isinstance(column.type, Date) else parsed

@@ -1,0 +1,147 @@
+"""Watching tenants after go-live: every law judged for many tenants at once, and who is judged again.
+
+The number of statements does not grow with the tenants. Nothing is written to the billing database: what a pass has
+to remember for the next is a `Baseline`, which the caller keeps. No Dagster.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import Connection, case, func, select
+
+from meter_assets.database import Tenant
+from meter_assets.drift import drifted_meters, first_changes
+from meter_assets.history import SUCCEEDED
+from meter_assets.invariants import INVARIANTS
+from meter_assets.judge import Verdict, judge_each
+from meter_assets.marks import Mark, changed_tenants, take_marks
+from meter_assets.policy import Policy
+from meter_assets.relations import billing_relations
+from meter_assets.schema import RUNS, BillingSchema
+
+NAMED_TENANTS = 200
+"""More tenants than these are not named in every statement: all are judged, and those not asked for left out."""
+
+
+class Failing(BaseModel):
+    """A tenant that breaks laws: when each was first seen to be broken, and how far the tables were seen before."""
+
+    since: dict[str, str]
+    marks: dict[str, Mark]
+
+
+class Baseline(BaseModel):
+    """What a pass leaves to the next: how far the tables were seen, which tenants it knows, and which were failing."""
+
+    marks: dict[str, Mark] = {}
+    watched: list[str] = []
+    failing: dict[str, Failing] = {}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One tenant as a pass found it: its verdicts, since when each broken law is known to be, and what broke it."""
+
+    tenant: Tenant
+    verdicts: Sequence[Verdict]
+    since: Mapping[str, str]
+    first_change: str | None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a pass found; the `unchanged` tenants were not judged, since nothing of theirs had changed."""
+
+    watched: Sequence[Watched]
+    unchanged: Sequence[Tenant]
+    baseline: Baseline
+
+
+def watch(
+    connection: Connection,
+    schema: BillingSchema,
+    tenants: Iterable[Tenant],
+    policy: Policy,
+    earlier: Baseline | None,
+    *,
+    full: bool = False,
+) -> Pass:
+    """Judge every law for those of the tenants that are migrated, in one snapshot.
+
+    After an earlier pass, and unless this is to be a full one, only tenants that were failing then, that are new since,
+    or of which the tables show a change since.
+    """
+    done = migrated(connection, schema)
+    every = [tenant for tenant in tenants if tenant.id in done]
+    marks = take_marks(connection, schema)
+    chosen = every
+    if earlier is not None and not full:
+        changed = changed_tenants(connection, schema, earlier.marks)
+        known = set(earlier.watched) - set(earlier.failing)
+        chosen = [one for one in every if one.id in changed or one.key not in known]
+    verdicts = _judged(connection, schema, chosen, policy)
+    failing = _failing(verdicts, earlier or Baseline(marks=marks))
+    first = _first_changes(connection, schema, verdicts, failing)
+    watched = [
+        Watched(one, verdicts[one.key], failing[one.key].since if one.key in failing else {}, first.get(one.id))
+        for one in chosen
+    ]
+    unchanged = [one for one in every if one.key not in verdicts]
+    return Pass(watched, unchanged, Baseline(marks=marks, watched=[one.key for one in every], failing=failing))
+
+
+def migrated(connection: Connection, schema: BillingSchema) -> frozenset[Any]:
+    """Return the ids of the tenants whose meters have got their balances, and that were not rolled back since."""
+    if RUNS not in schema.own_tables_present:
+        return frozenset()
+    runs = schema.own[RUNS]
+    made = func.max(case(((runs.c.step == "meter_balances") & runs.c.undoes.is_(None), runs.c.id), else_=0))
+    undone = func.max(case((runs.c.undoes.is_not(None), runs.c.id), else_=0))
+    found = select(runs.c.tenant_id).where(runs.c.outcome == SUCCEEDED).group_by(runs.c.tenant_id)
+    return frozenset(connection.execute(found.having(made > undone)).scalars())
+
+
+def _judged(
+    connection: Connection, schema: BillingSchema, tenants: Sequence[Tenant], policy: Policy
+) -> dict[str, list[Verdict]]:
+    if not tenants:
+        return {}
+    ids = [tenant.id for tenant in tenants]
+    relations = billing_relations(schema, ids if len(ids) <= NAMED_TENANTS else None)
+    by_law = judge_each(connection, INVARIANTS, relations, policy, ids)
+    return {tenant.key: [of_law[tenant.id] for of_law in by_law] for tenant in tenants}
+
+
+def _failing(verdicts: Mapping[str, Sequence[Verdict]], earlier: Baseline) -> dict[str, Failing]:
+    """Return the tenants that break a law; one that was broken before keeps the time when that was first seen."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    found = {}
+    for key, judged in verdicts.items():
+        broken = [one.name for one in judged if not one.holds]
+        if broken:
+            before = earlier.failing.get(key) or Failing(since={}, marks=earlier.marks)
+            found[key] = Failing(since={name: before.since.get(name, now) for name in broken}, marks=before.marks)
+    return found
+
+
+def _first_changes(
+    connection: Connection,
+    schema: BillingSchema,
+    verdicts: Mapping[str, Sequence[Verdict]],
+    failing: Mapping[str, Failing],
+) -> dict[Any, str]:
+    """Name what broke the failing tenants' balances; those that began to fail in the same pass, together."""
+
+    def marks_of(key: str) -> str:
+        return str(failing[key].marks)
+
+    found: dict[Any, str] = {}
+    for _, group in groupby(sorted(failing, key=marks_of), key=marks_of):
+        keys = list(group)
+        broken = [one for key in keys for one in verdicts[key] if not one.holds]
+        found |= first_changes(connection, schema, drifted_meters(schema, broken), failing[keys[0]].marks)
+    return found
