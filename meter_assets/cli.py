@@ -193,6 +193,31 @@ def history(tenants: tuple[str, ...]) -> int:
 
 
 @main.command()
+@click.argument("purpose", type=click.Choice(["preview", "migrate", "monitor"]))
+@click.argument("role")
+@_failures_in_a_sentence
+def grants(purpose: str, role: str) -> int:
+    """Print the SQL that lets a PostgreSQL ROLE preview, migrate or monitor this database, and nothing more.
+
+    The role must exist; the owner of the billing tables runs what is printed. It makes our own tables too, so that no
+    role needs the right to make tables.
+    """
+    from meter_assets.database import BillingDatabase
+    from meter_assets.grants import Purpose
+    from meter_assets.grants import grants as grants_for
+
+    database = BillingDatabase(settings.database_url())
+    if database.sqlite_path:
+        raise InvalidSettings(
+            "SQLite has no roles: let the file be readable, or writable, by who may read or write it."
+        )
+    with database.snapshot() as connection:
+        schema = database.schema(connection)
+        click.echo(grants_for(schema, Purpose(purpose), role, connection.engine.url.database or ""), nl=False)
+    return 0
+
+
+@main.command()
 @click.option("--tenants", default=5, show_default=True, type=click.IntRange(5, 1000), help="How many tenants.")
 @click.option("--customers", default=40, show_default=True, type=click.IntRange(10, 1_000_000), help="Per tenant.")
 @click.option("--months", default=12, show_default=True, type=click.IntRange(3, 240), help="Months of invoices.")

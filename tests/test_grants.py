@@ -1,0 +1,108 @@
+"""Roles of least privilege on PostgreSQL: what each may do, and what it may not, with just what `grants` prints."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import ProgrammingError
+
+from meter_assets.database import BillingDatabase
+from meter_assets.schema import billing_tables, journal_name
+from tests.command_line import CommandLine, make_small_tenants
+
+MONEY_OF_OTHERS = "UPDATE payments SET amount = 0"
+TENANT = "1"
+
+
+@pytest.fixture
+def owner(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """The command line as the owner of the billing tables."""
+    make_small_tenants(postgres_url)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    return CommandLine(tmp_path, postgres_url)
+
+
+@pytest.fixture
+def roles(owner: CommandLine) -> Iterator[dict[str, CommandLine]]:
+    """The command line as each role: made by the owner, who then ran what `grants` printed, twice."""
+    names = {purpose: f"{purpose} {uuid4().hex[:8]}" for purpose in ("preview", "migrate", "monitor")}
+    owner.change(*(f'CREATE ROLE "{name}" LOGIN' for name in names.values()))
+    for purpose, name in names.items():
+        printed = owner("grants", purpose, name)
+        assert printed.status == 0, printed.printed
+        owner.change(*[printed.printed.replace("%", "%%")] * 2)
+    yield {
+        purpose: CommandLine(owner.folder, make_url(owner.url).set(username=name).render_as_string(hide_password=False))
+        for purpose, name in names.items()
+    }
+    for name in names.values():
+        owner.change(f'DROP OWNED BY "{name}"', f'DROP ROLE "{name}"')
+
+
+def refused(shell: CommandLine, *statements: str) -> None:
+    """Each of these statements must be refused for want of a privilege."""
+    for statement in statements:
+        with (
+            pytest.raises(ProgrammingError, match="permission denied|must be owner"),
+            BillingDatabase(shell.url).engine.begin() as connection,
+        ):
+            connection.execute(text(statement))
+
+
+@pytest.mark.slow
+def test_each_role_can_do_its_own_work_and_nothing_more(owner: CommandLine, roles: dict[str, CommandLine]) -> None:
+    preview, migrate, monitor = roles["preview"], roles["migrate"], roles["monitor"]
+
+    assert preview("migrate-meter-financials", "--dry-run", "--tenant", TENANT).status == 0
+    said = preview("migrate-meter-financials", "--yes", "--tenant", TENANT)
+    assert said.status == 2
+    assert "may not update payments.meter_id" in said.words
+
+    made = migrate("migrate-meter-financials", "--yes", "--tenant", TENANT, "--batch-size", "3")
+    assert made.status == 0, made.printed
+    checked = monitor("validate-meter-financial-data", "--tenant", TENANT)
+    assert checked.status == 0, checked.printed
+    assert monitor("rollback", "--yes", "--tenant", TENANT).status == 2
+    back = migrate("rollback", "--yes", "--tenant", TENANT)
+    assert back.status == 0, back.printed
+    assert "0 left alone" in back.words
+
+    journal = journal_name("payment_meter_ids")
+    for reader in (preview, monitor):
+        refused(reader, MONEY_OF_OTHERS, "UPDATE payments SET meter_id = 1", f"DELETE FROM {journal}")
+        refused(reader, "INSERT INTO meter_migration_runs (run_id) VALUES ('x')", "CREATE TABLE mine (id INTEGER)")
+    refused(
+        migrate, MONEY_OF_OTHERS, "DELETE FROM payments", "INSERT INTO tenants VALUES (9, 'x')", "DROP TABLE meters"
+    )
+    refused(migrate, f"UPDATE {journal} SET rule = 'x'", f"DELETE FROM {journal}", "CREATE TABLE mine (id INTEGER)")
+    refused(migrate, "DELETE FROM meter_migration_runs", "UPDATE customer_balances_backup SET balance = 0")
+
+
+def test_only_the_columns_that_steps_write_may_be_updated(owner: CommandLine, roles: dict[str, CommandLine]) -> None:
+    """Column by column, from the database's own catalogue."""
+    role = make_url(roles["migrate"].url).username
+    found = owner.rows(
+        "SELECT table_name, column_name FROM information_schema.column_privileges WHERE grantee = "
+        f"'{role}' AND privilege_type = 'UPDATE' AND table_name <> 'meter_migration_runs'"
+    )
+    written = {
+        "payments": ["meter_id"],
+        "invoices": ["amount", "balance_brought_forward", "total_amount"],
+        "meters": ["balance", "overpayment", "total_billed", "total_paid", "last_invoice_date"],
+        "customers": ["balance", "overpayment"],
+    }
+    assert set(found) == {(table, column) for table, columns in written.items() for column in columns}
+
+
+def test_sqlite_has_no_roles_and_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = f"sqlite:///{tmp_path}/billing.db"
+    (tmp_path / "billing.db").touch()
+    with BillingDatabase(url).transaction() as connection:
+        billing_tables().tables["tenants"].metadata.create_all(connection)
+    said = CommandLine(tmp_path, url)("grants", "preview", "someone")
+    assert said.status == 2
+    assert "SQLite has no roles" in said.words
