@@ -135,23 +135,34 @@ def all_together(rounds: Sequence[StepReport]) -> StepReport:
         return first
     rules: dict[str, Tally] = {}
     for rule, tally in (item for report in rounds for item in report.rules.items()):
-        so_far = rules.get(rule, Tally())
-        rules[rule] = Tally(rows=so_far.rows + tally.rows, money=so_far.money + tally.money)
+        rules[rule] = _sum_of([rules.get(rule, Tally()), tally])
     moved = {
         name: sum((one.sums[name].after - one.sums[name].before for one in rounds), Decimal(0)) for name in last.sums
     }
     sums = {name: BeforeAfter(before=one.before, after=one.before + moved[name]) for name, one in first.sums.items()}
+    already_correct = _not_made_before(last.already_correct, rounds[:-1])
     return last.model_copy(
         update={
-            "looked_at": max(one.looked_at for one in rounds),
+            "looked_at": sum(one.rows for one in (*rules.values(), already_correct, *last.unresolved.values())),
             "rules": rules,
             "sums": sums,
             "for_review": sum(one.for_review for one in rounds),
-            "already_correct": first.already_correct,
+            "already_correct": already_correct,
             "largest": [row for one in rounds for row in one.largest][:SHOWN_ROWS],
             "review": [row for one in rounds for row in one.review][:SHOWN_ROWS],
         }
     )
+
+
+def _sum_of(tallies: Sequence[Tally]) -> Tally:
+    return Tally(rows=sum(one.rows for one in tallies), money=sum((one.money for one in tallies), Decimal("0.00")))
+
+
+def _not_made_before(correct: Tally, earlier: Sequence[StepReport]) -> Tally:
+    """Return the rows that the last round found correct, without those that are so since an earlier one wrote them."""
+    made = _sum_of([tally for report in earlier for tally in report.rules.values()])
+    rest = Tally(rows=correct.rows - made.rows, money=correct.money - made.money)
+    return rest if rest.rows > 0 else Tally()  # what is undone is not looked at again
 
 
 def shown_columns(change: Change, changed: FromClause) -> list[ColumnElement[Any]]:
