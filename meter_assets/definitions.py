@@ -30,12 +30,16 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
     return dg.Definitions(
         assets=[
             *billing_tables,
-            payment_meter_ids,
-            invoice_amounts,
-            customer_balances_backup,
-            meter_balances,
-            customer_balances,
-            migration_preview,
+            *dg.with_source_code_references(
+                [
+                    payment_meter_ids,
+                    invoice_amounts,
+                    customer_balances_backup,
+                    meter_balances,
+                    customer_balances,
+                    migration_preview,
+                ]
+            ),
         ],
         asset_checks=[
             payment_meter_ids_checks,

@@ -125,3 +125,8 @@ def show(value: Decimal | None) -> str:
     if value is None or not value.is_finite():
         return "-" if value is None else str(value)
     return f"{value:,.{max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))}f}"
+
+
+def minor_units(value: Decimal) -> int:
+    """Return money as a whole number of minor units (hundredths), for a plot: what is smaller than that is cut off."""
+    return int(value.scaleb(MINOR_UNIT_DIGITS))

@@ -9,8 +9,10 @@ from pydantic import Field
 
 from meter_assets import render
 from meter_assets.changes import CHANGES, MIGRATION
+from meter_assets.chart import rows_by_outcome
 from meter_assets.defs.step import OWNERS, REPORT, failures, tenant_of
 from meter_assets.errors import InvalidSettings
+from meter_assets.money import minor_units
 from meter_assets.partitions import TENANTS
 from meter_assets.preview import Preview, preview
 from meter_assets.resources import BillingResource, PolicyResource
@@ -69,19 +71,30 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
         "rows_unresolved": sum(report.left_unresolved for report in found.steps),
         "would_fail": found.would_fail,
         "duration_seconds": round(seconds, 3),
-        "impact": dg.MetadataValue.md(render.markdown(render.impact(found))),
+        "impact": _shown(render.impact(found)),
+        "picture": dg.MetadataValue.md(rows_by_outcome(found.steps)),
     }
-    for report in found.steps:
-        parts = [render.outcomes(report), render.money(report), render.from_records("Largest", report.largest)]
-        if report.review:
-            parts.append(render.from_records("For review", report.review))
-        sections = [f"**{part.title}**\n\n{render.markdown(part)}" for part in parts]
-        metadata[report.step] = dg.MetadataValue.md("\n\n".join(sections))
-    metadata["statuses"] = dg.MetadataValue.md(render.markdown(render.statuses(found)))
-    metadata["balance_bases"] = dg.MetadataValue.md(render.markdown(render.bases(found)))
+    if render.difference(found).is_finite():
+        metadata["net_change_minor_units"] = minor_units(render.difference(found))
     if found.obstacles:
         metadata["obstacles"] = dg.MetadataValue.md("\n\n".join(found.obstacles))
     if found.verdicts is not None:
-        metadata["invariants_afterwards"] = dg.MetadataValue.md(render.markdown(render.verdicts(found.verdicts)))
+        broken = [one for one in found.verdicts if not one.holds]
+        metadata["invariants_afterwards"] = f"{len(found.verdicts) - len(broken)} of {len(found.verdicts)} would hold"
+        if broken:
+            metadata["invariants_that_would_not_hold"] = _shown(render.verdicts(broken))
+    for report in found.steps:
+        # One entry each, and no large one: the UI hides long markdown behind a click.
+        metadata[f"{report.step}: rows"] = _shown(render.outcomes(report))
+        metadata[f"{report.step}: money"] = _shown(render.money(report))
+        metadata[f"{report.step}: largest"] = _shown(render.from_records("Largest", report.largest))
+        if report.review:
+            metadata[f"{report.step}: for review"] = _shown(render.from_records("For review", report.review))
+    metadata["statuses"] = _shown(render.statuses(found))
+    metadata["balance_bases"] = _shown(render.bases(found))
     metadata[REPORT] = dg.MetadataValue.json(found.model_dump(mode="json"))
     return metadata
+
+
+def _shown(grid: render.Grid) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(render.markdown(grid))

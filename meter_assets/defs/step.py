@@ -16,6 +16,7 @@ from meter_assets.apply import run_step
 from meter_assets.database import Tenant
 from meter_assets.errors import MeterAssetsError, MissingPartition
 from meter_assets.history import StepRun
+from meter_assets.money import minor_units
 from meter_assets.report import StepReport
 from meter_assets.resources import BillingResource, PolicyResource
 from meter_assets.schema import MONEY_COLUMNS, REQUIRED_COLUMNS
@@ -97,12 +98,22 @@ def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
         "rows": dg.MetadataValue.md(render.markdown(render.outcomes(report))),
         "money": dg.MetadataValue.md(render.markdown(render.money(report))),
         "largest_changes": dg.MetadataValue.md(render.markdown(largest)),
+        **_plotted(report),
         REPORT: dg.MetadataValue.json(report.model_dump(mode="json")),
     }
     if report.review:
         review = render.from_records("For review", report.review)
         metadata["for_review"] = dg.MetadataValue.md(render.markdown(review))
     return metadata
+
+
+def _plotted(report: StepReport) -> dict[str, int]:
+    """Return the sums of money afterwards as whole minor units, which Dagster plots over time and over tenants."""
+    return {
+        f"{name.replace(' ', '_')}_minor_units": minor_units(sums.after)
+        for name, sums in report.sums.items()
+        if sums.after.is_finite()
+    }
 
 
 def column_schema(table: str, *names: str) -> dg.TableSchema:
