@@ -7,17 +7,17 @@ journaled under the run that undoes it.
 from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, func, select, union
+from sqlalchemy import Connection, func, select
 
 from meter_assets.apply import run_step
-from meter_assets.changes.undo import CHANGED_SINCE, ROW_GONE, left_alone_of, no_rows, undo
+from meter_assets.changes.undo import CHANGED_SINCE, ROW_GONE, once_newer_are_undone, undo
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.errors import UnknownRun
 from meter_assets.history import RecordedStep, StepRun, recorded_steps, steps_where
 from meter_assets.policy import Policy
 from meter_assets.relations import billing_relations
 from meter_assets.report import StepReport, step_report, take_stock
-from meter_assets.schema import BACKUP, RUNS, BillingSchema
+from meter_assets.schema import RUNS, BillingSchema
 
 SHOWN_RUNS = 10
 
@@ -87,7 +87,7 @@ def _to_undo(
 
 def _first_of_run(tenant: Tenant, steps: Sequence[RecordedStep], run: str) -> int:
     """Return the id of a run's first step."""
-    named = [one for one in steps if one.run_id.startswith(run)]
+    named = _named(steps, run)
     found = list(dict.fromkeys(one.run_id for one in named))
     if not found:
         known = list(dict.fromkeys(one.run_id for one in reversed(steps) if one.undoes is None))
@@ -104,12 +104,22 @@ def _first_of_run(tenant: Tenant, steps: Sequence[RecordedStep], run: str) -> in
     return named[0].id
 
 
+def _named(steps: Sequence[RecordedStep], run: str) -> list[RecordedStep]:
+    """Return the steps of the run with that id, or else of those whose ids begin so."""
+    whole = [one for one in steps if one.run_id == run]
+    return whole or [one for one in steps if run and one.run_id.startswith(run)]
+
+
 def tenants_of_run(database: BillingDatabase, tenants: Sequence[Tenant], run: str) -> list[Tenant]:
     """Return those of the tenants that a run (its id, or the beginning of it) was of. Raises UnknownRun for none."""
     steps = recorded_steps(database, tenants)
-    ids = {one.tenant_id for one in steps if one.run_id.startswith(run)}
-    if not ids:
+    named = _named(steps, run)
+    runs = list(dict.fromkeys(one.run_id for one in named))
+    if not runs:
         raise UnknownRun(f"No tenant has a run {run}. 'meter-assets history' lists the runs.")
+    if len(runs) > 1:
+        raise UnknownRun(f"Several runs begin with {run}: {', '.join(runs[:SHOWN_RUNS])}. Name one of them.")
+    ids = {one.tenant_id for one in named}
     return [tenant for tenant in tenants if tenant.id in ids]
 
 
@@ -134,20 +144,16 @@ def roll_back(
 
 
 def preview_rollback(database: BillingDatabase, tenant: Tenant, before_run: str | None = None) -> Rollback:
-    """Return what `roll_back` would do, all steps composed in one read-only snapshot. Writes nothing, takes no lock."""
+    """Return what `roll_back` would do, step by step, in one read-only snapshot. Writes nothing, takes no lock."""
     done: list[UndoneStep] = []
     steps = steps_to_undo(database, tenant, before_run)
     with database.snapshot() as connection:
         schema = database.schema(connection)
-        relations = billing_relations(schema, tenant.id, deleted_too=True)
-        kept = {step.step: no_rows(schema, step.step) for step in steps}
+        now = billing_relations(schema, tenant.id, deleted_too=True)
         for step in steps:
-            change = undo(relations, step.step, step.id, step.run_id, kept[step.step])
+            relations, kept = once_newer_are_undone(now, step.step, step.id)
+            change = undo(relations, step.step, step.id, step.run_id, kept)
             stock = take_stock(connection, change, relations)
             report = step_report(connection, change, relations, change.as_cte(), stock)
             done.append(UndoneStep(made=step, report=report))
-            relations = relations.after(change)
-            for name in (step.step, *([BACKUP] if step.step == "customer_balances" and BACKUP in kept else [])):
-                both = union(kept[name], left_alone_of(change)).subquery(f"kept_after_{step.id}")
-                kept[name] = select(both.c[0])
     return Rollback(tenant=tenant.key, name=tenant.name, steps=done)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from dagster import DagsterEventType, EventLogEntry
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
@@ -35,6 +35,9 @@ VALIDATIONS = {
     "validation after": (Group.balances,),
 }
 _WIDTH_WHEN_PIPED = 160
+_NEVER_FOLDED = ("run", "undoes run", "step")
+"""Columns of names that are copied, or searched for."""
+_ENOUGH_OF_A_RUN_ID = 8
 
 
 class Terminal:
@@ -60,7 +63,8 @@ class Terminal:
             title = escape(grid.title)
             table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
             for at, name in enumerate(grid.headings):
-                table.add_column(escape(name), justify="right" if grid.is_number(at) else "left", overflow="fold")
+                justify: JustifyMethod = "right" if grid.is_number(at) else "left"
+                table.add_column(escape(name), justify=justify, overflow="fold", no_wrap=name in _NEVER_FOLDED)
             for row in grid.rows:
                 table.add_row(*(escape(cell) for cell in row))
             self.console.print(table)
@@ -197,9 +201,11 @@ class Terminal:
             self.say(f"\n{restored:,} rows would be restored, {left_alone:,} left alone. Nothing was written.")
             return
         self.say(f"\n{restored:,} rows restored, {left_alone:,} left alone.")
-        self.say(
-            "In the Dagster UI the tenants' partitions are no longer materialized; their earlier events stay listed."
-        )
+        if any(one.steps for one in found):
+            self.say(
+                "In the Dagster UI the tenants' partitions are no longer materialized; their earlier events stay "
+                "listed."
+            )
         bad = [run.tenant.key for run in runs if not run.succeeded]
         if bad:
             self.say(f"Look at: {', '.join(bad)}.", style="red")
@@ -214,7 +220,8 @@ class Terminal:
             took = f"{(one.finished_at - one.started_at).total_seconds():.1f}" if one.finished_at else "-"
             count = "-" if one.rows_changed is None else f"{one.rows_changed:,}"
             started = settings.show_time(one.started_at)
-            ids = (one.run_id, str(one.tenant_id), one.step, one.undoes_run_id or "-")
+            undone = one.undoes_run_id[:_ENOUGH_OF_A_RUN_ID] if one.undoes_run_id else "-"
+            ids = (one.run_id, str(one.tenant_id), one.step, undone)
             rows.append((*ids, started, took, one.outcome, count, one.message or ""))
         self.grid(render.Grid("Runs", headings, tuple(rows)))
 

@@ -5,22 +5,26 @@ what older steps wrote to it is left alone too. Soft-deleted rows are restored l
 have them.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    String,
     Subquery,
     and_,
     case,
+    cast,
     false,
     func,
     literal,
+    or_,
     select,
 )
 
-from meter_assets.changes.change import UNRESOLVED, Change, Effect, outcome_columns
+from meter_assets.changes.change import Change, Effect, outcome_columns
 from meter_assets.money import exact, or_zero
 from meter_assets.portable import nothing
 from meter_assets.relations import BillingRelations
@@ -78,15 +82,82 @@ def made_later(schema: BillingSchema, tenant_id: Any, step: str, step_run: int) 
     return later if step == BACKUP else later.where(journal.c.step_run_id > step_run)
 
 
-def left_alone_of(change: Change) -> Select[Any]:
-    """Return the ids of the rows that an undoing which has not been made would leave alone."""
-    row = change.outcomes.subquery("left_alone")
-    return select(row.c.id).where(row.c.outcome == UNRESOLVED)
+def once_newer_are_undone(
+    relations: BillingRelations, step: str, step_run: int
+) -> tuple[BillingRelations, Select[Any]]:
+    """Return what a dry run needs in order to undo a step run whose newer ones would have been undone by then.
+
+    That is the relations as they would be, and the ids of the rows that `undo` then is to leave alone. It is one look
+    at the journal, whatever the number of newer runs: to compose their changes would double the query with each.
+    """
+    if step == BACKUP:
+        return _once_newer_backups_are_retired(relations, step_run)
+    table, _, columns = JOURNALED[step]
+    columns = relations.schema.written_columns(step)
+    newer = _newer(relations, step, step_run)
+    at = func.row_number().over(partition_by=newer.c.id, order_by=newer.c.step_run_id).label("at")
+    oldest = select(newer, at).where(newer.c.is_restored == 1).subquery("oldest_restored")
+    row = relations.rows[table]
+    values = [_restored_value(column, oldest) if column.key in columns else column for column in row.c]
+    joined = row.outerjoin(oldest, and_(oldest.c.id == row.c.id, oldest.c.at == 1))
+    rows = {**relations.rows, table: select(*values).select_from(joined).subquery(table)}
+    return replace(relations, rows=rows), select(newer.c.id).where(newer.c.is_restored == 0)
 
 
-def no_rows(schema: BillingSchema, step: str) -> Select[Any]:
-    """Return no ids, of the type of a step's rows."""
-    return select(schema.journal(step).c[JOURNALED[step][1]]).where(false())
+def _restored_value(column: ColumnElement[Any], oldest: Subquery) -> ColumnElement[Any]:
+    return case((oldest.c.id.is_not(None), oldest.c[f"{column.key}_before"]), else_=column).label(column.key)
+
+
+def _newer(relations: BillingRelations, step: str, step_run: int) -> Subquery:
+    """Newer step runs' rows that were not restored, and whether undoing these runs, newest first, restores them.
+
+    It does where the row holds what its newest run wrote, and each run found what the one before it had written.
+    """
+    schema, (table, row_id, _) = relations.schema, JOURNALED[step]
+    columns = schema.written_columns(step)
+    row, entry, runs = relations.rows[table], schema.journal(step).alias("newer"), schema.own[RUNS].alias("newer_runs")
+    restored = _restored(schema, relations.tenant_id, step)
+    was_restored = and_(restored.c.step_run_id == entry.c.step_run_id, restored.c.id == entry.c[row_id])
+    same_row = and_(row.c.id == entry.c[row_id], row.c.tenant_id == entry.c.tenant_id)
+    of_row: dict[str, Any] = {"partition_by": entry.c[row_id], "order_by": entry.c.step_run_id.desc()}
+    is_newest = func.row_number().over(**of_row) == 1
+    matches = []
+    for name in columns:
+        found = case((is_newest, row.c[name]), else_=func.lag(entry.c[f"{name}_before"]).over(**of_row))
+        matches.append(_same_when_stored(found, entry.c[f"{name}_after"]))
+    entries = (
+        select(entry.c[row_id].label("id"), entry.c.step_run_id, *(entry.c[f"{name}_before"] for name in columns))
+        .add_columns(case((and_(row.c.id.is_not(None), *matches), 1), else_=0).label("matches"))
+        .select_from(entry.join(runs, runs.c.id == entry.c.step_run_id))
+        .outerjoin(row, same_row)
+        .outerjoin(restored, was_restored)
+        .where(entry.c.tenant_id == relations.tenant_id, entry.c.step_run_id > step_run)
+        .where(runs.c.undoes.is_(None), restored.c.id.is_(None))
+        .subquery("entries")
+    )
+    so_far = func.min(entries.c.matches).over(partition_by=entries.c.id, order_by=entries.c.step_run_id.desc())
+    return select(entries, so_far.label("is_restored")).subquery("newer_entries")
+
+
+def _same_when_stored(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Say whether two values are the same once in their column: on SQLite 12.5 and '12.5' are, in a column of text."""
+    return or_(one.is_not_distinct_from(other), cast(one, String(255)).is_not_distinct_from(cast(other, String(255))))
+
+
+def _once_newer_backups_are_retired(relations: BillingRelations, step_run: int) -> tuple[BillingRelations, Select[Any]]:
+    backup, runs = relations.schema.own[BACKUP], relations.schema.own[RUNS].alias("newer_runs")
+    entry = _newer(relations, "customer_balances", 0)
+    kept = select(entry.c.id).where(or_(entry.c.step_run_id < step_run, entry.c.is_restored == 0))
+    newer_runs = select(runs.c.run_id).where(
+        runs.c.tenant_id == relations.tenant_id, runs.c.step == BACKUP, runs.c.undoes.is_(None), runs.c.id > step_run
+    )
+    rows = (
+        select(backup.c.tenant_id, backup.c.customer_id, backup.c.balance, backup.c.overpayment)
+        .where(backup.c.tenant_id == relations.tenant_id)
+        .where(or_(backup.c.run_id.not_in(newer_runs), backup.c.customer_id.in_(kept)))
+        .subquery(BACKUP)
+    )
+    return replace(relations, rows={**relations.rows, BACKUP: rows}), kept
 
 
 def _restored(schema: BillingSchema, tenant_id: Any, step: str) -> Subquery:
@@ -111,7 +182,7 @@ def _decided(relations: BillingRelations, step: str, step_run: int, kept: Select
     restored = _restored(schema, relations.tenant_id, step)
     was_restored = and_(restored.c.step_run_id == journal.c.step_run_id, restored.c.id == journal.c[row_id])
     same_row = and_(row.c.id == journal.c[row_id], row.c.tenant_id == journal.c.tenant_id)
-    as_written = and_(*(row.c[name].is_not_distinct_from(journal.c[f"{name}_after"]) for name in columns))
+    as_written = and_(*(_same_when_stored(row.c[name], journal.c[f"{name}_after"]) for name in columns))
     decision = case(
         (row.c.id.is_(None), ROW_GONE),
         (journal.c[row_id].in_(kept), LATER_CHANGE_KEPT),

@@ -11,7 +11,7 @@ from meter_assets.database import Tenant
 from meter_assets.defs.step import REPORT, failures, tenant_of
 from meter_assets.partitions import TENANTS, forget_materializations
 from meter_assets.resources import BillingResource, PolicyResource
-from meter_assets.rollback import Rollback, UndoneStep, preview_rollback, roll_back
+from meter_assets.rollback import Rollback, UndoneStep, preview_rollback, roll_back, steps_to_undo
 
 
 class RollbackConfig(dg.Config):
@@ -71,8 +71,9 @@ def _undone(
     tenant: Tenant,
 ) -> list[UndoneStep]:
     billing.database.hold(tenant, context.run_id)
-    # First: should this process be killed in between, Dagster does not claim what is no longer so.
-    forget_materializations(context.instance, CHANGES, tenant.key)
+    if steps_to_undo(billing.database, tenant, config.before_run) or config.before_run is None:
+        # First: should this process be killed in between, Dagster does not claim what is no longer so.
+        forget_materializations(context.instance, CHANGES, tenant.key)
     done = []
     for one in roll_back(
         billing.database,
