@@ -1,0 +1,144 @@
+"""The Dagster UI as a data engineer uses it: by clicking, in a real browser, before the real `dagster dev`.
+
+`./dev screenshots` takes the pictures of the README anew.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from meter_assets.changes import MIGRATION
+from meter_assets.policy import Policy
+from meter_assets.preview import preview
+from tests.browser.stack import ROOT, Stack, browser_page, dagster_dev
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default::ResourceWarning"),
+    pytest.mark.xdist_group("browser"),
+]
+HEALTHY, ALSO_HEALTHY, BROKEN = "1", "2", "3"
+LINEAGE = "/locations/meter_assets/asset-groups/meter_migration/lineage"
+FAILED_CHECK = "every_invoice_line_is_complete"
+PASSED_CHECK = "every_counted_invoice_adds_up"
+MINUTES = 60_000
+expect.set_options(timeout=MINUTES / 2)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for all tests here: it takes long to start. Each test uses tenants or assets of its own."""
+    with dagster_dev(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(stack: Stack) -> Iterator[Page]:
+    with browser_page() as opened:
+        yield opened
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a screenshot for the README, if that was asked for."""
+    if os.environ.get("METER_ASSETS_SCREENSHOTS"):
+        page.wait_for_timeout(1500)  # animations
+        page.screenshot(path=Path(ROOT, "docs", f"{name}.png"))
+
+
+def materialize(page: Page, button: str, *tenants: str) -> None:
+    """Press a button to materialize, pick tenants as partitions, launch, and wait until that was taken."""
+    page.get_by_role("button", name=button).first.click()
+    page.get_by_text("Select a partition or create one").click()
+    for tenant in tenants:
+        # A partition's entry says its key twice: as its name, and as its range.
+        page.get_by_role("menuitem").filter(has_text=re.compile(rf"^\s*{tenant}\s*{tenant}\s*$")).click()
+    page.keyboard.press("Escape")
+    page.get_by_text("Launch runs to materialize").first.click()
+    page.get_by_role("button", name=re.compile("^Launch")).last.click()
+    expect(page.get_by_text(re.compile("Launched|Backfill|Created")).first).to_be_visible()
+
+
+def open_partition(page: Page, stack: Stack, asset: str, tenant: str, status: str) -> None:
+    """Open an asset's page at a tenant's partition and wait until it has a status."""
+    address = f"{stack.url}/assets/{asset}?view=partitions&partition={tenant}"
+    page.goto(address)
+    heading = page.get_by_text(status, exact=True).first
+    for _ in range(12):
+        try:
+            expect(heading).to_be_visible(timeout=10_000)
+            return
+        except AssertionError:
+            page.goto(address)
+    expect(heading).to_be_visible()
+
+
+def test_the_graph_shows_every_asset_and_the_partitions_of_the_tenants(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}{LINEAGE}")
+    for asset in MIGRATION:
+        expect(page.get_by_text(asset, exact=True).first).to_be_visible()
+    page.goto(f"{stack.url}/assets/meter_balances?view=partitions")
+    expect(page.get_by_text("Missing (5)")).to_be_visible(timeout=2 * MINUTES)
+
+
+def test_a_preview_is_made_by_clicking_and_its_numbers_are_on_the_page(stack: Stack, page: Page) -> None:
+    tenant = next(one for one in stack.database.tenants() if one.key == ALSO_HEALTHY)
+    foreseen = preview(stack.database, tenant, Policy())
+    page.goto(f"{stack.url}/assets/migration_preview")
+    materialize(page, "Materialize", ALSO_HEALTHY)
+    open_partition(page, stack, "migration_preview", ALSO_HEALTHY, "Materialized")
+
+    shown = page.locator("tr", has_text="rows_that_would_change").last
+    expect(shown).to_contain_text(str(sum(step.changed for step in foreseen.steps)))
+    for step in foreseen.steps:
+        row = page.locator("tr", has_text=re.compile(rf"^\s*{step.step}\s*{step.looked_at}")).last
+        expect(row).to_contain_text(f"{step.changed}")
+    picture(page, "preview")
+    page.get_by_text("Show Markdown").first.click()
+    expect(page.get_by_alt_text("Rows by outcome")).to_be_visible()
+
+
+def test_a_failing_tenant_is_blocked_with_its_evidence_and_another_is_migrated(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}{LINEAGE}")
+    expect(page.get_by_text("meter_balances", exact=True).first).to_be_visible()
+    materialize(page, "Materialize all", HEALTHY, BROKEN)
+    open_partition(page, stack, "meter_balances", HEALTHY, "Materialized")
+    expect(page.get_by_text("balance_minor_units").first).to_be_visible()
+    open_partition(page, stack, "invoice_amounts", BROKEN, "Materialized")
+    page.goto(f"{stack.url}/assets/meter_balances?view=partitions&partition={BROKEN}")
+    expect(page.get_by_text("Materialized (1)")).to_be_visible()
+    expect(page.get_by_text("Materialized", exact=True)).not_to_be_visible()
+
+    page.goto(f"{stack.url}/assets/invoice_amounts?view=checks&checkDetail={FAILED_CHECK}")
+    expect(page.get_by_text("3 rows break this law").first).to_be_visible()
+    expect(page.get_by_role("cell", name="bill_of_other_tenant").first).to_be_visible()
+    expect(page.get_by_role("cell", name="what_to_do")).to_be_visible()
+    picture(page, "failed-check")
+    page.set_viewport_size({"width": 1700, "height": 1290})
+    page.goto(f"{stack.url}{LINEAGE}")
+    expect(page.get_by_text("meter_balances", exact=True).first).to_be_visible()
+    picture(page, "asset-graph")
+
+
+def test_a_check_has_a_status_of_its_own_for_each_tenant(stack: Stack, page: Page) -> None:
+    """After the launch of the test before: one failed, one passed, the others not looked at."""
+    page.goto(f"{stack.url}/assets/invoice_amounts?view=checks&checkDetail={FAILED_CHECK}")
+    expect(page.get_by_text("This is a blocking asset check.")).to_be_visible()
+    page.get_by_text("Partitions", exact=True).last.click()
+    for found in ("Failed (1)", "Passed (1)", "Missing (3)"):
+        expect(page.get_by_text(found, exact=True)).to_be_visible()
+
+
+def test_the_validation_is_launched_for_a_tenant_from_the_launchpad(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/locations/meter_assets/jobs/validate_meter_financial_data/playground")
+    page.get_by_text("Edit tags").first.click()
+    page.get_by_placeholder("Tag Key").fill("dagster/partition")
+    page.get_by_placeholder("Tag Value").fill(HEALTHY)
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("button", name="Launch Run").click()
+    page.wait_for_url(re.compile("/runs/"))
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=2 * MINUTES)
