@@ -426,6 +426,23 @@ def _commit_once_someone_waits(url: str, other: Connection) -> None:
     other.commit()
 
 
+def test_a_row_of_which_others_change_another_column_is_written_all_the_same(postgres_url: str) -> None:
+    """Each attempt at a batch has begun when they do: what a batch locks and writes is what is there by then."""
+    database = start_over(postgres_url, SCHEMA, five_payments())
+
+    def change_the_amount(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
+        if statement.startswith("INSERT INTO meter_migration_payment_meter_ids"):
+            as_others(postgres_url, "UPDATE payments SET amount = amount + 1 WHERE id IN (12, 14)")
+
+    event.listen(database.engine, "before_cursor_execute", change_the_amount)
+    try:
+        in_batches(database, 3, "payment_meter_ids")
+    finally:
+        event.remove(database.engine, "before_cursor_execute", change_the_amount)
+    assert as_recorded(database, "first") == [("payment_meter_ids", SUCCEEDED, 5)]
+    assert [row_of(database, "payments", row_id)["amount"] for row_id in (12, 13, 14)] == [3, 1, 3]
+
+
 def test_a_row_that_others_refer_to_just_then_is_written(postgres_url: str) -> None:
     """A foreign key's check holds a row's key: that must not keep a batch, nor a batch it."""
     start_over(postgres_url, SCHEMA, five_payments())
