@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, case, func, insert, select, update
 
 from meter_assets import __version__
 from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.errors import InvalidSettings
 from meter_assets.policy import Policy
 from meter_assets.schema import RUNS, BillingSchema
 
@@ -36,6 +37,11 @@ class StepRun:
     allow_invalid: bool = False
     batch_size: int | None = None
     undoes: "RecordedStep | None" = None
+
+    def __post_init__(self) -> None:
+        """Raise InvalidSettings for a batch of no rows."""
+        if self.batch_size is not None and self.batch_size < 1:
+            raise InvalidSettings(f"batch_size is {self.batch_size}; it takes a number of rows, 1 or more.")
 
     @property
     def title(self) -> str:

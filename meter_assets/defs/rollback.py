@@ -23,7 +23,7 @@ class RollbackConfig(dg.Config):
     )
     dry_run: bool = Field(default=False, description="Only show what would be undone. Writes nothing.")
     batch_size: int | None = Field(
-        default=None, gt=0, description="Write so many rows per transaction, for a large tenant while others write."
+        default=None, description="Write so many rows per transaction, for a large tenant while others write."
     )
 
 

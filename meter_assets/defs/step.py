@@ -32,7 +32,6 @@ class StepConfig(dg.Config):
 
     batch_size: int | None = Field(
         default=None,
-        gt=0,
         description="Write so many rows per transaction, in the order of their ids, so that others who write the same "
         "rows wait for one batch at most (10000 is a good choice). Without, the step is one transaction.",
     )
