@@ -151,8 +151,8 @@ class BillingDatabase:
         """
         try:
             schema, problems = read_schema(connection)
-        except DBAPIError as error:  # such as a SQLite file that is none
-            if engines.is_interrupt(error):
+        except DBAPIError as error:
+            if not engines.is_no_database(error):
                 raise
             raise UnsuitableSchema(self.url, [engines.reason(error)]) from None
         if problems:

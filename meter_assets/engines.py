@@ -5,6 +5,8 @@ Transactions begin when they are begun, Ctrl-C is heard while a statement runs, 
 
 import select
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +21,32 @@ INSTRUCTIONS_BETWEEN_INTERRUPTS = 100_000
 
 def sqlite_writer(path: Path) -> Engine:
     """Return an engine whose transactions take SQLite's write lock when they begin."""
-    return _sqlite(f"{path.as_uri()}?mode=rw", "BEGIN IMMEDIATE")
+    return _sqlite(lambda: _open(path, "rw"), "BEGIN IMMEDIATE")
 
 
 def sqlite_reader(path: Path) -> Engine:
     """Return an engine that cannot write."""
-    return _sqlite(f"{path.as_uri()}?mode=ro", "BEGIN")
+    return _sqlite(lambda: _open_for_reading(path), "BEGIN")
 
 
-def _sqlite(uri: str, begin: str) -> Engine:
-    engine = create_engine(
-        "sqlite://",
-        poolclass=NullPool,
-        creator=lambda: sqlite3.connect(uri, uri=True, timeout=SECONDS_TO_WAIT_FOR_SQLITE),
-    )
+def _open(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=SECONDS_TO_WAIT_FOR_SQLITE)
+
+
+def _open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open a database that cannot be written; first undo what a process that was killed has left half written.
+
+    SQLite then finds the dead process's journal and puts the file back as it was, but not where it may only read: it
+    would refuse every query until someone opens the file for writing. If that does not help, the queries say why.
+    """
+    if path.with_name(f"{path.name}-journal").exists():
+        with suppress(sqlite3.Error), closing(_open(path, "rw")) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return _open(path, "ro")
+
+
+def _sqlite(connect: Callable[[], sqlite3.Connection], begin: str) -> Engine:
+    engine = create_engine("sqlite://", poolclass=NullPool, creator=connect)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:
@@ -109,6 +123,11 @@ def is_conflict(error: BaseException) -> bool:
 def is_interrupt(error: DBAPIError) -> bool:
     """Say whether a statement on SQLite was ended by Ctrl-C, whose exception its driver swallows."""
     return str(error.orig) == "interrupted"
+
+
+def is_no_database(error: DBAPIError) -> bool:
+    """Say whether a file is no SQLite database, or is damaged."""
+    return getattr(error.orig, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 def is_busy(error: DBAPIError) -> bool:
