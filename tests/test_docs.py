@@ -1,0 +1,372 @@
+"""The docs say what is so: a page for every check, its SQL finds what the check finds, and what they name is there."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis.strategies import integers
+from pydantic import BaseModel
+from sqlalchemy import Connection, CursorResult, delete, text
+
+from meter_assets.changes import CHANGES
+from meter_assets.cli import main
+from meter_assets.database import BillingDatabase
+from meter_assets.definitions import build_definitions
+from meter_assets.demo.faults import FAULTS
+from meter_assets.demo.generator import DemoSize, fill, make_tables
+from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Invariant
+from meter_assets.policy import Policy
+from meter_assets.relations import billing_relations
+from meter_assets.schema import BillingSchema, billing_tables
+from meter_assets.settings import TABLES, Watching
+from meter_assets.work import LAWS
+from tests import databases
+from tests.oracle import Database
+from tests.strategies import billing_databases
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+CHECKS = DOCS / "checks"
+SECTIONS = ["What it means", "How to look", "How to mend", "Which command"]
+LAW_NAMES = [one.name for one in INVARIANTS]
+FAULTY, CLEAN = 1, 2
+SCHEMA = billing_tables()
+
+
+# Reading the pages
+
+
+def page(name: str) -> str:
+    return (CHECKS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def section(name: str, title: str) -> str:
+    """Return what stands under one heading of a check's page."""
+    return page(name).split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def blocks(markdown: str, language: str) -> list[str]:
+    """Return the blocks of code in this language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", markdown, flags=re.DOTALL | re.MULTILINE)
+
+
+LOOK = {name: blocks(section(name, "How to look"), "sql")[0] for name in LAW_NAMES}
+
+
+# What the SQL of the pages finds, and what the laws themselves find
+
+
+@dataclass
+class Found:
+    """Of each law, the rows that break it by their ids: as its page's SQL shows them, and as the law's evidence does.
+
+    Of each row, what both show under the same name.
+    """
+
+    by_page: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    by_law: dict[str, dict[Any, Any]] = field(default_factory=dict)
+
+
+def find(connection: Connection, schema: BillingSchema, tenant_id: Any) -> Found:
+    relations, policy, found = billing_relations(schema, tenant_id), Policy(), Found()
+    for law in INVARIANTS:
+        listed = by_id(law, connection.execute(text(LOOK[law.name]), {"tenant": tenant_id}))
+        broken = by_id(law, connection.execute(law.violations(relations, policy)))
+        found.by_page[law.name] = {key: in_common(row, broken.get(key, {})) for key, row in listed.items()}
+        found.by_law[law.name] = {key: in_common(row, listed.get(key, {})) for key, row in broken.items()}
+    return found
+
+
+def by_id(law: Invariant, result: CursorResult[Any]) -> dict[Any, Mapping[str, Any]]:
+    rows = [dict(row) for row in result.mappings()]
+    found: dict[Any, Mapping[str, Any]] = {row[law.subject]: row for row in rows}
+    assert len(found) == len(rows), f"{law.name} names a row twice"
+    return found
+
+
+def in_common(row: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row shows that the other shows too; text in a column of money is shown as it is by the page only."""
+    numbers = (int, float, Decimal)
+    return {
+        name: f"{value:.2f}" if isinstance(value, numbers) and name not in ("id", "is_active") else value
+        for name, value in row.items()
+        if name in other and isinstance(value, numbers) == isinstance(other[name], numbers)
+    }
+
+
+@dataclass(frozen=True)
+class Books:
+    """A database of two tenants, one of them with every fault of the catalogue, and what was found of them when."""
+
+    database: BillingDatabase
+    schema: BillingSchema = field(repr=False)
+    found: Mapping[str, Found] = field(repr=False)
+
+
+@pytest.fixture(scope="module")
+def books(empty_billing_url: str) -> Books:
+    """Both tenants before and after their migration, and the faulty one with what goes wrong afterwards."""
+    database, found = BillingDatabase(empty_billing_url), {}
+    with database.transaction() as connection:
+        make_tables(connection, SCHEMA)
+        fill(connection, SCHEMA, DemoSize(tenants=2, customers=4, months=3), seed=1)
+        schema = SCHEMA.make_own_tables(connection)
+    databases.migrate(database, CLEAN)
+    with database.transaction() as connection:
+        for fault in FAULTS.values():
+            fault.inject(connection, schema, FAULTY)
+        found["before"] = find(connection, schema, FAULTY)
+    databases.migrate(database, FAULTY, allow_invalid=True)
+    with database.snapshot() as connection:
+        found["after"] = find(connection, schema, FAULTY)
+        found["clean"] = find(connection, schema, CLEAN)
+    with database.transaction() as connection:
+        go_wrong_since(connection)
+        found["since"] = find(connection, schema, FAULTY)
+        for turn in range(3):
+            with connection.begin_nested() as savepoint:
+                become_odd(connection, turn)
+                found[f"odd {turn}"] = find(connection, schema, FAULTY)
+                savepoint.rollback()
+    return Books(database, schema, found)
+
+
+def go_wrong_since(connection: Connection) -> None:
+    """What no fault of the catalogue makes, or what the migration has mended."""
+    no_number = "NaN" if connection.dialect.name == "postgresql" else "12,50"
+    newest = "SELECT max(id) FROM {} WHERE tenant_id = 1 AND status = '{}'"
+    for statement in (
+        f"UPDATE payments SET amount = '{no_number}' WHERE id = ({newest.format('payments', 'failed')})",
+        f"UPDATE invoices SET total_amount = '{no_number}' WHERE id = ({newest.format('invoices', 'draft')})",
+        f"UPDATE invoice_bills SET amount = '{no_number}' WHERE id = (SELECT min(id) FROM invoice_bills)",
+        "UPDATE meters SET balance = balance + 5 WHERE id = (SELECT min(id) FROM meters WHERE tenant_id = 1)",
+        "UPDATE meters SET balance = 7, overpayment = 7 WHERE id IN (SELECT max(id) FROM meters GROUP BY tenant_id)",
+        "UPDATE invoices SET amount = amount + 1, total_amount = total_amount + 1 WHERE id IN"
+        " (SELECT min(id) FROM invoices WHERE tenant_id = 1 GROUP BY lower(status))",
+        "DELETE FROM customer_balances_backup WHERE customer_id IN (SELECT min(id) FROM customers GROUP BY tenant_id)",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+def become_odd(connection: Connection, turn: int) -> None:
+    """Rows of both tenants without status or amount, with a status in capitals, deleted: in turn, of a kind each."""
+    no_number = "NaN" if connection.dialect.name == "postgresql" else "12,50"
+    every_table = ("payments", "invoices", "invoice_bills", "meters", "customers", "meter_assignments", "bills")
+    changes = (
+        [(table, "status = upper(status)", 1) for table in ("payments", "invoices")],
+        [
+            *((table, "status = NULL", 2) for table in ("payments", "invoices")),
+            *((table, "amount = NULL", 3) for table in ("payments", "invoices", "invoice_bills")),
+            *((table, f"amount = '{no_number}'", 11) for table in ("payments", "invoices")),
+            *(("meters", f"{column} = NULL", 2) for column in ("balance", "overpayment")),
+        ],
+        [(table, "deleted_at = '2024-12-31 12:00:00'", 2) for table in every_table],
+    )
+    for table, change, every in changes[turn]:
+        connection.exec_driver_sql(f"UPDATE {table} SET {change} WHERE id / {every} * {every} = id")
+
+
+@pytest.mark.parametrize("law", INVARIANTS, ids=lambda law: law.name)
+def test_the_sql_of_a_page_finds_the_rows_that_the_check_finds(books: Books, law: Invariant) -> None:
+    for when, found in books.found.items():
+        assert found.by_page[law.name] == found.by_law[law.name], when
+    assert any(found.by_page[law.name] for found in books.found.values()), "no state of the books shows that it finds"
+    assert not books.found["clean"].by_page[law.name]
+
+
+@pytest.mark.slow
+@given(rows=billing_databases(), at=integers(0, 5))
+def test_the_sql_of_the_pages_finds_what_the_checks_find_on_any_database(books: Books, rows: Database, at: int) -> None:
+    with books.database.connection() as connection, connection.begin() as transaction:
+        for table in (*books.schema.tables.values(), *books.schema.own.values()):
+            connection.execute(delete(table))
+        databases.load(connection, books.schema, rows)
+        if rows.get("customer_balances_backup"):
+            databases.load_backup(connection, books.schema, rows)
+        found = find(connection, books.schema, rows["tenants"][at % len(rows["tenants"])]["id"])
+        assert found.by_page == found.by_law
+        transaction.rollback()
+
+
+# What the pages say to do
+
+
+def mends(name: str) -> list[str]:
+    return [one for one in blocks(section(name, "How to mend"), "sql") if not one.startswith("SELECT")]
+
+
+MENDS = [(name, statement) for name in LAW_NAMES for statement in mends(name)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "statement"), MENDS, ids=[f"{name}-{at}" for at, (name, _) in enumerate(MENDS)])
+def test_what_a_page_says_to_do_mends_a_row(books: Books, name: str, statement: str) -> None:
+    """One row at least of those found, of which the others may be broken otherwise, once the tenant is run again."""
+    law = next(one for one in INVARIANTS if one.name == name)
+    with books.database.connection() as connection, connection.begin() as transaction:
+        rows = [dict(row) for row in connection.execute(text(LOOK[name]), {"tenant": FAULTY}).mappings()]
+        assert rows
+        assert any(
+            is_mended(connection, books.schema, law, row, statement, values)
+            for row in rows
+            for values in parameters(connection, statement, row)
+        )
+        transaction.rollback()
+
+
+def parameters(connection: Connection, statement: str, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a person might fill in: the ids of the row itself, and rows of the tenant to choose from."""
+    wanted = set(re.findall(r":(\w+)", statement))
+    chosen = {"tenant": FAULTY, "amount": 40, "brought_forward": 0}
+    of_row = {name: row[name] for name in wanted & set(row) - {"amount", "meter_id", "bill_id"}}
+    tables = {"meter_id": "meters", "bill_id": "bills"}
+    free = [name for name in tables if name in wanted]
+    if not free:
+        yield {name: {**chosen, **of_row}[name] for name in wanted}
+    for name in free:
+        for found in connection.execute(text(f"SELECT id FROM {tables[name]} WHERE tenant_id = {FAULTY}")).scalars():
+            yield {one: {**chosen, **of_row, name: found}[one] for one in wanted}
+
+
+def is_mended(
+    connection: Connection,
+    schema: BillingSchema,
+    law: Invariant,
+    row: Mapping[str, Any],
+    statement: str,
+    values: Mapping[str, Any],
+) -> bool:
+    with connection.begin_nested() as savepoint:
+        touched = connection.execute(text(statement), values).rowcount
+        relations, policy = billing_relations(schema, FAULTY), Policy()
+        for step in ("payment_meter_ids", "invoice_amounts"):
+            relations = relations.after(CHANGES[step](relations, policy))
+        left = connection.execute(law.violations(relations, policy)).mappings()
+        mended = touched == 1 and row[law.subject] not in [one[law.subject] for one in left]
+        savepoint.rollback()
+    return mended
+
+
+# The pages themselves
+
+
+@pytest.mark.parametrize("law", INVARIANTS, ids=lambda law: law.name)
+def test_every_check_has_its_page(law: Invariant) -> None:
+    content = page(law.name)
+    assert content.startswith(f"# {law.name}\n\n> {law.law}\n")
+    assert re.findall(r"^## (.*)$", content, flags=re.MULTILINE) == SECTIONS
+    blocked = [step for step in ("meter_balances", "customer_balances") if law in LAWS[step].before]
+    words = f"{' and '.join(f'`{step}`' for step in blocked)} of the tenant" if blocked else "nothing"
+    facts = (law.severity, law.group, f"`{GUARDED_STEP[law.group]}`")
+    assert f"| {' | '.join(facts)} | {words} |" in content
+    assert law.blocks == ("meter_balances" in blocked)
+    assert re.findall(r":(\w+)", re.sub(r"'[^']*'", "", LOOK[law.name])).count("tenant") > 0
+    assert set(re.findall(r":(\w+)", LOOK[law.name])) == {"tenant"}
+    assert "--tenant" in section(law.name, "Which command")
+
+
+def test_the_table_of_checks_has_every_check_and_no_page_is_left_over() -> None:
+    content = (CHECKS / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[(\w+)\]\(\1\.md\) \| (\w+) \| (\w+) \|", content, flags=re.MULTILINE)
+    assert listed == [(one.name, one.severity, one.group) for one in INVARIANTS]
+    assert {path.stem for path in CHECKS.glob("*.md")} == {"README", *LAW_NAMES}
+
+
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def anchors(path: Path) -> set[str]:
+    """Return what a link into a page may name: its headings, as they are turned into anchors."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings]
+    return {one if plain.index(one) == at else f"{one}-{plain[:at].count(one)}" for at, one in enumerate(plain)}
+
+
+@every_page
+def test_links_lead_somewhere(path: Path) -> None:
+    prose = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+def in_blocks(content: str) -> Iterator[list[str]]:
+    """Return the words of every command line of ours in blocks of code for a shell."""
+    for block in blocks(content, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            found = [at for at, word in enumerate(words) if word.endswith("meter-assets")]
+            if found:
+                yield words[found[0] + 1 :]
+
+
+def without_output(words: list[str]) -> list[str]:
+    """Return a command's words up to where a shell does something with what it prints."""
+    ends = [at for at, word in enumerate(words) if word in (">", "|", "&&", ";", ">>")]
+    return words[: min(ends, default=len(words))]
+
+
+@every_page
+def test_commands_can_be_given_as_they_stand(path: Path) -> None:
+    content = path.read_text(encoding="utf-8")
+    for words in in_blocks(content):
+        name, *arguments = without_output(words)
+        command = main.commands[name]
+        command.make_context(name, arguments)  # as click parses it, without running it
+    for words in (quoted.split()[1:] for quoted in re.findall(r"`(?:\S*/)?(meter-assets [^`]+)`", content)):
+        command = main.commands[words[0]]
+        options = {option for one in command.params for option in one.opts}
+        assert {word for word in words if word.startswith("--")} - {"--help"} <= options, words
+
+
+def test_every_environment_variable_is_in_the_table() -> None:
+    read = {
+        name
+        for path in (ROOT / "meter_assets").rglob("*")
+        if path.suffix in (".py", ".yaml")
+        for name in re.findall(r"METER_ASSETS_[A-Z_]*[A-Z]", path.read_text(encoding="utf-8"))
+    }
+    assert read <= {name for name, _ in rows_of("Environment variables")}
+
+
+def test_every_setting_is_in_its_table_with_its_default() -> None:
+    models: Sequence[tuple[str, type[BaseModel]]] = (("policy", Policy), ("watching", Watching))
+    assert {name for name, _ in models} == set(TABLES)
+    for name, model in models:
+        defaults = {key: as_toml(one.default) for key, one in model.model_fields.items()}
+        assert dict(rows_of(f"`[{name}]`")) == defaults
+
+
+def rows_of(heading: str) -> list[tuple[str, str]]:
+    """Return the first two columns of the table under a heading of the page for operators, without their quotes."""
+    content = (DOCS / "operating.md").read_text(encoding="utf-8")
+    table = re.split(r"^##+ ", content.split(f" {heading}\n")[1], flags=re.MULTILINE)[0]
+    return re.findall(r"^\| `(.+?)` \| `?(.*?)`? \|", table, flags=re.MULTILINE)
+
+
+def as_toml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(as_toml(one) for one in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def test_the_picture_of_the_system_names_what_there_is() -> None:
+    content = (DOCS / "system.md").read_text(encoding="utf-8")
+    repository = build_definitions().get_repository_def()
+    schedules, sensors = repository.schedule_defs, repository.sensor_defs
+    jobs = [name for name in repository.job_names if not name.startswith("__")]
+    for name in (*SCHEMA.own, *(one.name for one in schedules), *(one.name for one in sensors), *jobs):
+        assert f"`{name}`" in content, name
