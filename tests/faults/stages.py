@@ -1,0 +1,92 @@
+"""Databases that are put back as they were: a file copied, or a PostgreSQL database made from a template."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import NullPool, create_engine, make_url, text
+
+
+class Stage(Protocol):
+    """A database at one URL, of which states are kept and put back."""
+
+    url: str
+
+    def keep(self, name: str) -> None:
+        """Keep the database as it is now, under a name."""
+
+    def put_back(self, name: str) -> None:
+        """Make the database what was kept under that name."""
+
+
+class SqliteStage:
+    """A SQLite file, and copies of it beside it."""
+
+    def __init__(self, file: Path) -> None:
+        """Take the file, which is there or will be."""
+        self._file = file
+        self.url = f"sqlite:///{file}"
+
+    def keep(self, name: str) -> None:
+        """Keep the file as it is now, under a name."""
+        shutil.copyfile(self._file, self._copy(name))
+
+    def put_back(self, name: str) -> None:
+        """Make the file what was kept, without what a dead process may have left beside it."""
+        for left in self._file.parent.glob(f"{self._file.name}-journal"):
+            left.unlink()
+        shutil.copyfile(self._copy(name), self._file)
+
+    def _copy(self, name: str) -> Path:
+        return self._file.with_suffix(f".{name}")
+
+
+class PostgresStage:
+    """A PostgreSQL database, and others that were made from it."""
+
+    def __init__(self, url: str) -> None:
+        """Take the URL of a database that is there."""
+        self.url = url
+        self._name = str(make_url(url).database)
+        self._administrator = create_engine(
+            make_url(url).set(database="postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+        )
+        self._kept: set[str] = set()
+
+    def keep(self, name: str) -> None:
+        """Keep the database as it is now, under a name."""
+        self._copy(self._name, f"{self._name}_{name}")
+        self._kept.add(f"{self._name}_{name}")
+
+    def put_back(self, name: str) -> None:
+        """Make the database what was kept, whoever is still connected."""
+        self._copy(f"{self._name}_{name}", self._name)
+
+    def forget(self) -> None:
+        """Drop all that was kept."""
+        for name in self._kept:
+            self._do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._kept.clear()
+
+    def _copy(self, source: str, target: str) -> None:
+        self._do(f"DROP DATABASE IF EXISTS {target} WITH (FORCE)")
+        self._do(f"CREATE DATABASE {target} TEMPLATE {source}")
+
+    def _do(self, statement: str) -> None:
+        with self._administrator.connect() as connection:
+            connection.execute(text(statement))
+
+
+@contextmanager
+def stage_of(url: str) -> Iterator[Stage]:
+    """Return the stage of a database, and drop in the end what it has kept."""
+    if url.startswith("sqlite"):
+        yield SqliteStage(Path(str(make_url(url).database)))
+        return
+    stage = PostgresStage(url)
+    try:
+        yield stage
+    finally:
+        stage.forget()
