@@ -1,6 +1,7 @@
 """What Dagster loads: the table of contents."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -24,13 +25,19 @@ from meter_assets.defs.watching import watch_migrated_tenants, watching_schedule
 from meter_assets.resources import BillingResource, policy_resource
 
 
+def _with_links_to_code(assets: Sequence[dg.AssetsDefinition]) -> Sequence[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # a link is all that is lost, should that change
+        return dg.with_source_code_references(assets)
+
+
 def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Return the definitions, with these resources (billing, policy) in place of those of the environment."""
     chosen = {"billing": BillingResource(), "policy": policy_resource(settings.policy()), **(resources or {})}
     return dg.Definitions(
         assets=[
             *billing_tables,
-            *dg.with_source_code_references(
+            *_with_links_to_code(
                 [
                     payment_meter_ids,
                     invoice_amounts,
