@@ -5,12 +5,15 @@ environment and never repeated.
 """
 
 import hashlib
+import logging
 import os
+import re
 import smtplib
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import requests
@@ -24,7 +27,9 @@ MAIL_TO_VARIABLE = "METER_ASSETS_ALERT_EMAIL_TO"
 MAIL_FROM_VARIABLE = "METER_ASSETS_ALERT_EMAIL_FROM"
 SECONDS_TO_ANSWER = 10
 LISTED = 20
+_ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
 _PORTS = {"smtp": 587, "smtps": 465}
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # at DEBUG it tells the path of every URL
 
 
 class News(BaseModel):
@@ -104,13 +109,16 @@ class Webhook:
     def deliver(self, message: Message) -> None:
         """Post the message. Raises NotDelivered."""
         body = {"text": message.text, "id": message.id, **message.model_dump(mode="json")}
+        # Redirects would make a GET of it, without the message. What is answered is of no interest, so it is not read.
+        how: dict[str, Any] = {"timeout": SECONDS_TO_ANSWER, "allow_redirects": False, "stream": True}
         try:
-            answer = requests.post(self.url, json=body, timeout=SECONDS_TO_ANSWER)
-        except requests.RequestException as error:
+            with requests.post(self.url, json=body, **how) as answer:
+                status = answer.status_code
+        except (requests.RequestException, ValueError) as error:
             # The error's own words have the URL in them, which is as good as a password.
             raise NotDelivered(f"the webhook at {self._host} did not answer ({type(error).__name__})") from None
-        if not answer.ok:
-            raise NotDelivered(f"the webhook at {self._host} answered with status {answer.status_code}")
+        if not 200 <= status < 300:
+            raise NotDelivered(f"the webhook at {self._host} answered with status {status}")
 
     @property
     def _host(self) -> str:
@@ -134,16 +142,21 @@ class Mail:
         mail.set_content(message.text)
         url = urlsplit(self.server)
         host, port = url.hostname or "localhost", url.port or _PORTS[url.scheme]
-        kind = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
         try:
-            with kind(host, port, timeout=SECONDS_TO_ANSWER) as server:
+            with self._connected(host, port) as server:
                 if url.scheme == "smtp" and parse_qs(url.query).get("starttls", ["true"]) == ["true"]:
-                    server.starttls()
+                    server.starttls(context=ssl.create_default_context())
                 if url.username:
                     server.login(unquote(url.username), unquote(url.password or ""))
                 server.send_message(mail)
         except (OSError, smtplib.SMTPException) as error:
             raise NotDelivered(f"the mail server {host}:{port} did not take it ({type(error).__name__})") from None
+
+    def _connected(self, host: str, port: int) -> smtplib.SMTP:
+        if urlsplit(self.server).scheme == "smtps":
+            # By themselves, smtplib's connections would take any certificate.
+            return smtplib.SMTP_SSL(host, port, timeout=SECONDS_TO_ANSWER, context=ssl.create_default_context())
+        return smtplib.SMTP(host, port, timeout=SECONDS_TO_ANSWER)
 
 
 def channels(environment: Mapping[str, str] = os.environ) -> list[Channel]:
@@ -151,8 +164,8 @@ def channels(environment: Mapping[str, str] = os.environ) -> list[Channel]:
     found: list[Channel] = []
     webhook = environment.get(WEBHOOK_VARIABLE)
     if webhook is not None:
-        if urlsplit(webhook).scheme not in ("http", "https") or not urlsplit(webhook).hostname:
-            raise InvalidSettings(f"{WEBHOOK_VARIABLE} is not a URL that begins with http:// or https://.")
+        if not _is_url(webhook, "http", "https"):
+            raise InvalidSettings(f"{WEBHOOK_VARIABLE} is not a URL that begins with http:// or https:// and a host.")
         found.append(Webhook(webhook))
     mail = {name: environment.get(name) for name in (SMTP_VARIABLE, MAIL_TO_VARIABLE, MAIL_FROM_VARIABLE)}
     if any(value is not None for value in mail.values()):
@@ -165,10 +178,22 @@ def _mail(given: Mapping[str, str | None]) -> Mail:
     if missing:
         raise InvalidSettings(f"To send e-mail, set {', '.join(missing)} too.")
     server = given[SMTP_VARIABLE] or ""
-    if urlsplit(server).scheme not in _PORTS or not urlsplit(server).hostname:
+    if not _is_url(server, *_PORTS):
         raise InvalidSettings(
             f"{SMTP_VARIABLE} must read like smtp://user:password@host:587 (add ?starttls=false for a server without "
             "TLS), or smtps://user:password@host."
         )
-    receivers = [one.strip() for one in (given[MAIL_TO_VARIABLE] or "").split(",") if one.strip()]
-    return Mail(server, given[MAIL_FROM_VARIABLE] or "", receivers)
+    receivers = [one.strip() for one in (given[MAIL_TO_VARIABLE] or "").split(",")]
+    sender = (given[MAIL_FROM_VARIABLE] or "").strip()
+    for name, addresses in ((MAIL_TO_VARIABLE, receivers), (MAIL_FROM_VARIABLE, [sender])):
+        if not all(_ADDRESS.fullmatch(one) for one in addresses):
+            raise InvalidSettings(f"{name} must have addresses such as billing@example.org; several with commas.")
+    return Mail(server, sender, receivers)
+
+
+def _is_url(given: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(given)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # such as a port that is no number
+        return False

@@ -5,6 +5,8 @@ nothing is named.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, literal, null, or_, select
@@ -15,37 +17,51 @@ from meter_assets.money import exact, show
 from meter_assets.schema import UPDATED_AT_COLUMN, BillingSchema, journal_name
 
 _SAID = {"payments": "payment", "invoices": "invoice"}
+NAMED_METERS = 10_000
+"""So many meters are looked into, the first of each tenant first: engines bound how many values a statement has."""
+
+
+@dataclass(frozen=True)
+class Drifted:
+    """Meters that broken laws name, and how far the tables had been seen when their tenants were last found right."""
+
+    meters: Sequence[Any]
+    marks: Mapping[str, Mark]
 
 
 def drifted_meters(schema: BillingSchema, verdicts: Iterable[Verdict]) -> list[Any]:
-    """Return the ids of the meters that broken laws name."""
+    """Return the ids of the meters that broken laws name, those that are named first first."""
     kind = schema.tables["meters"].c.id.type.python_type
-    named = (row["meter_id"] for one in verdicts if one.subject == "meter_id" for row in one.samples)
+    samples = [one.samples for one in verdicts if one.subject == "meter_id"]
+    named = (row["meter_id"] for nth in zip_longest(*samples) for row in nth if row is not None)
     return [kind(meter) for meter in dict.fromkeys(named)]
 
 
-def first_changes(
-    connection: Connection, schema: BillingSchema, meters: Sequence[Any], marks: Mapping[str, Mark]
-) -> dict[Any, str]:
-    """Return, by tenant id, the first change to these meters since the marks, in words."""
+def first_changes(connection: Connection, schema: BillingSchema, drifted: Sequence[Drifted]) -> dict[Any, str]:
+    """Return, by tenant id, the first change to these meters since the marks, in words; in three statements."""
+    meters = [meter for one in drifted for meter in one.meters]
     if not meters:
         return {}
-    found = _overwritten(connection, schema, meters)
-    candidates: dict[Any, tuple[str, str]] = {}
+    found: dict[Any, tuple[str, str]] = {}
     for table, said in _SAID.items():
-        statement = _first_of_each_tenant(schema, table, meters, marks.get(table, Mark()))
+        statement = _first_of_each_tenant(schema, table, drifted)
         for row in connection.execute(statement) if statement is not None else ():
             when = "" if row.changed_at is None else f" at {row.changed_at}"
             words = f"{said} {row.id} of {show(row.amount)} on meter {row.meter_id} came or was changed{when}"
             at = str(row.changed_at or "")
-            if row.tenant_id not in candidates or at < candidates[row.tenant_id][0]:
-                candidates[row.tenant_id] = (at, words)
-    return {**{tenant: words for tenant, (_, words) in candidates.items()}, **found}
+            if row.tenant_id not in found or at < found[row.tenant_id][0]:
+                found[row.tenant_id] = (at, words)
+    words_of = {tenant: words for tenant, (_, words) in found.items()}
+    for tenant, words in _overwritten(connection, schema, meters).items():
+        # Both are told: who keeps balances up to date by themselves, writes the meter with every payment.
+        words_of[tenant] = f"{words_of[tenant]}; {words}" if tenant in words_of else words
+    return words_of
 
 
-def _first_of_each_tenant(schema: BillingSchema, name: str, meters: Sequence[Any], mark: Mark) -> Select[Any] | None:
+def _first_of_each_tenant(schema: BillingSchema, name: str, drifted: Sequence[Drifted]) -> Select[Any] | None:
     table = schema.tables[name]
-    came = came_since(table, mark)
+    since = [(one.meters, came_since(table, one.marks.get(name, Mark()))) for one in drifted]
+    came = [and_(table.c.meter_id.in_(meters), or_(*conditions)) for meters, conditions in since if conditions]
     if not came:
         return None
     changed_at = table.c[UPDATED_AT_COLUMN] if UPDATED_AT_COLUMN in table.c else null()
@@ -59,7 +75,7 @@ def _first_of_each_tenant(schema: BillingSchema, name: str, meters: Sequence[Any
             changed_at.label("changed_at"),
             place.label("place"),
         )
-        .where(table.c.meter_id.in_(meters), or_(*came))
+        .where(or_(*came))
         .subquery("came_since")
     )
     return select(mine).where(mine.c.place == 1)

@@ -6,8 +6,10 @@ Here they are stored in one transaction and read in one query, in Dagster's own 
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 from dagster import EventLogEntry
@@ -15,58 +17,85 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
-from dagster_shared.serdes import deserialize_value, serialize_value
-from sqlalchemy import ColumnElement, and_, func, select
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+from dagster_shared.serdes import deserialize_value
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select
 
+PLACES_AT_ONCE = 1000
 Materializations = Mapping[tuple[str, str], AssetCheckEvaluationTargetMaterializationData]
 """By asset and partition: the latest materialization, which a check evaluation is about."""
 
 
 def latest_materializations(instance: dg.DagsterInstance, assets: Iterable[str]) -> Materializations:
-    """Return the latest materialization of every partition of these assets, one query per asset."""
+    """Return the latest materialization of every partition of these assets, in a few queries per asset."""
     found = {}
     for asset in assets:
         by_partition = instance.event_log_storage.get_latest_storage_id_by_partition(
             dg.AssetKey(asset), DagsterEventType.ASSET_MATERIALIZATION
         )
+        made = _materializations(instance, asset)
         for partition, storage_id in by_partition.items():
+            run_id, timestamp = made.get(storage_id, ("", 0.0))
             found[asset, partition] = AssetCheckEvaluationTargetMaterializationData(
-                storage_id=storage_id, run_id="", timestamp=0
+                storage_id=storage_id, run_id=run_id, timestamp=timestamp
             )
     return found
+
+
+def _materializations(instance: dg.DagsterInstance, asset: str) -> dict[int, tuple[str, float]]:
+    """Return by which run and when each partition was last materialized, by the place of that event in the log."""
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        return {}
+    log = SqlEventLogStorageTable
+    made = (
+        log.c.asset_key == dg.AssetKey(asset).to_string(),
+        log.c.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION.value,
+    )
+    latest = select(func.max(log.c.id)).where(*made).group_by(log.c.partition)
+    statement = select(log.c.id, log.c.run_id, log.c.timestamp).where(*made, log.c.id.in_(latest))
+    with storage.index_connection() as connection:
+        return {
+            row.id: (row.run_id, row.timestamp.replace(tzinfo=UTC).timestamp()) for row in connection.execute(statement)
+        }
 
 
 def store_evaluations(
     instance: dg.DagsterInstance, run: dg.DagsterRun, evaluations: Sequence[dg.AssetCheckEvaluation]
 ) -> None:
     """Store check evaluations as made by a run, all or none of them."""
-    entries = [_entry(run, one) for one in evaluations]
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
-        for entry in entries:
-            instance.handle_new_event(entry)
+        for one in evaluations:
+            instance.handle_new_event(_entry(run, one))
         return
-    # Not in a storage of SQLite's file of the run itself: its page need not list them.
+    if not evaluations:
+        return
+    # As rows of two statements: one by one, most of the time would go into composing statements. In its SQLite
+    # storage Dagster has a file per run too, for the run's own page; that page need not list them.
+    events = [storage._event_to_row(_entry(run, one)) for one in evaluations]
+    log = SqlEventLogStorageTable
     with storage.index_transaction() as connection:
-        for entry, evaluation in zip(entries, evaluations, strict=True):
-            stored = connection.execute(storage.prepare_insert_event(entry))
-            (event_id,) = stored.inserted_primary_key or (None,)
-            target = evaluation.target_materialization_data
-            status = AssetCheckExecutionRecordStatus
-            connection.execute(
-                AssetCheckExecutionsTable.insert().values(
-                    asset_key=evaluation.asset_key.to_string(),
-                    check_name=evaluation.check_name,
-                    partition=evaluation.partition,
-                    run_id=run.run_id,
-                    execution_status=(status.SUCCEEDED if evaluation.passed else status.FAILED).value,
-                    evaluation_event=serialize_value(entry),
-                    evaluation_event_timestamp=datetime.fromtimestamp(entry.timestamp, UTC).replace(tzinfo=None),
-                    evaluation_event_storage_id=event_id,
-                    materialization_event_storage_id=target.storage_id if target else None,
-                )
-            )
+        ids = connection.scalars(insert(log).returning(log.c.id, sort_by_parameter_order=True), events).all()
+        rows = [_execution(*one) for one in zip(evaluations, events, ids, strict=True)]
+        connection.execute(insert(AssetCheckExecutionsTable), rows)
+
+
+def _execution(evaluation: dg.AssetCheckEvaluation, event: Mapping[str, Any], event_id: int) -> dict[str, Any]:
+    """Return the row that tells of an evaluation whose event is stored already."""
+    target = evaluation.target_materialization_data
+    status = AssetCheckExecutionRecordStatus
+    return {
+        "asset_key": evaluation.asset_key.to_string(),
+        "check_name": evaluation.check_name,
+        "partition": evaluation.partition,
+        "run_id": event["run_id"],
+        "execution_status": (status.SUCCEEDED if evaluation.passed else status.FAILED).value,
+        "evaluation_event": event["event"],
+        "evaluation_event_timestamp": event["timestamp"],
+        "evaluation_event_storage_id": event_id,
+        "materialization_event_storage_id": target.storage_id if target else None,
+    }
 
 
 def _entry(run: dg.DagsterRun, evaluation: dg.AssetCheckEvaluation) -> EventLogEntry:
@@ -95,58 +124,76 @@ class Outcome:
     check: str
     partition: str
     passed: bool
-    event: str
-    """The event as it is stored: thousands of them take seconds to read, and few are news."""
-
-    @property
-    def description(self) -> str:
-        """What the check says."""
-        event = deserialize_value(self.event, EventLogEntry).dagster_event
-        return "" if event is None else event.asset_check_evaluation_data.description or ""
-
-    def of_run(self, run_id: str) -> "Outcome":
-        """Return the same as if it were of another run."""
-        return replace(self, run_id=run_id)
 
 
-def outcomes_since(instance: dg.DagsterInstance, storage_id: int) -> list[Outcome]:
-    """Return the check evaluations stored after this place in the event log, in their order."""
-    found = AssetCheckExecutionsTable
-    return _outcomes(instance, found.c.evaluation_event_storage_id > storage_id)
+@dataclass(frozen=True)
+class Reader:
+    """Reads how these checks of these assets ended, without reading what they say: few of thousands are news."""
 
+    instance: dg.DagsterInstance
+    assets: Sequence[str]
+    checks: Sequence[str]
 
-def latest_outcomes(instance: dg.DagsterInstance) -> list[Outcome]:
-    """Return the latest evaluation of every check and partition, in the order of the event log."""
-    found = AssetCheckExecutionsTable
-    latest = select(func.max(found.c.evaluation_event_storage_id)).where(_evaluated())
-    return _outcomes(
-        instance, found.c.evaluation_event_storage_id.in_(latest.group_by(found.c.check_name, found.c.partition))
-    )
+    def last_settled(self, after: int, before: datetime) -> int:
+        """Return how far the log can be read from that place: not beyond the first evaluation made since `before`.
 
+        Places are taken as events are stored, but seen once their transactions end: what is older may come later.
+        """
+        log = SqlEventLogStorageTable
+        newer = log.c.dagster_event_type == DagsterEventType.ASSET_CHECK_EVALUATION.value, log.c.id > after
+        unsettled = log.c.timestamp > before.astimezone(UTC).replace(tzinfo=None)
+        with self._connection() as connection:
+            first = connection.scalar(select(func.min(log.c.id)).where(*newer, unsettled))
+            settled = newer if first is None else (*newer, log.c.id < first)
+            return connection.scalar(select(func.max(log.c.id)).where(*settled)) or after
 
-def _evaluated() -> ColumnElement[bool]:
-    """Say whether a row tells of an evaluation, and not of one that is only planned."""
-    table, status = AssetCheckExecutionsTable, AssetCheckExecutionRecordStatus
-    ended = (status.SUCCEEDED.value, status.FAILED.value)
-    return and_(table.c.execution_status.in_(ended), table.c.partition.is_not(None))
+    def outcomes(self, after: int, to: int) -> list[Outcome]:
+        """Return the evaluations between two places in the event log, in their order."""
+        log, found = SqlEventLogStorageTable, AssetCheckExecutionsTable
+        between = log.c.dagster_event_type == DagsterEventType.ASSET_CHECK_EVALUATION.value, log.c.id > after
+        # Their table has no index by place in the log: the runs are looked up there, and their checks here.
+        runs = select(log.c.run_id).where(*between, log.c.id <= to)
+        place = found.c.evaluation_event_storage_id
+        return self._read(found.c.run_id.in_(runs), place > after, place <= to)
 
+    def latest_outcomes(self, to: int) -> list[Outcome]:
+        """Return the latest evaluation of every check and partition up to a place in the event log, in its order."""
+        found = AssetCheckExecutionsTable
+        place = found.c.evaluation_event_storage_id
+        latest = select(func.max(place)).where(self._evaluated(), place <= to)
+        return self._read(place.in_(latest.group_by(found.c.check_name, found.c.partition)))
 
-def _outcomes(instance: dg.DagsterInstance, wanted: ColumnElement[bool]) -> list[Outcome]:
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqlEventLogStorage):
-        return []
-    table = AssetCheckExecutionsTable
-    statement = select(table).where(_evaluated(), wanted).order_by(table.c.evaluation_event_storage_id)
-    with storage.index_connection() as connection:
-        rows = connection.execute(statement).all()
-    return [
-        Outcome(
-            storage_id=row.evaluation_event_storage_id,
-            run_id=row.run_id,
-            check=row.check_name,
-            partition=row.partition,
-            passed=row.execution_status == AssetCheckExecutionRecordStatus.SUCCEEDED.value,
-            event=row.evaluation_event,
+    def descriptions(self, storage_ids: Sequence[int]) -> dict[int, str]:
+        """Return what the checks said whose evaluations have these places in the event log."""
+        log, said = SqlEventLogStorageTable, {}
+        with self._connection() as connection:
+            for at in range(0, len(storage_ids), PLACES_AT_ONCE):
+                places = storage_ids[at : at + PLACES_AT_ONCE]
+                for row in connection.execute(select(log.c.id, log.c.event).where(log.c.id.in_(places))):
+                    event = deserialize_value(row.event, EventLogEntry).dagster_event
+                    said[row.id] = "" if event is None else event.asset_check_evaluation_data.description or ""
+        return said
+
+    def _read(self, *wanted: ColumnElement[bool]) -> list[Outcome]:
+        found = AssetCheckExecutionsTable
+        place, passed = found.c.evaluation_event_storage_id, AssetCheckExecutionRecordStatus.SUCCEEDED.value
+        columns = place, found.c.run_id, found.c.check_name, found.c.partition, found.c.execution_status == passed
+        with self._connection() as connection:
+            rows = connection.execute(select(*columns).where(self._evaluated(), *wanted).order_by(place)).all()
+        return [Outcome(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+    def _evaluated(self) -> ColumnElement[bool]:
+        """Say whether a row tells of one of the checks, and not of an evaluation that is only planned."""
+        found, status = AssetCheckExecutionsTable, AssetCheckExecutionRecordStatus
+        return and_(
+            found.c.asset_key.in_([dg.AssetKey(asset).to_string() for asset in self.assets]),
+            found.c.check_name.in_(self.checks),
+            found.c.execution_status.in_((status.SUCCEEDED.value, status.FAILED.value)),
+            found.c.partition.is_not(None),
         )
-        for row in rows
-    ]
+
+    def _connection(self) -> AbstractContextManager[Connection]:
+        storage = self.instance.event_log_storage
+        if not isinstance(storage, SqlEventLogStorage):
+            raise TypeError(f"Dagster keeps its events in {type(storage).__name__}, which is no SQL storage.")
+        return storage.index_connection()

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
+    DateTime,
     FromClause,
     Integer,
     Select,
@@ -29,11 +30,13 @@ from meter_assets.schema import REQUIRED_COLUMNS, RUNS, UPDATED_AT_COLUMN, Billi
 
 SETTLING = timedelta(minutes=1)
 """Rows changed in the last minute are looked at again by the next pass: more may come with the same time."""
-TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
+BEFORE_ALL = "0001-01-02 00:00:00"
+"""No row says when it was changed: each that does so later has been changed since."""
 
 
 class Mark(BaseModel):
-    """How far a table had been seen: its highest id, if ids are numbers, and its latest updated_at, as text."""
+    """How far a table had been seen: its highest id, if ids are numbers, and its latest updated_at, as text (UTC)."""
 
     id: int | None = None
     updated_at: str | None = None
@@ -45,10 +48,10 @@ def take_marks(connection: Connection, schema: BillingSchema) -> dict[str, Mark]
     marks = {}
     for name, table in _tables(schema).items():
         highest = func.coalesce(func.max(table.c.id), 0) if _has_number_ids(table) else null()
-        latest = func.max(table.c[UPDATED_AT_COLUMN]) if UPDATED_AT_COLUMN in table.c else null()
-        found = connection.execute(select(highest, latest).select_from(table)).first()
-        seen = None if found is None or found[1] is None else min(_as_text(found[1]), settled)
-        marks[name] = Mark(id=found and found[0], updated_at=seen or settled)
+        latest = func.max(table.c[UPDATED_AT_COLUMN]) if _has_times(table) else null()
+        last_id, last_change = connection.execute(select(highest, latest).select_from(table)).one()
+        seen = BEFORE_ALL if last_change is None else min(_as_text(last_change), settled)
+        marks[name] = Mark(id=last_id, updated_at=seen)
     return marks
 
 
@@ -57,9 +60,10 @@ def came_since(table: FromClause, mark: Mark) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if mark.id is not None and _has_number_ids(table):
         found.append(table.c.id > mark.id)
-    if mark.updated_at is not None and UPDATED_AT_COLUMN in table.c:
+    if mark.updated_at is not None and _has_times(table):
         column = table.c[UPDATED_AT_COLUMN]
-        found.append(column > _as_stored(column, mark.updated_at))
+        seen = _as_stored(column, mark.updated_at)
+        found.append(column >= seen if isinstance(column.type, Date) else column > seen)  # the day may go on
     return found
 
 
@@ -79,20 +83,29 @@ def changed_tenants(connection: Connection, schema: BillingSchema, marks: Mappin
 
 def _tables(schema: BillingSchema) -> dict[str, Table]:
     tables = {name: schema.tables[name] for name in REQUIRED_COLUMNS if name != "tenants"}
-    return {**tables, RUNS: schema.own[RUNS]}
+    return {**tables, RUNS: schema.own[RUNS]} if RUNS in schema.own_tables_present else tables
 
 
 def _has_number_ids(table: FromClause) -> bool:
     return isinstance(table.c.id.type, Integer)
 
 
+def _has_times(table: FromClause) -> bool:
+    """Say whether rows tell when they were changed, in a form that can be compared."""
+    return UPDATED_AT_COLUMN in table.c and isinstance(table.c[UPDATED_AT_COLUMN].type, (String, Date, DateTime))
+
+
 def _as_text(moment: Any) -> str:
-    return moment.strftime(TIME_FORMAT) if isinstance(moment, datetime) else str(moment)
+    if isinstance(moment, datetime):
+        return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime(TIME_FORMAT)
+    return str(moment)
 
 
 def _as_stored(column: ColumnElement[Any], moment: str) -> Any:
     """Return a mark's time as the column has its own: SQLite keeps text."""
     if isinstance(column.type, String):
         return moment
-    parsed = datetime.strptime(moment[:19], TIME_FORMAT)
-    return parsed.date() if isinstance(column.type, Date) else parsed
+    parsed = datetime.fromisoformat(moment)
+    if isinstance(column.type, Date):
+        return parsed.date()
+    return parsed.replace(tzinfo=UTC) if getattr(column.type, "timezone", False) else parsed

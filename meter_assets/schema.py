@@ -278,10 +278,12 @@ def billing_tables(
     ids: TypeEngine[Any] | None = None,
     optional_columns: bool = True,
     soft_deletes: bool = True,
+    timestamps: bool = False,
 ) -> BillingSchema:
     """Return a billing database's tables as they are by default, for a demo, a test or a benchmark to create.
 
-    `money` is the type of every money column (default DECIMAL(14, 2)), `ids` of every id (default INTEGER).
+    `money` is the type of every money column (default DECIMAL(14, 2)), `ids` of every id (default INTEGER). With
+    `timestamps`, rows have an indexed `updated_at`.
     """
     kinds = _DefaultTypes(money or Numeric(14, 2), ids or Integer())
     metadata = MetaData()
@@ -290,6 +292,8 @@ def billing_tables(
         columns = [kinds.column(table, name) for name in names]
         if soft_deletes and table != "tenants":
             columns.append(Column(SOFT_DELETE_COLUMN, DateTime()))
+        if timestamps and table != "tenants":
+            columns.append(Column(UPDATED_AT_COLUMN, DateTime(), index=True))
         Table(table, metadata, *columns)
     for table, column in (
         ("customers", "tenant_id"),

@@ -45,7 +45,7 @@ def database_url() -> str:
 class Watching(BaseModel):
     """When the migrated tenants are watched: the table [watching] of the configuration file."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     enabled: bool = Field(default=True, description="Whether the schedules run unless they are stopped in the UI.")
     cron: str = Field(default="0 * * * *", description="When tenants that have changed are judged.")

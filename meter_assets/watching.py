@@ -7,16 +7,15 @@ to remember for the next is a `Baseline`, which the caller keeps. No Dagster.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import Connection, case, func, select
 
 from meter_assets.database import Tenant
-from meter_assets.drift import drifted_meters, first_changes
+from meter_assets.drift import NAMED_METERS, Drifted, drifted_meters, first_changes
 from meter_assets.history import SUCCEEDED
-from meter_assets.invariants import INVARIANTS
+from meter_assets.invariants import INVARIANTS, Severity
 from meter_assets.judge import Verdict, judge_each
 from meter_assets.marks import Mark, changed_tenants, take_marks
 from meter_assets.policy import Policy
@@ -26,12 +25,18 @@ from meter_assets.schema import RUNS, BillingSchema
 NAMED_TENANTS = 200
 """More tenants than these are not named in every statement: all are judged, and those not asked for left out."""
 
+NAMED_PASSES = 100
+"""Tenants that have been failing since more different passes than these are not all told what broke them."""
+
 
 class Failing(BaseModel):
-    """A tenant that breaks laws: when each was first seen to be broken, and how far the tables were seen before."""
+    """A tenant that breaks laws: when each was first seen to be broken.
+
+    Of one that breaks laws of severity ERROR also how far the tables had been seen when it was last found without.
+    """
 
     since: dict[str, str]
-    marks: dict[str, Mark]
+    marks: dict[str, Mark] | None
 
 
 class Baseline(BaseModel):
@@ -72,8 +77,8 @@ def watch(
 ) -> Pass:
     """Judge every law for those of the tenants that are migrated, in one snapshot.
 
-    After an earlier pass, and unless this is to be a full one, only tenants that were failing then, that are new since,
-    or of which the tables show a change since.
+    After an earlier pass, and unless this is to be a full one, only tenants that broke a law of severity ERROR then,
+    that are new since, or of which the tables show a change since.
     """
     done = migrated(connection, schema)
     every = [tenant for tenant in tenants if tenant.id in done]
@@ -81,7 +86,7 @@ def watch(
     chosen = every
     if earlier is not None and not full:
         changed = changed_tenants(connection, schema, earlier.marks)
-        known = set(earlier.watched) - set(earlier.failing)
+        known = set(earlier.watched) - {key for key, one in earlier.failing.items() if one.marks is not None}
         chosen = [one for one in every if one.id in changed or one.key not in known]
     verdicts = _judged(connection, schema, chosen, policy)
     failing = _failing(verdicts, earlier or Baseline(marks=marks))
@@ -91,6 +96,8 @@ def watch(
         for one in chosen
     ]
     unchanged = [one for one in every if one.key not in verdicts]
+    if earlier is not None:
+        failing |= {one.key: earlier.failing[one.key] for one in unchanged if one.key in earlier.failing}
     return Pass(watched, unchanged, Baseline(marks=marks, watched=[one.key for one in every], failing=failing))
 
 
@@ -123,9 +130,14 @@ def _failing(verdicts: Mapping[str, Sequence[Verdict]], earlier: Baseline) -> di
     for key, judged in verdicts.items():
         broken = [one.name for one in judged if not one.holds]
         if broken:
-            before = earlier.failing.get(key) or Failing(since={}, marks=earlier.marks)
-            found[key] = Failing(since={name: before.since.get(name, now) for name in broken}, marks=before.marks)
+            before = earlier.failing.get(key) or Failing(since={}, marks=None)
+            marks = (before.marks or earlier.marks) if any(map(_is_error, judged)) else None
+            found[key] = Failing(since={name: before.since.get(name, now) for name in broken}, marks=marks)
     return found
+
+
+def _is_error(verdict: Verdict) -> bool:
+    return verdict.severity is Severity.ERROR and not verdict.holds
 
 
 def _first_changes(
@@ -134,14 +146,14 @@ def _first_changes(
     verdicts: Mapping[str, Sequence[Verdict]],
     failing: Mapping[str, Failing],
 ) -> dict[Any, str]:
-    """Name what broke the failing tenants' balances; those that began to fail in the same pass, together."""
-
-    def marks_of(key: str) -> str:
-        return str(failing[key].marks)
-
-    found: dict[Any, str] = {}
-    for _, group in groupby(sorted(failing, key=marks_of), key=marks_of):
-        keys = list(group)
-        broken = [one for key in keys for one in verdicts[key] if not one.holds]
-        found |= first_changes(connection, schema, drifted_meters(schema, broken), failing[keys[0]].marks)
-    return found
+    """Name what broke the failing tenants' balances; the newest first, should they be of very many passes."""
+    groups: dict[str, list[str]] = {}
+    in_error = [key for key in failing if failing[key].marks is not None]
+    for key in sorted(in_error, key=lambda one: max(failing[one].since.values()), reverse=True):
+        groups.setdefault(str(failing[key].marks), []).append(key)
+    drifted: list[Drifted] = []
+    for keys in list(groups.values())[:NAMED_PASSES]:
+        room = NAMED_METERS - sum(len(one.meters) for one in drifted)
+        broken = [one for key in keys for one in verdicts[key] if _is_error(one)]
+        drifted.append(Drifted(drifted_meters(schema, broken)[:room], failing[keys[0]].marks or {}))
+    return first_changes(connection, schema, drifted)

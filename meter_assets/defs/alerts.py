@@ -4,7 +4,9 @@ One message per run, and none for what was known before. What a receiver does no
 sensor's cursor has, and is tried again at the next tick.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from pydantic import BaseModel
@@ -18,12 +20,17 @@ from meter_assets.alerts import (
     NotDelivered,
     channels,
 )
+from meter_assets.database import LEGAL_KEY
 from meter_assets.errors import InvalidSettings
-from meter_assets.event_log import Outcome, latest_outcomes, outcomes_since
-from meter_assets.invariants import INVARIANTS, Severity
+from meter_assets.event_log import Outcome, Reader
+from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Severity
 
-SEVERITY = {one.name: one.severity for one in INVARIANTS}
+CHECKS = tuple(one.name for one in INVARIANTS if one.severity is Severity.ERROR)
 SECONDS_BETWEEN_TICKS = 30
+SECONDS_TO_DELIVER = 30
+"""What is not delivered by then is left to the next tick: Dagster ends one that takes longer than a minute."""
+SETTLING = timedelta(seconds=30)
+"""How long the transaction may take that stores what a run has found: what is newer is left to the next tick."""
 BEFORE_THE_FIRST_TICK = "before alerts were turned on"
 
 
@@ -78,36 +85,40 @@ def check_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 def _read(instance: dg.DagsterInstance, known: State | None) -> tuple[State, list[Message]]:
     """Return what is known now, and one message per run that has brought news."""
-    found = latest_outcomes(instance) if known is None else outcomes_since(instance, known.read_to)
-    if known is None:
-        found = [one.of_run(BEFORE_THE_FIRST_TICK) for one in found]
-        known = State()
-    failing = set(known.failing)
-    by_run: dict[str, list[Outcome]] = {}
+    reader = Reader(instance, tuple(GUARDED_STEP.values()), CHECKS)
+    read_from = known.read_to if known else 0
+    read_to = reader.last_settled(read_from, datetime.now(UTC) - SETTLING)
+    found = reader.outcomes(read_from, read_to) if known else reader.latest_outcomes(read_to)
+    failing = set(known.failing if known else ())
+    news = list(_news(found, failing))
+    said = reader.descriptions([one.storage_id for one in news])
+    messages: dict[str, Message] = {}
+    for one in news:
+        run_id = one.run_id if known else BEFORE_THE_FIRST_TICK
+        message = messages.setdefault(run_id, Message(run_id=run_id))
+        kind = message.recovered if one.passed else message.newly_failing
+        kind.append(News(tenant=one.partition, check=one.check, severity="ERROR", says=said.get(one.storage_id, "")))
+    outbox = known.outbox if known else []
+    return State(read_to=read_to, failing=sorted(failing), outbox=outbox), list(messages.values())
+
+
+def _news(found: Sequence[Outcome], failing: set[tuple[str, str]]) -> Iterator[Outcome]:
+    """Yield the outcomes that are not as they were before, and keep the set of those that are failing."""
     for one in found:
-        by_run.setdefault(one.run_id, []).append(one)
-    messages = []
-    for run_id, outcomes in by_run.items():
-        message = Message(run_id=run_id)
-        for one in outcomes:
-            key = (one.check, one.partition)
-            if SEVERITY.get(one.check) is not Severity.ERROR or one.passed == (key not in failing):
-                continue
-            news = message.recovered if one.passed else message.newly_failing
-            news.append(News(tenant=one.partition, check=one.check, severity="ERROR", says=one.description))
+        key = (one.check, one.partition)
+        # A partition whose name is no tenant's has what was found before a rollback.
+        if LEGAL_KEY.fullmatch(one.partition) and one.passed == (key in failing):
             failing ^= {key}
-        if message.newly_failing or message.recovered:
-            messages.append(message)
-    read_to = max((one.storage_id for one in found), default=known.read_to)
-    return State(read_to=read_to, failing=sorted(failing), outbox=known.outbox), messages
+            yield one
 
 
 def _deliver(state: State, ways: Sequence[Channel]) -> list[str]:
     """Deliver what can be, oldest first, and return why the rest could not; a way that fails is left for this tick."""
     problems: dict[str, str] = {}
+    deadline = time.monotonic() + SECONDS_TO_DELIVER
     for pending in state.outbox:
         for way in ways:
-            if way.name not in pending.to or way.name in problems:
+            if way.name not in pending.to or way.name in problems or time.monotonic() > deadline:
                 continue
             try:
                 way.deliver(pending.message)

@@ -17,7 +17,7 @@ from meter_assets.defs.checks import evidence, sentence
 from meter_assets.defs.step import failures
 from meter_assets.errors import InvalidSettings
 from meter_assets.event_log import Materializations, latest_materializations, store_evaluations
-from meter_assets.invariants import GUARDED_STEP, Group
+from meter_assets.invariants import GUARDED_STEP, Group, Severity
 from meter_assets.judge import Verdict
 from meter_assets.resources import BillingResource, PolicyResource
 from meter_assets.watching import Baseline, Pass, Watched, watch
@@ -125,7 +125,7 @@ def _keep_baseline(instance: dg.DagsterInstance, database: BillingDatabase, base
 
 
 def _errors(watched: Watched) -> list[Verdict]:
-    return [one for one in watched.verdicts if one.severity == "ERROR" and not one.holds]
+    return [one for one in watched.verdicts if one.severity is Severity.ERROR and not one.holds]
 
 
 def _evaluations(watched: Watched, targets: Materializations) -> Iterator[dg.AssetCheckEvaluation]:
@@ -135,7 +135,7 @@ def _evaluations(watched: Watched, targets: Materializations) -> Iterator[dg.Ass
         metadata = evidence(verdict)
         if not verdict.holds:
             metadata["known_since"] = watched.since[verdict.name]
-            if verdict.subject == "meter_id" and watched.first_change:
+            if _tells_what_broke(watched, verdict):
                 metadata["first_change"] = watched.first_change
         yield dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(asset),
@@ -149,12 +149,16 @@ def _evaluations(watched: Watched, targets: Materializations) -> Iterator[dg.Ass
         )
 
 
+def _tells_what_broke(watched: Watched, verdict: Verdict) -> bool:
+    return watched.first_change is not None and verdict.subject == "meter_id" and verdict in _errors(watched)
+
+
 def _drifted(watched: Watched, verdict: Verdict) -> str:
     """Say what broke a law, since when it is known, and what would mend it: nothing is corrected by itself."""
     parts = [sentence(verdict), f"Known since {watched.since[verdict.name]}."]
-    if verdict.subject == "meter_id" and watched.first_change:
+    if _tells_what_broke(watched, verdict):
         parts.append(f"First, {watched.first_change}.")
-    if verdict.group is Group.balances and verdict.severity == "ERROR":
+    if verdict.group == Group.balances and verdict.severity is Severity.ERROR:
         command = f"meter-assets migrate-customer-balances-to-meters --tenant {watched.tenant.key}"
         parts.append(f"Nothing was corrected. If invoices and payments are right, '{command}' recomputes the balances.")
     return " ".join(parts)

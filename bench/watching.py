@@ -1,0 +1,238 @@
+"""What watching costs: a full pass over many migrated tenants, and quick passes when nothing or one tenant has changed.
+
+    python bench/watching.py [--tenants 1000] [--url URL of an empty database] [--dagster-url URL of an empty database]
+
+Each pass is a run of the job, with Dagster's storage; statements are those that the billing database is sent. Without
+URLs both databases are SQLite files in a temporary folder.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import dagster as dg
+from dagster import EventLogEntry
+from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
+from dagster._core.storage.event_log import SqlEventLogStorage
+from sqlalchemy import Connection, Engine, event, func, insert, select, text, update
+
+from meter_assets import __version__
+from meter_assets.alerts import WEBHOOK_VARIABLE
+from meter_assets.changes import CHANGES, MIGRATION, Effect
+from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
+from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.definitions import build_definitions
+from meter_assets.defs.alerts import check_alerts
+from meter_assets.demo.generator import DemoSize, fill, make_tables
+from meter_assets.engines import analyze_if_never
+from meter_assets.history import SUCCEEDED, Entry
+from meter_assets.invariants import GUARDED_STEP
+from meter_assets.journal import record
+from meter_assets.partitions import sync_partitions
+from meter_assets.policy import Policy
+from meter_assets.relations import billing_relations
+from meter_assets.resources import BillingResource
+from meter_assets.runs import QUIET
+from meter_assets.schema import JOURNALED, RUNS, UPDATED_AT_COLUMN, BillingSchema, billing_tables
+
+POLICY = Policy.from_values({})
+RUN_ID = "bench"
+LONG_AGO = datetime(2025, 1, 1)
+NOBODY_LISTENS = "http://127.0.0.1:9/"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a pass came to."""
+
+    seconds: float
+    statements: int
+    judged: int
+    failing: int
+
+    def __str__(self) -> str:
+        """The cost in words."""
+        return (
+            f"{self.seconds:.2f} s, {self.statements} statements, {self.judged:,} tenants judged, "
+            f"{self.failing} of them failing"
+        )
+
+
+@click.command()
+@click.option("--tenants", default=1000, show_default=True, help="How many tenants, all migrated.")
+@click.option("--customers", default=3, show_default=True, help="Of the average tenant.")
+@click.option("--months", default=6, show_default=True, help="Of invoices and payments.")
+@click.option("--url", help="An empty database for billing; default: a SQLite file.")
+@click.option("--dagster-url", help="An empty PostgreSQL database for Dagster; default: SQLite files.")
+def main(tenants: int, customers: int, months: int, url: str | None, dagster_url: str | None) -> None:
+    """Print the time and the statements of each pass, their ratios, and the time of the alert sensor's ticks."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "billing.db"
+        path.touch()
+        os.environ[DAGSTER_HOME_VARIABLE] = folder
+        if dagster_url:
+            os.environ[POSTGRES_URL_VARIABLE] = dagster_url
+        database = BillingDatabase(url or f"sqlite:///{path}")
+        made = make_migrated_tenants(database, DemoSize(tenants, customers, months))
+        click.echo(", ".join(f"{count:,} {table}" for table, count in made.items()))
+        with open_instance() as instance:
+            sync_partitions(instance, database)
+            record_materializations(instance, database.tenants())
+            _measure(instance, database)
+
+
+def _measure(instance: dg.DagsterInstance, database: BillingDatabase) -> None:
+    billing = BillingResource(url=database._url.render_as_string(hide_password=False))
+    job = build_definitions({"billing": billing}).resolve_job_def("watch_migrated_tenants")
+
+    def watched(*, full: bool) -> Cost:
+        config = {**QUIET, "ops": {"judge_migrated_tenants": {"config": {"full": full}}}}
+        with _statements(database) as sent:
+            begun = time.perf_counter()
+            result = job.execute_in_process(run_config=config, instance=instance)
+            seconds = time.perf_counter() - begun
+        said = {name: value.value for name, value in _metadata(result).items()}
+        return Cost(seconds, len(sent), said["tenants_judged"], said["tenants_failing"])
+
+    full = watched(full=True)
+    click.echo(f"full pass: {full}")
+    cursor = _tick(instance, None, "alerts, first tick after it")
+    again = watched(full=True)
+    click.echo(f"full pass again: {again}")
+    cursor = _tick(instance, cursor, "alerts, next tick, as many evaluations to read")
+    _tick(instance, cursor, "alerts, a tick with nothing to read")
+    for name, change in (("nothing changed", None), ("one tenant changed", _break_one)):
+        if change is not None:
+            change(database)
+        quick = watched(full=False)
+        click.echo(f"quick pass, {name}: {quick}; {quick.seconds / again.seconds:.3f} of a full pass")
+    broken = watched(full=True)
+    click.echo(f"full pass, one tenant broken: {broken}")
+
+
+def _metadata(result: dg.ExecuteInProcessResult) -> Any:
+    (output,) = (one for one in result.all_node_events if one.event_type is DagsterEventType.STEP_OUTPUT)
+    return output.step_output_data.metadata
+
+
+def _tick(instance: dg.DagsterInstance, cursor: str | None, name: str) -> str | None:
+    os.environ[WEBHOOK_VARIABLE] = NOBODY_LISTENS
+    begun = time.perf_counter()
+    with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+        found = check_alerts(context)
+    click.echo(f"{name}: {time.perf_counter() - begun:.2f} s")
+    assert isinstance(found, dg.SensorResult)
+    return found.cursor
+
+
+@contextmanager
+def _statements(database: BillingDatabase) -> Iterator[list[str]]:
+    """Collect what the billing database is sent, and not what Dagster's is."""
+    sent: list[str] = []
+    name = None if database.sqlite_path else database.engine.url.database
+
+    def collect(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
+        if connection.engine.url.database == name:
+            sent.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", collect)
+    try:
+        yield sent
+    finally:
+        event.remove(Engine, "before_cursor_execute", collect)
+
+
+def _break_one(database: BillingDatabase) -> None:
+    """Insert a payment of one tenant without recomputing its meter."""
+    with database.transaction() as connection:
+        payments = database.schema(connection).tables["payments"]
+        row = dict(connection.execute(select(payments).where(payments.c.meter_id.is_not(None)).limit(1)).one()._mapping)
+        now = func.current_timestamp()
+        row |= {"id": connection.scalar(select(func.max(payments.c.id))) + 1, UPDATED_AT_COLUMN: now}
+        connection.execute(insert(payments).values(**row))
+
+
+# Many migrated tenants, made at once
+
+
+def make_migrated_tenants(
+    database: BillingDatabase, size: DemoSize, schema: BillingSchema | None = None
+) -> dict[str, int]:
+    """Fill an empty database with tenants and migrate all of them, set by set: a thousand runs would take minutes.
+
+    Returns the number of rows per table. Journals and the backup are as runs would have them, under one step's id.
+    """
+    tables = schema or billing_tables(timestamps=True)
+    with database.transaction() as connection:
+        make_tables(connection, tables)
+        made = dict(fill(connection, tables, size, seed=1))
+        with_own = tables.make_own_tables(connection)
+        for number, step in enumerate(MIGRATION, start=1):
+            _make(connection, with_own, step, Entry(number, RUN_ID, Tenant(None, "", "")))
+            _record_runs(connection, with_own, step)
+        for name, table in tables.tables.items():
+            if name != "tenants" and UPDATED_AT_COLUMN in table.c:
+                connection.execute(update(table).values({UPDATED_AT_COLUMN: LONG_AGO}))
+        analyze_if_never(connection)
+    if not database.sqlite_path:
+        with database.connection() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
+    return made
+
+
+def _make(connection: Connection, schema: BillingSchema, step: str, entry: Entry) -> None:
+    change = CHANGES[step](billing_relations(schema), POLICY)
+    record(connection, change, schema, entry)
+    if change.effect is Effect.UPDATE:
+        table, journal = schema.table(change.target), schema.journal(step)
+        values = {name: journal.c[f"{name}_after"] for name in change.columns}
+        same = table.c.id == journal.c[JOURNALED[step][1]], journal.c.step_run_id == entry.id
+        connection.execute(update(table).values(values).where(*same))
+
+
+def _record_runs(connection: Connection, schema: BillingSchema, step: str) -> None:
+    """Record the step as made, for every tenant."""
+    now = datetime.now(UTC)
+    rest = {"run_id": RUN_ID, "step": step, "outcome": SUCCEEDED, "started_at": now, "finished_at": now}
+    rest |= {"policy": "{}", "software_version": __version__}
+    ids = connection.scalars(select(schema.tables["tenants"].c.id).order_by("id")).all()
+    connection.execute(insert(schema.own[RUNS]), [{**rest, "tenant_id": one} for one in ids])
+
+
+def record_materializations(instance: dg.DagsterInstance, tenants: Sequence[Tenant]) -> None:
+    """Let the assets of the migration be materialized for these tenants, in one transaction."""
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    with storage.index_transaction() as connection:
+        for asset in GUARDED_STEP.values():
+            for tenant in tenants:
+                made = dg.AssetMaterialization(asset, partition=tenant.key)
+                connection.execute(storage.prepare_insert_event(_entry(made)))
+
+
+def _entry(made: dg.AssetMaterialization) -> EventLogEntry:
+    happened = DagsterEvent(
+        event_type_value=DagsterEventType.ASSET_MATERIALIZATION.value,
+        event_specific_data=StepMaterializationData(made),
+        job_name=RUN_ID,
+    )
+    return EventLogEntry(  # type: ignore[no-untyped-call]
+        error_info=None,
+        level="info",
+        user_message="",
+        run_id=RUN_ID,
+        timestamp=time.time(),
+        job_name=RUN_ID,
+        dagster_event=happened,
+    )
+
+
+if __name__ == "__main__":
+    main()
