@@ -35,6 +35,7 @@ def grants(schema: BillingSchema, purpose: Purpose, role: str, database: str) ->
     every = [*schema.tables.values(), *schema.own.values()]
     lines.append(f"GRANT SELECT ON {', '.join(map(_named, every))} TO {name};")
     if purpose is Purpose.migrate:
+        lines.append(f"GRANT TEMPORARY ON DATABASE {_QUOTED.quote(database)} TO {name};  -- for steps in batches")
         lines += [f"GRANT {what} TO {name};" for what in _writes(schema)]
     return "\n".join(lines) + "\n"
 
