@@ -16,6 +16,8 @@ from sqlalchemy.exc import DBAPIError
 SECONDS_TO_NOTICE_A_DEAD_HOST = (30, 10, 3)
 """PostgreSQL asks a silent client after so many seconds, again every so many, and gives up after so many times."""
 _APPLICATION = "meter-assets run "
+_APPLICATION_MOST = 63
+"""So many bytes of an application's name PostgreSQL keeps: enough for a run's id and a process's."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class AdvisoryLock:
         high, low = divmod(_key("run", tenant) % 2**64, 2**32)
         found = connection.execute(
             text(
-                "SELECT a.application_name, a.client_addr::text AS host, a.pid, a.backend_start FROM pg_locks l "
+                "SELECT a.application_name, host(a.client_addr) AS host, a.backend_start FROM pg_locks l "
                 "JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted "
                 "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
                 "AND l.classid::bigint = :high AND l.objid::bigint = :low AND l.objsubid = 1"
@@ -122,8 +124,8 @@ class AdvisoryLock:
         ).first()
         if found is None or not (found.application_name or "").startswith(_APPLICATION):
             return None
-        run_id = found.application_name.removeprefix(_APPLICATION)
-        return Holder(run_id, found.host or "the server's host", found.pid, found.backend_start.isoformat())
+        run_id, _, process = found.application_name.removeprefix(_APPLICATION).rpartition(" ")
+        return Holder(run_id, found.host or "the server's host", int(process), found.backend_start.isoformat())
 
     def is_held(self) -> bool:
         """Say whether it is still held."""
@@ -141,8 +143,9 @@ class AdvisoryLock:
 def _introduce(connection: Connection, holder: Holder) -> None:
     """Say in pg_stat_activity who holds the lock, and let the server notice soon if this host is gone."""
     idle, interval, times = SECONDS_TO_NOTICE_A_DEAD_HOST
+    process = f" {holder.process}"  # the holder's own: the server's process of this connection is nothing to end
     options = {
-        "application_name": f"{_APPLICATION}{holder.run_id}"[:63],
+        "application_name": f"{_APPLICATION}{holder.run_id}"[: _APPLICATION_MOST - len(process)] + process,
         "tcp_keepalives_idle": str(idle),
         "tcp_keepalives_interval": str(interval),
         "tcp_keepalives_count": str(times),
