@@ -17,19 +17,22 @@ import click
 from dagster import DagsterInstance
 from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
 from dagster._config.config_schema import UserConfigSchema
+from dagster._core.instance.config import ConcurrencyConfig
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import DagsterPostgresException
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from meter_assets.errors import InvalidSettings
 from meter_assets.settings import HOME
 
 POSTGRES_URL_VARIABLE = "METER_ASSETS_DAGSTER_POSTGRES_URL"
+BOUND_VARIABLE = "METER_ASSETS_MAX_CONCURRENT_RUNS"
+SECRET_OPTIONS = ("password", "passfile", "sslpassword")
 DAGSTER_HOME_VARIABLE = "DAGSTER_HOME"
 CONFIG_FILE = "dagster.yaml"
 FOLDER = HOME / "dagster"
@@ -61,9 +64,18 @@ class MeterAssetsInstance(DagsterInstance):
     @classmethod
     def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
         """Return where everything is kept that dagster.yaml does not place."""
+        _bound()  # what is wrong with it is told before anything is begun
         folder = str(_lasting_folder(Path(base_dir)))
         storage = ConfigurableClassData(__name__, MeterAssetsStorage.__name__, json.dumps({"base_dir": folder}))
         return {**InstanceRef.config_defaults(folder), "storage": storage}
+
+    def get_concurrency_config(self) -> ConcurrencyConfig:
+        """Return the bounds of dagster.yaml, which takes no variables there, with that of the environment."""
+        config, bound = super().get_concurrency_config(), _bound()
+        if bound is None or config.run_queue_config is None:
+            return config
+        queue = config.run_queue_config._replace(max_concurrent_runs=bound)
+        return ConcurrencyConfig(pool_config=config.pool_config, run_queue_config=queue)
 
 
 class MeterAssetsStorage(DagsterStorage, ConfigurableClass):
@@ -117,6 +129,19 @@ def _lasting_folder(base_dir: Path) -> Path:
     return (base_dir.parent / FOLDER if temporary else base_dir).absolute()
 
 
+def _bound() -> int | None:
+    """Return how many runs the environment lets go on at the same time, if it says so."""
+    given = os.environ.get(BOUND_VARIABLE)
+    if given is None:
+        return None
+    if not (given.strip().isdecimal() and int(given) > 0):
+        raise UnusableInstance(
+            f"{BOUND_VARIABLE} is {given!r}, expected a whole number from 1 up: how many runs may go on at the same "
+            f"time. Unset it to have what {CONFIG_FILE} says."
+        )
+    return int(given)
+
+
 def _dagster_home(home: str) -> Path:
     folder = Path(home).expanduser()
     if not folder.is_absolute():
@@ -161,7 +186,7 @@ def _postgres_storage(given: str, inst_data: ConfigurableClassData | None) -> Da
         )
     try:
         url = make_url(given)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # such as a port that is no number
         raise UnusableInstance(f"{POSTGRES_URL_VARIABLE} is not a URL. It must read like {_EXAMPLE}.") from None
     if url.drivername not in ("postgresql", "postgresql+psycopg2"):
         raise UnusableInstance(
@@ -173,9 +198,15 @@ def _postgres_storage(given: str, inst_data: ConfigurableClassData | None) -> Da
         return DagsterPostgresStorage(psycopg2_url.render_as_string(hide_password=False), inst_data=inst_data)
     except (DagsterPostgresException, SQLAlchemyError) as error:
         raise UnusableInstance(
-            f"Dagster's database {url.render_as_string()} cannot be used: {_reason(error)}. Check that the server runs "
+            f"Dagster's database {_masked(url)} cannot be used: {_reason(error)}. Check that the server runs "
             f"and that {POSTGRES_URL_VARIABLE} names its host, port, user and database."
         ) from None
+
+
+def _masked(url: URL) -> str:
+    """Return the URL with its secrets masked, also those that it has as options."""
+    secrets = {name: "***" for name in SECRET_OPTIONS if name in url.query}
+    return url.update_query_dict(secrets).render_as_string()
 
 
 def _reason(error: BaseException) -> str:

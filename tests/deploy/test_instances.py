@@ -1,0 +1,235 @@
+"""What the instance files say of the queue, of retries and of launchers, as Dagster takes it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import kubernetes
+import pytest
+import yaml
+from dagster._core.events import RunFailureReason
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG, RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
+from dagster_k8s import K8sRunLauncher
+from sqlalchemy import text
+
+from meter_assets.celery_launcher import URL_VARIABLE, LostRunsLauncher
+from meter_assets.dagster_instance import (
+    BOUND_VARIABLE,
+    DAGSTER_HOME_VARIABLE,
+    POSTGRES_URL_VARIABLE,
+    open_instance,
+    shipped_config,
+)
+from meter_assets.database import BillingDatabase
+from meter_assets.definitions import build_definitions
+from meter_assets.errors import InvalidSettings
+from meter_assets.partitions import sync_partitions
+from meter_assets.resources import BillingResource
+from tests.command_line import HEALTHY, make_small_tenants
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+JOB = "migrate_meter_financials"
+TASK = {"dagster-celery/task_id": "a-task"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder that is empty, and an environment that names nothing."""
+    for variable in (DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, BOUND_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def instance(folder: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance that we ship."""
+    with open_instance() as opened:
+        yield opened
+
+
+@pytest.fixture
+def url(folder: Path, instance: dg.DagsterInstance) -> str:
+    """A billing database of three small tenants, which are the instance's partitions."""
+    path = folder / "billing.db"
+    path.touch()
+    made = f"sqlite:///{path}"
+    make_small_tenants(made)
+    sync_partitions(instance, BillingDatabase(made))
+    return made
+
+
+def of_folder(folder: Path, config: Path) -> dg.DagsterInstance:
+    """Open the instance that a file of deploy/ describes."""
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder), config_dir=str(config.parent)))
+
+
+def failed_run(instance: dg.DagsterInstance, url: str) -> dg.DagsterRun:
+    """Run the migration of a tenant, which fails, and return it as Dagster has recorded it."""
+    job = build_definitions({"billing": BillingResource(url=url)}).resolve_job_def(JOB)
+    ended = job.execute_in_process(instance=instance, partition_key=HEALTHY, raise_on_error=False)
+    run = instance.get_run_by_id(ended.run_id)
+    assert run is not None
+    assert run.status is dg.DagsterRunStatus.FAILURE
+    return run
+
+
+# The queue
+
+
+def test_the_environment_bounds_how_many_runs_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_instance() as instance:
+        shipped = instance.get_concurrency_config().run_queue_config
+        monkeypatch.setenv(BOUND_VARIABLE, " 9 ")
+        bound = instance.get_concurrency_config().run_queue_config
+    assert shipped is not None
+    assert bound is not None
+    assert (shipped.max_concurrent_runs, bound.max_concurrent_runs) == (4, 9)
+    assert bound.tag_concurrency_limits == shipped.tag_concurrency_limits
+
+
+@pytest.mark.parametrize("given", ["", "0", "-1", "many", "2.5"])
+def test_a_bound_that_is_none_is_told_in_a_sentence(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BOUND_VARIABLE, given)
+    with (
+        pytest.raises(InvalidSettings, match=f"{BOUND_VARIABLE} is '{given}', expected a whole number"),
+        open_instance(),
+    ):
+        pass
+
+
+# Which runs are started again
+
+
+def test_a_run_with_a_failed_check_is_not_started_again(instance: dg.DagsterInstance, url: str) -> None:
+    with BillingDatabase(url).transaction() as connection:
+        connection.execute(text("UPDATE invoices SET meter_id = NULL WHERE id = 1"))
+    run = failed_run(instance, url)
+    evaluated = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    assert any(not one.get_dagster_event().asset_check_evaluation_data.passed for one in evaluated)
+    assert run.tags[RUN_FAILURE_REASON_TAG] == RunFailureReason.STEP_FAILURE.value
+    assert run.tags[WILL_RETRY_TAG] == "false"
+
+
+def test_a_run_with_a_refused_step_is_not_started_again(instance: dg.DagsterInstance, url: str) -> None:
+    with BillingDatabase(url).transaction() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON payments BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    assert failed_run(instance, url).tags[WILL_RETRY_TAG] == "false"
+
+
+def test_a_run_that_lost_its_worker_is_started_again_twice_at_most(instance: dg.DagsterInstance, url: str) -> None:
+    job = build_definitions({"billing": BillingResource(url=url)}).resolve_job_def(JOB)
+    root: str | None = None
+    will_retry = []
+    for _ in range(3):
+        tags = {ROOT_RUN_ID_TAG: root, PARENT_RUN_ID_TAG: root} if root else {}
+        run = instance.create_run_for_job(
+            job, status=dg.DagsterRunStatus.STARTED, tags=tags, root_run_id=root, parent_run_id=root
+        )
+        instance.report_run_failed(run, "No worker has been executing this run.")
+        found = instance.get_run_by_id(run.run_id)
+        assert found is not None
+        will_retry.append(found.tags[WILL_RETRY_TAG])
+        root = root or run.run_id
+    assert will_retry == ["true", "true", "false"]
+
+
+# Celery's launcher
+
+
+@pytest.fixture
+def launcher(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LostRunsLauncher]:
+    """The launcher of deploy/celery, with a clock and workers that the tests set; nothing is connected."""
+    monkeypatch.setenv(URL_VARIABLE, "redis://:hunter2@127.0.0.1:1/0")
+    with of_folder(folder, DEPLOY / "celery" / "dagster.yaml") as instance:
+        made = instance.run_launcher
+        assert isinstance(made, LostRunsLauncher)
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("state", "active", "expected"),
+    [
+        ("STARTED", True, ["RUNNING"] * 3),
+        ("STARTED", False, ["RUNNING", "RUNNING", "NOT_FOUND"]),
+        ("PENDING", True, ["RUNNING"] * 3),  # what Redis had is lost, the worker is not
+        ("PENDING", False, ["RUNNING", "RUNNING", "NOT_FOUND"]),
+        ("SUCCESS", False, ["SUCCESS"] * 3),
+        ("FAILURE", False, ["FAILED"] * 3),
+    ],
+)
+def test_a_run_is_lost_once_no_worker_has_had_it_for_a_while(
+    launcher: LostRunsLauncher, state: str, active: bool, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = dg.DagsterRun(job_name=JOB, tags=TASK)
+    now = [0.0]
+
+    class Told:
+        def __init__(self, *ignored: object, **also: object) -> None:
+            self.state = state
+
+        def active(self) -> dict[str, list[dict[str, str]]] | None:
+            return {"one@host": [{"id": TASK["dagster-celery/task_id"]}]} if active else None
+
+    launcher.clock = lambda: now[0]
+    monkeypatch.setattr(launcher.celery, "AsyncResult", Told)
+    monkeypatch.setattr(launcher.celery.control, "inspect", Told)
+    found = []
+    for now[0] in (0.0, 60.0, 121.0):
+        found.append(launcher.check_run_worker_health(run).status.value)
+    assert found == expected
+
+
+def test_a_run_of_the_command_line_is_not_taken_for_lost(launcher: LostRunsLauncher) -> None:
+    assert launcher.check_run_worker_health(dg.DagsterRun(job_name=JOB)).status.value == "RUNNING"
+
+
+def test_a_run_that_is_ended_in_the_ui_is_canceled_and_not_lost(
+    url: str, launcher: LostRunsLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = launcher._instance
+    job = build_definitions({"billing": BillingResource(url=url)}).resolve_job_def(JOB)
+    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=TASK)
+    revoked: list[str] = []
+    monkeypatch.setattr(launcher.celery.control, "revoke", lambda task, **ignored: revoked.append(task))
+    assert launcher.terminate(run.run_id)
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status is dg.DagsterRunStatus.CANCELING
+    assert revoked == [TASK["dagster-celery/task_id"]]
+
+
+# The files
+
+
+@pytest.mark.parametrize("variant", ["celery", "kubernetes"])
+def test_a_variant_is_the_instance_that_we_ship_but_for_the_launcher(variant: str) -> None:
+    found = yaml.safe_load((DEPLOY / variant / "dagster.yaml").read_text(encoding="utf-8"))
+    expected = yaml.safe_load(shipped_config())
+    del found["run_launcher"]
+    assert found["run_monitoring"].pop("start_timeout_seconds") == 900
+    del expected["run_monitoring"]["start_timeout_seconds"]
+    assert found == expected
+
+
+def test_the_instance_of_kubernetes_loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {
+        "DAGSTER_K8S_NAMESPACE": "billing",
+        "DAGSTER_K8S_INSTANCE_CONFIG_MAP": "dagster-instance",
+        "METER_ASSETS_IMAGE": "registry.example.com/meter-assets:1.0.0",
+        "DAGSTER_HOME": str(folder),
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(kubernetes.config, "load_incluster_config", lambda: None)  # there is no cluster
+    with of_folder(folder, DEPLOY / "kubernetes" / "dagster.yaml") as instance:
+        launcher = instance.run_launcher
+        assert isinstance(launcher, K8sRunLauncher)
+        assert launcher.job_namespace == "billing"
+        assert launcher.job_image == environment["METER_ASSETS_IMAGE"]
+        assert launcher.env_secrets == ["meter-assets"]
+        assert launcher.supports_check_run_worker_health
+        assert instance.run_retries_max_retries == 2
