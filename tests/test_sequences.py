@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Table, delete, insert, update
+from sqlalchemy import Executable, Table, delete, insert, update
 
 from meter_assets.changes import MIGRATION
 from meter_assets.changes.undo import CHANGED_SINCE, LATER_CHANGE_KEPT, ROW_GONE
@@ -94,7 +94,7 @@ class Model:
     def _undo_step(self, rows: list[Written]) -> Undone:
         done = Undone()
         for one in rows:
-            row = self._row(one)
+            row = self.row(one)
             if row is None:
                 done.left_alone += 1
             elif self._is_kept(one):
@@ -106,7 +106,7 @@ class Model:
                 done.restored += 1
         return done
 
-    def _row(self, one: Written) -> Row | None:
+    def row(self, one: Written) -> Row | None:
         if one.step == BACKUP:
             return next(row for row in self.db[BACKUP] if row["customer_id"] == one.row_id)
         rows = self.db[oracle.TARGETS[one.step]]
@@ -167,6 +167,15 @@ class Write:
 
 
 @dataclass(frozen=True)
+class Disturb:
+    """Write to a row, and a column, that a step has written, as others do: another value, or what was there before."""
+
+    entry: int
+    column: int
+    value: int
+
+
+@dataclass(frozen=True)
 class Delete:
     """Delete a row, as others do."""
 
@@ -182,23 +191,34 @@ class Insert:
     row: int
 
 
-Operation = Migrate | Sync | RollBack | Write | Delete | Insert
-_tenant, _place = st.integers(1, 2), st.integers(0, 40)
+Operation = Migrate | Sync | RollBack | Write | Disturb | Delete | Insert
+_place = st.integers(0, 40)
 _written = st.sampled_from([*WRITTEN_BY_OTHERS, "payments", "invoices", "meters", "meters", "customers"])
-_run = st.one_of(st.none(), st.integers(0, 3))
-_migrations = st.builds(Migrate, _tenant, policies())
-_rollbacks = st.builds(RollBack, _tenant, _run, st.sampled_from([None, None, 2]))
+_disturbance = st.builds(Disturb, _place, _place, _place)
 _writes = st.one_of(
+    _disturbance,
+    _disturbance,
     st.builds(Write, _written, _place, _place, _place),
-    st.builds(Write, _written, _place, _place, _place),
-    st.builds(Delete, _written, _place),
-    st.builds(Insert, _written, _place),
+    st.one_of(st.builds(Delete, _written, _place), st.builds(Insert, _written, _place)),
 )
-_sequences = st.lists(
-    st.one_of(_migrations, _rollbacks, st.lists(_writes, min_size=1, max_size=4), st.builds(Sync, _tenant)),
-    min_size=3,
-    max_size=8,
-).map(lambda found: [one for part in found for one in (part if isinstance(part, list) else [part])])
+
+
+def _stories(tenant_id: int) -> st.SearchStrategy[list[Operation]]:
+    """Draw some runs of a tenant with others' writes after each, and then a rollback."""
+    of = st.just(tenant_id)
+    made: st.SearchStrategy[Operation] = st.one_of(
+        st.builds(Migrate, of, policies()), st.builds(Migrate, of, policies()), st.builds(Sync, of)
+    )
+    chapters = st.lists(st.tuples(made, st.lists(_writes, max_size=4)), min_size=1, max_size=3)
+    undone = st.builds(RollBack, of, st.one_of(st.none(), st.integers(0, 3)), st.sampled_from([None, None, 2]))
+    return st.tuples(chapters, undone).map(
+        lambda told: [one for run, writes in told[0] for one in (run, *writes)] + [told[1]]
+    )
+
+
+_sequences = st.lists(st.sampled_from([1, 1, 2]).flatmap(_stories), min_size=1, max_size=3).map(
+    lambda stories: [one for story in stories for one in story]
+)
 
 
 @dataclass
@@ -255,22 +275,41 @@ class World:
         assert self._others(of.id) == others
 
     def write(self, operation: Operation) -> None:
-        assert isinstance(operation, Write | Delete | Insert)
-        rows, table = self.model.db[operation.table], SCHEMA.tables[operation.table]
-        if not rows:
+        match operation:
+            case Disturb():
+                self.disturb(operation)
+            case Write(name, place, column, value) if rows := self.model.db[name]:
+                columns = [one for one in rows[0] if one in SCHEMA.tables[name].c and one != "id"]
+                chosen = columns[column % len(columns)]
+                self.set(name, rows[place % len(rows)], chosen, _value(SCHEMA.tables[name], rows, chosen, value))
+            case Delete(name, place) if rows := self.model.db[name]:
+                gone = rows.pop(place % len(rows))
+                self.execute(delete(SCHEMA.tables[name]).where(SCHEMA.tables[name].c.id == gone["id"]))
+            case Insert(name, place) if rows := self.model.db[name]:
+                rows.append(_one_more(rows, rows[place % len(rows)]))
+                self.execute(insert(SCHEMA.tables[name]).values(_of_table(SCHEMA.tables[name], rows[-1])))
+            case _:
+                pass  # there is no such row
+
+    def disturb(self, operation: Disturb) -> None:
+        entries = [one for one in self.model.log if one.step != BACKUP and self.model.row(one) is not None]
+        if not entries:
             return
-        row = rows[operation.row % len(rows)]
+        one = entries[operation.entry % len(entries)]
+        name, row, columns = oracle.TARGETS[one.step], self.model.row(one), list(one.after)
+        assert row is not None
+        column = columns[operation.column % len(columns)]
+        other = _value(SCHEMA.tables[name], self.model.db[name], column, operation.value)
+        self.set(name, row, column, one.before[column] if operation.value % 4 == 0 else other)
+
+    def set(self, name: str, row: Row, column: str, value: Any) -> None:
+        table = SCHEMA.tables[name]
+        row[column] = value
+        self.execute(update(table).where(table.c.id == row["id"]).values({column: value}))
+
+    def execute(self, statement: Executable) -> None:
         with self.database.transaction() as connection:
-            if isinstance(operation, Delete):
-                rows.remove(row)
-                connection.execute(delete(table).where(table.c.id == row["id"]))
-            elif isinstance(operation, Insert):
-                rows.append(_one_more(rows, row))
-                connection.execute(insert(table), [rows[-1]])
-            else:
-                column, value = _chosen(table, rows, operation)
-                row[column] = value
-                connection.execute(update(table).where(table.c.id == row["id"]).values({column: value}))
+            connection.execute(statement)
 
     def must_agree(self) -> None:
         with self.database.snapshot() as connection:
@@ -318,15 +357,18 @@ def _one_more(rows: list[Row], like: Row) -> Row:
     return {**deepcopy(like), **amounts, "id": max(row["id"] for row in rows) + 1}
 
 
-def _chosen(table: Table, rows: list[Row], write: Write) -> tuple[str, Any]:
-    columns = [name for name in rows[0] if name in table.c and name != "id"]
-    column = columns[write.column % len(columns)]
+def _of_table(table: Table, row: Row) -> Row:
+    return {name: value for name, value in row.items() if name in table.c}
+
+
+def _value(table: Table, rows: list[Row], column: str, place: int) -> Any:
+    """A value that a column may have: a small amount, or one that some row has there, or none."""
     if column in MONEY_COLUMNS.get(table.name, ()):
-        return column, SMALL_AMOUNTS[write.value % len(SMALL_AMOUNTS)]
+        return SMALL_AMOUNTS[place % len(SMALL_AMOUNTS)]
     values = sorted({row[column] for row in rows} - {None}, key=str)
     if table.c[column].nullable:
         values.append(None)
-    return column, values[write.value % len(values)]
+    return values[place % len(values)]
 
 
 @pytest.mark.slow
