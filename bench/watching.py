@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from meter_assets.changes import CHANGES, MIGRATION, Effect
 from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.definitions import build_definitions
-from meter_assets.defs.alerts import check_alerts
+from meter_assets.defs import alerts
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.engines import analyze_if_never
 from meter_assets.history import SUCCEEDED, Entry
@@ -76,7 +76,7 @@ def main(tenants: int, customers: int, months: int, url: str | None, dagster_url
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "billing.db"
         path.touch()
-        os.environ[DAGSTER_HOME_VARIABLE] = folder
+        os.environ[DAGSTER_HOME_VARIABLE] = str(Path(folder) / "dagster")
         if dagster_url:
             os.environ[POSTGRES_URL_VARIABLE] = dagster_url
         database = BillingDatabase(url or f"sqlite:///{path}")
@@ -124,9 +124,10 @@ def _metadata(result: dg.ExecuteInProcessResult) -> Any:
 
 def _tick(instance: dg.DagsterInstance, cursor: str | None, name: str) -> str | None:
     os.environ[WEBHOOK_VARIABLE] = NOBODY_LISTENS
+    alerts.SETTLING = timedelta(0)  # so that it reads all that was stored just now
     begun = time.perf_counter()
     with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
-        found = check_alerts(context)
+        found = alerts.check_alerts(context)
     click.echo(f"{name}: {time.perf_counter() - begun:.2f} s")
     assert isinstance(found, dg.SensorResult)
     return found.cursor
@@ -153,7 +154,13 @@ def _break_one(database: BillingDatabase) -> None:
     """Insert a payment of one tenant without recomputing its meter."""
     with database.transaction() as connection:
         payments = database.schema(connection).tables["payments"]
-        row = dict(connection.execute(select(payments).where(payments.c.meter_id.is_not(None)).limit(1)).one()._mapping)
+        counted = (
+            payments.c.meter_id.is_not(None),
+            payments.c.amount > 0,
+            func.lower(payments.c.status).not_in(POLICY.uncounted_payment_statuses),
+        )
+        first = select(payments).where(*counted).order_by(payments.c.id).limit(1)
+        row = dict(connection.execute(first).one()._mapping)
         now = func.current_timestamp()
         row |= {"id": connection.scalar(select(func.max(payments.c.id))) + 1, UPDATED_AT_COLUMN: now}
         connection.execute(insert(payments).values(**row))

@@ -24,6 +24,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import DagsterPostgresException
+from filelock import FileLock
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -97,7 +98,7 @@ class MeterAssetsStorage(DagsterStorage, ConfigurableClass):
         """Return the storage that the environment names."""
         url = os.environ.get(POSTGRES_URL_VARIABLE)
         if url is None:
-            return DagsterSqliteStorage.from_local(config_value["base_dir"], inst_data=inst_data)
+            return _sqlite_storage(Path(config_value["base_dir"]), inst_data)
         return _postgres_storage(url.strip(), inst_data)
 
 
@@ -176,6 +177,13 @@ def _has_a_configuration_of_its_own(folder: Path, *, is_ours: bool) -> bool:
 def _write_config(folder: Path) -> None:
     """Let the folder, which is new, say by itself what instance it is: `dagster dev` reads it there."""
     (folder / CONFIG_FILE).write_text(shipped_config(), encoding="utf-8")
+
+
+def _sqlite_storage(folder: Path, inst_data: ConfigurableClassData | None) -> DagsterStorage:
+    """Return the storage in that folder; whoever comes first makes its tables, which Dagster lets two do at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "making-tables.lock"):
+        return DagsterSqliteStorage.from_local(str(folder), inst_data=inst_data)
 
 
 def _postgres_storage(given: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:

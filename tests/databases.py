@@ -5,7 +5,7 @@ Plain rows are the oracle's: dicts with Decimal money, from table name to rows.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, event, insert, inspect, select, text
@@ -155,13 +155,18 @@ def journal_of(connection: Connection, schema: BillingSchema, step: str, run_id:
     money = tuple(f"{name}_{side}" for name in _MONEY[table] for side in ("before", "after"))
     return {
         row[row_id]: ChangedRow(
-            before={name: row[f"{name}_before"] for name in columns},
-            after={name: row[f"{name}_after"] for name in columns},
+            before={name: _day_of(name, row[f"{name}_before"]) for name in columns},
+            after={name: _day_of(name, row[f"{name}_after"]) for name in columns},
             rule=row["rule"],
         )
         for row in _rows(connection, schema.journal(step), money)
         if row["run_id"] == run_id
     }
+
+
+def _day_of(column: str, value: Any) -> Any:
+    """Return a day as a day: the journal of SQLite keeps it as the text that the table has."""
+    return date.fromisoformat(value) if column == "last_invoice_date" and isinstance(value, str) else value
 
 
 def runs_of(connection: Connection, schema: BillingSchema, run_id: str) -> dict[str, Any]:

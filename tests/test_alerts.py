@@ -55,6 +55,8 @@ class Hook:
         self.paths: list[str] = []
         self.answer: int | None = 200
         """The status to answer with; None to hang."""
+        self.refuse_next = 0
+        """So many messages are refused first."""
         self._closing = threading.Event()
         hook = self
 
@@ -65,10 +67,12 @@ class Hook:
                 if hook.answer is None:
                     hook._closing.wait(SECONDS)
                     return
-                if 200 <= hook.answer < 300:
+                answer = 503 if hook.refuse_next else hook.answer
+                hook.refuse_next = max(hook.refuse_next - 1, 0)
+                if 200 <= answer < 300:
                     hook.received.append(body)
                 with suppress(OSError):  # who has had enough of the answer hangs up
-                    self.send_response(hook.answer)
+                    self.send_response(answer)
                     self.send_header("Location", "/elsewhere")
                     self.end_headers()
 
@@ -303,6 +307,16 @@ def test_a_mail_server_that_does_not_take_it_loses_nothing_and_the_webhook_gets_
     finally:
         if mailbox:
             mailbox.close()
+
+
+@pytest.mark.slow
+def test_a_later_message_does_not_overtake_one_that_was_not_taken(hook: Hook, sensor: Sensor) -> None:
+    runs = [sensor.found({(BALANCES, tenant): False}) for tenant in "12"]
+    hook.refuse_next = 1
+    assert sensor.tick().startswith("2 new messages, 2 undelivered. the webhook at 127.0.0.1 answered with status 503")
+    assert hook.received == []
+    sensor.tick()
+    assert [one["run_id"] for one in hook.received] == runs
 
 
 @pytest.mark.slow

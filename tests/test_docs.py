@@ -306,6 +306,8 @@ def in_blocks(content: str) -> Iterator[list[str]]:
     for block in blocks(content, "sh"):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
+            if words and words[0] == "podman":  # of which ours is an image
+                continue
             found = [at for at, word in enumerate(words) if word.endswith("meter-assets")]
             if found:
                 yield words[found[0] + 1 :]

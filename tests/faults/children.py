@@ -1,5 +1,6 @@
 """Processes that may die: one that is warmed up, and forks a child for each run, which ends as it is struck."""
 
+import gc
 import json
 import multiprocessing
 import os
@@ -85,6 +86,7 @@ def nursery() -> Iterator[Nursery]:
 
 
 def _fork_on_demand(pipe: Connection) -> None:
+    gc.freeze()  # so that children need not copy what is there
     while True:
         try:
             told = _told_by_a_child(pipe.recv())

@@ -29,6 +29,11 @@ class Job:
         return self.name + (f" in batches of {self.batch_size}" if self.batch_size else "")
 
     @property
+    def key(self) -> str:
+        """What it is called where a name has no blanks."""
+        return str(self).replace(" ", "_")
+
+    @property
     def parts(self) -> int:
         """How many parts it has that can be run one after the other: its steps."""
         return 1 if self.name == "preview" else len(MIGRATION)

@@ -1,40 +1,51 @@
 """Databases that are put back as they were: a file copied, or a PostgreSQL database made from a template."""
 
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from sqlalchemy import NullPool, create_engine, make_url, text
 
 
-class Stage(Protocol):
+class Stage(ABC):
     """A database at one URL, of which states are kept and put back."""
 
-    url: str
+    def __init__(self, url: str) -> None:
+        """Take the URL."""
+        self.url = url
+        self.there: str | None = None
+        """The name of what the database is known to hold: whoever has seen that may say so, to spare a copy."""
 
+    @abstractmethod
     def keep(self, name: str) -> None:
         """Keep the database as it is now, under a name."""
 
     def put_back(self, name: str) -> None:
         """Make the database what was kept under that name."""
+        there, self.there = self.there, None
+        if there != name:
+            self._put_back(name)
+
+    @abstractmethod
+    def _put_back(self, name: str) -> None: ...
 
 
-class SqliteStage:
+class SqliteStage(Stage):
     """A SQLite file, and copies of it beside it."""
 
     def __init__(self, file: Path) -> None:
         """Take the file, which is there or will be."""
+        super().__init__(f"sqlite:///{file}")
         self._file = file
-        self.url = f"sqlite:///{file}"
 
     def keep(self, name: str) -> None:
         """Keep the file as it is now, under a name."""
         shutil.copyfile(self._file, self._copy(name))
 
-    def put_back(self, name: str) -> None:
-        """Make the file what was kept, without what a dead process may have left beside it."""
+    def _put_back(self, name: str) -> None:
+        """Copy the file, and remove what a dead process may have left beside it."""
         for left in self._file.parent.glob(f"{self._file.name}-journal"):
             left.unlink()
         shutil.copyfile(self._copy(name), self._file)
@@ -43,12 +54,12 @@ class SqliteStage:
         return self._file.with_suffix(f".{name}")
 
 
-class PostgresStage:
+class PostgresStage(Stage):
     """A PostgreSQL database, and others that were made from it."""
 
     def __init__(self, url: str) -> None:
         """Take the URL of a database that is there."""
-        self.url = url
+        super().__init__(url)
         self._name = str(make_url(url).database)
         self._administrator = create_engine(
             make_url(url).set(database="postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
@@ -60,8 +71,8 @@ class PostgresStage:
         self._copy(self._name, f"{self._name}_{name}")
         self._kept.add(f"{self._name}_{name}")
 
-    def put_back(self, name: str) -> None:
-        """Make the database what was kept, whoever is still connected."""
+    def _put_back(self, name: str) -> None:
+        """Make the database from what was kept, whoever is still connected."""
         self._copy(f"{self._name}_{name}", self._name)
 
     def forget(self) -> None:

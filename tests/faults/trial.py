@@ -7,6 +7,7 @@ from meter_assets.database import BillingDatabase
 from tests.faults.children import Ended, Nursery, Task
 from tests.faults.jobs import Job
 from tests.faults.judge import Contents, Undisturbed, contents, state, wrong, wrong_at_the_end
+from tests.faults.points import SENT
 from tests.faults.stages import Stage
 from tests.faults.strikes import Kind, Strike
 
@@ -22,11 +23,12 @@ def contents_of(url: str) -> Contents:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a job: the name of the database as it is when the part begins, and the points that it then has."""
+    """A part of a job: what the database holds when it begins, kept under which name, and the points that follow."""
 
     kept: str
     first: int
     points: list[str]
+    contents: Contents
 
 
 @dataclass
@@ -48,16 +50,17 @@ class Trial:
         """Run the job undisturbed, in its parts or whole, and keep what was there before each, and after all."""
         before, found = contents_of(self.stage.url), None
         for first in range(self.job.parts) if in_parts else [0]:
-            kept = f"{self.job.name}_{first}"
+            kept = f"{self.job.key}_{first}"
             self.stage.keep(kept)
+            there = contents_of(self.stage.url)
             begun = time.monotonic()
             ended = self._run(Strike(), first, many=1 if in_parts else None, run_id="undisturbed")
             if ended.error is not None:
                 raise AssertionError(f"{self.job} does not succeed undisturbed: {ended.message}")
             self.seconds += time.monotonic() - begun
-            self.parts.append(Part(kept, first, ended.points))
+            self.parts.append(Part(kept, first, ended.points, there))
             found = ended.found
-        self.stage.keep(f"{self.job.name}_done")
+        self.stage.keep(f"{self.job.key}_done")
         self.undisturbed = Undisturbed(self.original, before, contents_of(self.stage.url), found)
 
     def struck(self, part: Part, strike: Strike, seconds: float | None = None) -> tuple[Ended, list[str]]:
@@ -66,9 +69,12 @@ class Trial:
         ended = self._run(strike, part.first, run_id="struck", seconds=seconds)
         if strike.kind is Kind.KILLED and seconds is None and not ended.was_killed:
             return ended, [f"it was not killed, but ended so: {ended.error} {ended.message}"]
-        return ended, self.wrong_after(ended)
+        problems = self.wrong_after(ended, part)
+        if seconds is not None or (isinstance(strike.at, int) and part.points[strike.at].startswith(SENT)):
+            self.stage.there = None  # a server may still do what it was told
+        return ended, problems
 
-    def wrong_after(self, ended: Ended) -> list[str]:
+    def wrong_after(self, ended: Ended, part: Part) -> list[str]:
         """Return what is wrong after a run has ended so, and after the same command was run again."""
         if ended.error is not None and not ended.is_ours:
             return [f"it ended with an error that is none of ours: {ended.message}"]
@@ -77,6 +83,8 @@ class Trial:
         if self.run_again_always or state(now) not in self.finished_from:
             problems += self._run_again()
             self.finished_from.add(state(now))
+        elif now == part.contents:
+            self.stage.there = part.kept
         return problems
 
     def _run_again(self) -> list[str]:
