@@ -7,6 +7,7 @@ import select
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ SECONDS_TO_WAIT_FOR_SQLITE = 30
 INSTRUCTIONS_BETWEEN_INTERRUPTS = 100_000
 
 
+@cache
 def sqlite_writer(path: Path) -> Engine:
     """Return an engine whose transactions take SQLite's write lock when they begin."""
     return _sqlite(lambda: _open(path, "rw"), "BEGIN IMMEDIATE")
 
 
+@cache
 def sqlite_reader(path: Path) -> Engine:
     """Return an engine that cannot write."""
     return _sqlite(lambda: _open_for_reading(path), "BEGIN")
@@ -61,6 +64,7 @@ def _sqlite(connect: Callable[[], sqlite3.Connection], begin: str) -> Engine:
     return engine
 
 
+@cache
 def postgresql(url: URL) -> Engine:
     """Return an engine whose transactions see one state throughout (REPEATABLE READ).
 

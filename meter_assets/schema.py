@@ -4,7 +4,7 @@ No queries: what is computed from these tables is in `changes` and `invariants`.
 physical too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -27,12 +27,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    event,
     inspect,
     true,
 )
-from sqlalchemy.engine.interfaces import ReflectedColumn
-from sqlalchemy.engine.reflection import Inspector
+from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
+from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from meter_assets.money import MINOR_UNIT_DIGITS
@@ -138,7 +137,7 @@ class BillingSchema:
     def make_own_tables(self, connection: Connection) -> "BillingSchema":
         """Create those of our own tables that are missing and return the schema that has them."""
         next(iter(self.own.values())).metadata.create_all(connection, checkfirst=True)
-        return BillingSchema(self.tables, frozenset(self.own))
+        return _known(BillingSchema(self.tables, frozenset(self.own)))
 
 
 def _money() -> Numeric[Any]:
@@ -219,33 +218,52 @@ def read_schema(connection: Connection) -> tuple[BillingSchema, list[str]]:
 
     Returns the schema and every problem found, each a clause; with problems, the schema is not to be used.
     """
-    inspector = inspect(connection)
-    present = set(inspector.get_table_names()) | set(inspector.get_view_names())
+    inspector, dialect = inspect(connection), connection.dialect.name
+    wanted = [*REQUIRED_COLUMNS, RUNS, BACKUP, *map(journal_name, JOURNALED)]
+    found = inspector.get_multi_columns(kind=ObjectKind.ANY, filter_names=wanted)
+    columns = {name: found[None, name] for name in wanted if (None, name) in found}
+    keys = inspector.get_multi_pk_constraint(filter_names=[name for name in REQUIRED_COLUMNS if name in columns])
     metadata = MetaData()
-    if connection.dialect.name == "sqlite":
-        event.listen(metadata, "column_reflect", _dates_as_text)
-    metadata.reflect(connection, only=sorted(present & set(REQUIRED_COLUMNS)), resolve_fks=False, views=True)
-    tables = {name: metadata.tables[name] for name in REQUIRED_COLUMNS if name in metadata.tables}
+    tables = {
+        name: Table(name, metadata, *_as_read(columns[name], keys.get((None, name)), dialect))
+        for name in REQUIRED_COLUMNS
+        if name in columns
+    }
     problems = [f"no table {name}" for name in REQUIRED_COLUMNS if name not in tables]
     for table in tables.values():
-        problems += _problems_of(table, connection.dialect.name)
-    own = frozenset({RUNS, BACKUP, *map(journal_name, JOURNALED)} & present)
-    schema = BillingSchema(tables, own)
+        problems += _problems_of(table, dialect)
+    schema = BillingSchema(tables, frozenset(columns) - frozenset(tables))
     if not problems:
-        problems += _outdated_journals(inspector, schema)
+        schema = _known(schema)
+        problems += _outdated_journals(schema, columns)
     return schema, problems
 
 
-def _dates_as_text(inspector: Inspector, table: Table, column: ReflectedColumn) -> None:
-    """Take SQLite's dates for what they are, text: others than SQLAlchemy write them, in formats of their own."""
-    if isinstance(column["type"], (Date, DateTime)):
-        column["type"] = String()
+def _as_read(
+    columns: Sequence[ReflectedColumn], key: ReflectedPrimaryKeyConstraint | None, dialect: str
+) -> Iterator[Column[Any]]:
+    """Yield a table's columns; SQLite's dates are what they are, text: others write them in formats of their own."""
+    for column in columns:
+        is_text = dialect == "sqlite" and isinstance(column["type"], (Date, DateTime))
+        is_key = key is not None and column["name"] in key["constrained_columns"]
+        yield Column(column["name"], String() if is_text else column["type"], primary_key=is_key)
 
 
-def _outdated_journals(inspector: Inspector, schema: BillingSchema) -> Iterator[str]:
+_KNOWN: dict[tuple[Any, ...], BillingSchema] = {}
+
+
+def _known(schema: BillingSchema) -> BillingSchema:
+    """Return the schema that was read before, if it is the same: what was compiled for its tables is used again."""
+    columns = tuple(
+        (str(column), repr(column.type), column.primary_key) for table in schema.tables.values() for column in table.c
+    )
+    return _KNOWN.setdefault((columns, schema.own_tables_present), schema)
+
+
+def _outdated_journals(schema: BillingSchema, columns: Mapping[str, Sequence[ReflectedColumn]]) -> Iterator[str]:
     """Name the journals that lack columns, since the billing tables have got some since they were made."""
     for name in sorted(schema.own_tables_present):
-        there = {column["name"] for column in inspector.get_columns(name)}
+        there = {column["name"] for column in columns[name]}
         missing = [column.key for column in schema.own[name].c if column.key not in there]
         if missing:
             yield (
