@@ -1,5 +1,7 @@
 """Fixtures that every test may ask for: databases, on each engine."""
 
+import gc
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,12 +24,37 @@ NEEDS_A_SERVER = frozenset({"postgres_server", "postgres_url"})
 ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.server))
 
 
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays for all tests: the modules of Dagster are many."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what asks for a server by name, so that `-m "not server"` leaves it out."""
     for item in items:
         if NEEDS_A_SERVER & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)
+
+
+@pytest.fixture(scope="session")
+def same_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the folder of every test is, one after the other."""
+    return tmp_path_factory.mktemp("tests")
+
+
+@pytest.fixture
+def tmp_path(same_folder: Path) -> Iterator[Path]:
+    """A folder that is empty at first, under one name for all tests.
+
+    What has been compiled for a database is kept by its URL, so that tests whose databases have the same need not
+    compile it again.
+    """
+    folder = same_folder / "test"
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

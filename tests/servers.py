@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ class PostgresServer:
     folder: Path
     port: int
     _guard: "subprocess.Popen[bytes]"
-    _numbers: Iterator[int]
+    _free: set[str] = field(default_factory=set)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def url(self, database: str) -> str:
         """Return a database's URL, which SQLAlchemy takes as it is."""
@@ -62,13 +63,17 @@ class PostgresServer:
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """Make a fresh database, yield its URL, and drop it, whoever is still connected."""
-        name = f"test_{next(self._numbers)}"
+        """Make a fresh database, yield its URL, and drop it, whoever is still connected.
+
+        Names are used again, for what has been compiled for a database is kept by its URL.
+        """
+        name = self._free.pop() if self._free else f"test_{next(self._numbers)}"
         self._administer(f"CREATE DATABASE {name} TEMPLATE template0")
         try:
             yield self.url(name)
         finally:
             self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+        self._free.add(name)
 
     def stop(self) -> None:
         """Stop the server and remove its folder."""
@@ -118,7 +123,7 @@ def _start_in(folder: Path) -> PostgresServer:
             start_new_session=True,  # a ^C is for the tests, which then stop the server
             **as_user | {"env": environment},
         )
-    server = PostgresServer(binaries, folder, port, guard, count(1))
+    server = PostgresServer(binaries, folder, port, guard)
     _await(server)
     return server
 
