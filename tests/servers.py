@@ -10,7 +10,6 @@ import os
 import pwd
 import shlex
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,8 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection
+
+from tests.processes import free_port
 
 BINARIES_VARIABLE = "METER_ASSETS_TEST_POSTGRES"
 """Set to `wheel` to leave the machine's binaries aside."""
@@ -109,7 +110,7 @@ def _start_in(folder: Path) -> PostgresServer:
     made = subprocess.run(initdb, check=False, cwd=folder, capture_output=True, text=True, **as_user)
     if made.returncode:
         raise ServerFailed(f"{shlex.join(initdb)} failed: {made.stderr.strip()}")
-    port = _free_port()
+    port = free_port()
     options = [word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")]
     command = [f"{binaries}/postgres", "-D", f"{data}", "-p", f"{port}", "-k", f"{folder}", *options]
     environment = as_user["env"] | {"FOLDER": str(folder)}
@@ -187,12 +188,6 @@ def _hand_over(folder: Path, user: int, group: int) -> None:
     for parent, folders, files in os.walk(folder):
         for name in folders + files:
             os.chown(Path(parent) / name, user, group, follow_symlinks=False)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await(server: PostgresServer) -> None:

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -33,6 +32,7 @@ from meter_assets.event_log import store_evaluations
 from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Severity
 from meter_assets.partitions import forget_materializations
 from tests.databases import migrate
+from tests.processes import free_port
 from tests.test_watching import Watch, instance_in, overwrite_a_balance
 
 BALANCES, METERS = "every_meter_balance_equals_its_transactions", "every_counted_payment_has_a_meter"
@@ -121,12 +121,6 @@ class Mailbox:
     def close(self) -> None:
         """Stop to listen."""
         self._controller.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -682,6 +682,7 @@ def test_the_command_line_migrates_and_rolls_back_in_batches(shell: CommandLine)
     assert {table: restored[table] for table in rows} == rows
 
 
+@pytest.mark.slow
 def test_rows_that_keep_changing_are_told_on_the_command_line(shell: CommandLine) -> None:
     """Before each batch someone changes an invoice of it."""
     command = ("backfill-invoice-amounts", "--tenant", HEALTHY, "--batch-size", "100")
@@ -722,6 +723,7 @@ def test_a_batch_of_no_rows_is_wrong_usage(tmp_path: Path, command: str, size: s
     assert "--batch-size" in ended.words
 
 
+@pytest.mark.slow
 def test_the_launchpad_sets_the_size_of_batches(shell: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METER_ASSETS_DATABASE_URL", shell.url)
     of = tenant(1)

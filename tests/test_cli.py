@@ -120,6 +120,7 @@ def test_a_dry_run_of_one_tenant_after_a_live_run_of_another_is_as_before(one_sh
     assert one_shell(MIGRATE, "--dry-run", "--tenant", HEALTHY).printed == first.printed
 
 
+@pytest.mark.slow
 def test_skip_validation_skips_the_checks_but_not_the_refusal(shell: CommandLine) -> None:
     ended = shell(MIGRATE, "--yes", "--skip-validation", "--tenant", HEALTHY, "--tenant", BROKEN)
     assert ended.status == 1
@@ -161,6 +162,7 @@ def test_validate_judges_the_group_that_is_asked_for(one_shell: CommandLine) -> 
         ("backfill-invoice-amounts", {"invoice_amounts"}),
     ],
 )
+@pytest.mark.slow
 def test_a_backfill_makes_its_own_step_only(one_shell: CommandLine, command: str, done: set[str]) -> None:
     assert "Nothing was written." in one_shell(command, "--dry-run", "--tenant", HEALTHY).words
     assert one_shell(command, "--tenant", HEALTHY).status == 0

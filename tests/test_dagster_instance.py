@@ -215,6 +215,7 @@ def test_what_cannot_be_used_is_told_in_a_sentence(
     assert "hunter2" not in str(told.value)
 
 
+@pytest.mark.slow
 def test_dagsters_command_tells_of_an_empty_variable_without_a_traceback(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ FAULTS = ("invoice_wrong_total", "invoice_without_amounts", "duplicate_assignmen
 BATCH = 6
 IN_BATCHES = Job("migrate", BATCH)
 BACK_IN_BATCHES = Job("rollback", BATCH)
+FURTHER = pytest.mark.thorough
 PAGE = 512
 EVERY = 80
 """Of how many points of a preview one is tried: all of it are questions."""
@@ -145,7 +146,9 @@ def assert_every_step_changes_something(trial: Trial) -> None:
 # Killed
 
 
-@pytest.mark.parametrize("job", [MIGRATE, IN_BATCHES, ROLL_BACK, BACK_IN_BATCHES, PREVIEW], ids=str)
+@pytest.mark.parametrize(
+    "job", [MIGRATE, IN_BATCHES, ROLL_BACK, pytest.param(BACK_IN_BATCHES, marks=FURTHER), PREVIEW], ids=str
+)
 def test_killed_at_any_point(theatre: Theatre, job: Job) -> None:
     trial = theatre.trial(job)
     on_sqlite = theatre.stage.url.startswith("sqlite")
@@ -195,7 +198,7 @@ def test_a_file_that_a_dead_process_left_half_written_is_put_right_by_whoever_re
 # Cut off
 
 
-@pytest.mark.parametrize("job", [MIGRATE, IN_BATCHES, ROLL_BACK, PREVIEW], ids=str)
+@pytest.mark.parametrize("job", [MIGRATE, pytest.param(IN_BATCHES, marks=FURTHER), ROLL_BACK, PREVIEW], ids=str)
 def test_cut_off_at_any_point(postgresql: Theatre, job: Job) -> None:
     """The connection is lost; where that is around a commit, whether it was made is in doubt."""
     trial = postgresql.trial(job)

@@ -2,12 +2,7 @@
 
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +15,11 @@ from meter_assets.dagster_instance import shipped_config
 from meter_assets.database import BillingDatabase
 from meter_assets.demo.database import make_demo
 from meter_assets.demo.generator import DemoSize
+from tests.processes import NotInTime, free_port, started, until
 
 ROOT = Path(__file__).parent.parent.parent
 SIZE = DemoSize(tenants=5, customers=10, months=4)
+LOG = "dagster-dev.log"
 SECONDS_TO_START = 180
 MILLISECONDS_TO_SHOW = 60_000
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -51,25 +48,14 @@ def dagster_dev(folder: Path) -> Iterator[Stack]:
         make_demo(connection, SIZE, seed=1)
     (folder / "dagster.yaml").write_text(shipped_config(), encoding="utf-8")
     shutil.copy(ROOT / "workspace.yaml", folder)
-    port = _free_port()
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DAGSTER_", "METER_"))}
     environment |= {"METER_ASSETS_DATABASE_URL": f"sqlite:///{database}", "PYTHONWARNINGS": "ignore"}
-    with (folder / "dagster-dev.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
+    command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
+    with started(command, folder, folder / LOG, environment):
         stack = Stack(f"http://127.0.0.1:{port}", folder, billing)
-        _await_answer(stack, process)
+        _await_answer(stack)
         yield stack
-    finally:
-        _stop(process)
 
 
 @contextmanager
@@ -86,30 +72,16 @@ def browser_page() -> Iterator[Page]:
         browser.close()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _await_answer(stack: Stack) -> None:
+    try:
+        until(lambda: _answers(stack.url), "dagster dev answers", SECONDS_TO_START)
+    except NotInTime as late:
+        raise AssertionError(f"{late} {(stack.folder / LOG).read_text(errors='replace')[-3000:]}") from None
 
 
-def _await_answer(stack: Stack, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + SECONDS_TO_START
-    while True:
-        try:
-            urllib.request.urlopen(f"{stack.url}/server_info", timeout=5).close()
-            return
-        except (urllib.error.URLError, OSError) as refused:
-            if process.poll() is not None or time.monotonic() > deadline:
-                log = (stack.folder / "dagster-dev.log").read_text(errors="replace")[-3000:]
-                raise AssertionError(f"dagster dev did not start: {log}") from refused
-            time.sleep(0.2)
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ask all processes of the group to end, as Ctrl-C does; then make them."""
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, sign)
-            process.wait(timeout=20)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{url}/server_info", timeout=5).close()
+    except OSError:
+        return False
+    return True

@@ -73,6 +73,7 @@ def test_a_fault_makes_new_rows_above_those_that_are_there(connection: Connectio
 
 
 @every_fault
+@pytest.mark.slow
 def test_a_fault_may_be_made_twice(connection: Connection, fault: Fault) -> None:
     for _ in range(2):
         fault.inject(connection, billing_tables(), TENANT)

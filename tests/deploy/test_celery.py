@@ -31,6 +31,7 @@ from meter_assets.settings import DATABASE_URL_VARIABLE
 from tests.databases import comparable, migrate, read
 from tests.deploy import stack
 from tests.oracle import Database
+from tests.processes import NotInTime, kill, started, until
 from tests.servers import PostgresServer
 
 CONFIG = stack.ROOT / "deploy" / "celery" / "dagster.yaml"
@@ -111,7 +112,7 @@ def processes(folder: Path, homes: dict[str, Path]) -> Iterator["dict[str, subpr
         found = {}
         for name, command in commands.items():
             environment.setenv(DAGSTER_HOME_VARIABLE, str(homes[name]))
-            found[name] = running.enter_context(stack.started(command, homes[name], folder / f"{name}.log"))
+            found[name] = running.enter_context(started(command, homes[name], folder / f"{name}.log"))
         yield found
 
 
@@ -174,9 +175,9 @@ def kill_in_the_middle(deployment: Deployment) -> tuple[str, str]:
         holder.execute(rows, {"id": HELD})
         launch_backfill()
         looking = other.execution_options(isolation_level="AUTOCOMMIT")
-        run_id = stack.await_(lambda: waiting_run(looking), "a step waits for rows", SECONDS)
-        name = stack.await_(lambda: deployment.worker_of(run_id), "a worker says that it has the run", 30)
-        stack.kill(deployment.workers[name])
+        run_id = until(lambda: waiting_run(looking), "a step waits for rows", SECONDS)
+        name = until(lambda: deployment.worker_of(run_id), "a worker says that it has the run", 30)
+        kill(deployment.workers[name])
         holder.rollback()
     return run_id, name
 
@@ -209,8 +210,8 @@ def test_all_tenants_are_migrated_though_a_worker_is_killed_in_the_middle(
 ) -> None:
     killed_run, _ = kill_in_the_middle(deployment)
     try:
-        stack.await_(deployment.all_have_ended, "all runs have ended", SECONDS, every=2)
-    except stack.NotInTime as late:
+        until(deployment.all_have_ended, "all runs have ended", SECONDS, every=2)
+    except NotInTime as late:
         pytest.fail(f"{late} {deployment.statuses()}\n{deployment.printed()}")
 
     runs = deployment.runs()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy import stack
+from tests.processes import NotInTime, free_port, started, until
 
 LINES = re.sub(r"\\\n\s*", "", (stack.ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8")).splitlines()
 STEPS = [tuple(line.split(maxsplit=1)) for line in LINES if line and not line.startswith("#")]
@@ -72,13 +73,13 @@ def test_what_is_copied_suffices_to_build_the_package(tmp_path: Path) -> None:
 def test_its_command_serves_our_definitions_and_its_health_check_sees_it(tmp_path: Path) -> None:
     command = json.loads(arguments("CMD")[0])
     health = json.loads(arguments("HEALTHCHECK")[0].removeprefix("CMD"))
-    port = str(stack.free_port())
+    port = str(free_port())
     assert command[0] == health[0] == "dagster"
     serve, ask = (
         [sys.executable, "-m", *(port if word == "4000" else word for word in words)] for words in (command, health)
     )
-    with stack.started(serve, tmp_path, tmp_path / "log"):
+    with started(serve, tmp_path, tmp_path / "log"):
         try:
-            stack.await_(lambda: subprocess.run(ask, capture_output=True, check=False).returncode == 0, "health", 120)
-        except stack.NotInTime as late:
+            until(lambda: subprocess.run(ask, capture_output=True, check=False).returncode == 0, "health", 120)
+        except NotInTime as late:
             pytest.fail(f"{late} {(tmp_path / 'log').read_text()[-3000:]}")

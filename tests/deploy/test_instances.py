@@ -28,6 +28,7 @@ from meter_assets.partitions import sync_partitions
 from meter_assets.resources import BillingResource
 from tests.command_line import HEALTHY, make_small_tenants
 
+pytestmark = pytest.mark.slow
 DEPLOY = Path(__file__).parents[2] / "deploy"
 JOB = "migrate_meter_financials"
 TASK = {"dagster-celery/task_id": "a-task"}

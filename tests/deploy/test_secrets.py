@@ -25,6 +25,7 @@ from meter_assets.partitions import sync_partitions
 from meter_assets.settings import DATABASE_URL_VARIABLE
 from tests.command_line import HEALTHY, CommandLine, make_small_tenants
 from tests.deploy import stack
+from tests.processes import started, until
 
 SECRET, ENCODED = "hunter2/@:x", "hunter2%2F%40%3Ax"
 FORMS = ("hunter2", ENCODED)
@@ -175,8 +176,8 @@ def test_the_password_of_the_broker_is_not_printed_by_workers(
 ) -> None:
     monkeypatch.setenv(URL_VARIABLE, broker if reachable else f"redis://:{ENCODED}@127.0.0.1:1/0")
     log = folder / "worker.log"
-    with stack.started(stack.worker("one", 1), folder, log):
-        stack.await_(lambda: "Cannot connect" in log.read_text(), "the worker says so", 120)
+    with started(stack.worker("one", 1), folder, log):
+        until(lambda: "Cannot connect" in log.read_text(), "the worker says so", 120)
     assert not leaking_files(folder)
 
 
@@ -199,6 +200,7 @@ def test_the_password_of_the_broker_is_not_in_what_a_launch_tells(
 # Those of the receivers of alerts
 
 
+@pytest.mark.slow
 def test_the_secrets_of_receivers_are_not_told_when_they_do_not_take_a_message(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
