@@ -127,6 +127,15 @@ def fail(connection: Connection, schema: BillingSchema, entry: Entry, outcome: s
     return connection.execute(update(runs).where(*mine).values(**values)).rowcount > 0
 
 
+def tenants_with(schema: BillingSchema, step: str) -> Select[Any]:
+    """Return the SELECT of the ids of the tenants that a step has been made for, and nothing undone of since."""
+    runs = schema.own[RUNS]
+    made = func.max(case(((runs.c.step == step) & runs.c.undoes.is_(None), runs.c.id), else_=0))
+    undone = func.max(case((runs.c.undoes.is_not(None), runs.c.id), else_=0))
+    found = select(runs.c.tenant_id).where(runs.c.outcome == SUCCEEDED).group_by(runs.c.tenant_id)
+    return found.having(made > undone)
+
+
 def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list[RecordedStep]:
     """Return what was run of these tenants, oldest first; nothing where no live run has been made yet.
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Date,
     Enum,
     FromClause,
+    Integer,
     ScalarSelect,
     Select,
     String,
@@ -31,9 +32,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from meter_assets.history import tenants_with
 from meter_assets.policy import Policy
 from meter_assets.portable import member_of, nothing
-from meter_assets.schema import BACKUP, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BillingSchema, is_live
+from meter_assets.schema import BACKUP, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, RUNS, BillingSchema, is_live
 
 if TYPE_CHECKING:
     from meter_assets.changes.change import Change
@@ -81,6 +83,18 @@ class BillingRelations:
     def backup(self) -> FromClause:
         """The tenant's backed-up customer balances; no rows while there is no such table."""
         return self.rows[BACKUP]
+
+    def backed_up_to(self) -> Subquery:
+        """Return, for each tenant whose backup is complete, the greatest customer id in it: tenant_id, customer_id.
+
+        A customer with a greater id came after the backup was made. None is said where ids are no numbers, which say
+        nothing of when.
+        """
+        kept = self.backup
+        last = select(kept.c.tenant_id, func.max(kept.c.customer_id).label("customer_id")).group_by(kept.c.tenant_id)
+        says_when = isinstance(self.customers.c.id.type, Integer) and RUNS in self.schema.own_tables_present
+        complete = kept.c.tenant_id.in_(tenants_with(self.schema, BACKUP)) if says_when else false()
+        return last.where(complete).subquery("backed_up_to")
 
     def owner(self, table: str, row_id: ColumnElement[Any]) -> ScalarSelect[Any]:
         """Return the tenant that has the live row of this id, whichever tenant that is; null where there is none.

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection
 
 from meter_assets.database import Tenant
 from meter_assets.drift import NAMED_METERS, Drifted, drifted_meters, first_changes
-from meter_assets.history import SUCCEEDED
+from meter_assets.history import tenants_with
 from meter_assets.invariants import INVARIANTS, Severity
 from meter_assets.judge import Verdict, judge_each
 from meter_assets.marks import Mark, changed_tenants, take_marks
@@ -105,11 +105,7 @@ def migrated(connection: Connection, schema: BillingSchema) -> frozenset[Any]:
     """Return the ids of the tenants whose meters have got their balances, and that were not rolled back since."""
     if RUNS not in schema.own_tables_present:
         return frozenset()
-    runs = schema.own[RUNS]
-    made = func.max(case(((runs.c.step == "meter_balances") & runs.c.undoes.is_(None), runs.c.id), else_=0))
-    undone = func.max(case((runs.c.undoes.is_not(None), runs.c.id), else_=0))
-    found = select(runs.c.tenant_id).where(runs.c.outcome == SUCCEEDED).group_by(runs.c.tenant_id)
-    return frozenset(connection.execute(found.having(made > undone)).scalars())
+    return frozenset(connection.execute(tenants_with(schema, "meter_balances")).scalars())
 
 
 def _judged(

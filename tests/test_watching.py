@@ -309,6 +309,34 @@ def test_since_when_stays_the_same_and_is_new_after_a_recovery(
     assert of(found, "2").since[BALANCES] > seen[0]
 
 
+# Who came later
+
+
+def without_backup(database: BillingDatabase) -> list[str]:
+    """Return the customers who are said to lack a backup, in a quick pass's manner and tenant by tenant."""
+    with database.snapshot() as connection:
+        schema = database.schema(connection)
+        laws = [one for one in INVARIANTS if one.name == "every_customer_has_a_backup"]
+        found = [judge(connection, laws, billing_relations(schema, tenant), Policy()) for tenant in (1, 2)]
+    each = [row["customer_id"] for [verdict] in found for row in verdict.samples]
+    watched = [verdict for one in look(database).watched for verdict in one.verdicts if verdict.name == laws[0].name]
+    if watched:
+        assert [row["customer_id"] for verdict in watched for row in verdict.samples] == each
+    return each
+
+
+def test_a_customer_who_came_after_the_backup_needs_none(billing_url: str) -> None:
+    database = two_tenants(billing_url)
+    columns = "customers (id, tenant_id, name, balance, overpayment)"
+    change(database, f"INSERT INTO {columns} VALUES (71, 1, 'Lena Ibsen', 9, 0), (72, 2, 'Olu Mbeki', 9, 0)")
+    assert without_backup(database) == []
+
+    change(database, "DELETE FROM customer_balances_backup WHERE tenant_id = 2")
+    assert without_backup(database) == ["2", "72"]
+    change(database, f"UPDATE {RUNS} SET outcome = 'interrupted' WHERE tenant_id = 1 AND step LIKE '%backup'")
+    assert without_backup(database) == ["71", "2", "72"], "a backup that is half made says nothing of who came later"
+
+
 # Quick passes
 
 

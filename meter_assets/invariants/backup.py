@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, and_, false, func, select
 
 from meter_assets.invariants.invariant import Group, Invariant, Severity
 from meter_assets.money import exact
@@ -12,11 +12,13 @@ from meter_assets.relations import BillingRelations
 
 def _without_backup(relations: BillingRelations, policy: Policy) -> Select[Any]:
     del policy
-    customer, kept = relations.customers, relations.backup
+    customer, kept, last = relations.customers, relations.backup, relations.backed_up_to()
     same = and_(kept.c.customer_id == customer.c.id, kept.c.tenant_id == customer.c.tenant_id)
     shown = [exact(customer.c[name]).label(name) for name in ("balance", "overpayment")]
     found = select(customer.c.tenant_id, customer.c.id.label("customer_id"), customer.c.name, *shown)
-    return found.outerjoin(kept, same).where(kept.c.customer_id.is_(None))
+    found = found.outerjoin(kept, same).outerjoin(last, last.c.tenant_id == customer.c.tenant_id)
+    came_later = func.coalesce(customer.c.id > last.c.customer_id, false())
+    return found.where(kept.c.customer_id.is_(None), ~came_later)
 
 
 BACKUP = (
@@ -25,7 +27,7 @@ BACKUP = (
         Group.backup,
         Severity.ERROR,
         "customer_id",
-        "Every customer has a row in customer_balances_backup.",
+        "Every customer has a row in customer_balances_backup, but for those who came after it was made.",
         "Materialize customer_balances_backup for the tenant: it adds the customers that are missing.",
         _without_backup,
     ),

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from meter_assets.database import BillingDatabase
-from meter_assets.demo.database import mending_statement
+from meter_assets.demo.database import make_demo, mending_statement
+from meter_assets.demo.generator import DemoSize
 from tests.command_line import CommandLine, make_small_tenants
-
-QUICK = ("--customers", "10", "--months", "3")
 
 
 @pytest.fixture
@@ -36,18 +35,24 @@ def test_without_a_demo_database_every_command_says_how_to_make_it(shell: Comman
     assert "Make the demo database with 'meter-assets demo', or name yours" in ended.words
 
 
-@pytest.mark.server
-def test_the_demo_goes_into_a_named_database_and_can_be_mended_as_it_says_but_is_not_made_twice(
-    shell: CommandLine, postgres_url: str
-) -> None:
-    shell.environment["METER_ASSETS_DATABASE_URL"] = postgres_url
-    first = shell("demo", *QUICK)
-    assert first.status == 0
-    assert "4 of 5 tenants done" in first.words
-    with BillingDatabase(postgres_url).transaction() as connection:
+@pytest.mark.slow
+def test_the_demo_is_not_made_twice_and_goes_on_with_what_was_mended(shell: CommandLine) -> None:
+    path = shell.folder / ".meter_assets" / "demo.db"
+    path.parent.mkdir()
+    path.touch()
+    with BillingDatabase(f"sqlite:///{path}").transaction() as connection:
+        make_demo(connection, DemoSize(tenants=5, customers=10, months=3), seed=1)
         connection.exec_driver_sql(mending_statement(connection))
-    again = shell("demo", *QUICK)
-    assert again.status == 0
-    assert "The demo database is there already" in again.words
-    assert "5 of 5 tenants done" in again.words
-    assert "blocked" not in again.words
+    ended = shell("demo")
+    assert ended.status == 0
+    assert "The demo database is there already" in ended.words
+    assert "5 of 5 tenants done" in ended.words
+    assert "blocked" not in ended.words
+
+
+@pytest.mark.server
+def test_the_demo_goes_into_an_empty_database_that_the_environment_names(shell: CommandLine, postgres_url: str) -> None:
+    shell.environment["METER_ASSETS_DATABASE_URL"] = postgres_url
+    ended = shell("demo", "--customers", "10", "--months", "3")
+    assert ended.status == 0
+    assert "4 of 5 tenants done" in ended.words
