@@ -303,6 +303,18 @@ def test_a_mail_server_that_does_not_take_it_loses_nothing_and_the_webhook_gets_
             mailbox.close()
 
 
+def test_watching_that_fails_is_told_once_and_so_is_that_it_runs_again(hook: Hook, sensor: Sensor) -> None:
+    told = []
+    for status in ("SUCCESS", "FAILURE", "FAILURE", "SUCCESS", "SUCCESS"):
+        run = dg.DagsterRun(job_name="watch_migrated_tenants", run_id=str(uuid4()), status=dg.DagsterRunStatus[status])
+        sensor.instance.add_run(run)
+        sensor.tick()
+        told += [run.run_id] * (len(hook.received) - len(told))
+        assert [one["run_id"] for one in hook.received] == told
+    assert heard(hook) == [({("watch_migrated_tenants", "any")}, set()), (set(), {("watch_migrated_tenants", "any")})]
+    assert "nobody watches" in hook.received[0]["text"]
+
+
 @pytest.mark.slow
 def test_a_later_message_does_not_overtake_one_that_was_not_taken(hook: Hook, sensor: Sensor) -> None:
     runs = [sensor.found({(BALANCES, tenant): False}) for tenant in "12"]

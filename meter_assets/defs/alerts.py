@@ -1,5 +1,7 @@
 """The sensor that tells people what is new: checks that have begun to fail, and checks that have recovered.
 
+So does watching itself: a run that should have judged and failed is told as a check that fails.
+
 One message per run, and none for what was known before. What a receiver does not take stays in the outbox, which the
 sensor's cursor has, and is tried again at the next tick.
 """
@@ -21,6 +23,7 @@ from meter_assets.alerts import (
     channels,
 )
 from meter_assets.database import LEGAL_KEY
+from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
 from meter_assets.event_log import Outcome, Reader
 from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Severity
@@ -42,10 +45,14 @@ class Pending(BaseModel):
 
 
 class State(BaseModel):
-    """What the sensor knows: how far it has read, which checks are failing (check, tenant), and what is undelivered."""
+    """What the sensor knows: how far it has read, which checks (check, tenant) and whether watching itself are failing.
+
+    And what is undelivered.
+    """
 
     read_to: int = 0
     failing: list[tuple[str, str]] = []
+    watching_fails: bool = False
     outbox: list[Pending] = []
 
 
@@ -75,6 +82,7 @@ def check_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return dg.SensorResult(skip_reason=said, cursor=context.cursor)
     known = State.model_validate_json(context.cursor) if context.cursor else None
     state, messages = _read(context.instance, known)
+    messages += _of_watching(context.instance, state)
     state.outbox += [Pending(message=one, to=[way.name for way in ways]) for one in messages]
     problems = _deliver(state, ways)
     for problem in problems:
@@ -98,8 +106,25 @@ def _read(instance: dg.DagsterInstance, known: State | None) -> tuple[State, lis
         message = messages.setdefault(run_id, Message(run_id=run_id))
         kind = message.recovered if one.passed else message.newly_failing
         kind.append(News(tenant=one.partition, check=one.check, severity="ERROR", says=said.get(one.storage_id, "")))
-    outbox = known.outbox if known else []
-    return State(read_to=read_to, failing=sorted(failing), outbox=outbox), list(messages.values())
+    kept = known or State()
+    state = kept.model_copy(update={"read_to": read_to, "failing": sorted(failing)})
+    return state, list(messages.values())
+
+
+def _of_watching(instance: dg.DagsterInstance, state: State) -> Iterator[Message]:
+    """Yield a message if the newest run that watches has failed and the one before had not, or the other way round."""
+    ended = dg.RunsFilter(
+        job_name=watch_migrated_tenants.name, statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+    )
+    for run in instance.get_runs(ended, limit=1):
+        fails = run.status is dg.DagsterRunStatus.FAILURE
+        if fails != state.watching_fails:
+            state.watching_fails = fails
+            says = (
+                "The run failed, and judged nothing: until one succeeds, nobody watches." if fails else "It runs again."
+            )
+            news = [News(tenant="any", check=watch_migrated_tenants.name, severity="ERROR", says=says)]
+            yield Message(run_id=run.run_id, **{"newly_failing" if fails else "recovered": news})
 
 
 def _news(found: Sequence[Outcome], failing: set[tuple[str, str]]) -> Iterator[Outcome]:
