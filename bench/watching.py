@@ -6,14 +6,17 @@ Each pass is a run of the job, with Dagster's storage; statements are those that
 URLs both databases are SQLite files in a temporary folder.
 """
 
+import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import click
@@ -21,7 +24,7 @@ import dagster as dg
 from dagster import EventLogEntry
 from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
 from dagster._core.storage.event_log import SqlEventLogStorage
-from sqlalchemy import Connection, Engine, event, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, delete, event, func, insert, select, text, update
 
 from meter_assets import __version__
 from meter_assets.alerts import WEBHOOK_VARIABLE
@@ -32,6 +35,7 @@ from meter_assets.definitions import build_definitions
 from meter_assets.defs import alerts
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.engines import analyze_if_never
+from meter_assets.event_log import Reader
 from meter_assets.history import SUCCEEDED, Entry
 from meter_assets.invariants import GUARDED_STEP
 from meter_assets.journal import record
@@ -45,7 +49,6 @@ from meter_assets.schema import JOURNALED, RUNS, UPDATED_AT_COLUMN, BillingSchem
 POLICY = Policy.from_values({})
 RUN_ID = "bench"
 LONG_AGO = datetime(2025, 1, 1)
-NOBODY_LISTENS = "http://127.0.0.1:9/"
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,13 @@ def _measure(instance: dg.DagsterInstance, database: BillingDatabase) -> None:
         said = {name: value.value for name, value in _metadata(result).items()}
         return Cost(seconds, len(sent), said["tenants_judged"], said["tenants_failing"])
 
+    with _receiver() as received:
+        _measure_passes(instance, database, watched, received)
+
+
+def _measure_passes(
+    instance: dg.DagsterInstance, database: BillingDatabase, watched: Callable[..., Cost], received: list[Any]
+) -> None:
     full = watched(full=True)
     click.echo(f"full pass: {full}")
     cursor = _tick(instance, None, "alerts, first tick after it")
@@ -115,6 +125,48 @@ def _measure(instance: dg.DagsterInstance, database: BillingDatabase) -> None:
         click.echo(f"quick pass, {name}: {quick}; {quick.seconds / again.seconds:.3f} of a full pass")
     broken = watched(full=True)
     click.echo(f"full pass, one tenant broken: {broken}")
+    for what, change in (("broken", None), ("mended", _mend)):
+        if change is not None:
+            change(database)
+            click.echo(f"quick pass, mended: {watched(full=False)}")
+        click.echo(f"in Dagster, {what}: {_standing(instance)}")
+        received.clear()
+        cursor = _tick(instance, cursor, "alerts, a tick")
+        for message in received:
+            click.echo(f"  message: {message['text']}")
+
+
+def _standing(instance: dg.DagsterInstance) -> str:
+    """Say how the checks of severity ERROR stand, by tenant."""
+    reader = Reader(instance, tuple(GUARDED_STEP.values()), alerts.CHECKS)
+    found = reader.latest_outcomes(reader.last_settled(0, datetime.now(UTC) + timedelta(days=1)))
+    failing = {one.partition for one in found if not one.passed}
+    green = {one.partition for one in found} - failing
+    return f"{len(green):,} tenants green, {len(failing)} failing {sorted(failing)}, {len(found):,} statuses"
+
+
+@contextmanager
+def _receiver() -> Iterator[list[Any]]:
+    """Listen as a webhook's receiver does, which the environment names; yield the list of what has come."""
+    received: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    os.environ[WEBHOOK_VARIABLE] = f"http://127.0.0.1:{server.server_port}/"
+    try:
+        yield received
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def _metadata(result: dg.ExecuteInProcessResult) -> Any:
@@ -123,7 +175,6 @@ def _metadata(result: dg.ExecuteInProcessResult) -> Any:
 
 
 def _tick(instance: dg.DagsterInstance, cursor: str | None, name: str) -> str | None:
-    os.environ[WEBHOOK_VARIABLE] = NOBODY_LISTENS
     alerts.SETTLING = timedelta(0)  # so that it reads all that was stored just now
     begun = time.perf_counter()
     with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
@@ -164,6 +215,13 @@ def _break_one(database: BillingDatabase) -> None:
         now = func.current_timestamp()
         row |= {"id": connection.scalar(select(func.max(payments.c.id))) + 1, UPDATED_AT_COLUMN: now}
         connection.execute(insert(payments).values(**row))
+
+
+def _mend(database: BillingDatabase) -> None:
+    """Take that payment out again."""
+    with database.transaction() as connection:
+        payments = database.schema(connection).tables["payments"]
+        connection.execute(delete(payments).where(payments.c.id == select(func.max(payments.c.id)).scalar_subquery()))
 
 
 # Many migrated tenants, made at once

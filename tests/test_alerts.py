@@ -304,7 +304,7 @@ def test_a_mail_server_that_does_not_take_it_loses_nothing_and_the_webhook_gets_
 
 
 def test_watching_that_fails_is_told_once_and_so_is_that_it_runs_again(hook: Hook, sensor: Sensor) -> None:
-    told = []
+    told: list[str] = []
     for status in ("SUCCESS", "FAILURE", "FAILURE", "SUCCESS", "SUCCESS"):
         run = dg.DagsterRun(job_name="watch_migrated_tenants", run_id=str(uuid4()), status=dg.DagsterRunStatus[status])
         sensor.instance.add_run(run)
