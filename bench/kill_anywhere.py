@@ -11,8 +11,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -69,7 +69,7 @@ def _databases(engine: str) -> Iterator[Iterator[str]]:
         else:
             server = start_postgres()
             stack.callback(server.stop)
-            yield _fresh(server)
+            yield stack.enter_context(closing(_fresh(server)))
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -82,7 +82,7 @@ def _files(folder: Path) -> Iterator[str]:
         yield f"sqlite:///{file}"
 
 
-def _fresh(server: PostgresServer) -> Iterator[str]:
+def _fresh(server: PostgresServer) -> Generator[str]:
     while True:
         with server.database() as url:
             yield url
