@@ -32,8 +32,11 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks for a server by name, so that `-m "not server"` leaves it out."""
+    """Mark what asks for a server by name, so that `-m "not server"` leaves it out; and what is thorough on an engine."""
     for item in items:
+        chosen, called = item.get_closest_marker("by_default"), getattr(item, "callspec", None)
+        if chosen and called and called.params["engine_name"] not in chosen.args:
+            item.add_marker(pytest.mark.thorough)
         if NEEDS_A_SERVER & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)
 

@@ -485,6 +485,7 @@ def test_a_column_too_small_is_named_with_the_row_and_its_value_and_nothing_is_l
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_a_million_small_amounts_add_up_to_the_cent(billing_url: str) -> None:
     """0.10 and 0.07 have no exact binary form: as floats their sum drifts."""
     million = 1_000_000

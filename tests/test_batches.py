@@ -655,6 +655,7 @@ def _batches(sent: list[str]) -> Counter[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("postgresql")
 def test_the_command_line_migrates_and_rolls_back_in_batches(shell: CommandLine) -> None:
     with shell.database.snapshot() as connection:
         rows = comparable(read(connection, SCHEMA))

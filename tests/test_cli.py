@@ -76,6 +76,7 @@ def test_a_failed_check_stays_failed_for_its_tenant_after_another_has_passed(one
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_a_second_run_changes_and_journals_nothing_and_says_so(shell: CommandLine) -> None:
     shell(MIGRATE, "--yes", "--tenant", HEALTHY)
     journal = "SELECT count(*) FROM meter_migration_payment_meter_ids"
@@ -99,6 +100,7 @@ def test_a_dry_run_shows_everything_and_leaves_every_byte_as_it_was(shell: Comma
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_the_exported_rows_are_the_rows_that_the_live_run_then_journals(shell: CommandLine) -> None:
     shell(MIGRATE, "--dry-run", "--tenant", HEALTHY, "--export", "out")
     shell(MIGRATE, "--yes", "--tenant", HEALTHY)

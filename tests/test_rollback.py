@@ -483,6 +483,7 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("postgresql")
 def test_a_dry_run_shows_what_the_rollback_then_does_and_leaves_every_byte(shell: CommandLine) -> None:
     shell.change("UPDATE meters SET balance = 123.45 WHERE id = (SELECT min(id) FROM meters WHERE tenant_id = 1)")
     before = everything(shell.database)
@@ -611,7 +612,7 @@ def test_a_run_rolled_back_without_naming_tenants_is_that_of_its_tenant_alone(on
 # Through the job, and what Dagster then says of the tenant
 
 
-@pytest.fixture(params=["files", pytest.param("postgresql", marks=pytest.mark.server)])
+@pytest.fixture(params=["files", pytest.param("postgresql", marks=[pytest.mark.server, pytest.mark.thorough])])
 def dagster_storage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each storage of Dagster in turn."""
     if request.param == "postgresql":
@@ -740,6 +741,7 @@ def test_the_job_launched_without_a_tenant_says_so(one_shell: CommandLine, monke
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_after_sync_customer_balances_the_rollback_brings_customers_back_as_backed_up(shell: CommandLine) -> None:
     backup = f"SELECT customer_id, balance, overpayment FROM {BACKUP} WHERE tenant_id = 1 ORDER BY 1"
     customers = "SELECT id, balance, overpayment FROM customers WHERE tenant_id = 1 ORDER BY 1"

@@ -40,6 +40,12 @@ UNDO = ("rollback", "--yes", "--tenant", HEALTHY)
 TENANTS = 6
 
 
+COMMANDS = pytest.mark.parametrize(
+    "command",
+    [pytest.param(MIGRATE, id="migration"), pytest.param(UNDO, id="rollback", marks=pytest.mark.by_default("sqlite"))],
+)
+
+
 # A process in the middle of a step
 
 
@@ -109,7 +115,7 @@ def prepare(shell: CommandLine, command: tuple[str, ...]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [MIGRATE, UNDO], ids=["migration", "rollback"])
+@COMMANDS
 def test_while_one_holds_a_tenant_others_are_refused_and_told_who_it_is(
     shell: CommandLine, command: tuple[str, ...]
 ) -> None:
@@ -144,7 +150,7 @@ def _must_name_the_holder(shell: CommandLine, words: str, process: int, *, is_ro
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [MIGRATE, UNDO], ids=["migration", "rollback"])
+@COMMANDS
 def test_a_holder_that_is_killed_leaves_nothing_to_clean_up(shell: CommandLine, command: tuple[str, ...]) -> None:
     prepare(shell, command)
     with held_in_a_step(shell, *command) as holder:
