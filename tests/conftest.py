@@ -32,7 +32,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks for a server by name, so that `-m "not server"` leaves it out; and what is thorough on an engine."""
+    """Mark what asks for a server, so that `-m "not server"` leaves it out, and what is thorough on its engine."""
     for item in items:
         chosen, called = item.get_closest_marker("by_default"), getattr(item, "callspec", None)
         if chosen and called and called.params["engine_name"] not in chosen.args:
