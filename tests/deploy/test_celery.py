@@ -120,7 +120,8 @@ def make_home(folder: Path) -> Path:
     """Make a folder for Dagster with the instance file of deploy/celery, but less patient."""
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     config["run_launcher"]["config"]["seconds_until_lost"] = 15
-    config["run_monitoring"]["poll_interval_seconds"] = 2
+    # A worker may be killed with a run that it has taken, of which Dagster has not yet heard that it began.
+    config["run_monitoring"] |= {"poll_interval_seconds": 2, "start_timeout_seconds": 90}
     config["run_queue"] = {"dequeue_interval_seconds": 1}
     folder.mkdir()
     (folder / "dagster.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
