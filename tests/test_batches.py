@@ -157,7 +157,9 @@ def _made(database: BillingDatabase, schema: BillingSchema, of: Any, reports: di
     with database.snapshot() as connection:
         rows = comparable(read(connection, schema))
         journaled = {step: journal_of(connection, schema, step, "first") for step in MIGRATION}
-        runs = connection.execute(text("SELECT step, outcome, rows_changed, message, policy FROM meter_migration_runs"))
+        runs = connection.execute(
+            text("SELECT step, outcome, rows_changed, message, policy FROM meter_migration_runs ORDER BY id")
+        )
         found = [tuple(row) for row in runs]
     assert [message for *_, message, _ in found] == [None] * len(MIGRATION)
     others = everything(database, but_not_of=of)
