@@ -486,14 +486,14 @@ def test_a_column_too_small_is_named_with_the_row_and_its_value_and_nothing_is_l
 
 @pytest.mark.slow
 @pytest.mark.by_default("sqlite")
-def test_a_million_small_amounts_add_up_to_the_cent(billing_url: str) -> None:
+def test_many_small_amounts_add_up_to_the_cent(billing_url: str) -> None:
     """0.10 and 0.07 have no exact binary form: as floats their sum drifts."""
-    million = 1_000_000
+    many = 200_000
     database = start_over(billing_url, SCHEMA, owing_20(of=2))
     with database.transaction() as connection:
         connection.execute(
             text(
-                f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {million}) "
+                f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {many}) "
                 "INSERT INTO payments (id, tenant_id, customer_id, meter_id, amount) "
                 "SELECT 1000 + n, 1, 1, 1, CASE n % 2 WHEN 0 THEN 0.10 ELSE 0.07 END FROM numbers"
             )
@@ -502,10 +502,10 @@ def test_a_million_small_amounts_add_up_to_the_cent(billing_url: str) -> None:
     meter = row_of(database, "meters", 1)
     assert (meter["balance"], meter["overpayment"], meter["total_paid"]) == (
         Decimal("0.00"),
-        Decimal("85000.00"),
-        Decimal("85000.00"),
+        Decimal("17000.00"),
+        Decimal("17000.00"),
     )
-    assert report.sums["total_paid"].after == Decimal("85000.00")
+    assert report.sums["total_paid"].after == Decimal("17000.00")
 
 
 # How much is asked of the database
@@ -529,6 +529,7 @@ def _statements_by_step(url: str, customers: int) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(billing_url: str) -> None:
     assert _statements_by_step(billing_url, customers=10) == _statements_by_step(billing_url, customers=1_000)
 

@@ -197,6 +197,7 @@ def test_in_batches_a_migration_makes_journals_and_reports_what_it_does_in_one_t
     assert {table: batched.others.get(table) for table in untouched} == untouched
 
 
+@pytest.mark.by_default("postgresql")
 @ON_A_FIFTH
 @given(rows=billing_databases(), policy=policies(), size=st.integers(1, 5))
 def test_text_ids_are_put_into_ranges_too(billing_url: str, rows: Database, policy: Policy, size: int) -> None:

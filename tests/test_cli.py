@@ -50,6 +50,7 @@ def materialized(instance: dg.DagsterInstance, asset: str) -> set[str]:
     return set(instance.get_materialized_partitions(dg.AssetKey(asset)))
 
 
+@pytest.mark.by_default("sqlite")
 def test_a_tenant_that_fails_its_validation_is_blocked_and_the_others_are_migrated(shell: CommandLine) -> None:
     before = meters_of(shell, BROKEN)
     ended = shell(MIGRATE, "--yes", "--tenant", BROKEN, "--tenant", HEALTHY)
@@ -123,6 +124,7 @@ def test_a_dry_run_of_one_tenant_after_a_live_run_of_another_is_as_before(one_sh
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_skip_validation_skips_the_checks_but_not_the_refusal(shell: CommandLine) -> None:
     ended = shell(MIGRATE, "--yes", "--skip-validation", "--tenant", HEALTHY, "--tenant", BROKEN)
     assert ended.status == 1
@@ -324,6 +326,7 @@ FAST_AGAIN = {"sqlite": "DROP TRIGGER slow", "postgresql": "DROP TRIGGER slow ON
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("postgresql")
 def test_an_interrupt_rolls_the_step_back_and_the_same_command_resumes(shell: CommandLine, engine_name: str) -> None:
     shell.change(*SLOW[engine_name])
     before = meters_of(shell, HEALTHY)

@@ -336,6 +336,7 @@ def struck(shell: CommandLine, kind: Kind, point: str, *arguments: str) -> tuple
     return child.returncode, printed
 
 
+@pytest.mark.by_default("postgresql")
 def test_a_command_that_is_killed_in_the_middle_of_a_step_is_finished_by_the_same_command(
     shell: CommandLine, theatre: Theatre
 ) -> None:

@@ -138,6 +138,7 @@ def test_a_rollback_gives_the_original_to_the_byte_and_migrating_again_the_same_
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("postgresql")
 @pytest.mark.parametrize("shape", SHAPES)
 @settings(max_examples=max(2, settings().max_examples // 8))
 @given(rows=billing_databases(), policy=policies())
@@ -227,6 +228,7 @@ def three_runs(database: BillingDatabase) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("named", ["b2", pytest.param("b2-second", marks=pytest.mark.slow)])
 def test_a_rollback_to_before_a_run_undoes_it_and_all_later_ones(billing_url: str, named: str) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())
@@ -254,6 +256,7 @@ RUNS = 6
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_many_runs_are_undone_as_foreseen(billing_url: str) -> None:
     """A dry run asks no larger question for the tenth run than for the first."""
     database = start_over(billing_url, SCHEMA, owing_20())
@@ -267,6 +270,7 @@ def test_many_runs_are_undone_as_foreseen(billing_url: str) -> None:
     assert undo(database, "once more").steps == []
 
 
+@pytest.mark.by_default("sqlite")
 def test_a_row_changed_since_a_later_run_keeps_what_older_runs_wrote_too(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())
     three_runs(database)
