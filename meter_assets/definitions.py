@@ -19,6 +19,7 @@ from meter_assets.defs.jobs import JOBS
 from meter_assets.defs.meter_balances import meter_balances, meter_balances_checks
 from meter_assets.defs.migration_preview import migration_preview
 from meter_assets.defs.payment_meter_ids import payment_meter_ids, payment_meter_ids_checks
+from meter_assets.defs.retention import delete_old_watching_runs, retention_schedule
 from meter_assets.defs.rollback import rollback_meter_financials
 from meter_assets.defs.tenant_partitions import tenant_partitions
 from meter_assets.defs.watching import watch_migrated_tenants, watching_schedules
@@ -54,8 +55,8 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
             customer_balances_backup_checks,
             meter_balances_checks,
         ],
-        jobs=[*JOBS, rollback_meter_financials, watch_migrated_tenants],
-        schedules=watching_schedules(),
+        jobs=[*JOBS, rollback_meter_financials, watch_migrated_tenants, delete_old_watching_runs],
+        schedules=[*watching_schedules(), retention_schedule()],
         sensors=[tenant_partitions, check_alerts],
         resources=chosen,
         # The SQL does the work: a process per step would only add its start-up.

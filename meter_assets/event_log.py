@@ -1,7 +1,8 @@
 """Dagster's event log, where its own calls do not do: many check evaluations at once.
 
-Dagster stores one evaluation per transaction, and reads one check after the other: minutes for a thousand tenants.
-Here they are stored in one transaction and read in one query, in Dagster's own SQL storages.
+Dagster stores one evaluation per transaction, reads one check after the other (minutes for a thousand tenants), and
+leaves the evaluations of a deleted run behind. Here they are stored in one transaction, read in one query and deleted
+with their runs, in Dagster's own SQL storages.
 """
 
 import time
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,10 +18,10 @@ from dagster import EventLogEntry
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._core.storage.event_log import SqlEventLogStorage
+from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster_shared.serdes import deserialize_value
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Delete, and_, delete, func, insert, literal, select
 
 PLACES_AT_ONCE = 1000
 Materializations = Mapping[tuple[str, str], AssetCheckEvaluationTargetMaterializationData]
@@ -114,6 +116,34 @@ def _entry(run: dg.DagsterRun, evaluation: dg.AssetCheckEvaluation) -> EventLogE
         job_name=run.job_name,
         dagster_event=event,
     )
+
+
+def delete_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> int:
+    """Delete runs with their events and logs, and return how many check evaluations went with them.
+
+    Of each check and partition the latest evaluation stays, so that no status is lost. A run goes after what is its:
+    where this is cut off, doing it again does the rest.
+    """
+    storage, deleted = instance.event_log_storage, 0
+    if isinstance(storage, SqlEventLogStorage):
+        with storage.index_transaction() as connection:
+            deleted = connection.execute(_evaluations_to_delete(run_ids)).rowcount
+    for run_id in run_ids:
+        storage.delete_events(run_id)
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+        instance.delete_run(run_id)
+        if isinstance(storage, SqliteEventLogStorage):  # which leaves the run's own file, empty
+            Path(storage.path_for_shard(run_id)).unlink(missing_ok=True)
+    return deleted
+
+
+def _evaluations_to_delete(run_ids: Sequence[str]) -> Delete:
+    found = AssetCheckExecutionsTable
+    of_each = (found.c.asset_key, found.c.check_name, found.c.partition)
+    nth = func.row_number().over(partition_by=of_each, order_by=found.c.id.desc()).label("nth")
+    numbered = select(found.c.id, found.c.run_id, nth).subquery("numbered")
+    outdated = select(numbered.c.id).where(numbered.c.nth > 1, numbered.c.run_id.in_(run_ids))
+    return delete(found).where(found.c.id.in_(outdated))
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ class Watching(BaseModel):
     enabled: bool = Field(default=True, description="Whether the schedules run unless they are stopped in the UI.")
     cron: str = Field(default="0 * * * *", description="When tenants that have changed are judged.")
     full_cron: str = Field(default="30 2 * * *", description="When every migrated tenant is judged.")
-    timezone: str = Field(default="UTC", description="The time zone of both, such as Europe/Prague.")
+    timezone: str = Field(default="UTC", description="The time zone of all schedules, such as Europe/Prague.")
+    keep_days: int = Field(default=90, gt=0, description="How many days the runs that watched are kept.")
 
 
 def policy() -> Policy:
@@ -74,7 +75,7 @@ def watching() -> Watching:
         fields = ", ".join(Watching.model_fields)
         raise InvalidSettings(
             f"The table [watching] of {os.environ.get(CONFIG_VARIABLE)} cannot be used: {names}. It may have {fields}; "
-            "enabled is true or false, the others are texts."
+            "enabled is true or false, keep_days a whole number from 1 up, the others are texts."
         ) from None
 
 

@@ -740,6 +740,8 @@ WRONG = {
     "no time zone": ('timezone = "Middle/Earth"', "Middle/Earth"),
     "cron is a number": ("cron = 5", "cron"),
     "enabled is text": ('enabled = "yes"', "enabled"),
+    "no days are kept": ("keep_days = 0", "keep_days"),
+    "days are text": ('keep_days = "90"', "keep_days"),
     "no such entry": ('crom = "0 * * * *"', "crom"),
 }
 

@@ -50,6 +50,7 @@ JOBS = {
     "sync_customer_balances": {"customer_balances"},
     "rollback_meter_financials": {"undo_steps"},
     "watch_migrated_tenants": {"judge_migrated_tenants"},
+    "delete_old_watching_runs": {"delete_runs_that_watched"},
 }
 """Per job, the assets that it materializes and the checks that it executes."""
 

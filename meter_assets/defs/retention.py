@@ -1,0 +1,75 @@
+"""How long the runs of the watching are kept: the job delete_old_watching_runs, on a daily schedule.
+
+They are many and large, and what a tenant's migration is told by is in none of them: those runs are never deleted.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
+from pydantic import Field
+
+from meter_assets import settings
+from meter_assets.defs.step import failures
+from meter_assets.defs.watching import watch_migrated_tenants
+from meter_assets.errors import InvalidSettings
+from meter_assets.event_log import delete_runs
+
+RUNS_AT_ONCE = 100
+DAILY = "10 4 * * *"
+
+
+class RetentionConfig(dg.Config):
+    """What a deletion may be told."""
+
+    keep_days: int = Field(
+        default=settings.Watching().keep_days,
+        description="Delete runs that were created more than so many days ago, 1 at least.",
+    )
+
+
+@dg.op
+def delete_runs_that_watched(context: dg.OpExecutionContext, config: RetentionConfig) -> dg.Output[None]:
+    """Delete old runs of the watching, and of this job, with their events and logs."""
+    with failures():
+        if config.keep_days < 1:
+            raise InvalidSettings(f"keep_days is {config.keep_days}; it must be 1 or more. Nothing was deleted.")
+    before = datetime.now(UTC) - timedelta(days=config.keep_days)
+    runs = evaluations = 0
+    while old := _old_runs(context.instance, before):
+        evaluations += delete_runs(context.instance, old)
+        runs += len(old)
+        context.log.info(f"Deleted {runs:,} runs from before {settings.show_time(before)}.")
+    return dg.Output(None, metadata={"runs_deleted": runs, "evaluations_deleted": evaluations})
+
+
+@dg.job(
+    description="Deletes old runs of watch_migrated_tenants, and of itself, from Dagster's storage. The latest result "
+    "of each check of each tenant stays, and so do all runs of the migration, its previews and its validations.",
+)
+def delete_old_watching_runs() -> None:
+    """Delete old runs of the watching."""
+    delete_runs_that_watched()
+
+
+def retention_schedule() -> dg.ScheduleDefinition:
+    """Return the schedule, as the table [watching] of the configuration has it. Raises InvalidSettings for that."""
+    chosen = settings.watching()
+    return dg.ScheduleDefinition(
+        name="delete_old_watching_runs_daily",
+        job=delete_old_watching_runs,
+        cron_schedule=DAILY,
+        execution_timezone=chosen.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING if chosen.enabled else dg.DefaultScheduleStatus.STOPPED,
+        description=f"Keeps runs of the watching for {chosen.keep_days} days.",
+        run_config={"ops": {delete_runs_that_watched.name: {"config": {"keep_days": chosen.keep_days}}}},
+    )
+
+
+def _old_runs(instance: dg.DagsterInstance, before: datetime) -> list[str]:
+    """Return the ids of some runs that have ended and were created before then."""
+    found: list[str] = []
+    for job in (watch_migrated_tenants.name, delete_old_watching_runs.name):
+        wanted = dg.RunsFilter(job_name=job, statuses=FINISHED_STATUSES, created_before=before)
+        found += [record.dagster_run.run_id for record in instance.get_run_records(wanted, limit=RUNS_AT_ONCE)]
+    return found
