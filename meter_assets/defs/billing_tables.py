@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from meter_assets.defs.step import OWNERS, column_schema
+from meter_assets.defs.columns import read_columns
+from meter_assets.defs.step import DOMAIN, OWNERS
 from meter_assets.schema import REQUIRED_COLUMNS
 
 _SAYS = {
@@ -23,7 +24,8 @@ billing_tables = [
         description=_SAYS[name],
         kinds={"table"},
         owners=OWNERS,
-        metadata={"dagster/column_schema": column_schema(name)},
+        tags=DOMAIN,
+        metadata={"dagster/column_schema": read_columns(name)},
     )
     for name in REQUIRED_COLUMNS
 ]

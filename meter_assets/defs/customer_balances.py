@@ -4,8 +4,9 @@ from typing import Any
 
 import dagster as dg
 
+from meter_assets.defs.columns import written_columns
 from meter_assets.defs.meter_balances import meter_balances
-from meter_assets.defs.step import OWNERS, StepConfig, column_schema, materialize
+from meter_assets.defs.step import OWNERS, StepConfig, materialize, tags_of
 from meter_assets.partitions import TENANTS
 from meter_assets.resources import BillingResource, PolicyResource
 
@@ -16,7 +17,8 @@ from meter_assets.resources import BillingResource, PolicyResource
     group_name="after_the_migration",
     kinds={"sql", "table"},
     owners=OWNERS,
-    metadata={"dagster/column_schema": column_schema("customers", "id", "tenant_id", "balance", "overpayment")},
+    tags=tags_of("customer_balances"),
+    metadata={"dagster/column_schema": written_columns("customer_balances")},
 )
 def customer_balances(
     context: dg.AssetExecutionContext, config: StepConfig, billing: BillingResource, policy: PolicyResource

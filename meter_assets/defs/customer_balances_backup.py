@@ -5,7 +5,8 @@ from typing import Any
 import dagster as dg
 
 from meter_assets.defs.checks import checks_of
-from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, materialize
+from meter_assets.defs.columns import written_columns
+from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, materialize, tags_of
 from meter_assets.invariants import Group
 from meter_assets.partitions import TENANTS
 from meter_assets.resources import BillingResource, PolicyResource
@@ -17,18 +18,8 @@ from meter_assets.resources import BillingResource, PolicyResource
     group_name=MIGRATION_GROUP,
     kinds={"sql", "table"},
     owners=OWNERS,
-    metadata={
-        "dagster/column_schema": dg.TableSchema(
-            columns=[
-                dg.TableColumn("tenant_id", "key"),
-                dg.TableColumn("customer_id", "key"),
-                dg.TableColumn("balance", "decimal"),
-                dg.TableColumn("overpayment", "decimal"),
-                dg.TableColumn("backed_up_at", "timestamp"),
-                dg.TableColumn("run_id", "string"),
-            ]
-        )
-    },
+    tags=tags_of("customer_balances_backup"),
+    metadata={"dagster/column_schema": written_columns("customer_balances_backup")},
 )
 def customer_balances_backup(
     context: dg.AssetExecutionContext, billing: BillingResource, policy: PolicyResource

@@ -4,9 +4,9 @@ from typing import Any
 
 import dagster as dg
 
-from meter_assets.changes.invoice_amounts import COLUMNS
 from meter_assets.defs.checks import checks_of
-from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, StepConfig, column_schema, materialize
+from meter_assets.defs.columns import written_columns
+from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, StepConfig, materialize, tags_of
 from meter_assets.invariants import Group
 from meter_assets.partitions import TENANTS
 from meter_assets.resources import BillingResource, PolicyResource
@@ -18,7 +18,8 @@ from meter_assets.resources import BillingResource, PolicyResource
     group_name=MIGRATION_GROUP,
     kinds={"sql", "table"},
     owners=OWNERS,
-    metadata={"dagster/column_schema": column_schema("invoices", "id", "tenant_id", *COLUMNS)},
+    tags=tags_of("invoice_amounts"),
+    metadata={"dagster/column_schema": written_columns("invoice_amounts")},
 )
 def invoice_amounts(
     context: dg.AssetExecutionContext, config: StepConfig, billing: BillingResource, policy: PolicyResource

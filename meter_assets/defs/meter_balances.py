@@ -6,10 +6,11 @@ import dagster as dg
 from pydantic import Field
 
 from meter_assets.defs.checks import checks_of
+from meter_assets.defs.columns import written_columns
 from meter_assets.defs.customer_balances_backup import customer_balances_backup
 from meter_assets.defs.invoice_amounts import invoice_amounts
 from meter_assets.defs.payment_meter_ids import payment_meter_ids
-from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, StepConfig, column_schema, materialize
+from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, StepConfig, materialize, tags_of
 from meter_assets.invariants import Group
 from meter_assets.partitions import TENANTS
 from meter_assets.resources import BillingResource, PolicyResource
@@ -31,7 +32,8 @@ class MeterBalancesConfig(StepConfig):
     group_name=MIGRATION_GROUP,
     kinds={"sql", "table"},
     owners=OWNERS,
-    metadata={"dagster/column_schema": column_schema("meters", "id", "tenant_id", "balance", "overpayment")},
+    tags=tags_of("meter_balances"),
+    metadata={"dagster/column_schema": written_columns("meter_balances")},
 )
 def meter_balances(
     context: dg.AssetExecutionContext,

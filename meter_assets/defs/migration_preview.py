@@ -10,7 +10,7 @@ from pydantic import Field
 from meter_assets import render
 from meter_assets.changes import CHANGES, MIGRATION
 from meter_assets.chart import rows_by_outcome
-from meter_assets.defs.step import OWNERS, REPORT, failures, tenant_of
+from meter_assets.defs.step import DOMAIN, OWNERS, REPORT, failures, tenant_of
 from meter_assets.errors import InvalidSettings
 from meter_assets.money import minor_units
 from meter_assets.partitions import TENANTS
@@ -37,6 +37,7 @@ class PreviewConfig(dg.Config):
     group_name="dry_run",
     kinds={"sql"},
     owners=OWNERS,
+    tags={**DOMAIN, "writes": "nothing"},
 )
 def migration_preview(
     context: dg.AssetExecutionContext,

@@ -5,7 +5,8 @@ from typing import Any
 import dagster as dg
 
 from meter_assets.defs.checks import checks_of
-from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, StepConfig, column_schema, materialize
+from meter_assets.defs.columns import written_columns
+from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, StepConfig, materialize, tags_of
 from meter_assets.invariants import Group
 from meter_assets.partitions import TENANTS
 from meter_assets.resources import BillingResource, PolicyResource
@@ -17,7 +18,8 @@ from meter_assets.resources import BillingResource, PolicyResource
     group_name=MIGRATION_GROUP,
     kinds={"sql", "table"},
     owners=OWNERS,
-    metadata={"dagster/column_schema": column_schema("payments", "id", "tenant_id", "meter_id")},
+    tags=tags_of("payment_meter_ids"),
+    metadata={"dagster/column_schema": written_columns("payment_meter_ids")},
 )
 def payment_meter_ids(
     context: dg.AssetExecutionContext, config: StepConfig, billing: BillingResource, policy: PolicyResource

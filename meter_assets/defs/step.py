@@ -19,10 +19,11 @@ from meter_assets.history import StepRun
 from meter_assets.money import minor_units
 from meter_assets.report import StepReport
 from meter_assets.resources import BillingResource, PolicyResource
-from meter_assets.schema import MONEY_COLUMNS, REQUIRED_COLUMNS
+from meter_assets.schema import JOURNALED
 
 OWNERS = ["team:billing-data"]
 MIGRATION_GROUP = "meter_migration"
+DOMAIN = {"domain": "utility-billing"}
 REPORT = "report"
 """The metadata entry that holds a step's report as JSON: the command line reads it from there."""
 
@@ -115,8 +116,6 @@ def _plotted(report: StepReport) -> dict[str, int]:
     }
 
 
-def column_schema(table: str, *names: str) -> dg.TableSchema:
-    """Return a table's columns (or these of them) as Dagster shows them."""
-    money = MONEY_COLUMNS.get(table, ())
-    columns = [dg.TableColumn(name, "decimal" if name in money else "key") for name in names or REQUIRED_COLUMNS[table]]
-    return dg.TableSchema(columns=columns)
+def tags_of(step: str) -> dict[str, str]:
+    """Return the tags of a step's asset, by which the UI finds it: among others, which table it writes."""
+    return {**DOMAIN, "writes": JOURNALED[step][0]}

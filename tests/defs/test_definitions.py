@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.metadata.metadata_set import TableMetadataSet
 from sqlalchemy import text
 
 from meter_assets.database import BillingDatabase
@@ -14,6 +15,7 @@ from meter_assets.invariants import INVARIANTS, Group, Severity
 from meter_assets.partitions import PARTITION_TAG, TENANTS
 from meter_assets.policy import Policy
 from meter_assets.resources import BillingResource, policy_resource
+from meter_assets.schema import JOURNALED, MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from tests.command_line import HEALTHY, make_small_tenants
 
 TABLES = {
@@ -33,6 +35,14 @@ DEPENDENCIES = {
     "meter_balances": {"payment_meter_ids", "invoice_amounts", "customer_balances_backup", "meters"},
     "customer_balances": {"meter_balances", "meter_assignments", "customers"},
     "migration_preview": TABLES,
+}
+WRITES = {
+    "payment_meter_ids": "payments",
+    "invoice_amounts": "invoices",
+    "customer_balances_backup": "customer_balances_backup",
+    "meter_balances": "meters",
+    "customer_balances": "customers",
+    "migration_preview": "nothing",
 }
 GUARDED = {
     Group.payments: "payment_meter_ids",
@@ -85,14 +95,38 @@ def test_the_graph_has_these_assets_and_dependencies(defs: dg.Definitions) -> No
     assert {key.to_user_string() for key in graph.materializable_asset_keys} == set(DEPENDENCIES)
 
 
-def test_every_asset_is_partitioned_by_tenant_described_and_owned(defs: dg.Definitions) -> None:
+def test_every_asset_is_partitioned_by_tenant_described_owned_and_tagged(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     for name in DEPENDENCIES:
         node = graph.get(dg.AssetKey(name))
         assert node.partitions_def == TENANTS, name
         assert node.description, name
         assert node.owners, name
+        assert node.tags["writes"] == WRITES[name], name
         assert node.backfill_policy is None, "any policy makes backfills lose the partition of check results"
+
+
+def test_the_column_schemas_have_what_is_read_or_written_and_of_which_type(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    schemas = {
+        key.to_user_string(): {column.name: column for column in schema.columns}
+        for key in graph.get_all_asset_keys()
+        if (schema := TableMetadataSet.extract(graph.get(key).metadata).column_schema)
+    }
+    assert schemas.keys() == TABLES | set(WRITES) - {"migration_preview"}
+    for table in TABLES:
+        assert set(schemas[table]) == {*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ())}
+    for step, (table, _, columns) in JOURNALED.items():
+        assert set(columns) <= set(schemas[step])
+        assert all(schemas[step][name].description for name in columns), step
+        if table in TABLES:
+            assert [schemas[step][name] for name in columns] == [schemas[table][name] for name in columns]
+    kinds = {f"{table}.{name}": column.type for table in TABLES for name, column in schemas[table].items()}
+    assert {name for name, kind in kinds.items() if kind == "decimal"} == {
+        f"{table}.{name}" for table, names in MONEY_COLUMNS.items() for name in names
+    }
+    assert (kinds["invoices.invoice_date"], kinds["meter_assignments.is_active"]) == ("date", "boolean")
+    assert (kinds["payments.paid_at"], kinds["payments.meter_id"]) == ("timestamp", "id")
 
 
 def test_every_invariant_is_a_partitioned_check_of_its_asset_and_blocks_if_it_is_an_error(defs: dg.Definitions) -> None:
