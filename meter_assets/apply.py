@@ -37,7 +37,7 @@ def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
 def _make(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: Entry) -> StepReport:
     """Do all of a step in one transaction."""
     with database.transaction() as connection:
-        database.hold_within(connection, run.tenant)
+        database.hold_within(connection, run.tenant, run.run_id)
         work = work_of(schema, run)
         change, relations = work.change, work.relations
         work.require_laws_before(connection)

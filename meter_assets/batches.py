@@ -2,59 +2,84 @@
 
 For a large tenant while others write: a writer of a row waits for one batch at most, not for the whole step. What
 the step changes is computed and judged once, in one snapshot, and kept as the plan; then range by range the planned
-rows that still hold their *before* are locked, journaled and written. Rows that others changed in between are planned
-anew, and so are those that others hold just then: a batch that waited for them would make all others wait that wait
-for it. Only the last round, which has few rows, waits. A step that is stopped keeps the batches that it made: run
-again, its plan has only the rest.
+rows that nobody has written since are locked, journaled and written. Rows that others wrote in between are planned
+anew, whatever they wrote: what is planned may rest on it. So are those that others hold just then: a batch that waited
+for them would make all others wait that wait for it. Only the later rounds wait, and let go of their rows in between. A
+step that is stopped keeps the batches that it made: run again, its plan has only the rest.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Index, Select, Table, and_, func, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTableAs
 
 from meter_assets import history
-from meter_assets.changes import Change, Effect
+from meter_assets.changes import Effect
 from meter_assets.database import BillingDatabase
-from meter_assets.errors import RowsKeepChanging
+from meter_assets.engines import is_conflict, is_kept_waiting
+from meter_assets.errors import RowsKeepChanging, StepError, StoppedInBatches
 from meter_assets.history import Entry, StepRun
-from meter_assets.journal import Keys, holds, record, recorded, require_room, row_id_of, write
-from meter_assets.lifecycle import ATTEMPTS, begun, tried_again
+from meter_assets.journal import Keys, record, recorded, require_room, row_id_of, write
+from meter_assets.lifecycle import begun, tried_again
 from meter_assets.money import total
+from meter_assets.portable import row_version
 from meter_assets.report import StepReport, Stock, Tally, all_together, step_report, take_stock
 from meter_assets.schema import BillingSchema
 from meter_assets.work import Work, work_of
 
+ROUNDS, ROUNDS_WITHOUT_WAITING = 5, 2
+"""How often a step is planned at most, and how often without waiting for rows that others hold."""
+MILLISECONDS_TO_WAIT = 300
+"""A batch that waits longer for what others hold lets go of its own rows, for which others may wait."""
+SECONDS_OF_PATIENCE = 60
+"""So long a batch of a round that waits is tried again, if others keep it waiting."""
+_VERSION = "version_when_planned"
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What a step was found to change, in one snapshot: its rows in a table of this connection, and their stock."""
+    """What a step was found to change, in one snapshot, kept in tables of this connection.
+
+    `rows` are those that change, `outcomes` is all that was looked at. `work` is the step's, with these tables in place
+    of what would be computed again.
+    """
 
     work: Work
-    table: Table
+    rows: Table
+    outcomes: Table
     stock: Stock
     ranges: tuple[Keys, ...]
-    is_last: bool
-    """Whether what it misses is not planned again."""
+    waits: bool
+    """Whether its batches wait for rows that others hold, rather than leave them to the next round."""
 
 
 def run_in_batches(database: BillingDatabase, schema: BillingSchema, run: StepRun, size: int) -> StepReport:
     """Make one step of one tenant, so many rows per transaction, and report what was changed.
 
-    Raises what `apply.run_step` raises, and RowsKeepChanging where others change the same rows each time that they
-    are planned; the batches that were made by then stay, journaled, and running again makes the rest.
+    Raises what `apply.run_step` raises, and RowsKeepChanging where others change or hold the same rows each time that
+    they are planned; the batches that were made by then stay, journaled, and running again makes the rest.
     """
     rounds: list[StepReport] = []
     with database.connection() as connection:
-        for rounds_left in reversed(range(ATTEMPTS)):
-            report, missed = _one_round(database, connection, schema, run, size, rounds, is_last=not rounds_left)
+        while True:
+            try:
+                report, missed = _one_round(database, connection, schema, run, size, rounds)
+            except StepError as error:
+                raise _with_what_was_made(run, rounds, error) from error.__cause__
             rounds.append(report)
             if not missed:
-                break
-    return all_together(rounds)
+                return all_together(rounds)
+
+
+def _with_what_was_made(run: StepRun, rounds: Sequence[StepReport], error: StepError) -> StepError:
+    """Return the error, which speaks of its own round, with the rows that earlier rounds have changed."""
+    made = sum(one.changed for one in rounds)
+    return error if isinstance(error, RowsKeepChanging) or not made else StoppedInBatches(run.title, made, str(error))
 
 
 def _one_round(
@@ -64,55 +89,68 @@ def _one_round(
     run: StepRun,
     size: int,
     earlier: Sequence[StepReport],
-    *,
-    is_last: bool,
 ) -> tuple[StepReport, int]:
     """Plan the step and make what was planned; return the report, and how many rows were missed.
 
     Each round is recorded as a step run of its own, since it may write again what an earlier one wrote.
     """
     with begun(database, schema, run) as entry:
-        plan = _planned(database, connection, work_of(schema, run), size, is_last=is_last)
-        made = sum(tried_again(partial(_make_batch, database, connection, plan, entry, keys)) for keys in plan.ranges)
+        plan = _planned(database, connection, work_of(schema, run), size, waits=len(earlier) >= ROUNDS_WITHOUT_WAITING)
+        made = sum(_batch(database, connection, plan, entry, keys) for keys in plan.ranges)
         missed = plan.stock.would_change - made
-        if missed and is_last:
+        if missed and len(earlier) + 1 == ROUNDS:
             raise RowsKeepChanging(run.title, sum(one.changed for one in earlier) + made, missed)
         return _finished(connection, plan, entry, made), missed
 
 
 def _finished(connection: Connection, plan: Plan, entry: Entry, made: int) -> StepReport:
     change, schema = plan.work.change, plan.work.schema
+    missed = plan.stock.would_change - made
     with connection.begin():
-        stock = plan.stock
-        if made < stock.would_change:
-            stock = stock.without(_missed(connection, plan, entry))
+        stock = plan.stock.without(_missed(connection, plan, entry)) if missed else plan.stock
         report = step_report(connection, change, plan.work.relations, recorded(change, schema, entry), stock)
-        history.succeed(connection, schema, entry, made)
-        plan.table.drop(connection)
+        history.succeed(connection, schema, entry, made, missed)
+        for table in (plan.rows, plan.outcomes):
+            table.drop(connection)
     return report
 
 
-def _planned(database: BillingDatabase, connection: Connection, work: Work, size: int, *, is_last: bool) -> Plan:
+def _planned(database: BillingDatabase, connection: Connection, work: Work, size: int, *, waits: bool) -> Plan:
     with connection.begin():
-        database.hold_within(connection, work.run.tenant)
+        database.hold_within(connection, work.run.tenant, work.run.run_id)
         work.require_laws_before(connection)
-        stock = take_stock(connection, work.change, work.relations)
-        table = _plan_table(connection, work.change)
-        planned = replace(work.change, rows=select(table))
-        require_room(connection, work.change, work.schema, table)
-        work.require_laws_after(connection, work.relations.after(planned), select(table.c.id))
-        ranges = tuple(_ranges(connection, table, size))
-    return Plan(work, table, stock, ranges, is_last)
+        outcomes = _kept(connection, "meter_migration_outcomes", work.change.outcomes)
+        rows = _kept(connection, "meter_migration_plan", _with_versions(work))
+        planned = replace(work.change, rows=_without_versions(rows), outcomes=select(outcomes))
+        stock = take_stock(connection, planned, work.relations)
+        require_room(connection, planned, work.schema, rows)
+        work.require_laws_after(connection, work.relations.after(planned), select(rows.c.id))
+        ranges = tuple(_ranges(connection, rows, size))
+    return Plan(replace(work, change=planned), rows, outcomes, stock, ranges, waits)
 
 
-def _plan_table(connection: Connection, change: Change) -> Table:
-    """Compute the change's rows into a temporary table, which goes with the connection."""
-    computed = CreateTableAs(change.rows, "meter_migration_plan", temporary=True)
-    connection.execute(computed)
-    Index("ix_meter_migration_plan", computed.table.c.id, unique=True).create(connection)
+def _with_versions(work: Work) -> Select[Any]:
+    """Return the rows that the step would change, each with the version that it has now."""
+    if work.change.effect is Effect.ADD:
+        return work.change.rows
+    rows, target = work.change.rows.subquery("changing"), work.schema.table(work.change.target)
+    same_row = and_(row_id_of(target) == rows.c.id, target.c.tenant_id == rows.c.tenant_id)
+    versioned = select(rows, row_version(*target.c).label(_VERSION)).join(target, same_row)
+    return versioned.where(target.c.tenant_id == work.run.tenant.id)
+
+
+def _without_versions(rows: Table) -> Select[Any]:
+    return select(*(column for column in rows.c if column.key != _VERSION))
+
+
+def _kept(connection: Connection, name: str, computed: Select[Any]) -> Table:
+    """Compute rows into a temporary table, which goes with the connection."""
+    kept = CreateTableAs(computed, name, temporary=True)
+    connection.execute(kept)
+    Index(f"ix_{name}", kept.table.c.id, unique=True).create(connection)
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"ANALYZE {computed.table.name}")  # of a temporary table it knows nothing by itself
-    return computed.table
+        connection.exec_driver_sql(f"ANALYZE {name}")  # of a temporary table it knows nothing by itself
+    return kept.table
 
 
 def _ranges(connection: Connection, table: Table, size: int) -> Iterator[Keys]:
@@ -125,10 +163,23 @@ def _ranges(connection: Connection, table: Table, size: int) -> Iterator[Keys]:
         low = high
 
 
+def _batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: Entry, keys: Keys) -> int:
+    """Make a batch and return how many rows it has written: none of them where others keep it waiting."""
+    deadline = time.monotonic() + (SECONDS_OF_PATIENCE if plan.waits else 0)
+    while True:
+        try:
+            return tried_again(partial(_make_batch, database, connection, plan, entry, keys))
+        except DBAPIError as error:
+            if not (is_conflict(error) or is_kept_waiting(error)):
+                raise
+            if time.monotonic() > deadline:
+                return 0
+
+
 def _make_batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: Entry, keys: Keys) -> int:
     with connection.begin():
         _prepare_for_a_batch(connection, plan)
-        database.hold_within(connection, entry.tenant)
+        database.hold_within(connection, entry.tenant, entry.run_id)
         batch = replace(plan.work.change, rows=_still_as_planned(plan, keys))
         journaled = record(connection, batch, plan.work.schema, entry)
         write(connection, batch, plan.work.schema, entry, journaled, keys)
@@ -141,28 +192,33 @@ def _prepare_for_a_batch(connection: Connection, plan: Plan) -> None:
         return  # SQLite has one writer at a time
     # A batch locks its rows as they are by then. In one snapshot, a row that was changed after it would end the batch.
     connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {MILLISECONDS_TO_WAIT}")
     if row_id_of(plan.work.schema.table(plan.work.change.target)).primary_key:
         # The rows of a batch are few and have an index: among those of other tenants, they are better looked up.
         connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
 
 
 def _still_as_planned(plan: Plan, keys: Keys) -> Select[Any]:
-    """Return the planned rows of a range that still hold what they held when they were planned, and lock them."""
-    change, planned = plan.work.change, plan.table
+    """Return the planned rows of a range that nobody has written since they were planned, and lock them."""
+    change, planned = plan.work.change, plan.rows
     target = plan.work.schema.table(change.target)
+    rows = _without_versions(planned).where(keys.has(planned.c.id))
     if change.effect is Effect.ADD:
-        return select(planned).where(keys.has(planned.c.id))
+        return rows
     same_row = and_(row_id_of(target) == planned.c.id, target.c.tenant_id == planned.c.tenant_id)
-    unchanged = holds(target, planned, change.columns, "before")
-    found = select(planned).join(target, same_row).where(keys.has(planned.c.id), keys.has(row_id_of(target)), unchanged)
-    return found.with_for_update(of=target, key_share=True, skip_locked=not plan.is_last)
+    unwritten = row_version(*target.c) == planned.c[_VERSION]
+    found = rows.join(target, same_row).where(keys.has(row_id_of(target)), unwritten)
+    if change.effect is Effect.REMOVE:
+        return (
+            found  # rows of ours, which nobody else writes: a role that may delete them need not be able to lock them
+        )
+    return found.with_for_update(of=target, key_share=True, skip_locked=not plan.waits)
 
 
 def _missed(connection: Connection, plan: Plan, entry: Entry) -> dict[str, Tally]:
-    """Return, by rule, the planned rows that were not written since others had changed them, with their money."""
-    change, planned = plan.work.change, plan.table
-    made = recorded(change, plan.work.schema, entry)
-    outcome = change.outcomes.subquery("outcomes")
+    """Return, by rule, the planned rows that were not written, with the money that was in them when planned."""
+    planned, outcome = plan.rows, plan.outcomes
+    made = recorded(plan.work.change, plan.work.schema, entry)
     missed = (
         select(planned.c.rule, func.count().label("rows"), total(outcome.c.money).label("money"))
         .select_from(planned)

@@ -30,8 +30,16 @@ from meter_assets.errors import (
     UnknownTenant,
     UnsuitableSchema,
 )
-from meter_assets.schema import JOURNALED, RUNS, BillingSchema, is_live, read_schema
-from meter_assets.tenant_lock import AdvisoryLock, Holder, LockFile, TenantLock, take_within, wait_to_make_tables
+from meter_assets.schema import JOURNALED, RUNNING, RUNS, BillingSchema, is_live, read_schema
+from meter_assets.tenant_lock import (
+    AdvisoryLock,
+    Holder,
+    Lock,
+    LockFile,
+    TenantLock,
+    take_within,
+    wait_to_make_tables,
+)
 
 LEGAL_KEY = re.compile(r"[A-Za-z0-9_-]+")
 SECRETS_IN_A_QUERY = ("password", "passfile", "sslpassword")
@@ -210,10 +218,10 @@ class BillingDatabase:
             raise self._refused[tenant.key]
         self._locks[tenant.key] = lock
 
-    def hold_within(self, connection: Connection, tenant: Tenant) -> None:
+    def hold_within(self, connection: Connection, tenant: Tenant, run_id: str) -> None:
         """Take the tenant for one transaction too, should the lock of `hold` be cut off. Raises TenantLocked."""
-        if not take_within(connection, tenant.key):
-            raise self._locked(tenant)
+        if not take_within(connection, tenant.key, Holder.this_process(run_id)):
+            raise self._locked(tenant, Lock.step)
 
     def release(self) -> None:
         """Let go of every tenant that is held."""
@@ -233,37 +241,36 @@ class BillingDatabase:
         except SQLAlchemyError as error:
             raise DatabaseUnreachable(self.url, engines.reason(error)) from None
 
-    def _locked(self, tenant: Tenant) -> TenantLocked:
+    def _locked(self, tenant: Tenant, lock: Lock = Lock.run) -> TenantLocked:
         """Return the error that says who holds a tenant, and at which step that run is, as far as it can be told."""
         with self.snapshot() as connection:
             schema = self.schema(connection)
-            holder = self._holder(connection, tenant)
+            holder = self._holder(connection, tenant, lock)
             if RUNS not in schema.own_tables_present:
                 return TenantLocked(tenant.key, _as_words(holder), holder.run_id if holder else None)
             runs = schema.own[RUNS]
-            newest = select(runs).where(runs.c.tenant_id == tenant.id).order_by(runs.c.id.desc()).limit(1)
-            if holder is not None:
-                newest = newest.where(runs.c.run_id == holder.run_id)
+            of_holder = runs.c.outcome == RUNNING if holder is None else runs.c.run_id == holder.run_id
+            newest = select(runs).where(runs.c.tenant_id == tenant.id, of_holder).order_by(runs.c.id.desc()).limit(1)
             row = connection.execute(newest).first()
         words, run_id = _as_words(holder), holder.run_id if holder else None
         if row is not None:
             if holder is None:
-                words, run_id = [f"probably run {row.run_id}, the newest that is recorded"], row.run_id
+                words, run_id = [f"probably run {row.run_id}, which is recorded as running"], row.run_id
             undoing = "the rollback of " if row.undoes is not None else ""
             words.append(f"its step {undoing}{row.step} began {settings.show_time(row.started_at)}")
         return TenantLocked(tenant.key, words, run_id)
 
-    def _holder(self, connection: Connection, tenant: Tenant) -> Holder | None:
+    def _holder(self, connection: Connection, tenant: Tenant, lock: Lock) -> Holder | None:
         if self.sqlite_path:
             return LockFile.holder(self.sqlite_path, tenant.key)
-        return AdvisoryLock.holder(connection, tenant.key)
+        return AdvisoryLock.holder(connection, tenant.key, lock)
 
 
 def _as_words(holder: Holder | None) -> list[str]:
     if holder is None:
         return []
-    since = settings.show_time(datetime.fromisoformat(holder.since))
-    return [f"run {holder.run_id}", f"process {holder.process} on {holder.host}", f"since {since}"]
+    since = [f"since {settings.show_time(datetime.fromisoformat(holder.since))}"] if holder.since else []
+    return [f"run {holder.run_id}", f"process {holder.process} on {holder.host}", *since]
 
 
 def _parsed(url: str) -> URL:

@@ -124,6 +124,11 @@ def is_conflict(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) in ("40001", "40P01")
 
 
+def is_kept_waiting(error: BaseException) -> bool:
+    """Say whether a transaction gave up waiting for a lock that others hold: it may be tried again."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == "55P03"
+
+
 def is_interrupt(error: DBAPIError) -> bool:
     """Say whether a statement on SQLite was ended by Ctrl-C, whose exception its driver swallows."""
     return str(error.orig) == "interrupted"

@@ -171,6 +171,19 @@ class TenantLocked(StepError):
         )
 
 
+class TenantLost(StepError):
+    """The connection that held the tenant was lost, and another run has begun to change it since."""
+
+    def __init__(self, tenant_id: str) -> None:
+        """Take the tenant."""
+        self.tenant_id = tenant_id
+        super().__init__(
+            f"The connection that held tenant {tenant_id} was lost, and another run has taken the tenant since. What "
+            "was under way was rolled back; batches that were made before stay, journaled. 'meter-assets history' "
+            "shows both runs: when the other one has ended, look at the tenant, and run it again."
+        )
+
+
 class StepUnconfirmed(StepError):
     """A step was committed, but the connection was lost before the database said so."""
 
@@ -183,15 +196,24 @@ class StepUnconfirmed(StepError):
 
 
 class RowsKeepChanging(StepError):
-    """Others change the same rows each time that a step in batches comes to them."""
+    """Others change or hold the same rows each time that a step in batches comes to them."""
 
     def __init__(self, title: str, made: int, missed: int) -> None:
         """Take the step in words, how many rows it has changed, and how many it could not."""
         self.made, self.missed = made, missed
         super().__init__(
-            f"{title} has changed {made:,} rows, which stay, journaled; {missed:,} rows were changed by others each "
-            "time that it came to them. Run the tenant again, at a quieter time."
+            f"{title} has changed {made:,} rows, which stay, journaled; {missed:,} rows were changed or held by others "
+            "each time that it came to them. Run the tenant again, at a quieter time."
         )
+
+
+class StoppedInBatches(StepError):
+    """A step in batches could not go on after it had written some."""
+
+    def __init__(self, title: str, made: int, why: str) -> None:
+        """Take the step in words, how many rows it has changed, and what was wrong with the rest."""
+        self.made = made
+        super().__init__(f"{title} has changed {made:,} rows, which stay, journaled. Of the rest: {why}")
 
 
 class BlockedByInvariants(StepError):

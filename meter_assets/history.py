@@ -10,15 +10,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, Select, case, func, insert, select, update
+from sqlalchemy import Connection, Select, case, exists, func, insert, select, update
 
 from meter_assets import __version__
 from meter_assets.database import BillingDatabase, Tenant
-from meter_assets.errors import InvalidSettings
+from meter_assets.errors import InvalidSettings, TenantLost
 from meter_assets.policy import Policy
-from meter_assets.schema import RUNS, BillingSchema
+from meter_assets.schema import RUNNING, RUNS, BillingSchema
 
-RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"
+SUCCEEDED, FAILED, INTERRUPTED = "succeeded", "failed", "interrupted"
+PARTIAL = "partial"
+"""A round of batches that others kept from some of its rows: the next round comes back to them."""
 NOTHING_KEPT = "nothing of the step was kept"
 BATCHES_KEPT = "the rows of its finished batches stay, journaled, and the same command goes on from there"
 
@@ -102,17 +104,26 @@ def begin(connection: Connection, schema: BillingSchema, run: StepRun) -> Entry:
 
 
 def count_batch(connection: Connection, schema: BillingSchema, entry: Entry, rows: int) -> None:
-    """Record that a batch of a step has changed so many rows more."""
-    runs = schema.own[RUNS]
-    so_far = func.coalesce(runs.c.rows_changed, 0)
-    connection.execute(update(runs).where(runs.c.id == entry.id).values(rows_changed=so_far + rows))
+    """Record that a batch of a step has changed so many rows more; in its transaction. Raises TenantLost."""
+    _record(connection, schema, entry, rows_changed=func.coalesce(schema.own[RUNS].c.rows_changed, 0) + rows)
 
 
-def succeed(connection: Connection, schema: BillingSchema, entry: Entry, rows_changed: int) -> None:
-    """Record that a step is made; in the transaction that makes it."""
+def succeed(connection: Connection, schema: BillingSchema, entry: Entry, rows_changed: int, missed: int = 0) -> None:
+    """Record that a step is made, or a round of its batches; in the transaction that makes it. Raises TenantLost.
+
+    `missed` are the rows that the round should have written and that are left to the next.
+    """
+    message = f"Others changed or held {missed:,} rows: left to the next round." if missed else None
+    values = {"outcome": PARTIAL if missed else SUCCEEDED, "finished_at": datetime.now(UTC), "message": message}
+    _record(connection, schema, entry, **values, rows_changed=rows_changed)
+
+
+def _record(connection: Connection, schema: BillingSchema, entry: Entry, **values: Any) -> None:
+    """Raise TenantLost unless the step is still recorded as running: it is not once another run has begun one."""
     runs = schema.own[RUNS]
-    values = {"outcome": SUCCEEDED, "finished_at": datetime.now(UTC), "rows_changed": rows_changed}
-    connection.execute(update(runs).where(runs.c.id == entry.id).values(**values))
+    mine = runs.c.id == entry.id, runs.c.outcome == RUNNING
+    if not connection.execute(update(runs).where(*mine).values(**values)).rowcount:
+        raise TenantLost(entry.tenant.key)
 
 
 def fail(connection: Connection, schema: BillingSchema, entry: Entry, outcome: str, message: str) -> bool:
@@ -124,16 +135,25 @@ def fail(connection: Connection, schema: BillingSchema, entry: Entry, outcome: s
     values = {"outcome": outcome, "finished_at": datetime.now(UTC), "message": message}
     values["rows_changed"] = func.coalesce(runs.c.rows_changed, 0)
     mine = runs.c.id == entry.id, runs.c.outcome == RUNNING
-    return connection.execute(update(runs).where(*mine).values(**values)).rowcount > 0
+    if connection.execute(update(runs).where(*mine).values(**values)).rowcount:
+        return True
+    return connection.scalar(select(runs.c.outcome).where(runs.c.id == entry.id)) not in (SUCCEEDED, PARTIAL)
 
 
 def tenants_with(schema: BillingSchema, step: str) -> Select[Any]:
-    """Return the SELECT of the ids of the tenants that a step has been made for, and nothing undone of since."""
-    runs = schema.own[RUNS]
-    made = func.max(case(((runs.c.step == step) & runs.c.undoes.is_(None), runs.c.id), else_=0))
-    undone = func.max(case((runs.c.undoes.is_not(None), runs.c.id), else_=0))
-    found = select(runs.c.tenant_id).where(runs.c.outcome == SUCCEEDED).group_by(runs.c.tenant_id)
-    return found.having(made > undone)
+    """Return the SELECT of the ids of the tenants for which a step is made and in force: not undone since.
+
+    A rollback undoes, newest first, everything that is newer than the oldest step that it undoes.
+    """
+    made, undoing = schema.own[RUNS].alias("made"), schema.own[RUNS].alias("undoing")
+    undone = exists().where(
+        undoing.c.tenant_id == made.c.tenant_id,
+        undoing.c.undoes <= made.c.id,
+        undoing.c.id > made.c.id,
+        (undoing.c.outcome == SUCCEEDED) | (undoing.c.rows_changed > 0),
+    )
+    ended_well = made.c.step == step, made.c.undoes.is_(None), made.c.outcome == SUCCEEDED
+    return select(made.c.tenant_id).where(*ended_well, ~undone).distinct()
 
 
 def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list[RecordedStep]:

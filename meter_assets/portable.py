@@ -1,4 +1,4 @@
-"""What engines say differently, said once: days, their order, nulls of a type, membership. Money is in `money`.
+"""What engines say differently, said once: days, nulls and their order, membership, versions. Money is in `money`.
 
 Beside `money`, this is the only place that knows engines apart in a query.
 """
@@ -6,7 +6,7 @@ Beside `money`, this is the only place that knows engines apart in a query.
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, case, cast, null
+from sqlalchemy import ColumnElement, Date, Text, case, cast, null
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -54,6 +54,28 @@ def _any_of_array(element: FunctionElement[bool], compiler: SQLCompiler, **kw: A
     # loops (see `database`) a join reads the whole table.
     value, ids = element.clauses
     return f"{compiler.process(value, **kw)} = ANY (ARRAY{compiler.process(ids, **kw)})"
+
+
+class row_version(FunctionElement[str]):  # a SQL construct: used and named as a function
+    """What is another once somebody has written the row again, given all the columns of its table.
+
+    PostgreSQL numbers every writing, also one that changes nothing. SQLite does not: there it is all that a row holds.
+    """
+
+    name = "row_version"
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(row_version)
+def _all_that_it_holds(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
+    return " || ',' || ".join(f"quote({compiler.process(column, **kw)})" for column in element.clauses)
+
+
+@compiles(row_version, "postgresql")
+def _who_wrote_it_last(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
+    table = next(iter(element.clauses)).table
+    return f"CAST({compiler.preparer.format_table(table)}.xmin AS TEXT)"
 
 
 def nothing(kind: TypeEngine[Any]) -> ColumnElement[Any]:

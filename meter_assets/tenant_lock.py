@@ -7,6 +7,7 @@ import socket
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -23,17 +24,24 @@ _APPLICATION_MOST = 63
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a tenant: the run, on which host and in which process, and since when."""
+    """Who holds a tenant: the run, on which host and in which process, and since when, if that can be seen."""
 
     run_id: str
     host: str
     process: int
-    since: str
+    since: str | None
 
     @classmethod
     def this_process(cls, run_id: str) -> "Holder":
         """Return this process as a holder, from now."""
         return cls(run_id, socket.gethostname(), os.getpid(), datetime.now(UTC).isoformat())
+
+
+class Lock(StrEnum):
+    """Which of a tenant's two locks: that of a run, from its first step to its end, or that of one transaction."""
+
+    run = "run"
+    step = "step"
 
 
 class TenantLock(Protocol):
@@ -49,9 +57,9 @@ class TenantLock(Protocol):
 class LockFile:
     """The lock of a tenant in a SQLite database: a locked file beside it."""
 
-    def __init__(self, lock: FileLock) -> None:
-        """Take the lock, which is held."""
-        self._lock = lock
+    def __init__(self, lock: FileLock, told: Path) -> None:
+        """Take the lock, which is held, and the file that tells of its holder."""
+        self._lock, self._told = lock, told
 
     @classmethod
     def take(cls, database: Path, tenant: str, holder: Holder) -> "LockFile | None":
@@ -63,10 +71,10 @@ class LockFile:
             lock.acquire()
         except Timeout:
             return None
-        partial = folder / f"tenant-{tenant}.holder.part"
+        told, partial = folder / f"tenant-{tenant}.holder", folder / f"tenant-{tenant}.holder.part"
         partial.write_text(json.dumps(asdict(holder)), encoding="utf-8")
-        os.replace(partial, folder / f"tenant-{tenant}.holder")
-        return cls(lock)
+        os.replace(partial, told)
+        return cls(lock, told)
 
     @staticmethod
     def holder(database: Path, tenant: str) -> Holder | None:
@@ -81,7 +89,9 @@ class LockFile:
         return self._lock.is_locked
 
     def release(self) -> None:
-        """Let go of it."""
+        """Let go of it; whoever takes it next is not told as the one who holds it now."""
+        with suppress(OSError):
+            self._told.unlink(missing_ok=True)
         self._lock.release()
 
 
@@ -101,8 +111,8 @@ class AdvisoryLock:
         """Take a tenant's lock; return None if another session has it. Raises DBAPIError without a connection."""
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
-            if connection.scalar(select(func.pg_try_advisory_lock(_key("run", tenant)))):
-                _introduce(connection, holder)
+            _introduce(connection, holder)  # first, so that who is refused is told by whom
+            if connection.scalar(select(func.pg_try_advisory_lock(_key(Lock.run, tenant)))):
                 return cls(connection)
         except BaseException:
             connection.close()
@@ -111,9 +121,12 @@ class AdvisoryLock:
         return None
 
     @staticmethod
-    def holder(connection: Connection, tenant: str) -> Holder | None:
-        """Return who holds a tenant that could not be taken; None if another role does, which is not ours to see."""
-        high, low = divmod(_key("run", tenant) % 2**64, 2**32)
+    def holder(connection: Connection, tenant: str, lock: Lock = Lock.run) -> Holder | None:
+        """Return who holds a tenant that could not be taken; None if that cannot be told.
+
+        Of another role's connection a server shows the name, but neither its host nor since when it is there.
+        """
+        high, low = divmod(_key(lock, tenant) % 2**64, 2**32)
         found = connection.execute(
             text(
                 "SELECT a.application_name, host(a.client_addr) AS host, a.backend_start FROM pg_locks l "
@@ -126,7 +139,8 @@ class AdvisoryLock:
         if found is None or not (found.application_name or "").startswith(_APPLICATION):
             return None
         run_id, _, process = found.application_name.removeprefix(_APPLICATION).rpartition(" ")
-        return Holder(run_id, found.host or "the server's host", int(process), found.backend_start.isoformat())
+        host = found.host or ("the server's host" if found.backend_start else "a host that this role may not see")
+        return Holder(run_id, host, int(process), found.backend_start and found.backend_start.isoformat())
 
     def is_held(self) -> bool:
         """Say whether it is still held."""
@@ -144,27 +158,38 @@ class AdvisoryLock:
 
 
 def _introduce(connection: Connection, holder: Holder) -> None:
-    """Say in pg_stat_activity who holds the lock, and let the server notice soon if this host is gone."""
+    """Say in pg_stat_activity who holds the lock, and let the server notice soon if this host is gone.
+
+    The connection does nothing while it holds the lock: a server that ends idle ones must not end it.
+    """
     idle, interval, times = SECONDS_TO_NOTICE_A_DEAD_HOST
-    process = f" {holder.process}"  # the holder's own: the server's process of this connection is nothing to end
     options = {
-        "application_name": f"{_APPLICATION}{holder.run_id}"[: _APPLICATION_MOST - len(process)] + process,
+        "application_name": _application_name(holder),
         "tcp_keepalives_idle": str(idle),
         "tcp_keepalives_interval": str(interval),
         "tcp_keepalives_count": str(times),
     }
     for name, value in options.items():
         connection.execute(select(func.set_config(name, value, False)))
+    # PostgreSQL has it since version 14.
+    connection.execute(text("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"))
 
 
-def take_within(connection: Connection, tenant: str) -> bool:
+def _application_name(holder: Holder) -> str:
+    process = f" {holder.process}"  # the holder's own: the server's process of this connection is nothing to end
+    return f"{_APPLICATION}{holder.run_id}"[: _APPLICATION_MOST - len(process)] + process
+
+
+def take_within(connection: Connection, tenant: str, holder: Holder) -> bool:
     """Take a second lock of the tenant that lasts as long as this transaction; say whether that was possible.
 
-    Whatever cuts the connection that holds the first (a proxy, a time-out), two steps of a tenant cannot overlap.
+    Whatever cuts the connection that holds the first (a proxy, a time-out), two steps of a tenant cannot overlap. The
+    connection has the run's name as long as the transaction lasts, for those who look who writes.
     """
     if connection.dialect.name != "postgresql":
         return True  # SQLite has one writer at a time
-    return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_key("step", tenant)))))
+    named = func.set_config("application_name", _application_name(holder), True).label("named")
+    return bool(connection.execute(select(func.pg_try_advisory_xact_lock(_key(Lock.step, tenant)), named)).scalar())
 
 
 def wait_to_make_tables(connection: Connection) -> None:

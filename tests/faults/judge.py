@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, inspect
 
 from meter_assets.changes import MIGRATION
-from meter_assets.history import FAILED, INTERRUPTED, RUNNING, SUCCEEDED
-from meter_assets.schema import BACKUP, JOURNALED, REQUIRED_COLUMNS, RUNS, journal_name
+from meter_assets.history import FAILED, INTERRUPTED, SUCCEEDED
+from meter_assets.schema import BACKUP, JOURNALED, REQUIRED_COLUMNS, RUNNING, RUNS, journal_name
 from tests.faults.jobs import TENANT, Job
 
 Row = dict[str, Any]
