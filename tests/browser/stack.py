@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 from playwright.sync_api import Page, sync_playwright
 
-from meter_assets.dagster_instance import shipped_config
+from meter_assets.dagster_instance import FOLDER, shipped_config
 from meter_assets.database import BillingDatabase
 from meter_assets.demo.database import make_demo
 from meter_assets.demo.generator import DemoSize
@@ -36,6 +38,13 @@ class Stack:
     url: str
     folder: Path
     database: BillingDatabase
+
+    def evaluations(self, run_id: str) -> list[dg.AssetCheckEvaluation]:
+        """Return what the checks of a run have found, as Dagster has it."""
+        kept = InstanceRef.from_dir(str(self.folder / FOLDER), config_dir=str(self.folder))
+        with dg.DagsterInstance.from_ref(kept) as instance:
+            events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        return [one.get_dagster_event().asset_check_evaluation_data for one in events]
 
 
 @contextmanager

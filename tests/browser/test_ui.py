@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from meter_assets.changes import MIGRATION
+from meter_assets.changes import CHANGES
 from meter_assets.chart import WIDTH
+from meter_assets.invariants import INVARIANTS
 from meter_assets.policy import Policy
 from meter_assets.preview import preview
+from meter_assets.schema import REQUIRED_COLUMNS
 from tests.browser.stack import ROOT, Stack, browser_page, dagster_dev
 
 pytestmark = [
@@ -61,7 +63,7 @@ def materialize(page: Page, button: str, *tenants: str) -> None:
     page.keyboard.press("Escape")
     page.get_by_text("Launch runs to materialize").first.click()
     page.get_by_role("button", name=re.compile("^Launch")).last.click()
-    expect(page.get_by_text(re.compile("Launched|Backfill|Created")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("^(Launched run|Created backfill)")).first).to_be_visible()
 
 
 def open_partition(page: Page, stack: Stack, asset: str, tenant: str, status: str) -> None:
@@ -78,10 +80,21 @@ def open_partition(page: Page, stack: Stack, asset: str, tenant: str, status: st
     expect(heading).to_be_visible()
 
 
+def cells(page: Page, first: str) -> list[str]:
+    """Return what stands beside a row's first cell, in the innermost table that has such a row."""
+    row = page.locator("tr", has=page.locator("td", has_text=re.compile(rf"^\s*{first}\s*$"))).last
+    expect(row).to_be_visible()
+    return [text.strip() for text in row.locator("td").all_inner_texts()[1:] if text.strip()]
+
+
 def test_the_graph_shows_every_asset_and_the_partitions_of_the_tenants(stack: Stack, page: Page) -> None:
-    page.goto(f"{stack.url}{LINEAGE}")
-    for asset in MIGRATION:
-        expect(page.get_by_text(asset, exact=True).first).to_be_visible()
+    for address, drawn in (
+        (LINEAGE, {*CHANGES, *REQUIRED_COLUMNS} - {"tenants"}),
+        ("/assets/migration_preview?view=lineage", {"migration_preview", *REQUIRED_COLUMNS}),
+    ):
+        page.goto(f"{stack.url}{address}")
+        for asset in drawn:
+            expect(page.get_by_text(asset, exact=True).first).to_be_visible()
     page.goto(f"{stack.url}/assets/meter_balances?view=partitions")
     expect(page.get_by_text("Missing (5)")).to_be_visible(timeout=2 * MINUTES)
 
@@ -93,11 +106,10 @@ def test_a_preview_is_made_by_clicking_and_its_numbers_are_on_the_page(stack: St
     materialize(page, "Materialize", ALSO_HEALTHY)
     open_partition(page, stack, "migration_preview", ALSO_HEALTHY, "Materialized")
 
-    shown = page.locator("tr", has_text="rows_that_would_change").last
-    expect(shown).to_contain_text(str(sum(step.changed for step in foreseen.steps)))
+    assert cells(page, "rows_that_would_change") == [f"{sum(step.changed for step in foreseen.steps)}"]
     for step in foreseen.steps:
-        row = page.locator("tr", has_text=re.compile(rf"^\s*{step.step}\s*{step.looked_at}")).last
-        expect(row).to_contain_text(f"{step.changed}")
+        counts = (step.looked_at, step.changed, step.already_correct.rows, step.for_review, step.left_unresolved)
+        assert cells(page, step.step) == [f"{count:,}" for count in counts], step.step
     drawn = page.get_by_alt_text("Rows by outcome")
     expect(drawn).to_be_visible()
     assert drawn.evaluate("image => image.naturalWidth") == WIDTH, "the browser has made a picture of it"
@@ -133,6 +145,12 @@ def test_a_check_has_a_status_of_its_own_for_each_tenant(stack: Stack, page: Pag
     page.get_by_text("Partitions", exact=True).last.click()
     for found in ("Failed (1)", "Passed (1)", "Missing (3)"):
         expect(page.get_by_text(found, exact=True)).to_be_visible()
+    for others, of_one in ((("Passed", "Missing"), BROKEN), (("Failed", "Passed"), HEALTHY)):
+        for status in others:  # shown, or not shown any more
+            page.get_by_text(re.compile(rf"^{status} \(")).click()
+        listed = page.get_by_text(re.compile(r"^[1-5]$"))
+        expect(listed.filter(has_not_text=of_one)).to_have_count(0)
+        expect(listed.first).to_have_text(of_one)
 
 
 def test_the_validation_is_launched_for_a_tenant_from_the_launchpad(stack: Stack, page: Page) -> None:
@@ -144,3 +162,6 @@ def test_the_validation_is_launched_for_a_tenant_from_the_launchpad(stack: Stack
     page.get_by_role("button", name="Launch Run").click()
     page.wait_for_url(re.compile("/runs/"))
     expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=2 * MINUTES)
+    found = stack.evaluations(page.url.partition("/runs/")[2][:36])
+    assert sorted(one.check_name for one in found) == sorted(one.name for one in INVARIANTS)
+    assert {one.partition for one in found} == {HEALTHY}
