@@ -14,6 +14,8 @@ from dagster._serdes import ConfigurableClassData
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
+from meter_assets.processes import health
+
 URL_VARIABLE = "METER_ASSETS_CELERY_REDIS_URL"
 SECONDS_UNTIL_LOST = 120
 """More than a minute, which a PostgreSQL server takes to let go of the tenant of a machine that has vanished."""
@@ -58,7 +60,7 @@ class LostRunsLauncher(CeleryRunLauncher):
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Say whether a run has ended, is executed by a worker, or has lost its worker."""
         if DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
-            return CheckRunHealthResult(WorkerStatus.RUNNING)  # the command line's own: no worker has it
+            return health(run)  # the command line's own: no worker has it
         told = super().check_run_worker_health(run)
         if told.status in ENDED or run.tags[DAGSTER_CELERY_TASK_ID_TAG] in self._active_tasks():
             self._missed_since.pop(run.run_id, None)

@@ -19,6 +19,7 @@ from meter_assets.invariants import INVARIANTS, Severity
 from meter_assets.judge import Verdict
 from meter_assets.partitions import PARTITION_TAG
 from meter_assets.preview import Preview
+from meter_assets.processes import tags_of_this_process
 from meter_assets.report import StepReport
 from meter_assets.rollback import Rollback
 
@@ -100,7 +101,7 @@ def run_tenant(
         raise_on_error=False,
         # A job of checks alone has no partitions to name one of: the tag says it.
         partition_key=tenant.key if job.partitions_def else None,
-        tags={} if job.partitions_def else {PARTITION_TAG: tenant.key},
+        tags={**tags_of_this_process(), **({} if job.partitions_def else {PARTITION_TAG: tenant.key})},
     )
     if run.interrupted:
         raise KeyboardInterrupt

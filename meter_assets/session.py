@@ -23,6 +23,7 @@ from meter_assets.defs.rollback import undo_steps
 from meter_assets.errors import InvalidSettings
 from meter_assets.invariants import GUARDED_STEP, Group, of_group
 from meter_assets.partitions import sync_partitions
+from meter_assets.processes import end_lost_runs
 from meter_assets.rollback import steps_to_undo, tenants_of_run
 from meter_assets.runs import Launch, TenantRun, run_tenant
 from meter_assets.terminal import Terminal
@@ -143,7 +144,7 @@ class Session:
 def open_session(
     tenants: Sequence[str] = (), *, live: bool, stop_on_failure: bool = False, of_run: str | None = None
 ) -> Iterator[Session]:
-    """Check what can be checked before anything is begun, then open the instance and bring its partitions up to date.
+    """Check what can be checked before anything is begun, then open the instance and bring it up to date.
 
     Where no tenants are named, all are taken, or those of the run that is named.
 
@@ -158,5 +159,6 @@ def open_session(
         database.require_writable()
 
     with open_instance() as instance:
+        end_lost_runs(instance)
         sync_partitions(instance, database)
         yield Session(database, chosen, instance, build_definitions(), Terminal(), stop_on_failure)

@@ -159,6 +159,7 @@ def test_a_holder_that_is_killed_leaves_nothing_to_clean_up(shell: CommandLine, 
         assert holder.wait(SECONDS) == -signal.SIGKILL
     until(lambda: _can_be_held(shell.database), "the tenant can be taken")
     assert shell(*command).status == 0
+    assert [run.status.value for run in _runs(shell)] == ["SUCCESS", "FAILURE"], "Dagster has the killed one go on"
     changed = shell.rows("SELECT count(*) FROM meters WHERE tenant_id = 1 AND total_billed IS NOT NULL")
     assert (changed == [(0,)]) == (command == UNDO)
 

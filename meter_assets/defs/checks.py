@@ -16,6 +16,7 @@ from meter_assets.judge import Verdict, judge
 from meter_assets.partitions import TENANTS
 from meter_assets.relations import billing_relations
 from meter_assets.resources import BillingResource, PolicyResource
+from meter_assets.retries import never_start_again
 
 
 def checks_of(group: Group, asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
@@ -38,6 +39,8 @@ def checks_of(group: Group, asset: dg.AssetsDefinition) -> dg.AssetChecksDefinit
                 raise MissingPartition(f"The check of {asset.key.to_user_string()}")
             selected = {key.name for key in context.selected_asset_check_keys}
             verdicts = _judged(context, billing, policy, [one for one in invariants.values() if one.name in selected])
+        if any(not one.holds and one.severity is Severity.ERROR for one in verdicts):
+            never_start_again()
         for verdict in verdicts:
             yield _result(verdict, asset.key)
 

@@ -19,6 +19,7 @@ from meter_assets.history import StepRun
 from meter_assets.money import minor_units
 from meter_assets.report import StepReport
 from meter_assets.resources import BillingResource, PolicyResource
+from meter_assets.retries import never_start_again
 from meter_assets.schema import JOURNALED
 
 OWNERS = ["team:billing-data"]
@@ -44,6 +45,7 @@ def failures() -> Iterator[None]:
     try:
         yield
     except MeterAssetsError as error:
+        never_start_again()
         metadata: dict[str, Any] = {"error": type(error).__name__, "exit_status": error.exit_status}
         raise dg.Failure(description=str(error), metadata=metadata, allow_retries=False) from None
 

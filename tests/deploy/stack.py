@@ -1,4 +1,4 @@
-"""What a deployment is made of: Redis, Dagster's daemon, Celery's workers."""
+"""What a deployment is made of: its instance, Redis, Dagster's daemon, Celery's workers."""
 
 import shutil
 import sys
@@ -6,16 +6,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
+import kubernetes
+import pytest
 import redis
+from dagster._core.instance.ref import InstanceRef
 
+from meter_assets.celery_launcher import URL_VARIABLE
+from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE
 from tests.processes import free_port, started, until
 
 ROOT = Path(__file__).parents[2]
+FOLDERS = {"one machine": "meter_assets", "celery": "deploy/celery", "kubernetes": "deploy/kubernetes"}
+"""Where the instance files are."""
+ENVIRONMENT = {
+    URL_VARIABLE: "redis://:hunter2@127.0.0.1:1/0",
+    "DAGSTER_K8S_NAMESPACE": "billing",
+    "DAGSTER_K8S_INSTANCE_CONFIG_MAP": "dagster-instance",
+    "METER_ASSETS_IMAGE": "registry.example.com/meter-assets:1.0.0",
+}
 SECONDS_TO_START = 60
 
 
 class NoRedis(Exception):
     """There is no Redis on this machine."""
+
+
+@contextmanager
+def instance_of(variant: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """Open the instance that an instance file describes, without the servers that it names."""
+    for name, value in {**ENVIRONMENT, DAGSTER_HOME_VARIABLE: str(folder)}.items():
+        patch.setenv(name, value)
+    patch.setattr(kubernetes.config, "load_incluster_config", lambda: None)
+    ref = InstanceRef.from_dir(str(folder), config_dir=str(ROOT / FOLDERS[variant]))
+    with dg.DagsterInstance.from_ref(ref) as instance:
+        yield instance
 
 
 @contextmanager

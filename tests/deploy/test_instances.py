@@ -1,19 +1,16 @@
 """What the instance files say of the queue, of retries and of launchers, as Dagster takes it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
-import kubernetes
 import pytest
 import yaml
 from dagster._core.events import RunFailureReason
-from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG, RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
-from dagster_k8s import K8sRunLauncher
 from sqlalchemy import text
 
-from meter_assets.celery_launcher import URL_VARIABLE, LostRunsLauncher
+from meter_assets.celery_launcher import LostRunsLauncher
 from meter_assets.dagster_instance import (
     BOUND_VARIABLE,
     DAGSTER_HOME_VARIABLE,
@@ -24,13 +21,15 @@ from meter_assets.dagster_instance import (
 from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
 from meter_assets.errors import InvalidSettings
+from meter_assets.kubernetes_launcher import KubernetesLauncher
 from meter_assets.partitions import sync_partitions
 from meter_assets.resources import BillingResource
 from tests.command_line import HEALTHY, make_small_tenants
+from tests.deploy import stack
 
 pytestmark = pytest.mark.slow
-DEPLOY = Path(__file__).parents[2] / "deploy"
 JOB = "migrate_meter_financials"
+RUN = "11111111-2222-3333-4444-555555555555"
 TASK = {"dagster-celery/task_id": "a-task"}
 
 
@@ -61,19 +60,33 @@ def url(folder: Path, instance: dg.DagsterInstance) -> str:
     return made
 
 
-def of_folder(folder: Path, config: Path) -> dg.DagsterInstance:
-    """Open the instance that a file of deploy/ describes."""
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder), config_dir=str(config.parent)))
-
-
 def failed_run(instance: dg.DagsterInstance, url: str) -> dg.DagsterRun:
     """Run the migration of a tenant, which fails, and return it as Dagster has recorded it."""
     job = build_definitions({"billing": BillingResource(url=url)}).resolve_job_def(JOB)
-    ended = job.execute_in_process(instance=instance, partition_key=HEALTHY, raise_on_error=False)
-    run = instance.get_run_by_id(ended.run_id)
-    assert run is not None
+    job.execute_in_process(instance=instance, run_id=RUN, partition_key=HEALTHY, raise_on_error=False)
+    run = recorded(instance, RUN)
     assert run.status is dg.DagsterRunStatus.FAILURE
     return run
+
+
+def recorded(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
+    """Return a run as Dagster has recorded it."""
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run
+
+
+def if_it_died_then(instance: dg.DagsterInstance, when: Callable[[dg.DagsterEvent], bool]) -> list[str]:
+    """Report the run as lost at an event; return a list of what will then be said of its being started again."""
+    will_retry: list[str] = []
+
+    def lose(entry: dg.EventLogEntry) -> None:
+        if entry.dagster_event and when(entry.dagster_event) and not will_retry:
+            instance.report_run_failed(recorded(instance, RUN), "No worker has been executing this run.")
+            will_retry.append(recorded(instance, RUN).tags[WILL_RETRY_TAG])
+
+    instance.add_event_listener(RUN, lose)
+    return will_retry
 
 
 # The queue
@@ -106,11 +119,17 @@ def test_a_bound_that_is_none_is_told_in_a_sentence(given: str, monkeypatch: pyt
 def test_a_run_with_a_failed_check_is_not_started_again(instance: dg.DagsterInstance, url: str) -> None:
     with BillingDatabase(url).transaction() as connection:
         connection.execute(text("UPDATE invoices SET meter_id = NULL WHERE id = 1"))
+    if_it_died = if_it_died_then(instance, is_of_a_failed_check)
     run = failed_run(instance, url)
-    evaluated = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    assert any(not one.get_dagster_event().asset_check_evaluation_data.passed for one in evaluated)
     assert run.tags[RUN_FAILURE_REASON_TAG] == RunFailureReason.STEP_FAILURE.value
     assert run.tags[WILL_RETRY_TAG] == "false"
+    assert if_it_died == ["false"], "nor is it if its worker dies before the run has ended"
+
+
+def is_of_a_failed_check(event: dg.DagsterEvent) -> bool:
+    """Say whether an event tells that a check has failed."""
+    is_of_a_check = event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    return is_of_a_check and not event.asset_check_evaluation_data.passed
 
 
 def test_a_run_with_a_refused_step_is_not_started_again(instance: dg.DagsterInstance, url: str) -> None:
@@ -118,7 +137,9 @@ def test_a_run_with_a_refused_step_is_not_started_again(instance: dg.DagsterInst
         connection.exec_driver_sql(
             "CREATE TRIGGER refuse BEFORE UPDATE ON payments BEGIN SELECT RAISE(ABORT, 'no'); END"
         )
+    if_it_died = if_it_died_then(instance, lambda event: event.is_step_failure)
     assert failed_run(instance, url).tags[WILL_RETRY_TAG] == "false"
+    assert if_it_died == ["false"], "nor is it if its worker dies before the run has ended"
 
 
 def test_a_run_that_lost_its_worker_is_started_again_twice_at_most(instance: dg.DagsterInstance, url: str) -> None:
@@ -144,8 +165,7 @@ def test_a_run_that_lost_its_worker_is_started_again_twice_at_most(instance: dg.
 @pytest.fixture
 def launcher(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LostRunsLauncher]:
     """The launcher of deploy/celery, with a clock and workers that the tests set; nothing is connected."""
-    monkeypatch.setenv(URL_VARIABLE, "redis://:hunter2@127.0.0.1:1/0")
-    with of_folder(folder, DEPLOY / "celery" / "dagster.yaml") as instance:
+    with stack.instance_of("celery", folder, monkeypatch) as instance:
         made = instance.run_launcher
         assert isinstance(made, LostRunsLauncher)
         yield made
@@ -184,10 +204,6 @@ def test_a_run_is_lost_once_no_worker_has_had_it_for_a_while(
     assert found == expected
 
 
-def test_a_run_of_the_command_line_is_not_taken_for_lost(launcher: LostRunsLauncher) -> None:
-    assert launcher.check_run_worker_health(dg.DagsterRun(job_name=JOB)).status.value == "RUNNING"
-
-
 def test_a_run_that_is_ended_in_the_ui_is_canceled_and_not_lost(
     url: str, launcher: LostRunsLauncher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,29 +224,20 @@ def test_a_run_that_is_ended_in_the_ui_is_canceled_and_not_lost(
 
 @pytest.mark.parametrize("variant", ["celery", "kubernetes"])
 def test_a_variant_is_the_instance_that_we_ship_but_for_the_launcher(variant: str) -> None:
-    found = yaml.safe_load((DEPLOY / variant / "dagster.yaml").read_text(encoding="utf-8"))
+    found = yaml.safe_load((stack.ROOT / stack.FOLDERS[variant] / "dagster.yaml").read_text(encoding="utf-8"))
     expected = yaml.safe_load(shipped_config())
-    del found["run_launcher"]
+    del found["run_launcher"], expected["run_launcher"]
     assert found["run_monitoring"].pop("start_timeout_seconds") == 900
     del expected["run_monitoring"]["start_timeout_seconds"]
     assert found == expected
 
 
 def test_the_instance_of_kubernetes_loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = {
-        "DAGSTER_K8S_NAMESPACE": "billing",
-        "DAGSTER_K8S_INSTANCE_CONFIG_MAP": "dagster-instance",
-        "METER_ASSETS_IMAGE": "registry.example.com/meter-assets:1.0.0",
-        "DAGSTER_HOME": str(folder),
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(kubernetes.config, "load_incluster_config", lambda: None)  # there is no cluster
-    with of_folder(folder, DEPLOY / "kubernetes" / "dagster.yaml") as instance:
+    with stack.instance_of("kubernetes", folder, monkeypatch) as instance:
         launcher = instance.run_launcher
-        assert isinstance(launcher, K8sRunLauncher)
+        assert isinstance(launcher, KubernetesLauncher)
         assert launcher.job_namespace == "billing"
-        assert launcher.job_image == environment["METER_ASSETS_IMAGE"]
+        assert launcher.job_image == "registry.example.com/meter-assets:1.0.0"
         assert launcher.env_secrets == ["meter-assets"]
         assert launcher.supports_check_run_worker_health
         assert instance.run_retries_max_retries == 2

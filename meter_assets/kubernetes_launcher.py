@@ -1,0 +1,21 @@
+"""Runs as Kubernetes jobs, and those of command lines beside them. Needs the extra `kubernetes`."""
+
+from dagster import DagsterRun
+from dagster._core.launcher import CheckRunHealthResult
+from dagster_k8s import K8sRunLauncher
+
+from meter_assets.processes import health, is_of_a_command_line
+
+
+class KubernetesLauncher(K8sRunLauncher):
+    """Dagster's Kubernetes launcher, which also knows runs that it has not launched.
+
+    Dagster's own takes a run of a command line for lost while it goes on, since there is no job of it.
+    """
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Say whether a run's pod, or a command line's process, is gone."""
+        if is_of_a_command_line(run):
+            return health(run)
+        told: CheckRunHealthResult = super().check_run_worker_health(run)
+        return told
