@@ -14,6 +14,8 @@ from dagster._serdes import ConfigurableClassData
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
+from meter_assets import urls
+from meter_assets.errors import InvalidSettings
 from meter_assets.processes import health
 
 URL_VARIABLE = "METER_ASSETS_CELERY_REDIS_URL"
@@ -30,11 +32,25 @@ CELERY_SETTINGS: Mapping[str, Any] = {
 """What the launcher and the workers have in common."""
 
 
+def checked_url(given: str) -> str:
+    """Return the URL of the Redis. Raises InvalidSettings, before anybody repeats a part of its password."""
+    if not given.strip():
+        raise InvalidSettings(
+            f"{URL_VARIABLE} is not set. Name the Redis that runs come by: redis://:password@host:6379/0."
+        )
+    try:
+        urls.check(given.strip())
+    except urls.OddUrl as odd:
+        raise InvalidSettings(f"{URL_VARIABLE} cannot be used: {odd}.") from None
+    return given.strip()
+
+
 class LostRunsLauncher(CeleryRunLauncher):
     """Dagster's Celery launcher, which also notices that a run's worker is gone, and lets a run be ended."""
 
     def __init__(self, *, seconds_until_lost: int = SECONDS_UNTIL_LOST, **others: Any) -> None:
         """Take what Dagster's takes, and how long a run may be executed by no worker that answers."""
+        others |= {name: checked_url(others[name]) for name in ("broker", "backend") if others.get(name)}
         super().__init__(**{**others, "config_source": {**CELERY_SETTINGS, **(others.get("config_source") or {})}})
         self._seconds_until_lost = seconds_until_lost
         self._missed_since: dict[str, float] = {}

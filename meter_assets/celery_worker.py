@@ -8,14 +8,9 @@ import os
 from dagster_celery.make_app import make_app
 from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 
-from meter_assets.celery_launcher import CELERY_SETTINGS, URL_VARIABLE
-from meter_assets.errors import InvalidSettings
+from meter_assets.celery_launcher import CELERY_SETTINGS, URL_VARIABLE, checked_url
 
-_url = os.environ.get(URL_VARIABLE, "").strip()
-if not _url:
-    raise InvalidSettings(
-        f"{URL_VARIABLE} is not set. Name the Redis that runs come by: redis://:password@host:6379/0."
-    )
+_url = checked_url(os.environ.get(URL_VARIABLE, ""))
 
 app = make_app({"broker": _url, "backend": _url, "config_source": dict(CELERY_SETTINGS)})  # type: ignore[no-untyped-call]
 execute_job = create_execute_job_task(app)

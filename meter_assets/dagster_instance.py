@@ -25,15 +25,15 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import DagsterPostgresException
 from filelock import FileLock
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
 
+from meter_assets import urls
 from meter_assets.errors import InvalidSettings
 from meter_assets.settings import HOME
 
 POSTGRES_URL_VARIABLE = "METER_ASSETS_DAGSTER_POSTGRES_URL"
 BOUND_VARIABLE = "METER_ASSETS_MAX_CONCURRENT_RUNS"
-SECRET_OPTIONS = ("password", "passfile", "sslpassword")
 DAGSTER_HOME_VARIABLE = "DAGSTER_HOME"
 CONFIG_FILE = "dagster.yaml"
 FOLDER = HOME / "dagster"
@@ -187,34 +187,33 @@ def _sqlite_storage(folder: Path, inst_data: ConfigurableClassData | None) -> Da
 
 
 def _postgres_storage(given: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:
+    url = _postgres_url(given)
+    try:
+        return DagsterPostgresStorage(url.render_as_string(hide_password=False), inst_data=inst_data)
+    except (DagsterPostgresException, SQLAlchemyError) as error:
+        raise UnusableInstance(
+            f"Dagster's database {urls.shown(url)} cannot be used: {_reason(error)}. Check that the server runs "
+            f"and that {POSTGRES_URL_VARIABLE} names its host, port, user and database."
+        ) from None
+
+
+def _postgres_url(given: str) -> URL:
     if not given:
         raise UnusableInstance(
             f"{POSTGRES_URL_VARIABLE} is set but empty. Name the database for Dagster's runs, for example {_EXAMPLE}, "
             "or unset the variable to keep them in files."
         )
-    try:
-        url = make_url(given)
-    except (ArgumentError, ValueError):  # such as a port that is no number
-        raise UnusableInstance(f"{POSTGRES_URL_VARIABLE} is not a URL. It must read like {_EXAMPLE}.") from None
-    if url.drivername not in ("postgresql", "postgresql+psycopg2"):
+    kind, separator, _ = given.partition("://")
+    if not (separator and kind.replace("+", "").isalnum()):
+        raise UnusableInstance(f"{POSTGRES_URL_VARIABLE} is not a URL. It must read like {_EXAMPLE}.")
+    if kind not in ("postgresql", "postgresql+psycopg2"):
         raise UnusableInstance(
-            f"{POSTGRES_URL_VARIABLE} begins with {url.drivername}://, expected postgresql://, as in {_EXAMPLE}."
+            f"{POSTGRES_URL_VARIABLE} begins with {kind}://, expected postgresql://, as in {_EXAMPLE}."
         )
-    # SQLAlchemy takes a bare postgresql:// to mean psycopg 3, which Dagster's storage does not work with.
-    psycopg2_url = url.set(drivername="postgresql+psycopg2")
     try:
-        return DagsterPostgresStorage(psycopg2_url.render_as_string(hide_password=False), inst_data=inst_data)
-    except (DagsterPostgresException, SQLAlchemyError) as error:
-        raise UnusableInstance(
-            f"Dagster's database {_masked(url)} cannot be used: {_reason(error)}. Check that the server runs "
-            f"and that {POSTGRES_URL_VARIABLE} names its host, port, user and database."
-        ) from None
-
-
-def _masked(url: URL) -> str:
-    """Return the URL with its secrets masked, also those that it has as options."""
-    secrets = {name: "***" for name in SECRET_OPTIONS if name in url.query}
-    return url.update_query_dict(secrets).render_as_string()
+        return urls.postgresql(given)
+    except urls.OddUrl as odd:
+        raise UnusableInstance(f"{POSTGRES_URL_VARIABLE} cannot be used: {odd}.") from None
 
 
 def _reason(error: BaseException) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, func, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from meter_assets import engines, settings
+from meter_assets import engines, settings, urls
 from meter_assets.errors import (
     DatabaseBusy,
     DatabaseUnreachable,
@@ -42,7 +42,6 @@ from meter_assets.tenant_lock import (
 )
 
 LEGAL_KEY = re.compile(r"[A-Za-z0-9_-]+")
-SECRETS_IN_A_QUERY = ("password", "passfile", "sslpassword")
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,8 @@ class BillingDatabase:
 
     @property
     def url(self) -> str:
-        """The URL as a person may see it: with its passwords masked."""
-        secrets = {name: "***" for name in SECRETS_IN_A_QUERY if name in self._url.query}
-        shown = self._url.set(drivername=self._url.get_backend_name()).update_query_dict(secrets)
-        return shown.render_as_string(hide_password=True)
+        """The URL as a person may see it: with its secrets masked."""
+        return urls.shown(self._url)
 
     @cached_property
     def sqlite_path(self) -> Path | None:
@@ -273,25 +270,22 @@ def _as_words(holder: Holder | None) -> list[str]:
     return [f"run {holder.run_id}", f"process {holder.process} on {holder.host}", *since]
 
 
-def _parsed(url: str) -> URL:
+def _parsed(given: str) -> URL:
+    kind = given.partition("://")[0]
     try:
-        parsed = make_url(url)
-        if parsed.drivername in ("postgresql", "postgres"):
-            # SQLAlchemy 2.1 would look for psycopg 3, which Dagster's PostgreSQL storage cannot use.
-            parsed = parsed.set(drivername="postgresql+psycopg2")
-        supported = parsed.get_backend_name() in ("sqlite", "postgresql")
-        parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):
-        supported = False
-    if not supported:
-        # The URL itself may hold a password, so it is not repeated.
-        raise InvalidSettings(
-            f"{settings.DATABASE_URL_VARIABLE} does not name a database that can be used. Expected something like "
-            "sqlite:////srv/billing.db or postgresql://user:password@host/billing."
-        )
-    if parsed.get_backend_name() == "sqlite":
-        return parsed.set(database=str(Path(parsed.database or "").resolve()))
-    return parsed
+        if kind in ("postgresql", "postgres", "postgresql+psycopg2"):
+            return urls.postgresql(given)
+        if kind in ("sqlite", "sqlite+pysqlite"):
+            return URL.create("sqlite", database=str(Path(make_url(given).database or "").resolve()))
+    except urls.OddUrl as odd:
+        raise InvalidSettings(f"{settings.DATABASE_URL_VARIABLE} cannot be used: {odd}.") from None
+    except (ArgumentError, ValueError):  # such as a port that is no number
+        pass
+    # The URL itself may hold a password, so it is not repeated.
+    raise InvalidSettings(
+        f"{settings.DATABASE_URL_VARIABLE} does not name a database that can be used. Expected something like "
+        "sqlite:////srv/billing.db or postgresql://user:password@host/billing."
+    )
 
 
 def _sqlite_obstacles(path: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """No password gets out of the environment: not printed, not logged, not kept by Dagster, whatever goes wrong."""
 
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VA
 from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.alerts import check_alerts
+from meter_assets.errors import InvalidSettings
 from meter_assets.partitions import sync_partitions
 from meter_assets.settings import DATABASE_URL_VARIABLE
 from tests.command_line import HEALTHY, CommandLine, make_small_tenants
@@ -43,6 +45,22 @@ NOWHERE = {
     "another kind": f"oracle://meter_assets:{ENCODED}@127.0.0.1/billing",
     "an option that is none": f"postgresql://127.0.0.1:1/billing?user=x&password={ENCODED}&no_such_option=1",
     "a file that is none": f"sqlite:////no/such/file?password={ENCODED}",
+}
+ODD = {
+    "an @": "postgresql://meter:pa@hunter2@127.0.0.1:1/billing",
+    "an @ after the password": "postgresql://meter:@hunter2@127.0.0.1:1/billing",
+    "an @ and a /": "postgresql://meter:p@ss/hunter2@127.0.0.1:1/billing",
+    "an @ and a :": "postgresql://meter:pa@hunter2:x@127.0.0.1:1/billing",
+    "a /": "postgresql://meter:pa/hunter2@127.0.0.1:1/billing",
+    "a #": "postgresql://meter:pa@ss#hunter2@127.0.0.1:1/billing",
+    "a [": "postgresql://meter:p@[hunter2]@127.0.0.1:1/billing",
+    "a ?": "postgresql://meter:p@?hunter2=x@127.0.0.1:1/billing",
+    "an option's &": "postgresql://127.0.0.1:1/billing?user=meter&password=pa&hunter2=x",
+    "an option that is misspelt": "postgresql://127.0.0.1:1/billing?user=meter&pasword=hunter2",
+    "an option that is shouted": "postgresql://127.0.0.1:1/billing?user=meter&PASSWORD=hunter2",
+    "an option's ;": "postgresql://meter@127.0.0.1:1/billing?sslmode=disable;password=hunter2",
+    "an & in place of a ?": "postgresql://meter@127.0.0.1:1/billing&password=hunter2",
+    "two hosts": "postgresql://meter@127.0.0.1:1/hunter2@localhost/billing",
 }
 
 
@@ -81,6 +99,33 @@ def test_no_command_prints_the_password_of_a_billing_url_that_cannot_be_used(url
         assert ended.status == 2, words
         assert not leaks(ended.printed), ended.printed
     assert not leaking_files(folder)
+
+
+@pytest.mark.parametrize("url", ODD.values(), ids=ODD)
+def test_a_url_whose_password_is_not_encoded_is_refused_and_not_repeated(
+    url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended = CommandLine(folder, url)("migrate-meter-financials", "--yes")
+    assert (ended.status, "percent-encoded" in ended.words) == (2, True)
+    monkeypatch.setenv(POSTGRES_URL_VARIABLE, url)
+    with pytest.raises(InvalidSettings, match="percent-encoded") as told, open_instance():
+        pass
+    assert not leaks("".join([ended.printed, str(told.value), *capfd.readouterr()]))
+    assert not leaking_files(folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("sslmode=require&application_name=x", "application_name=x&sslmode=require"),
+        ("host=/run/postgresql&user=meter", "host=%2Frun%2Fpostgresql&user=meter"),
+        ("password=hunter2&sslmode=require", "password=***&sslmode=require"),
+        ("passfile=/hunter2&sslkey=hunter2&options=-c%20x%3Dhunter2", "options=***&passfile=***&sslkey=***"),
+    ],
+)
+def test_of_the_options_only_the_harmless_are_shown(options: str, expected: str) -> None:
+    shown = BillingDatabase(f"postgresql://meter:{ENCODED}@db.example.org:5432/billing?{options}").url
+    assert shown == f"postgresql://meter:***@db.example.org:5432/billing?{expected}"
 
 
 @pytest.fixture
@@ -164,6 +209,18 @@ def test_the_password_of_dagsters_database_is_not_printed(
     assert POSTGRES_URL_VARIABLE in ended.words
     assert not leaks(ended.printed), ended.printed
     assert not leaking_files(folder)
+
+
+@pytest.mark.parametrize("odd", ["/", "#", "?", "@", "@ss/", "12/", "12#", "12?"])
+def test_a_url_of_the_broker_whose_password_is_not_encoded_is_not_repeated(
+    odd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"redis://:hunter2{odd}hunter2@127.0.0.1:6379/0"
+    monkeypatch.setenv(URL_VARIABLE, url)
+    for take in (lambda: runpy.run_module("meter_assets.celery_worker"), lambda: LostRunsLauncher(broker=url)):
+        with pytest.raises(InvalidSettings, match=f"{URL_VARIABLE} cannot be used.*percent-encoded") as told:
+            take()
+        assert not leaks(str(told.value))
 
 
 @pytest.fixture

@@ -1,0 +1,90 @@
+"""URLs with a password in them: which are taken, and what of one may be shown.
+
+A password that is not percent-encoded ends at the first character that has a meaning in a URL, and the rest of it is
+taken for the host, the database or an option. It would be shown as such, and drivers would repeat it in their reasons.
+So a URL with such a part is refused, and never repeated.
+"""
+
+import re
+from urllib.parse import parse_qsl, quote_plus, urlsplit
+
+import psycopg2
+from psycopg2.extensions import make_dsn
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+SHOWN_OPTIONS = frozenset(
+    {
+        "application_name",
+        "client_encoding",
+        "connect_timeout",
+        "dbname",
+        "gssencmode",
+        "host",
+        "hostaddr",
+        "port",
+        "sslmode",
+        "target_session_attrs",
+        "user",
+    }
+)
+_MASK = "***"
+_OPTIONS_OF_ANY_TEXT = frozenset({"options", "password", "sslpassword"})
+_HOST = re.compile(r"[\w.,-]*|[0-9A-Fa-f:.]+(%[\w.-]+)?")  # names, or an IPv6 address
+_DATABASE = re.compile(r"/*[^/@&=?:;]*")
+
+
+class OddUrl(ValueError):
+    """A URL that is none, or part of whose password may be where it does not belong. The URL is not repeated."""
+
+    def __init__(self, what: str) -> None:
+        """Take what is odd, as a clause."""
+        super().__init__(
+            f"{what}. Expected scheme://user:password@host:port/database, with every character of the password "
+            "percent-encoded that is no letter and no digit: %40 for @, %2F for /, %23 for #"
+        )
+
+
+def check(given: str) -> None:
+    """Raise OddUrl where a part of a password may be in another part of the URL."""
+    try:
+        parts = urlsplit(given)
+        _ = parts.port
+        options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError:  # its words repeat what is wrong
+        raise OddUrl("it cannot be read as a URL") from None
+    is_odd = {
+        "it has a blank or a #": bool(re.search(r"[\s#]", given)),
+        "it has more than one @": "@" in parts.netloc.rpartition("@")[0],
+        "its host is none": not _HOST.fullmatch(parts.hostname or ""),
+        "its database has a character that none has": not _DATABASE.fullmatch(parts.path),
+        "an option has a character that none has": any(
+            re.search("[@&=;?]", value) for name, value in options if name not in _OPTIONS_OF_ANY_TEXT
+        ),
+    }
+    for what, found in is_odd.items():
+        if found:
+            raise OddUrl(what)
+
+
+def postgresql(given: str) -> URL:
+    """Return the URL of a PostgreSQL database, with the driver that Dagster's storage can use. Raises OddUrl.
+
+    SQLAlchemy 2.1 would by itself look for psycopg 3.
+    """
+    check(given)
+    try:
+        url = make_url(given)
+        make_dsn(**dict.fromkeys(url.query, "any"))
+    except ArgumentError:
+        raise OddUrl("it cannot be read as a URL") from None
+    except psycopg2.ProgrammingError:
+        raise OddUrl("it has an option that PostgreSQL does not know") from None
+    return url.set(drivername="postgresql+psycopg2")
+
+
+def shown(url: URL) -> str:
+    """Return what a person may see of a URL: neither its password nor an option that may have a secret in it."""
+    options = {name: value if name in SHOWN_OPTIONS else _MASK for name, value in url.query.items()}
+    plain = url.set(drivername=url.get_backend_name(), query=options)
+    return plain.render_as_string(hide_password=True).replace(quote_plus(_MASK), _MASK)
