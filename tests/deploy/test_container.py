@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from tests.deploy import stack
 from tests.processes import NotInTime, free_port, started, until
 
+DOCS = stack.ROOT / "docs" / "deployment.md"
 LINES = re.sub(r"\\\n\s*", "", (stack.ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8")).splitlines()
 STEPS = [tuple(line.split(maxsplit=1)) for line in LINES if line and not line.startswith("#")]
 
@@ -69,10 +71,14 @@ def test_what_is_copied_suffices_to_build_the_package(tmp_path: Path) -> None:
     assert [wheel.name.partition("-py3")[0] for wheel in tmp_path.glob("*.whl")] == ["meter_assets-1.0.0"]
 
 
+def test_the_documented_health_check_is_that_of_the_code_location_only() -> None:
+    assert not arguments("HEALTHCHECK"), "other processes than the code location would be taken for unhealthy"
+
+
 @pytest.mark.slow
-def test_its_command_serves_our_definitions_and_its_health_check_sees_it(tmp_path: Path) -> None:
+def test_its_command_serves_our_definitions_and_the_documented_health_check_sees_it(tmp_path: Path) -> None:
     command = json.loads(arguments("CMD")[0])
-    health = json.loads(arguments("HEALTHCHECK")[0].removeprefix("CMD"))
+    [health] = [shlex.split(one) for one in re.findall("--health-cmd '(.*?)'", DOCS.read_text(encoding="utf-8"))]
     port = str(free_port())
     assert command[0] == health[0] == "dagster"
     serve, ask = (

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from dagster._core.events import RunFailureReason
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG, RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
+from dagster_k8s.job import construct_dagster_k8s_job
 from sqlalchemy import text
 
 from meter_assets.celery_launcher import LostRunsLauncher
@@ -24,10 +25,12 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.kubernetes_launcher import KubernetesLauncher
 from meter_assets.partitions import sync_partitions
 from meter_assets.resources import BillingResource
+from meter_assets.settings import CONFIG_VARIABLE
 from tests.command_line import HEALTHY, make_small_tenants
 from tests.deploy import stack
 
 pytestmark = pytest.mark.slow
+README = stack.ROOT / stack.FOLDERS["kubernetes"] / "README.md"
 JOB = "migrate_meter_financials"
 RUN = "11111111-2222-3333-4444-555555555555"
 TASK = {"dagster-celery/task_id": "a-task"}
@@ -241,3 +244,17 @@ def test_the_instance_of_kubernetes_loads(folder: Path, monkeypatch: pytest.Monk
         assert launcher.env_secrets == ["meter-assets"]
         assert launcher.supports_check_run_worker_health
         assert instance.run_retries_max_retries == 2
+
+
+def test_a_pod_on_kubernetes_has_the_policy_of_the_config_map(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stack.instance_of("kubernetes", folder, monkeypatch) as instance:
+        launcher = instance.run_launcher
+        assert isinstance(launcher, KubernetesLauncher)
+        context = launcher.get_container_context_for_run(dg.DagsterRun(job_name=JOB))
+        config = context.get_k8s_job_config("image", launcher)
+        pod = construct_dagster_k8s_job(config, ["run"], "run", context.run_k8s_config).spec.template.spec
+    [container] = pod.containers
+    path = Path(next(one.value for one in container.env if one.name == CONFIG_VARIABLE))
+    [mount] = [one for one in container.volume_mounts if path.is_relative_to(one.mount_path)]
+    [volume] = [one for one in pod.volumes if one.name == mount.name]
+    assert f"create configmap {volume.config_map.name} --from-file={path.name}" in README.read_text(encoding="utf-8")
