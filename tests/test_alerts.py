@@ -1,9 +1,11 @@
 """People are told what is new, once: against real HTTP and SMTP servers that work, refuse, hang, or are not there."""
 
+import asyncio
 import json
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -30,7 +32,7 @@ from meter_assets.defs import alerts as sensor_module
 from meter_assets.demo.generator import DemoSize
 from meter_assets.event_log import store_evaluations
 from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Severity
-from meter_assets.partitions import forget_materializations
+from meter_assets.partitions import TENANTS, forget_materializations
 from tests.databases import migrate
 from tests.processes import free_port
 from tests.test_watching import Watch, instance_in, overwrite_a_balance
@@ -41,6 +43,7 @@ LAWS = {one.name: one for one in INVARIANTS}
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # of the local server
 SECRET_PATH, PASSWORD = "/services/T0/B0/sesame-of-the-hook", "sesame-of-the-mail"
 SECONDS = 10
+TRICKLE = 0
 
 
 # Receivers
@@ -54,9 +57,13 @@ class Hook:
         self.received: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.answer: int | None = 200
-        """The status to answer with; None to hang."""
+        """The status to answer with; None to hang, TRICKLE to go on with an answer that has no end."""
         self.refuse_next = 0
         """So many messages are refused first."""
+        self.refuse_with = 503
+        self.header = "X-Odd"
+        self.seconds = 0.0
+        """How long it takes to answer."""
         self._closing = threading.Event()
         hook = self
 
@@ -64,17 +71,31 @@ class Hook:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 hook.paths.append(self.path)
+                time.sleep(hook.seconds)
                 if hook.answer is None:
                     hook._closing.wait(SECONDS)
                     return
-                answer = 503 if hook.refuse_next else hook.answer
+                if hook.answer == TRICKLE:
+                    self.trickle()
+                    return
+                answer = hook.refuse_with if hook.refuse_next else hook.answer
                 hook.refuse_next = max(hook.refuse_next - 1, 0)
                 if 200 <= answer < 300:
                     hook.received.append(body)
                 with suppress(OSError):  # who has had enough of the answer hangs up
                     self.send_response(answer)
                     self.send_header("Location", "/elsewhere")
+                    self.send_header(hook.header, "yes")
                     self.end_headers()
+
+            def trickle(self) -> None:
+                begun = time.monotonic()
+                with suppress(OSError):
+                    self.wfile.write(b"HTTP/1.0 503 Later\r\nX-Slow: ")
+                    while (
+                        hook.answer == TRICKLE and time.monotonic() - begun < SECONDS and not hook._closing.wait(0.05)
+                    ):
+                        self.wfile.write(b"x")
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
@@ -95,24 +116,51 @@ class Hook:
 class Mailbox:
     """A mail server that wants a password, and keeps what it is sent."""
 
-    def __init__(self, port: int) -> None:
-        """Start to listen."""
+    def __init__(self, port: int, password: str = PASSWORD, **how: Any) -> None:
+        """Start to listen; with TLS, if the controller is told how."""
         self.received: list[Any] = []
-        self.answer = "250 OK"
+        self.passwords: list[str] = []
+        """Those that it has been told."""
+        self.answer, self.goodbye = "250 OK", "221 Bye"
+        self.refused: set[str] = set()
+        """Addresses for which nothing is taken now."""
+        self.seconds = 0.0
+        """How long some of its answers take."""
+        self._password = password
         self._controller = Controller(
             self,
             hostname="127.0.0.1",
             port=port,
-            authenticator=lambda server, session, envelope, mechanism, data: AuthResult(
-                success=data.password == PASSWORD.encode()
-            ),
+            authenticator=self._authenticate,
             auth_required=True,
             auth_require_tls=False,
+            **how,
         )
         self._controller.start()
 
+    def _authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
+    ) -> AuthResult:
+        self.passwords.append(data.password.decode())
+        return AuthResult(success=data.password == self._password.encode())
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Take an address, or not yet."""
+        await asyncio.sleep(self.seconds)
+        if address in self.refused:
+            return "450 later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Part."""
+        return self.goodbye
+
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep a message."""
+        await asyncio.sleep(self.seconds)
         if self.answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
             self.received.append(message_from_bytes(envelope.content, policy=policy.default))
@@ -160,6 +208,8 @@ class Sensor:
         self.instance = instance
         self.cursor: str | None = None
         self.said: list[str] = []
+        self.says = ""
+        """What checks say, if they are to say the same."""
         self._sensor = build_definitions().get_repository_def().get_sensor_def("check_alerts")
 
     def tick(self) -> str:
@@ -179,12 +229,13 @@ class Sensor:
                 check_name=check,
                 passed=passed,
                 severity=dg.AssetCheckSeverity[LAWS[check].severity],
-                description=f"{check} of {tenant} {'holds' if passed else 'is broken'}",
+                description=self.says or f"{check} of {tenant} {'holds' if passed else 'is broken'}",
                 metadata={},
                 partition=tenant,
             )
             for (check, tenant), passed in outcomes.items()
         ]
+        self.instance.add_dynamic_partitions(str(TENANTS.name), sorted({tenant for _, tenant in outcomes}))
         store_evaluations(self.instance, run, evaluations)
         return run.run_id
 
@@ -194,6 +245,7 @@ def sensor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sensor]:
     """The sensor, which has ticked once on an instance where nothing is known, and need not wait for what is stored."""
     monkeypatch.setattr(sensor_module, "SETTLING", timedelta(0))
     monkeypatch.setattr(alerts, "SECONDS_TO_ANSWER", 0.5)
+    monkeypatch.setattr(alerts, "SECONDS_TO_WAIT", SECONDS)
     with instance_in(tmp_path / "dagster") as instance:
         made = Sensor(instance)
         made.tick()
@@ -239,14 +291,56 @@ def test_what_is_new_is_one_message_per_run_and_repetitions_and_warnings_are_non
 def test_mail_says_the_same(hook: Hook, mailbox: Mailbox, sensor: Sensor) -> None:
     sensor.found({(BALANCES, "1"): False})
     assert sensor.tick() == "1 new messages, 0 undelivered."
-    (mail,), (message,) = mailbox.received, hook.received
-    assert mail["Subject"] == "meter-assets: 1 check newly failing"
-    assert (mail["From"], mail["To"]) == ("meters@example.org", "billing@example.org, night@example.org")
-    assert mail["Message-ID"] == f"<{message['id']}@meter-assets>"
-    assert mail.get_content().split() == message["text"].split()
+    (message,) = hook.received
+    assert [mail["To"] for mail in mailbox.received] == ["billing@example.org", "night@example.org"]
+    for mail in mailbox.received:
+        assert mail["Subject"] == "meter-assets: 1 check newly failing"
+        assert mail["From"] == "meters@example.org"
+        assert mail["Message-ID"] == f"<{message['id']}@meter-assets>"
+        assert mail.get_content().split() == message["text"].split()
 
 
-BROKEN_HOOKS: dict[str, int | None] = {"answers 500": 500, "redirects": 302, "hangs": None}
+@pytest.mark.slow
+def test_a_mailbox_that_is_refused_for_now_gets_its_mail_later_and_no_other_gets_it_twice(
+    mailbox: Mailbox, sensor: Sensor
+) -> None:
+    """Also where the server does not take leave as it should: it has the mail."""
+    mailbox.refused, mailbox.goodbye = {"night@example.org"}, "421 Too busy"
+    sensor.found({(BALANCES, "1"): False})
+    assert re.search("1 undelivered.*, for night@example.org, did not take it .SMTPRecipientsRefused", sensor.tick())
+    mailbox.refused = set()
+    assert sensor.tick() == sensor.tick() == "0 new messages, 0 undelivered."
+    assert [mail["To"] for mail in mailbox.received] == ["billing@example.org", "night@example.org"]
+
+
+@pytest.mark.slow
+def test_a_mail_server_that_takes_its_time_gets_each_mail_once_and_ticks_do_not_wait_for_it(
+    hook: Hook, mailbox: Mailbox, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "SECONDS_TO_WAIT", 0.2)
+    mailbox.seconds = 0.3
+    sensor.found({(BALANCES, "1"): False})
+    begun = time.monotonic()
+    assert "1 undelivered. the mail server 127.0.0.1" in sensor.tick()
+    assert time.monotonic() - begun < 0.9  # though each mail takes 0.6 s
+    said = [sensor.tick() for _ in range(10)]
+    assert said[-1] == "0 new messages, 0 undelivered."
+    assert [mail["To"] for mail in mailbox.received] == ["billing@example.org", "night@example.org"]
+    assert len(hook.received) == 1
+
+
+@pytest.mark.slow
+def test_a_mail_server_is_told_a_password_that_is_not_ascii(sensor: Sensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox = Mailbox(name_a_mail_server(monkeypatch, "h%C3%A9llo"), "héllo")
+    try:
+        sensor.found({(BALANCES, "1"): False})
+        assert sensor.tick() == "1 new messages, 0 undelivered."
+        assert mailbox.passwords == ["héllo", "héllo"]
+    finally:
+        mailbox.close()
+
+
+BROKEN_HOOKS: dict[str, int | None] = {"answers 500": 500, "redirects": 302, "hangs": None, "trickles": TRICKLE}
 
 
 @pytest.mark.slow
@@ -257,12 +351,16 @@ def test_a_webhook_that_does_not_take_it_loses_nothing_and_the_mail_comes_at_onc
     port = free_port() if how == "is down" else hook.port
     monkeypatch.setenv(WEBHOOK_VARIABLE, f"http://127.0.0.1:{port}{SECRET_PATH}")
     hook.answer = BROKEN_HOOKS.get(how)
+    if how == "trickles":
+        monkeypatch.setattr(alerts, "SECONDS_TO_WAIT", 0.5)
     runs = []
+    begun = time.monotonic()
     for number, tenant in enumerate("123", start=1):
         runs.append(sensor.found({(BALANCES, tenant): False}))
         said = sensor.tick()
         assert said.startswith(f"1 new messages, {number} undelivered. the webhook at 127.0.0.1 ")
-        assert len(mailbox.received) == number
+        assert len(mailbox.received) == 2 * number
+    assert time.monotonic() - begun < SECONDS
     assert hook.received == []
 
     back = Hook(port) if how == "is down" else hook
@@ -271,32 +369,34 @@ def test_a_webhook_that_does_not_take_it_loses_nothing_and_the_mail_comes_at_onc
         assert sensor.tick() == "0 new messages, 0 undelivered."
         sensor.tick()
         assert [one["run_id"] for one in back.received] == runs
-        assert len(mailbox.received) == 3
+        assert len(mailbox.received) == 6
     finally:
         if back is not hook:
             back.close()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["is down", "refuses", "has another password"])
+@pytest.mark.parametrize("how", ["is down", "refuses", "has another password", "has a name that is none"])
 def test_a_mail_server_that_does_not_take_it_loses_nothing_and_the_webhook_gets_it_at_once(
     how: str, hook: Hook, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = name_a_mail_server(monkeypatch, "wrong" if how == "has another password" else PASSWORD)
+    if how == "has a name that is none":
+        monkeypatch.setenv(SMTP_VARIABLE, f"smtp://watch:{PASSWORD}@mail..example.com:{port}?starttls=false")
     mailbox = None if how == "is down" else Mailbox(port)
     if mailbox:
         mailbox.answer = "451 later" if how == "refuses" else mailbox.answer
     try:
         for number, tenant in enumerate("12", start=1):
             sensor.found({(BALANCES, tenant): False})
-            assert f"{number} undelivered. the mail server 127.0.0.1:{port} did not take it" in sensor.tick()
+            assert re.search(rf"{number} undelivered. the mail server \S+:{port}, .*, did not take it", sensor.tick())
             assert len(hook.received) == number
         assert mailbox is None or mailbox.received == []
         mailbox = mailbox or Mailbox(port)
         mailbox.answer = "250 OK"
         monkeypatch.setenv(SMTP_VARIABLE, f"smtp://watch:{PASSWORD}@127.0.0.1:{port}?starttls=false")
         assert sensor.tick() == "0 new messages, 0 undelivered."
-        assert ["tenant 1" in mail.get_content() for mail in mailbox.received] == [True, False]
+        assert ["tenant 1" in mail.get_content() for mail in mailbox.received] == [True, False, True, False]
         assert len(hook.received) == 2
     finally:
         if mailbox:
@@ -316,13 +416,29 @@ def test_watching_that_fails_is_told_once_and_so_is_that_it_runs_again(hook: Hoo
 
 
 @pytest.mark.slow
-def test_a_later_message_does_not_overtake_one_that_was_not_taken(hook: Hook, sensor: Sensor) -> None:
+def test_a_later_message_overtakes_one_only_if_that_was_refused_for_what_it_is(hook: Hook, sensor: Sensor) -> None:
     runs = [sensor.found({(BALANCES, tenant): False}) for tenant in "12"]
-    hook.refuse_next = 1
-    assert sensor.tick().startswith("2 new messages, 2 undelivered. the webhook at 127.0.0.1 answered with status 503")
-    assert hook.received == []
+    for status in (503, 429, 403):
+        hook.refuse_next, hook.refuse_with = 1, status
+        assert f" 2 undelivered. the webhook at 127.0.0.1 answered with status {status}." in sensor.tick()
+        assert hook.received == []
+    hook.refuse_next, hook.refuse_with = 1, 413
+    assert sensor.tick().endswith(" 1 undelivered. the webhook at 127.0.0.1 answered with status 413.")
     sensor.tick()
-    assert [one["run_id"] for one in hook.received] == runs
+    assert [one["run_id"] for one in hook.received] == [runs[1], runs[0]]
+
+
+@pytest.mark.slow
+def test_one_receiver_does_not_use_up_the_time_of_another(
+    hook: Hook, mailbox: Mailbox, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensor_module, "SECONDS_TO_DELIVER", 0.6)
+    hook.refuse_next, hook.refuse_with, hook.seconds = 9, 400, 0.15
+    for tenant in "12345":
+        sensor.found({(BALANCES, tenant): False})
+    sensor.tick()
+    assert hook.paths.count(SECRET_PATH) < 5
+    assert {mail["To"] for mail in mailbox.received} == {"billing@example.org", "night@example.org"}
 
 
 @pytest.mark.slow
@@ -365,6 +481,7 @@ def test_no_secret_is_in_what_ticks_say_or_keep_or_log(
     mailbox = Mailbox(name_a_mail_server(monkeypatch))
     breaks: list[Callable[[], object]] = [
         lambda: None,
+        lambda: setattr(hook, "header", "no header\r\nX"),
         lambda: setattr(hook, "answer", 500),
         lambda: setattr(hook, "answer", None),
         lambda: setattr(mailbox, "answer", "554 no"),
@@ -373,6 +490,7 @@ def test_no_secret_is_in_what_ticks_say_or_keep_or_log(
         lambda: monkeypatch.setenv(WEBHOOK_VARIABLE, f"ftp://127.0.0.1{SECRET_PATH}"),
         lambda: monkeypatch.setenv(WEBHOOK_VARIABLE, f"http://127.0.0.1:port{SECRET_PATH}"),
         lambda: monkeypatch.setenv(SMTP_VARIABLE, f"imap://watch:{PASSWORD}@127.0.0.1"),
+        lambda: monkeypatch.setenv(SMTP_VARIABLE, f"smtp://watch:12#{PASSWORD}@127.0.0.1"),
     ]
     kept = []
     try:
@@ -410,6 +528,33 @@ WRONG = {
         {SMTP_VARIABLE: "smtp://host", MAIL_TO_VARIABLE: "a@b, c", MAIL_FROM_VARIABLE: "a@b"},
         MAIL_TO_VARIABLE,
     ),
+    "no host's port, but half a password": (
+        {SMTP_VARIABLE: "smtp://watch:12#sesame@host", MAIL_TO_VARIABLE: "a@b", MAIL_FROM_VARIABLE: "a@b"},
+        SMTP_VARIABLE,
+    ),
+    "a path": (
+        {SMTP_VARIABLE: "smtp://watch:12/sesame@host", MAIL_TO_VARIABLE: "a@b", MAIL_FROM_VARIABLE: "a@b"},
+        SMTP_VARIABLE,
+    ),
+    "a fragment": ({WEBHOOK_VARIABLE: "https://watch:12#sesame@host/"}, WEBHOOK_VARIABLE),
+    **{
+        f"option {option}": (
+            {SMTP_VARIABLE: f"smtp://host?{option}", MAIL_TO_VARIABLE: "a@b", MAIL_FROM_VARIABLE: "a@b"},
+            SMTP_VARIABLE,
+        )
+        for option in (
+            "starttls=yes",
+            "starttls=1",
+            "starttls=required",
+            "starttls",
+            "STARTTLS=true",
+            "starttls=true&x=1",
+        )
+    },
+    "half an address": (
+        {SMTP_VARIABLE: "smtp://host", MAIL_TO_VARIABLE: "a@[c", MAIL_FROM_VARIABLE: "a@b"},
+        MAIL_TO_VARIABLE,
+    ),
     "a line more": (
         {SMTP_VARIABLE: "smtp://host", MAIL_TO_VARIABLE: "a@b", MAIL_FROM_VARIABLE: "a@b\nBcc: c@d"},
         MAIL_FROM_VARIABLE,
@@ -429,7 +574,7 @@ def test_wrong_settings_are_told_in_a_sentence_and_what_is_found_meanwhile_is_to
                 patch.setenv(name, value)
             said = sensor.tick()
         assert re.search(rf"\b{named}\b.*\.$", said), (wrong, said)
-        assert "\n" not in said
+        assert not re.search("\n|sesame", said)
     assert hook.received == []
     sensor.tick()
     assert heard(hook) == [({(BALANCES, "1")}, set())]
@@ -481,13 +626,28 @@ def test_nothing_is_read_beyond_what_may_still_be_under_way(
 
 
 @pytest.mark.slow
-def test_a_long_message_lists_some_and_its_json_all(hook: Hook, sensor: Sensor) -> None:
-    sensor.found({(BALANCES, str(tenant)): False for tenant in range(25)})
+def test_a_message_lists_some_of_many_and_says_where_the_rest_is(hook: Hook, sensor: Sensor) -> None:
+    sensor.says = f"<!channel> & {'more ' * 1000}"
+    sensor.found({(BALANCES, str(tenant)): False for tenant in range(1025)})
     sensor.tick()
     (message,) = hook.received
     assert message["text"].count("- tenant ") == 20
-    assert "- and 5 more" in message["text"]
-    assert len(message["newly_failing"]) == 25
+    assert message["text"].startswith("meter-assets: 1,025 checks newly failing\n")
+    assert "- and 1,005 more; the checks in the Dagster UI have them all" in message["text"]
+    assert (len(message["newly_failing"]), message["newly_failing_count"]) == (20, 1025)
+    assert {len(news["says"]) for news in message["newly_failing"]} == {500}
+    assert len(json.dumps(message)) < 40_000
+
+
+@pytest.mark.slow
+def test_what_data_says_is_no_markup_in_the_webhooks_text(hook: Hook, mailbox: Mailbox, sensor: Sensor) -> None:
+    sensor.says = "meter <!channel> & <https://evil.example|pay here>"
+    sensor.found({(BALANCES, "1"): False})
+    sensor.tick()
+    (message,) = hook.received
+    assert "meter &lt;!channel&gt; &amp; &lt;https://evil.example|pay here&gt;" in message["text"]
+    assert message["newly_failing"][0]["says"] == sensor.says
+    assert sensor.says in mailbox.received[0].get_content()
 
 
 # What all of it is for

@@ -17,21 +17,22 @@ from meter_assets.alerts import (
     MAIL_TO_VARIABLE,
     WEBHOOK_VARIABLE,
     Channel,
-    Message,
-    News,
     NotDelivered,
+    NotThisMessage,
     channels,
+    deliver,
 )
 from meter_assets.database import LEGAL_KEY
 from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
 from meter_assets.event_log import Outcome, Reader
 from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Severity
+from meter_assets.messages import LISTED, Message, News
 
 CHECKS = tuple(one.name for one in INVARIANTS if one.severity is Severity.ERROR)
 SECONDS_BETWEEN_TICKS = 30
 SECONDS_TO_DELIVER = 30
-"""What is not delivered by then is left to the next tick: Dagster ends one that takes longer than a minute."""
+"""What is not begun by then is left to the next tick: Dagster ends one that takes longer than a minute."""
 SETTLING = timedelta(seconds=30)
 """How long the transaction may take that stores what a run has found: what is newer is left to the next tick."""
 BEFORE_THE_FIRST_TICK = "before alerts were turned on"
@@ -99,16 +100,37 @@ def _read(instance: dg.DagsterInstance, known: State | None) -> tuple[State, lis
     found = reader.outcomes(read_from, read_to) if known else reader.latest_outcomes(read_to)
     failing = set(known.failing if known else ())
     news = list(_news(found, failing))
-    said = reader.descriptions([one.storage_id for one in news])
-    messages: dict[str, Message] = {}
-    for one in news:
-        run_id = one.run_id if known else BEFORE_THE_FIRST_TICK
-        message = messages.setdefault(run_id, Message(run_id=run_id))
-        kind = message.recovered if one.passed else message.newly_failing
-        kind.append(News(tenant=one.partition, check=one.check, severity="ERROR", says=said.get(one.storage_id, "")))
+    messages = _messages(reader, news, None if known else BEFORE_THE_FIRST_TICK)
     kept = known or State()
     state = kept.model_copy(update={"read_to": read_to, "failing": sorted(failing)})
-    return state, list(messages.values())
+    return state, messages
+
+
+def _messages(reader: Reader, news: Sequence[Outcome], run_id: str | None) -> list[Message]:
+    """Return one message for each run, or a single one for all, under a name that stands for a run's id."""
+    by_run: dict[str, list[Outcome]] = {}
+    for one in news:
+        by_run.setdefault(run_id or one.run_id, []).append(one)
+    return [_message(reader, *of_one) for of_one in by_run.items()]
+
+
+def _message(reader: Reader, run_id: str, found: Sequence[Outcome]) -> Message:
+    failing, recovered = [one for one in found if not one.passed], [one for one in found if one.passed]
+    said = reader.descriptions([one.storage_id for one in (*failing[:LISTED], *recovered[:LISTED])])
+
+    def listed(outcomes: Sequence[Outcome]) -> list[News]:
+        return [
+            News(tenant=one.partition, check=one.check, severity="ERROR", says=said.get(one.storage_id, ""))
+            for one in outcomes[:LISTED]
+        ]
+
+    return Message(
+        run_id=run_id,
+        newly_failing=listed(failing),
+        recovered=listed(recovered),
+        newly_failing_count=len(failing),
+        recovered_count=len(recovered),
+    )
 
 
 def _of_watching(instance: dg.DagsterInstance, state: State) -> Iterator[Message]:
@@ -124,7 +146,7 @@ def _of_watching(instance: dg.DagsterInstance, state: State) -> Iterator[Message
                 "The run failed, and judged nothing: until one succeeds, nobody watches." if fails else "It runs again."
             )
             news = [News(tenant="any", check=watch_migrated_tenants.name, severity="ERROR", says=says)]
-            yield Message(run_id=run.run_id, **{"newly_failing" if fails else "recovered": news})
+            yield Message(run_id=run.run_id, newly_failing=news if fails else [], recovered=[] if fails else news)
 
 
 def _news(found: Sequence[Outcome], failing: set[tuple[str, str]]) -> Iterator[Outcome]:
@@ -138,18 +160,31 @@ def _news(found: Sequence[Outcome], failing: set[tuple[str, str]]) -> Iterator[O
 
 
 def _deliver(state: State, ways: Sequence[Channel]) -> list[str]:
-    """Deliver what can be, oldest first, and return why the rest could not; a way that fails is left for this tick."""
-    problems: dict[str, str] = {}
+    """Deliver what can be, and return why the rest could not. No way can use up the time of those after it."""
+    problems: list[str] = []
     deadline = time.monotonic() + SECONDS_TO_DELIVER
-    for pending in state.outbox:
-        for way in ways:
-            if way.name not in pending.to or way.name in problems or time.monotonic() > deadline:
-                continue
-            try:
-                way.deliver(pending.message)
-                pending.to.remove(way.name)
-            except NotDelivered as error:
-                problems[way.name] = str(error)
+    for left, way in zip(range(len(ways), 0, -1), ways, strict=True):
+        now = time.monotonic()
+        problems += _deliver_by(way, state.outbox, now + (deadline - now) / left)
     named = {way.name for way in ways}
     state.outbox = [one for one in state.outbox if named & set(one.to)]
-    return list(problems.values())
+    return list(dict.fromkeys(problems))
+
+
+def _deliver_by(way: Channel, outbox: Sequence[Pending], deadline: float) -> list[str]:
+    """Deliver what waits for a way, and return why not all was taken.
+
+    Oldest first, so that none overtakes another: only a message that was refused for what it is may be overtaken.
+    """
+    problems: list[str] = []
+    for pending in outbox:
+        if way.name not in pending.to or time.monotonic() > deadline:
+            continue
+        try:
+            deliver(way, pending.message)
+            pending.to.remove(way.name)
+        except NotThisMessage as error:
+            problems.append(str(error))
+        except NotDelivered as error:
+            return [*problems, str(error)]
+    return problems

@@ -1,0 +1,77 @@
+"""What people are told: the news of one run, and how they read in a message."""
+
+import hashlib
+from typing import Any
+
+from pydantic import BaseModel, field_validator
+
+LISTED = 20
+LONGEST = 500
+
+
+class News(BaseModel):
+    """One check of one tenant that has begun to fail, or has recovered."""
+
+    tenant: str
+    check: str
+    severity: str
+    says: str
+    """What the check says of it, but not more than a message can hold; of a recovered one, its law."""
+
+    @field_validator("says")
+    @classmethod
+    def _short(cls, says: str) -> str:
+        return says if len(says) <= LONGEST else f"{says[: LONGEST - 1]}…"
+
+
+class Message(BaseModel):
+    """What one run has brought: of the checks that are newly failing, and of those that have recovered, the first.
+
+    A message lists LISTED of each at most: receivers refuse what is too long, and it is kept until they take it.
+    """
+
+    run_id: str
+    newly_failing: list[News] = []
+    recovered: list[News] = []
+    newly_failing_count: int = 0
+    """How many there are; need not be given if all are listed."""
+    recovered_count: int = 0
+
+    def model_post_init(self, _context: Any) -> None:
+        """Count what is listed where nothing else is said."""
+        self.newly_failing_count = max(self.newly_failing_count, len(self.newly_failing))
+        self.recovered_count = max(self.recovered_count, len(self.recovered))
+
+    @property
+    def id(self) -> str:
+        """The same for the same message, should it be delivered twice."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    @property
+    def headline(self) -> str:
+        """The message in one line."""
+        counts = ((self.newly_failing_count, "newly failing"), (self.recovered_count, "recovered"))
+        return f"meter-assets: {', '.join(f'{_checks(count)} {verb}' for count, verb in counts if count)}"
+
+    @property
+    def text(self) -> str:
+        """The message for people."""
+        lines = [
+            self.headline,
+            *_listed("Newly failing", self.newly_failing, self.newly_failing_count),
+            *_listed("Recovered", self.recovered, self.recovered_count),
+        ]
+        return "\n".join([*lines, "", f"Run {self.run_id}"])
+
+
+def _listed(title: str, news: list[News], count: int) -> list[str]:
+    if not count:
+        return []
+    lines = ["", f"{title}:", *(f"- tenant {one.tenant}, {one.check}: {one.says}" for one in news)]
+    if count > len(news):
+        lines.append(f"- and {count - len(news):,} more; the checks in the Dagster UI have them all")
+    return lines
+
+
+def _checks(count: int) -> str:
+    return "1 check" if count == 1 else f"{count:,} checks"
