@@ -21,7 +21,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster_shared.serdes import deserialize_value
-from sqlalchemy import ColumnElement, Connection, Delete, and_, delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Delete, and_, delete, func, insert, literal, or_, select
 
 PLACES_AT_ONCE = 1000
 Materializations = Mapping[tuple[str, str], AssetCheckEvaluationTargetMaterializationData]
@@ -178,6 +178,15 @@ class Reader:
             settled = newer if first is None else (*newer, log.c.id < first)
             return connection.scalar(select(func.max(log.c.id)).where(*settled)) or after
 
+    def run_at(self, place: int) -> str:
+        """Return the run whose event has a place in the log, or "" for none.
+
+        In SQLite, places are used again once the events that had the last ones are deleted.
+        """
+        log = SqlEventLogStorageTable
+        with self._connection() as connection:
+            return connection.scalar(select(log.c.run_id).where(log.c.id == place)) or ""
+
     def outcomes(self, after: int, to: int) -> list[Outcome]:
         """Return the evaluations between two places in the event log, in their order."""
         log, found = SqlEventLogStorageTable, AssetCheckExecutionsTable
@@ -188,22 +197,37 @@ class Reader:
         return self._read(found.c.run_id.in_(runs), place > after, place <= to)
 
     def latest_outcomes(self, to: int) -> list[Outcome]:
-        """Return the latest evaluation of every check and partition up to a place in the event log, in its order."""
-        found = AssetCheckExecutionsTable
-        place = found.c.evaluation_event_storage_id
-        # Numbered, not joined with their maxima: a server that knows no statistics yet would take minutes to join.
-        of_each = func.row_number().over(partition_by=(found.c.check_name, found.c.partition), order_by=place.desc())
-        return self._read(place <= to, nth=of_each)
+        """Return the latest evaluation of every check and partition up to a place in the event log, in its order.
 
-    def descriptions(self, storage_ids: Sequence[int]) -> dict[int, str]:
-        """Return what the checks said whose evaluations have these places in the event log."""
+        Those of deleted runs are among them, as they are in the UI.
+        """
+        log, found = SqlEventLogStorageTable, AssetCheckExecutionsTable
+        place = found.c.evaluation_event_storage_id
+        is_deleted = place > select(func.max(log.c.id)).scalar_subquery()
+        # By time: the place of a deleted one may be another's now. Numbered, not joined with their maxima: a server
+        # that knows no statistics yet would take minutes to join.
+        latest_first = found.c.evaluation_event_timestamp.desc(), place.desc()
+        of_each = func.row_number().over(partition_by=(found.c.check_name, found.c.partition), order_by=latest_first)
+        return self._read(or_(place <= to, is_deleted), nth=of_each)
+
+    def failing_of(self, run_ids: Iterable[str]) -> set[tuple[str, str]]:
+        """Return the checks (check, partition) that failed in these runs, by the names that the partitions have now."""
+        found = AssetCheckExecutionsTable
+        failed = found.c.execution_status == AssetCheckExecutionRecordStatus.FAILED.value
+        return {(one.check, one.partition) for one in self._read(found.c.run_id.in_(list(run_ids)), failed)}
+
+    def descriptions(self, outcomes: Sequence[Outcome]) -> dict[int, str]:
+        """Return what the checks said that ended so, by their places in the event log."""
         log, said = SqlEventLogStorageTable, {}
+        runs = {one.storage_id: one.run_id for one in outcomes}
+        places = list(runs)
         with self._connection() as connection:
-            for at in range(0, len(storage_ids), PLACES_AT_ONCE):
-                places = storage_ids[at : at + PLACES_AT_ONCE]
-                for row in connection.execute(select(log.c.id, log.c.event).where(log.c.id.in_(places))):
+            for at in range(0, len(places), PLACES_AT_ONCE):
+                wanted = log.c.id.in_(places[at : at + PLACES_AT_ONCE])
+                for row in connection.execute(select(log.c.id, log.c.run_id, log.c.event).where(wanted)):
                     event = deserialize_value(row.event, EventLogEntry).dagster_event
-                    said[row.id] = "" if event is None else event.asset_check_evaluation_data.description or ""
+                    if event is not None and row.run_id == runs[row.id]:  # and not another's, who has that place now
+                        said[row.id] = event.asset_check_evaluation_data.description or ""
         return said
 
     def _read(self, *wanted: ColumnElement[bool], nth: ColumnElement[int] | None = None) -> list[Outcome]:

@@ -606,6 +606,38 @@ def test_what_was_found_before_a_rollback_is_no_tenants(hook: Hook, sensor: Sens
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", ["rolled back", "gone"])
+def test_of_a_tenant_that_was_rolled_back_or_is_gone_nothing_is_known_to_be_failing(
+    how: str, hook: Hook, sensor: Sensor
+) -> None:
+    sensor.found({(BALANCES, "1"): False, (BALANCES, "2"): False})
+    sensor.tick()
+    if how == "rolled back":
+        forget_materializations(sensor.instance, GUARDED_STEP.values(), "1")
+    else:
+        sensor.instance.delete_dynamic_partition(str(TENANTS.name), "1")
+        sensor.found({(BALANCES, "2"): False})
+    assert sensor.tick() == "0 new messages, 0 undelivered."
+    sensor.found({(BALANCES, "1"): False, (BALANCES, "2"): False})
+    sensor.tick()
+    assert heard(hook)[1:] == [({(BALANCES, "1")}, set())]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("later", [1, 9], ids=["fewer results since", "more results since"])
+def test_news_are_found_after_the_newest_run_was_deleted(later: int, hook: Hook, sensor: Sensor) -> None:
+    """In files, its results' places in the log are those of later ones."""
+    sensor.found({(BALANCES, "1"): False, (BALANCES, "2"): False})
+    sensor.tick()
+    newest = sensor.found({(BALANCES, tenant): True for tenant in "13456"})
+    sensor.tick()
+    sensor.instance.delete_run(newest)
+    sensor.found({(METERS, str(tenant)): False for tenant in range(2, 2 + later)})
+    assert sensor.tick() == sensor.tick().replace("0 new", "1 new")
+    assert heard(hook)[2:] == [({(METERS, str(tenant)) for tenant in range(2, 2 + later)}, set())]
+
+
+@pytest.mark.slow
 def test_nothing_is_read_beyond_what_may_still_be_under_way(
     hook: Hook, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,8 +7,9 @@ sensor's cursor has, and is tried again at the next tick.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import dagster as dg
 from pydantic import BaseModel
@@ -28,6 +29,7 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.event_log import Outcome, Reader
 from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Severity
 from meter_assets.messages import LISTED, Message, News
+from meter_assets.partitions import TENANTS
 
 CHECKS = tuple(one.name for one in INVARIANTS if one.severity is Severity.ERROR)
 SECONDS_BETWEEN_TICKS = 30
@@ -45,14 +47,24 @@ class Pending(BaseModel):
     to: list[str]
 
 
+class Failing(NamedTuple):
+    """A check of a tenant that is failing, and the latest run that has found so."""
+
+    check: str
+    tenant: str
+    run_id: str = ""
+
+
 class State(BaseModel):
-    """What the sensor knows: how far it has read, which checks (check, tenant) and whether watching itself are failing.
+    """What the sensor knows: how far it has read, which checks and whether watching itself are failing.
 
     And what is undelivered.
     """
 
     read_to: int = 0
-    failing: list[tuple[str, str]] = []
+    read_run: str = ""
+    """The run that has stored what was read last. Where it has not, runs were deleted, and their places are others'."""
+    failing: list[Failing] = []
     watching_fails: bool = False
     outbox: list[Pending] = []
 
@@ -94,16 +106,33 @@ def check_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 def _read(instance: dg.DagsterInstance, known: State | None) -> tuple[State, list[Message]]:
     """Return what is known now, and one message per run that has brought news."""
-    reader = Reader(instance, tuple(GUARDED_STEP.values()), CHECKS)
-    read_from = known.read_to if known else 0
+    reader, state = Reader(instance, tuple(GUARDED_STEP.values()), CHECKS), known or State()
+    goes_on = known is not None and reader.run_at(state.read_to) == state.read_run
+    read_from = state.read_to if goes_on else 0
     read_to = reader.last_settled(read_from, datetime.now(UTC) - SETTLING)
-    found = reader.outcomes(read_from, read_to) if known else reader.latest_outcomes(read_to)
-    failing = set(known.failing if known else ())
-    news = list(_news(found, failing))
-    messages = _messages(reader, news, None if known else BEFORE_THE_FIRST_TICK)
-    kept = known or State()
-    state = kept.model_copy(update={"read_to": read_to, "failing": sorted(failing)})
-    return state, messages
+    if goes_on and read_to == read_from:
+        return state, []
+    found = reader.outcomes(read_from, read_to) if goes_on else reader.latest_outcomes(read_to)
+    runs = {one.run_id for one in state.failing}
+    present = reader.failing_of(runs) if goes_on else {(one.check, one.partition) for one in found}
+    failing = _still_known(instance, state, present)
+    messages = _messages(reader, list(_news(found, failing)), None if known else BEFORE_THE_FIRST_TICK)
+    read = {"read_to": read_to, "read_run": reader.run_at(read_to), "failing": sorted(failing.values())}
+    return state.model_copy(update=read), messages
+
+
+def _still_known(
+    instance: dg.DagsterInstance, state: State, present: Container[tuple[str, str]]
+) -> dict[tuple[str, str], Failing]:
+    """Return what was known to be failing, without tenants that are gone and what is no longer there to be found.
+
+    After a rollback, nothing is found under a tenant's name that was found before. Nobody is told of what is left out:
+    nothing has recovered, there is nothing any more that could fail. Should the tenant be migrated again and fail, that
+    is news.
+    """
+    tenants = set(instance.get_dynamic_partitions(str(TENANTS.name)))
+    known = {(one.check, one.tenant): one for one in state.failing}
+    return {key: one for key, one in known.items() if key in present and one.tenant in tenants}
 
 
 def _messages(reader: Reader, news: Sequence[Outcome], run_id: str | None) -> list[Message]:
@@ -116,7 +145,7 @@ def _messages(reader: Reader, news: Sequence[Outcome], run_id: str | None) -> li
 
 def _message(reader: Reader, run_id: str, found: Sequence[Outcome]) -> Message:
     failing, recovered = [one for one in found if not one.passed], [one for one in found if one.passed]
-    said = reader.descriptions([one.storage_id for one in (*failing[:LISTED], *recovered[:LISTED])])
+    said = reader.descriptions([*failing[:LISTED], *recovered[:LISTED]])
 
     def listed(outcomes: Sequence[Outcome]) -> list[News]:
         return [
@@ -149,14 +178,19 @@ def _of_watching(instance: dg.DagsterInstance, state: State) -> Iterator[Message
             yield Message(run_id=run.run_id, newly_failing=news if fails else [], recovered=[] if fails else news)
 
 
-def _news(found: Sequence[Outcome], failing: set[tuple[str, str]]) -> Iterator[Outcome]:
-    """Yield the outcomes that are not as they were before, and keep the set of those that are failing."""
+def _news(found: Sequence[Outcome], failing: dict[tuple[str, str], Failing]) -> Iterator[Outcome]:
+    """Yield the outcomes that are not as they were before, and keep what is failing."""
     for one in found:
-        key = (one.check, one.partition)
         # A partition whose name is no tenant's has what was found before a rollback.
-        if LEGAL_KEY.fullmatch(one.partition) and one.passed == (key in failing):
-            failing ^= {key}
+        if not LEGAL_KEY.fullmatch(one.partition):
+            continue
+        key = (one.check, one.partition)
+        if one.passed == (key in failing):
             yield one
+        if one.passed:
+            failing.pop(key, None)
+        else:
+            failing[key] = Failing(*key, one.run_id)
 
 
 def _deliver(state: State, ways: Sequence[Channel]) -> list[str]:
