@@ -585,8 +585,11 @@ def test_without_a_receiver_a_tick_says_what_to_set(sensor: Sensor) -> None:
 
 
 @pytest.mark.slow
-def test_what_was_failing_before_alerts_were_turned_on_is_one_message(hook: Hook, sensor: Sensor) -> None:
-    sensor.cursor = None
+@pytest.mark.parametrize("cursor", [None, '{"failing": "in another form"}'])
+def test_what_was_failing_before_alerts_were_turned_on_is_one_message(
+    hook: Hook, sensor: Sensor, cursor: str | None
+) -> None:
+    sensor.cursor = cursor
     sensor.found({(BALANCES, "1"): False, (METERS, "2"): False})
     sensor.found({(BALANCES, "1"): True, (BALANCES, "3"): False})
     assert sensor.tick() == "1 new messages, 0 undelivered."

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import dagster as dg
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from meter_assets.alerts import (
     MAIL_TO_VARIABLE,
@@ -93,7 +93,7 @@ def check_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     if not ways:
         said = f"No receiver is named: set {WEBHOOK_VARIABLE}, or {MAIL_TO_VARIABLE} and what goes with it."
         return dg.SensorResult(skip_reason=said, cursor=context.cursor)
-    known = State.model_validate_json(context.cursor) if context.cursor else None
+    known = _known(context)
     state, messages = _read(context.instance, known)
     messages += _of_watching(context.instance, state)
     state.outbox += [Pending(message=one, to=[way.name for way in ways]) for one in messages]
@@ -102,6 +102,15 @@ def check_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         context.log.warning(problem)
     said = f"{len(messages)} new messages, {len(state.outbox)} undelivered." + "".join(f" {one}." for one in problems)
     return dg.SensorResult(skip_reason=said, cursor=state.model_dump_json())
+
+
+def _known(context: dg.SensorEvaluationContext) -> State | None:
+    """Return what the sensor's cursor has; nothing, as before the first tick, where it cannot be read."""
+    try:
+        return State.model_validate_json(context.cursor) if context.cursor else None
+    except ValidationError:
+        context.log.warning("What was known cannot be read, as after an upgrade: beginning as if turned on just now.")
+        return None
 
 
 def _read(instance: dg.DagsterInstance, known: State | None) -> tuple[State, list[Message]]:
