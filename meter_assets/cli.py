@@ -203,7 +203,7 @@ def grants(purpose: str, role: str) -> int:
     role needs the right to make tables.
     """
     from meter_assets.database import BillingDatabase
-    from meter_assets.grants import Purpose
+    from meter_assets.grants import Purpose, place_of
     from meter_assets.grants import grants as grants_for
 
     database = BillingDatabase(settings.database_url())
@@ -213,7 +213,7 @@ def grants(purpose: str, role: str) -> int:
         )
     with database.snapshot() as connection:
         schema = database.schema(connection)
-        click.echo(grants_for(schema, Purpose(purpose), role, connection.engine.url.database or ""), nl=False)
+        click.echo(grants_for(schema, place_of(connection, schema), Purpose(purpose), role), nl=False)
     return 0
 
 

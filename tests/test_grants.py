@@ -9,7 +9,10 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from meter_assets.database import BillingDatabase
-from meter_assets.schema import billing_tables, journal_name
+from meter_assets.definitions import build_definitions
+from meter_assets.resources import BillingResource
+from meter_assets.runs import Launch, run_tenant
+from meter_assets.schema import BACKUP, RUNS, billing_tables, journal_name
 from tests.command_line import CommandLine, make_small_tenants
 
 MONEY_OF_OTHERS = "UPDATE payments SET amount = 0"
@@ -18,11 +21,14 @@ TENANT = "1"
 
 @pytest.fixture
 def owner(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """The command line as the owner of the billing tables."""
-    make_small_tenants(postgres_url)
+    """The command line as the owner of the billing tables, which are not in the schema public."""
+    CommandLine(tmp_path, postgres_url).change('CREATE SCHEMA "Meter Billing"')
+    url = make_url(postgres_url).update_query_dict({"options": r'-csearch_path="Meter\ Billing"'})
+    shell = CommandLine(tmp_path, url.render_as_string(hide_password=False))
+    make_small_tenants(shell.url)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    return CommandLine(tmp_path, postgres_url)
+    return shell
 
 
 @pytest.fixture
@@ -61,14 +67,17 @@ def test_each_role_can_do_its_own_work_and_nothing_more(owner: CommandLine, role
     assert said.status == 2
     assert "may not update payments.meter_id" in said.words
 
-    made = migrate("migrate-meter-financials", "--yes", "--tenant", TENANT, "--batch-size", "3")
-    assert made.status == 0, made.printed
-    checked = monitor("validate-meter-financial-data", "--tenant", TENANT)
-    assert checked.status == 0, checked.printed
+    for batches in (("--batch-size", "3"), ()):
+        made = migrate("migrate-meter-financials", "--yes", "--tenant", TENANT, *batches)
+        assert made.status == 0, made.printed
+        sync_customer_balances(migrate)
+        back = migrate("rollback", "--yes", "--tenant", TENANT, *batches)
+        assert back.status == 0, back.printed
+        assert "0 left alone" in back.words
+
+    checked = monitor("validate-meter-financial-data", "--tenant", TENANT, "--check", "balances")
+    assert checked.status == 1, "what was rolled back is as wrong as it was"
     assert monitor("rollback", "--yes", "--tenant", TENANT).status == 2
-    back = migrate("rollback", "--yes", "--tenant", TENANT)
-    assert back.status == 0, back.printed
-    assert "0 left alone" in back.words
 
     journal = journal_name("payment_meter_ids")
     for reader in (preview, monitor):
@@ -81,20 +90,45 @@ def test_each_role_can_do_its_own_work_and_nothing_more(owner: CommandLine, role
     refused(migrate, "DELETE FROM meter_migration_runs", "UPDATE customer_balances_backup SET balance = 0")
 
 
+def sync_customer_balances(shell: CommandLine) -> None:
+    """Run the job of that name as a role; it must succeed."""
+    definitions = build_definitions({"billing": BillingResource(url=shell.url)})
+    (tenant,) = shell.database.tenants([TENANT])
+    with shell.instance() as instance:
+        ended = run_tenant(instance, definitions, Launch("sync_customer_balances"), tenant)
+    assert ended.succeeded, ended.errors
+
+
 def test_only_the_columns_that_steps_write_may_be_updated(owner: CommandLine, roles: dict[str, CommandLine]) -> None:
     """Column by column, from the database's own catalogue."""
     role = make_url(roles["migrate"].url).username
     found = owner.rows(
         "SELECT table_name, column_name FROM information_schema.column_privileges WHERE grantee = "
-        f"'{role}' AND privilege_type = 'UPDATE' AND table_name <> 'meter_migration_runs'"
+        f"'{role}' AND privilege_type = 'UPDATE'"
     )
     written = {
         "payments": ["meter_id"],
         "invoices": ["amount", "balance_brought_forward", "total_amount"],
         "meters": ["balance", "overpayment", "total_billed", "total_paid", "last_invoice_date"],
         "customers": ["balance", "overpayment"],
+        BACKUP: ["backed_up_at"],
+        RUNS: ["finished_at", "outcome", "rows_changed", "message"],
     }
     assert set(found) == {(table, column) for table, columns in written.items() for column in columns}
+
+
+def test_what_is_printed_says_in_which_schema_the_tables_are(owner: CommandLine) -> None:
+    printed = owner("grants", "preview", "someone").printed
+    assert 'if its search_path has "Meter Billing", as yours has' in printed
+    assert 'CREATE TABLE IF NOT EXISTS "Meter Billing".meter_migration_runs' in printed
+    assert 'GRANT USAGE ON SCHEMA "Meter Billing" TO someone;' in printed
+    assert 'GRANT SELECT ON "Meter Billing".tenants, ' in printed
+
+
+def test_a_role_without_a_name_is_refused(owner: CommandLine) -> None:
+    said = owner("grants", "preview", "")
+    assert said.status == 2
+    assert "The role is '', which names none" in said.words
 
 
 def test_sqlite_has_no_roles_and_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
