@@ -180,6 +180,14 @@ def test_the_sql_of_a_page_finds_the_rows_that_the_check_finds(books: Books, law
     assert not books.found["clean"].by_page[law.name]
 
 
+def test_a_line_that_crosses_tenants_shows_which_they_are(books: Books) -> None:
+    lines = books.found["before"].by_law["every_invoice_line_is_complete"].values()
+    shown = {line["problem"]: (line["line_tenant_id"], line["bill_tenant_id"]) for line in lines}
+    own, other = f"{FAULTY:.2f}", f"{CLEAN:.2f}"
+    assert shown["line_of_other_tenant"] == (other, own)
+    assert shown["bill_of_other_tenant"] == (own, other)
+
+
 @pytest.mark.slow
 @given(rows=billing_databases(), at=integers(0, 5))
 def test_the_sql_of_the_pages_finds_what_the_checks_find_on_any_database(books: Books, rows: Database, at: int) -> None:

@@ -70,11 +70,14 @@ def _incomplete_uncounted_lines(relations: BillingRelations, policy: Policy) -> 
 def _shown_line(relations: BillingRelations, line: FromClause, bill: FromClause) -> Select[Any]:
     """Every line as evidence, outer-joined to its bill, with the first of the problems that it has."""
     problem = case(*((is_so, literal(reason)) for reason, is_so in line_defects(relations, line, bill).items()))
+    own_tenant = [line.c.line_tenant_id] if relations.schema.has("invoice_bills", "tenant_id") else []
     return select(
         line.c.tenant_id,
         line.c.id.label("invoice_bill_id"),
+        *own_tenant,
         line.c.invoice_id,
         line.c.bill_id,
+        relations.owner("bills", line.c.bill_id).label("bill_tenant_id"),
         exact(line.c.amount).label("amount"),
         problem.label("problem"),
     ).outerjoin(bill, its_bill(line, bill))
@@ -170,11 +173,6 @@ def _ledger(relations: BillingRelations, policy: Policy) -> Subquery:
     return union_all(billed, paid).subquery("ledger")
 
 
-_LINES_REMEDY = (
-    "Enter the missing amount, or let invoice_bills.bill_id name a bill of the invoice's tenant, or delete the line; "
-    "then run the tenant again."
-)
-
 INVOICES = (
     Invariant(
         "every_counted_invoice_has_a_meter",
@@ -219,7 +217,8 @@ INVOICES = (
         Severity.ERROR,
         "invoice_bill_id",
         "Every line of a counted invoice names a bill of its tenant and has an amount; no line crosses tenants.",
-        _LINES_REMEDY,
+        "Enter the missing amount, or let invoice_bills.bill_id name a bill of the invoice's tenant, or correct the "
+        "line's tenant_id, or delete the line; then run the tenant again.",
         _incomplete_lines,
     ),
     Invariant(
@@ -269,7 +268,8 @@ INVOICES = (
         "invoice_bill_id",
         "Every line of an invoice that does not count names a bill and has an amount. There is no money in it, so "
         "nothing rests on it.",
-        _LINES_REMEDY,
+        "Enter the missing amount, or let invoice_bills.bill_id name a bill of the invoice's tenant, or delete the "
+        "line; then run the tenant again.",
         _incomplete_uncounted_lines,
     ),
     Invariant(
