@@ -152,9 +152,9 @@ class MissingPartition(ConfigurationError):
     def __init__(self, what: str) -> None:
         """Take the name of what was launched."""
         super().__init__(
-            f"{what} was launched without a tenant. Everything here is partitioned by tenant: pick a partition when "
-            "you materialize, or launch the job validate_meter_financial_data with the tag dagster/partition set to "
-            "the tenant's id (or run 'meter-assets validate-meter-financial-data --tenant ID')."
+            f"{what} was launched without a tenant. Nothing was changed. Everything here is partitioned by tenant: "
+            "pick the tenant as partition when you materialize or launch it, or set the tag dagster/partition to the "
+            "tenant's id where there is no partition to pick, as for a job of checks alone."
         )
 
 
@@ -223,10 +223,18 @@ class BlockedByInvariants(StepError):
         """Take the step, the tenant, and per broken invariant its count of violations and one example."""
         self.step, self.tenant_id, self.broken = step, tenant_id, dict(broken)
         named = "; ".join(f"{name}: {count:,} violations, such as {one}" for name, (count, one) in broken.items())
-        super().__init__(
-            f"{step} of tenant {tenant_id} was refused, nothing was changed: {named}. Mend these rows (the checks "
-            "list them), then run the tenant again. To write all the same, set allow_invalid in the run config of "
-            f"{step}."
+        super().__init__(f"{step} of tenant {tenant_id} was refused, nothing was changed: {named}. {self._what_to_do}")
+
+    @property
+    def _what_to_do(self) -> str:
+        if self.step == "meter_balances":
+            return (
+                "Mend these rows (the checks list them), then run the tenant again. To write all the same, set "
+                "allow_invalid in the run config of meter_balances."
+            )
+        return (
+            f"{self.step} comes after the migration: 'meter-assets migrate-meter-financials --tenant {self.tenant_id}' "
+            "makes what it rests on, or names the rows to be mended. Then run it again."
         )
 
 

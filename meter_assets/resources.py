@@ -5,11 +5,17 @@ from enum import StrEnum
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 from pydantic import Field, PrivateAttr, create_model
 
 from meter_assets import settings
 from meter_assets.database import BillingDatabase
+from meter_assets.errors import MissingPartition
+from meter_assets.partitions import PARTITION_TAG
 from meter_assets.policy import Policy
+
+JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
+"""The jobs that materialize nothing: one says by itself that it lacks a tenant, the other is of all tenants."""
 
 
 class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -29,10 +35,30 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._database = BillingDatabase(self.url or settings.database_url())
         return self._database
 
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Refuse a run of assets or checks that is of no tenant, in a sentence.
+
+        Here, since Dagster reads what an asset depends on by partition before the asset's own code begins.
+        """
+        run = context.run
+        if run is None or run.job_name in JOBS_OF_OPS or PARTITION_TAG in run.tags:
+            return
+        if context.instance is not None:
+            context.instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: "0"})
+        raise dg.DagsterInvariantViolationError(str(MissingPartition(_launched(run))))
+
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Let go of the tenants that the run held."""
         if self._database is not None:
             self._database.release()
+
+
+def _launched(run: dg.DagsterRun) -> str:
+    """Say what a run was launched for: the assets that were selected, or else the checks, or else its job."""
+    names = sorted(key.to_user_string() for key in run.asset_selection or run.asset_check_selection or ())
+    if not names:
+        return f"The job {run.job_name}"
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
 
 
 class PolicyResource(dg.ConfigurableResource):  # type: ignore[type-arg]

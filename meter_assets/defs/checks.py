@@ -10,7 +10,6 @@ from typing import Any
 import dagster as dg
 
 from meter_assets.defs.step import failures, tenant_of
-from meter_assets.errors import MissingPartition
 from meter_assets.invariants import Group, Invariant, Severity, of_group
 from meter_assets.judge import Verdict, judge
 from meter_assets.partitions import TENANTS
@@ -35,8 +34,6 @@ def checks_of(group: Group, asset: dg.AssetsDefinition) -> dg.AssetChecksDefinit
         context: dg.AssetCheckExecutionContext, billing: BillingResource, policy: PolicyResource
     ) -> Iterator[dg.AssetCheckResult]:
         with failures():
-            if not context.has_partition_key:
-                raise MissingPartition(f"The check of {asset.key.to_user_string()}")
             selected = {key.name for key in context.selected_asset_check_keys}
             verdicts = _judged(context, billing, policy, [one for one in invariants.values() if one.name in selected])
         if any(not one.holds and one.severity is Severity.ERROR for one in verdicts):

@@ -6,12 +6,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.definitions.metadata.metadata_set import TableMetadataSet
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 from sqlalchemy import text
 
 from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.tenant_partitions import tenant_partitions
-from meter_assets.invariants import INVARIANTS, Group, Severity
+from meter_assets.invariants import INVARIANTS, Group, Severity, of_group
 from meter_assets.partitions import PARTITION_TAG, TENANTS
 from meter_assets.policy import Policy
 from meter_assets.resources import BillingResource, policy_resource
@@ -188,15 +189,26 @@ def test_meter_balances_refuses_in_a_later_run_too(
     assert allowed.success
 
 
-def test_a_check_launched_without_a_tenant_fails_with_a_sentence(
+def test_whatever_is_launched_without_a_tenant_fails_with_a_sentence_and_is_not_tried_again(
     defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
-    job = defs.resolve_job_def("validate_meter_financial_data")
-    result = job.execute_in_process(instance=instance, raise_on_error=False)
-    failure = result.failure_data_for_node("payment_meter_ids_checks")
-    assert failure is not None
-    assert failure.user_failure_data is not None
-    assert "was launched without a tenant" in str(failure.user_failure_data.description)
+    """Every job, every asset and a check of each alone; also once there is something to read of another tenant."""
+    defs.resolve_job_def("migrate_meter_financials").execute_in_process(instance=instance, partition_key=HEALTHY)
+    jobs = [defs.resolve_job_def(name) for name, nodes in JOBS.items() if nodes <= DEPENDENCIES.keys() | CHECKS]
+    assert len(jobs) == 5
+    everything = defs.resolve_job_def("__ASSET_JOB")
+    for group, asset in GUARDED.items():
+        check = dg.AssetCheckKey(dg.AssetKey(asset), of_group(group)[0].name)
+        jobs.append(everything.get_subset(asset_check_selection={check}))
+    launches: list[tuple[dg.JobDefinition, list[dg.AssetKey], str]] = [(job, [], f"The job {job.name}") for job in jobs]
+    launches += [(everything, [dg.AssetKey(name)], name) for name in DEPENDENCIES]
+    launches += [(everything, [dg.AssetKey(name) for name in MIGRATED], "customer_balances_backup and 3 more")]
+    for job, assets, named in launches:
+        result = job.execute_in_process(instance=instance, asset_selection=assets, raise_on_error=False)
+        (error,) = [event.job_failure_data.error for event in result.all_events if event.is_job_failure]
+        assert error is not None
+        assert f": {named} was launched without a tenant. Nothing was changed." in error.message
+        assert instance.get_runs(limit=1)[0].tags[MAX_RETRIES_TAG] == "0"
 
 
 def test_a_check_shows_how_many_rows_break_it_which_and_what_to_do(
@@ -235,7 +247,13 @@ def test_customer_balances_follow_the_meters_on_request(
 ) -> None:
     sync = defs.resolve_job_def("sync_customer_balances")
     refused = sync.execute_in_process(instance=instance, partition_key=HEALTHY, raise_on_error=False)
-    assert not refused.success, "no customer has a backup yet"
+    failure = refused.failure_data_for_node("customer_balances")
+    assert failure is not None
+    assert failure.user_failure_data is not None
+    told = str(failure.user_failure_data.description)
+    assert "every_customer_has_a_backup: " in told
+    assert "'meter-assets migrate-meter-financials --tenant 1'" in told
+    assert "allow_invalid" not in told, "this step has no such option"
     defs.resolve_job_def("migrate_meter_financials").execute_in_process(instance=instance, partition_key=HEALTHY)
     with BillingDatabase(url).transaction() as connection:
         connection.execute(text("UPDATE customers SET balance = 12345 WHERE tenant_id = 1"))
