@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from meter_assets import engines, settings, urls
 from meter_assets.errors import (
+    NAMES_THE_DATABASE,
     DatabaseBusy,
     DatabaseUnreachable,
     DemoDatabaseMissing,
@@ -278,12 +279,12 @@ def _parsed(given: str) -> URL:
         if kind in ("sqlite", "sqlite+pysqlite"):
             return URL.create("sqlite", database=str(Path(make_url(given).database or "").resolve()))
     except urls.OddUrl as odd:
-        raise InvalidSettings(f"{settings.DATABASE_URL_VARIABLE} cannot be used: {odd}.") from None
+        raise InvalidSettings(f"{NAMES_THE_DATABASE} cannot be used: {odd}.") from None
     except (ArgumentError, ValueError):  # such as a port that is no number
         pass
     # The URL itself may hold a password, so it is not repeated.
     raise InvalidSettings(
-        f"{settings.DATABASE_URL_VARIABLE} does not name a database that can be used. Expected something like "
+        f"{NAMES_THE_DATABASE} does not name a database that can be used. Expected something like "
         "sqlite:////srv/billing.db or postgresql://user:password@host/billing."
     )
 

@@ -8,6 +8,8 @@ exit status 1). Nothing here knows SQL, Dagster or the terminal.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+NAMES_THE_DATABASE = "METER_ASSETS_DATABASE_URL (or url in the run config)"
+
 
 class MeterAssetsError(Exception):
     """Base of every failure that a user is told about in a sentence instead of a traceback."""
@@ -35,7 +37,7 @@ class DatabaseUnreachable(ConfigurationError):
             "names its file" if url.startswith("sqlite") else "names a server that runs, its port, user and database"
         )
         super().__init__(
-            f"Cannot reach the billing database {url}: {reason}. Check that METER_ASSETS_DATABASE_URL {advice}."
+            f"Cannot reach the billing database {url}: {reason}. Check that {NAMES_THE_DATABASE} {advice}."
         )
 
 
@@ -78,7 +80,7 @@ class UnsuitableSchema(ConfigurationError):
         self.problems = tuple(problems)
         super().__init__(
             f"The database {url} is not a billing database that can be migrated: {'; '.join(self.problems)}. "
-            "Point METER_ASSETS_DATABASE_URL at the billing database, or correct its tables; the README lists "
+            f"Point {NAMES_THE_DATABASE} at the billing database, or correct its tables; the README lists "
             "what each must have."
         )
 
@@ -90,7 +92,7 @@ class NoTenants(ConfigurationError):
         """Take the masked URL."""
         super().__init__(
             f"The database {url} has no tenants: its table tenants is empty, so there is nothing to do. "
-            "Check that METER_ASSETS_DATABASE_URL names the right database."
+            f"Check that {NAMES_THE_DATABASE} names the right database."
         )
 
 

@@ -18,13 +18,14 @@ from meter_assets.changes import CHANGES, MIGRATION, Change
 from meter_assets.changes.meter_balances import balance_bases
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.errors import ColumnTooSmall, InvalidSettings
-from meter_assets.invariants import Severity, about
+from meter_assets.invariants import INVARIANTS, Invariant, Severity, about
 from meter_assets.journal import require_room
 from meter_assets.judge import Verdict, judge
 from meter_assets.money import exact, total
 from meter_assets.policy import BalanceBasis, Policy
 from meter_assets.relations import BillingRelations, as_text, billing_relations
 from meter_assets.report import SHOWN_ROWS, StepReport, shown_columns, step_report, take_stock
+from meter_assets.work import LAWS
 
 ROWS_AT_A_TIME = 5_000
 
@@ -102,7 +103,7 @@ def preview(
                 _export(connection, change, export / tenant.key)
             relations = after
         bases = _bases(connection, relations, policy)
-        verdicts = judge(connection, about(steps), relations, policy) if validate else None
+        verdicts = judge(connection, _laws(steps), relations, policy) if validate else None
     return Preview(
         tenant=tenant.key,
         name=tenant.name,
@@ -113,6 +114,13 @@ def preview(
         obstacles=obstacles,
         verdicts=verdicts,
     )
+
+
+def _laws(steps: Sequence[str]) -> list[Invariant]:
+    """Return the laws that bear on these steps, and those without which the live steps would be refused."""
+    kept = {law.name for step in steps for law in (*LAWS[step].before, *LAWS[step].after)}
+    bearing = about(steps)
+    return [law for law in INVARIANTS if law in bearing or law.name in kept]
 
 
 def _obstacles(connection: Connection, change: Change, relations: BillingRelations, changed: FromClause) -> list[str]:

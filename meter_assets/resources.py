@@ -10,12 +10,13 @@ from pydantic import Field, PrivateAttr, create_model
 
 from meter_assets import settings
 from meter_assets.database import BillingDatabase
-from meter_assets.errors import MissingPartition
+from meter_assets.errors import ConfigurationError, InvalidSettings, MissingPartition
 from meter_assets.partitions import PARTITION_TAG
 from meter_assets.policy import Policy
 
 JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
 """The jobs that materialize nothing: one says by itself that it lacks a tenant, the other is of all tenants."""
+MOST_ROWS = 1_000_000_000
 
 
 class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -36,21 +37,40 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self._database
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Refuse a run of assets or checks that is of no tenant, in a sentence.
+        """Refuse, in a sentence, a run of assets or checks that is of no tenant, and a step that cannot be made.
 
-        Here, since Dagster reads what an asset depends on by partition before the asset's own code begins.
+        Here and not in the steps, since Dagster reads what an asset depends on by partition before the asset's own
+        code begins, and since a step would be refused only when those before it have written.
         """
-        run = context.run
-        if run is None or run.job_name in JOBS_OF_OPS or PARTITION_TAG in run.tags:
+        if context.run is None:
             return
-        if context.instance is not None:
-            context.instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: "0"})
-        raise dg.DagsterInvariantViolationError(str(MissingPartition(_launched(run))))
+        try:
+            _require_tenant(context.run)
+            _require_batch_sizes(context.run)
+        except ConfigurationError as error:
+            if context.instance is not None:
+                context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
+            raise dg.DagsterInvariantViolationError(str(error)) from None
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Let go of the tenants that the run held."""
         if self._database is not None:
             self._database.release()
+
+
+def _require_tenant(run: dg.DagsterRun) -> None:
+    if run.job_name not in JOBS_OF_OPS and PARTITION_TAG not in run.tags:
+        raise MissingPartition(_launched(run))
+
+
+def _require_batch_sizes(run: dg.DagsterRun) -> None:
+    ops: Any = run.run_config.get("ops") or {}
+    for step, told in ops.items():
+        size = ((told or {}).get("config") or {}).get("batch_size")
+        if isinstance(size, int) and not 1 <= size <= MOST_ROWS:
+            raise InvalidSettings(
+                f"batch_size of {step} is {size}; it takes a number of rows from 1 to {MOST_ROWS}. Nothing was changed."
+            )
 
 
 def _launched(run: dg.DagsterRun) -> str:
@@ -72,7 +92,7 @@ class PolicyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 def policy_resource(defaults: Policy) -> PolicyResource:
     """Return the resource whose config has one documented field per policy, with these defaults."""
     fields: dict[str, Any] = {
-        name: (_config_type(field.annotation), _config_default(getattr(defaults, name), field.description))
+        name: (_config_type(field.annotation) | None, _config_default(getattr(defaults, name), field.description))
         for name, field in Policy.model_fields.items()
     }
     made = create_model("PolicyResource", __base__=PolicyResource, __doc__=PolicyResource.__doc__, **fields)
@@ -80,7 +100,7 @@ def policy_resource(defaults: Policy) -> PolicyResource:
 
 
 def _config_type(kind: Any) -> Any:
-    """Return what Dagster's config has in place of a policy's type."""
+    """Return what Dagster's config has in place of a policy's type. It lets null through, which `policy` refuses."""
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return kind
     return str if kind is Decimal else list[str]

@@ -17,6 +17,8 @@ from meter_assets.policy import Policy
 DATABASE_URL_VARIABLE = "METER_ASSETS_DATABASE_URL"
 CONFIG_VARIABLE = "METER_ASSETS_CONFIG"
 TABLES = ("policy", "watching")
+MOST_DAYS = 36_500
+"""How many days the runs that watched can be kept at most: before them, there would soon be no date."""
 HOME = Path(".meter_assets")
 """What this product keeps, below the current folder: the demo database and Dagster's storage."""
 
@@ -51,7 +53,7 @@ class Watching(BaseModel):
     cron: str = Field(default="0 * * * *", description="When tenants that have changed are judged.")
     full_cron: str = Field(default="30 2 * * *", description="When every migrated tenant is judged.")
     timezone: str = Field(default="UTC", description="The time zone of all schedules, such as Europe/Prague.")
-    keep_days: int = Field(default=90, gt=0, description="How many days the runs that watched are kept.")
+    keep_days: int = Field(default=90, ge=1, le=MOST_DAYS, description="How many days the runs that watched are kept.")
 
 
 def policy() -> Policy:
@@ -75,7 +77,7 @@ def watching() -> Watching:
         fields = ", ".join(Watching.model_fields)
         raise InvalidSettings(
             f"The table [watching] of {os.environ.get(CONFIG_VARIABLE)} cannot be used: {names}. It may have {fields}; "
-            "enabled is true or false, keep_days a whole number from 1 up, the others are texts."
+            "enabled is true or false, keep_days a whole number from 1 to 36500, the others are texts."
         ) from None
 
 

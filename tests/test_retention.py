@@ -140,7 +140,7 @@ def test_without_a_day_to_keep_nothing_is_deleted(three: Watch) -> None:
     failed = ended.failure_data_for_node("delete_runs_that_watched")
     assert failed is not None
     assert failed.user_failure_data is not None
-    assert failed.user_failure_data.description == "keep_days is 0; it must be 1 or more. Nothing was deleted."
+    assert failed.user_failure_data.description == "keep_days is 0; it must be from 1 to 36500. Nothing was deleted."
     assert three.instance.has_run(only)
 
 

@@ -741,6 +741,7 @@ WRONG = {
     "cron is a number": ("cron = 5", "cron"),
     "enabled is text": ('enabled = "yes"', "enabled"),
     "no days are kept": ("keep_days = 0", "keep_days"),
+    "more days are kept than there are": ("keep_days = 100_000_000", "keep_days"),
     "days are text": ('keep_days = "90"', "keep_days"),
     "no such entry": ('crom = "0 * * * *"', "crom"),
 }

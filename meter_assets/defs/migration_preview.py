@@ -1,5 +1,6 @@
 """The asset migration_preview: the dry run of a tenant on one page."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -10,7 +11,7 @@ from pydantic import Field
 from meter_assets import render
 from meter_assets.changes import CHANGES, MIGRATION
 from meter_assets.chart import rows_by_outcome
-from meter_assets.defs.step import DOMAIN, OWNERS, REPORT, failures, tenant_of
+from meter_assets.defs.step import DOMAIN, OWNERS, REPORT, RunConfig, failures, tenant_of
 from meter_assets.errors import InvalidSettings
 from meter_assets.money import minor_units
 from meter_assets.partitions import TENANTS
@@ -19,10 +20,10 @@ from meter_assets.resources import BillingResource, PolicyResource
 from meter_assets.schema import REQUIRED_COLUMNS
 
 
-class PreviewConfig(dg.Config):
+class PreviewConfig(RunConfig):
     """What a preview may be told."""
 
-    steps: list[str] = Field(default=list(MIGRATION), description="The steps to preview, in this order.")
+    steps: list[str] = Field(default=list(MIGRATION), description="The steps to preview, in this order, each once.")
     judge_invariants: bool = Field(
         default=True, description="Judge every invariant as it would be afterwards; without, a preview is faster."
     )
@@ -50,9 +51,7 @@ def migration_preview(
     Writes nothing and takes no lock; works with a role that may only read.
     """
     with failures():
-        unknown = [step for step in config.steps if step not in CHANGES]
-        if unknown:
-            raise InvalidSettings(f"No such step: {', '.join(unknown)}. The steps are: {', '.join(CHANGES)}.")
+        _require_steps(config.steps)
         tenant = tenant_of(context, billing)
         begun = monotonic()
         found = preview(
@@ -64,6 +63,19 @@ def migration_preview(
             export=Path(config.export_dir) if config.export_dir else None,
         )
     return dg.MaterializeResult(metadata=_metadata(found, monotonic() - begun))
+
+
+def _require_steps(steps: Sequence[str]) -> None:
+    """Raise InvalidSettings unless each is a step, none is there twice, and there is one at least."""
+    unknown = [step for step in steps if step not in CHANGES]
+    twice = [step for step in dict.fromkeys(steps) if list(steps).count(step) > 1]
+    problems = [f"There is no step {step!r}." for step in unknown] + [f"{step} is named twice." for step in twice]
+    if not steps:
+        problems = ["No step is named."]
+    if problems:
+        raise InvalidSettings(
+            f"Nothing can be previewed: {' '.join(problems)} Name each step once, in steps: {', '.join(CHANGES)}."
+        )
 
 
 def _metadata(found: Preview, seconds: float) -> dict[str, Any]:

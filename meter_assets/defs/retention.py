@@ -10,7 +10,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from pydantic import Field
 
 from meter_assets import settings
-from meter_assets.defs.step import failures
+from meter_assets.defs.step import RunConfig, failures
 from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
 from meter_assets.event_log import delete_runs
@@ -19,12 +19,12 @@ RUNS_AT_ONCE = 100
 DAILY = "10 4 * * *"
 
 
-class RetentionConfig(dg.Config):
+class RetentionConfig(RunConfig):
     """What a deletion may be told."""
 
     keep_days: int = Field(
         default=settings.Watching().keep_days,
-        description="Delete runs that were created more than so many days ago, 1 at least.",
+        description=f"Delete runs that were created more than so many days ago, from 1 to {settings.MOST_DAYS}.",
     )
 
 
@@ -32,8 +32,10 @@ class RetentionConfig(dg.Config):
 def delete_runs_that_watched(context: dg.OpExecutionContext, config: RetentionConfig) -> dg.Output[None]:
     """Delete old runs of the watching, and of this job, with their events and logs."""
     with failures():
-        if config.keep_days < 1:
-            raise InvalidSettings(f"keep_days is {config.keep_days}; it must be 1 or more. Nothing was deleted.")
+        if not 1 <= config.keep_days <= settings.MOST_DAYS:
+            raise InvalidSettings(
+                f"keep_days is {config.keep_days}; it must be from 1 to {settings.MOST_DAYS}. Nothing was deleted."
+            )
     before = datetime.now(UTC) - timedelta(days=config.keep_days)
     runs = evaluations = 0
     while old := _old_runs(context.instance, before):

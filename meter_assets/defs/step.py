@@ -29,7 +29,15 @@ REPORT = "report"
 """The metadata entry that holds a step's report as JSON: the command line reads it from there."""
 
 
-class StepConfig(dg.Config):
+class RunConfig(dg.Config):
+    """What a run may be told. Dagster lets null through for all of it: that is as good as not said."""
+
+    def __init__(self, **told: Any) -> None:
+        """Take what was told, by name."""
+        super().__init__(**{name: value for name, value in told.items() if value is not None})
+
+
+class StepConfig(RunConfig):
     """What a run of a step may be told."""
 
     batch_size: int | None = Field(

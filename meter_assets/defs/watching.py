@@ -14,7 +14,7 @@ from pydantic import Field
 from meter_assets import render, settings
 from meter_assets.database import BillingDatabase
 from meter_assets.defs.checks import evidence, sentence
-from meter_assets.defs.step import failures
+from meter_assets.defs.step import RunConfig, failures
 from meter_assets.errors import InvalidSettings
 from meter_assets.event_log import Materializations, latest_materializations, store_evaluations
 from meter_assets.invariants import GUARDED_STEP, Group, Severity
@@ -23,7 +23,7 @@ from meter_assets.resources import BillingResource, PolicyResource
 from meter_assets.watching import Baseline, Pass, Watched, watch
 
 
-class WatchConfig(dg.Config):
+class WatchConfig(RunConfig):
     """What a pass may be told."""
 
     full: bool = Field(

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.metadata.metadata_set import TableMetadataSet
 from dagster._core.storage.tags import MAX_RETRIES_TAG
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
+from meter_assets.changes import CHANGES
 from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.tenant_partitions import tenant_partitions
@@ -16,7 +18,7 @@ from meter_assets.invariants import INVARIANTS, Group, Severity, of_group
 from meter_assets.partitions import PARTITION_TAG, TENANTS
 from meter_assets.policy import Policy
 from meter_assets.resources import BillingResource, policy_resource
-from meter_assets.schema import JOURNALED, MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+from meter_assets.schema import JOURNALED, MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, RUNS
 from tests.command_line import HEALTHY, make_small_tenants
 
 TABLES = {
@@ -64,6 +66,16 @@ JOBS = {
     "delete_old_watching_runs": {"delete_runs_that_watched"},
 }
 """Per job, the assets that it materializes and the checks that it executes."""
+
+
+def policy_of(**values: Any) -> dict[str, Any]:
+    """Return the run config with these policies."""
+    return {"resources": {"policy": {"config": values}}}
+
+
+def told_to(step: str, **config: Any) -> dict[str, Any]:
+    """Return the run config that tells a step, or another op, this."""
+    return {"ops": {step: {"config": config}}}
 
 
 @pytest.fixture
@@ -263,28 +275,109 @@ def test_customer_balances_follow_the_meters_on_request(
 
 
 @pytest.mark.parametrize(
-    "config",
-    [
-        {"balance_basis": "totals"},
-        {"basis": "invoice_totals"},
-        {"tolerance": "much"},
-    ],
+    "config", [{"balance_basis": "totals"}, {"basis": "invoice_totals"}, {"uncounted_payment_statuses": "failed"}]
 )
-def test_a_policy_that_there_is_not_is_refused_before_anything_runs(
+def test_a_policy_that_there_is_not_is_refused_at_launch(
     config: dict[str, str], defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
     job = defs.resolve_job_def("migrate_meter_financials")
     run_config = {"resources": {"policy": {"config": config}}}
-    if "tolerance" in config:
-        result = job.execute_in_process(
-            instance=instance, partition_key=HEALTHY, run_config=run_config, raise_on_error=False
-        )
-        failures = [event.step_failure_data.user_failure_data for event in result.get_step_failure_events()]
-        assert any("Policy 'tolerance' cannot be 'much'" in str(failure.description) for failure in failures if failure)
-        return
     with pytest.raises(dg.DagsterInvalidConfigError) as error:
         job.execute_in_process(instance=instance, partition_key=HEALTHY, run_config=run_config)
-    assert "balance_basis" in str(error.value)
+    assert next(iter(config)) in str(error.value)
+
+
+MIGRATE, PREVIEW = "migrate_meter_financials", "preview_meter_financials"
+SENSELESS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "tolerance": (MIGRATE, policy_of(tolerance="much"), "Policy 'tolerance' cannot be 'much'"),
+    "null for a choice": (
+        MIGRATE,
+        policy_of(balance_basis=None),
+        "its values are: charges_and_opening_balance, invoice",
+    ),
+    "null for a list": (MIGRATE, policy_of(uncounted_invoice_statuses=None), "it takes a list of texts"),
+    "null for a number": (PREVIEW, policy_of(tolerance=None), "it takes a number of currency units, 0 or more"),
+    "no rows in a batch of a later step": (MIGRATE, told_to("meter_balances", batch_size=0), "meter_balances is 0; it"),
+    "too many rows": (MIGRATE, told_to("payment_meter_ids", batch_size=10**30), "from 1 to 1000000000"),
+    "no such step": (PREVIEW, told_to("migration_preview", steps=["meters"]), "There is no step 'meters'."),
+    "no step": (PREVIEW, told_to("migration_preview", steps=[]), "No step is named. Name each step once"),
+    "a step twice": (
+        PREVIEW,
+        told_to("migration_preview", steps=[*CHANGES, *CHANGES]),
+        "meter_balances is named twice.",
+    ),
+    "too many days": (
+        "delete_old_watching_runs",
+        told_to("delete_runs_that_watched", keep_days=10**8),
+        "must be from 1 to 36500. Nothing was deleted.",
+    ),
+    "a URL that is none": (
+        PREVIEW,
+        {"resources": {"billing": {"config": {"url": "billing"}}}},
+        "METER_ASSETS_DATABASE_URL (or url in the run config) does not name a database",
+    ),
+}
+
+
+@pytest.mark.parametrize(("job", "config", "sentence"), SENSELESS.values(), ids=SENSELESS.keys())
+def test_what_has_no_sense_is_refused_in_a_sentence_before_anything_is_written(
+    job: str, config: dict[str, Any], sentence: str, url: str, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    found = defs.resolve_job_def(job)
+    partition = HEALTHY if found.partitions_def else None
+    ended = found.execute_in_process(
+        instance=instance, partition_key=partition, run_config=config, raise_on_error=False
+    )
+    assert not ended.success
+    assert sentence in what_is_told(ended)
+    with BillingDatabase(url).snapshot() as connection:
+        assert not inspect(connection).has_table(RUNS)
+
+
+def what_is_told(ended: dg.ExecuteInProcessResult) -> str:
+    """Return the sentence of the first failure: of a step, or of the run where no step has begun."""
+    for event in ended.get_step_failure_events():
+        assert event.step_failure_data.user_failure_data, "a traceback"
+        return str(event.step_failure_data.user_failure_data.description)
+    (error,) = [event.job_failure_data.error for event in ended.all_events if event.is_job_failure]
+    return str(error.message if error else "")
+
+
+NULLS = {
+    "preview": (PREVIEW, told_to("migration_preview", steps=None, judge_invariants=None, export_dir=None)),
+    "step": (MIGRATE, told_to("meter_balances", batch_size=None, allow_invalid=None)),
+    "watching": ("watch_migrated_tenants", told_to("judge_migrated_tenants", full=None)),
+    "retention": ("delete_old_watching_runs", told_to("delete_runs_that_watched", keep_days=None)),
+}
+
+
+@pytest.mark.parametrize(("job", "config"), NULLS.values(), ids=NULLS.keys())
+def test_null_is_as_good_as_not_said(
+    job: str, config: dict[str, Any], defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    found = defs.resolve_job_def(job)
+    partition = HEALTHY if found.partitions_def else None
+    assert found.execute_in_process(instance=instance, partition_key=partition, run_config=config).success
+
+
+@pytest.mark.parametrize("migrated", [False, True])
+def test_a_preview_of_customer_balances_foretells_a_refusal(
+    migrated: bool, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    if migrated:
+        defs.resolve_job_def(MIGRATE).execute_in_process(instance=instance, partition_key=HEALTHY)
+    previewed = defs.resolve_job_def(PREVIEW).execute_in_process(
+        instance=instance,
+        partition_key=HEALTHY,
+        run_config=told_to("migration_preview", steps=["customer_balances"]),
+    )
+    (event,) = previewed.asset_materializations_for_node("migration_preview")
+    live = defs.resolve_job_def("sync_customer_balances").execute_in_process(
+        instance=instance, partition_key=HEALTHY, raise_on_error=False
+    )
+    assert live.success == migrated
+    assert event.metadata["would_fail"].value != migrated
+    assert str(event.metadata["invariants_afterwards"].value).endswith(" of 4 would hold")
 
 
 def test_the_policy_resource_documents_every_policy() -> None:
