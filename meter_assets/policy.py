@@ -38,17 +38,18 @@ class Policy(BaseModel):
 
     customers_without_active_meter: CustomersWithoutActiveMeter = Field(
         default=CustomersWithoutActiveMeter.leave,
-        description="A payment without an invoice whose customer has no active meter: leave it without a meter, or "
-        "take the customer's first assigned meter (for review).",
+        description="A payment without an invoice whose customer has no active meter: leave it without a meter "
+        "(leave), or take the customer's first assigned meter, for review (first_assigned_meter).",
     )
     invoices_without_bills: InvoicesWithoutBills = Field(
         default=InvoicesWithoutBills.keep,
-        description="An invoice that has no lines: keep its amounts, or set them to zero.",
+        description="An invoice that has no lines: keep its amounts (keep), or set them to zero (zero).",
     )
     balance_basis: BalanceBasis = Field(
         default=BalanceBasis.charges_and_opening_balance,
-        description="What a meter is billed: its invoices' charges and its earliest brought-forward balance, or the "
-        "sum of its invoices' totals (counts carried-forward debt twice; only to match old figures).",
+        description="What a meter is billed: its invoices' charges and its earliest brought-forward balance "
+        "(charges_and_opening_balance), or the sum of its invoices' totals, which counts carried-forward debt twice "
+        "and is only to match old figures (invoice_totals).",
     )
     uncounted_payment_statuses: tuple[str, ...] = Field(
         default=("reversed", "failed", "cancelled", "voided", "pending"),

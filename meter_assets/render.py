@@ -1,7 +1,7 @@
 """Reports as tables, once: the terminal draws them with rich, Dagster's UI as markdown."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from meter_assets.judge import Verdict
@@ -10,6 +10,17 @@ from meter_assets.preview import Preview
 from meter_assets.report import StepReport
 from meter_assets.rollback import Rollback, UndoneStep
 from meter_assets.settings import show_time
+
+SHOWN_AT_ONCE = 1_000
+"""Dagster's pages show markdown at once only if it is shorter; a longer one is behind a click."""
+_MONEY_OF_A_STEP = {
+    "payment_meter_ids": "amount",
+    "invoice_amounts": "total before",
+    "customer_balances_backup": "net",
+    "meter_balances": "net before",
+    "customer_balances": "net before",
+}
+"""Which money is in the rows that a step looks at; net is balance less overpayment."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +54,29 @@ def from_records(title: str, records: Sequence[dict[str, str]], note: str = "") 
     return Grid(title, headings, tuple(tuple(record[name] for name in headings) for record in records), note)
 
 
+def changed_rows(title: str, records: Sequence[dict[str, str]]) -> Grid:
+    """Return changed rows as a grid that is shown at once: columns that tell something, and no more rows than fit."""
+    telling = [name for name in (records[0] if records else ()) if _tells(name, records)]
+    grid = from_records(title, [{name: record[name] for name in telling} for record in records])
+    while len(grid.rows) > 1 and len(markdown(grid)) >= SHOWN_AT_ONCE:
+        grid = replace(grid, rows=grid.rows[:-1])
+    return grid
+
+
+def _tells(name: str, records: Sequence[dict[str, str]]) -> bool:
+    """Whether a column has something in it, and not the same before and after in all rows."""
+    column = name.removesuffix("_before").removesuffix("_after")
+    sides = [(record[name], record.get(f"{column}_before"), record.get(f"{column}_after")) for record in records]
+    return any(value and (before is None or before != after) for value, before, after in sides)
+
+
 def outcomes(report: StepReport) -> Grid:
     """Return a step's rows by outcome, with the money in them."""
     rows = [("changed", rule, f"{tally.rows:,}", show(tally.money)) for rule, tally in report.rules.items()]
     correct = report.already_correct
     rows.append(("already correct", "", f"{correct.rows:,}", show(correct.money)))
     rows += [("unresolved", why, f"{tally.rows:,}", show(tally.money)) for why, tally in report.unresolved.items()]
-    return Grid("Rows", ("outcome", "rule or reason", "rows", "money"), tuple(rows))
+    return Grid("Rows", ("outcome", "rule or reason", "rows", _MONEY_OF_A_STEP[report.step]), tuple(rows))
 
 
 def money(report: StepReport) -> Grid:
@@ -139,6 +166,14 @@ def impact(preview: Preview) -> Grid:
         for report in preview.steps
     )
     return Grid("Impact", ("step", "looked at", "would change", "already correct", "for review", "unresolved"), rows)
+
+
+def policy(preview: Preview) -> Grid:
+    """Return the choices that a preview was made with."""
+    rows = [
+        (name, ", ".join(value) if isinstance(value, list) else str(value)) for name, value in preview.policy.items()
+    ]
+    return Grid("Policy", ("policy", "value"), tuple(rows))
 
 
 def difference(preview: Preview) -> Decimal:

@@ -178,11 +178,14 @@ def _shown(
     changed: FromClause,
     only: ColumnElement[bool] | None,
 ) -> list[dict[str, str]]:
-    """Return the changed rows that move the most money (of those that match), with a few columns of context."""
+    """Return the changed rows that move the most money (of those that match), with a few columns of context.
+
+    What names a row comes first.
+    """
     row = relations.rows[change.table]
     context = [exact(row.c[name]).label(name) if name == "amount" else row.c[name] for name in _CONTEXT[change.table]]
-    columns = [column for column in shown_columns(change, changed) if column.key != "tenant_id"]
-    statement = select(*columns, *context).join(
+    own = [column for column in shown_columns(change, changed) if column.key not in ("tenant_id", "id")]
+    statement = select(changed.c.id, *context, *own).join(
         row, and_(row.c.id == changed.c.id, row.c.tenant_id == changed.c.tenant_id)
     )
     if only is not None:

@@ -82,7 +82,7 @@ def _launched(run: dg.DagsterRun) -> str:
 
 
 class PolicyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The policy of a run; its fields are those of `Policy`, see `policy_resource`."""
+    """The choices about meaning that a run is made with. They are recorded with every run that writes."""
 
     def policy(self) -> Policy:
         """Return the policy. Raises UnknownPolicy for a value that there is not."""

@@ -52,7 +52,8 @@ def _spec(invariant: Invariant, asset: dg.AssetsDefinition) -> dg.AssetCheckSpec
         return dg.AssetCheckSpec(
             invariant.name,
             asset=asset.key,
-            description=f"**{invariant.severity}.** {invariant.law}\n\n*If it fails:* {invariant.remedy}",
+            description=f"**{invariant.severity}.** {invariant.law}\n\n*If it fails:* {invariant.remedy}\n\n*How to "
+            f"look and how to mend:* `{page_of(invariant.name)}`",
             blocking=invariant.severity is Severity.ERROR,
             partitions_def=TENANTS,
             metadata={"group": invariant.group.value, "severity": invariant.severity.value},
@@ -88,6 +89,11 @@ def sentence(verdict: Verdict) -> str:
     return f"{rows} this law: {verdict.law} For example {verdict.example}. {verdict.remedy}"
 
 
+def page_of(name: str) -> str:
+    """Return where a law's page is, in this project: how to look at the rows that break it, and how to mend them."""
+    return f"docs/checks/{name}.md"
+
+
 def evidence(verdict: Verdict) -> dict[str, Any]:
     """Return what a check result shows: how many rows break the law, the first of them, and what to do."""
     metadata: dict[str, Any] = {"violations": verdict.violations}
@@ -96,4 +102,5 @@ def evidence(verdict: Verdict) -> dict[str, Any]:
         records = [dg.TableRecord(dict(row)) for row in verdict.samples]
         metadata["first_violations"] = dg.MetadataValue.table(records=records, schema=schema)
         metadata["what_to_do"] = verdict.remedy
+        metadata["page"] = page_of(verdict.name)
     return metadata

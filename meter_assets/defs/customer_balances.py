@@ -26,5 +26,7 @@ def customer_balances(
     """`balance` and `overpayment` of every customer, as the sums over their active meters, for code that reads them.
 
     Customers without an active meter are left as they are. Refuses while a customer has no backup.
+
+    In its metadata, sums of money that end in `_minor_units` are those afterwards, in hundredths of the currency unit.
     """
     return materialize(context, "customer_balances", billing, policy, batch_size=config.batch_size)

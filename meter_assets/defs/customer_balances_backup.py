@@ -27,6 +27,8 @@ def customer_balances_backup(
     """A copy of every customer's balance and overpayment, from before the migration first touched the tenant.
 
     The first backup of a customer is never overwritten; later runs add customers that have come since.
+
+    In its metadata, sums of money that end in `_minor_units` are those afterwards, in hundredths of the currency unit.
     """
     return materialize(context, "customer_balances_backup", billing, policy)
 

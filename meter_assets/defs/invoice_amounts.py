@@ -28,6 +28,8 @@ def invoice_amounts(
 
     Invoices without lines (policy `invoices_without_bills`), or with a line that cannot be summed, are left as they
     are and counted by reason.
+
+    In its metadata, sums of money that end in `_minor_units` are those afterwards, in hundredths of the currency unit.
     """
     return materialize(context, "invoice_amounts", billing, policy, batch_size=config.batch_size)
 

@@ -44,6 +44,8 @@ def meter_balances(
     """`balance` and `overpayment` of every meter, recomputed from its invoices and payments.
 
     Refuses to write while a payment, an invoice or the backup breaks an ERROR law, also in a run of its own.
+
+    In its metadata, sums of money that end in `_minor_units` are those afterwards, in hundredths of the currency unit.
     """
     return materialize(
         context,

@@ -48,7 +48,8 @@ def migration_preview(
 ) -> dg.MaterializeResult[Any]:
     """The dry run: what the migration would do to a tenant, all steps composed in one read-only snapshot.
 
-    Writes nothing and takes no lock; works with a role that may only read.
+    Writes nothing and takes no lock; works with a role that may only read. `net_change_minor_units` is by how much what
+    the meters owe together would change, in hundredths of the currency unit.
     """
     with failures():
         _require_steps(config.steps)
@@ -80,6 +81,7 @@ def _require_steps(steps: Sequence[str]) -> None:
 
 def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
     metadata: dict[str, Any] = {
+        "tenant": f"{found.tenant} {found.name}",
         "rows_that_would_change": sum(report.changed for report in found.steps),
         "rows_unresolved": sum(report.left_unresolved for report in found.steps),
         "would_fail": found.would_fail,
@@ -100,11 +102,12 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
         # One entry each, and no large one: the UI hides long markdown behind a click.
         metadata[f"{report.step}: rows"] = _shown(render.outcomes(report))
         metadata[f"{report.step}: money"] = _shown(render.money(report))
-        metadata[f"{report.step}: largest"] = _shown(render.from_records("Largest", report.largest))
+        metadata[f"{report.step}: largest"] = _shown(render.changed_rows("Largest", report.largest))
         if report.review:
-            metadata[f"{report.step}: for review"] = _shown(render.from_records("For review", report.review))
+            metadata[f"{report.step}: for review"] = _shown(render.changed_rows("For review", report.review))
     metadata["statuses"] = _shown(render.statuses(found))
     metadata["balance_bases"] = _shown(render.bases(found))
+    metadata["policy"] = _shown(render.policy(found))
     metadata[REPORT] = dg.MetadataValue.json(found.model_dump(mode="json"))
     return metadata
 

@@ -27,6 +27,8 @@ def payment_meter_ids(
     """`payments.meter_id`, filled in where it is null: the invoice's meter, or else the customer's.
 
     A meter id that is there is never touched. Payments that no rule decides stay null and are counted by reason.
+
+    In its metadata, sums of money that end in `_minor_units` are those afterwards, in hundredths of the currency unit.
     """
     return materialize(context, "payment_meter_ids", billing, policy, batch_size=config.batch_size)
 

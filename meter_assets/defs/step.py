@@ -28,6 +28,9 @@ DOMAIN = {"domain": "utility-billing"}
 REPORT = "report"
 """The metadata entry that holds a step's report as JSON: the command line reads it from there."""
 
+_SHORT = {"amount of payments with a meter": "paid_on_meters"}
+"""Names of sums that are too long for the page that plots them."""
+
 
 class RunConfig(dg.Config):
     """What a run may be told. Dagster lets null through for all of it: that is as good as not said."""
@@ -97,7 +100,7 @@ def materialize(
 
 def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
     """Return a step's report as metadata: counts that plot, tables that read, and the whole as JSON."""
-    largest = render.from_records("Largest changes", report.largest)
+    largest = render.changed_rows("Largest changes", report.largest)
     metadata: dict[str, Any] = {
         "rows_changed": report.changed,
         "rows_already_correct": report.already_correct.rows,
@@ -112,7 +115,7 @@ def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
         REPORT: dg.MetadataValue.json(report.model_dump(mode="json")),
     }
     if report.review:
-        review = render.from_records("For review", report.review)
+        review = render.changed_rows("For review", report.review)
         metadata["for_review"] = dg.MetadataValue.md(render.markdown(review))
     return metadata
 
@@ -120,7 +123,7 @@ def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
 def _plotted(report: StepReport) -> dict[str, int]:
     """Return the sums of money afterwards as whole minor units, which Dagster plots over time and over tenants."""
     return {
-        f"{name.replace(' ', '_')}_minor_units": minor_units(sums.after)
+        f"{_SHORT.get(name, name)}_minor_units": minor_units(sums.after)
         for name, sums in report.sums.items()
         if sums.after.is_finite()
     }

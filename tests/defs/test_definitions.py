@@ -1,6 +1,7 @@
 """What Dagster loads, pinned: assets, dependencies, checks, jobs; the sensor; what a launch without sense is told."""
 
 from collections.abc import Iterator
+from enum import EnumType
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from meter_assets.defs.tenant_partitions import tenant_partitions
 from meter_assets.invariants import INVARIANTS, Group, Severity, of_group
 from meter_assets.partitions import PARTITION_TAG, TENANTS
 from meter_assets.policy import Policy
+from meter_assets.render import SHOWN_AT_ONCE
 from meter_assets.resources import BillingResource, policy_resource
 from meter_assets.schema import JOURNALED, MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, RUNS
 from tests.command_line import HEALTHY, make_small_tenants
@@ -149,6 +151,7 @@ def test_every_invariant_is_a_partitioned_check_of_its_asset_and_blocks_if_it_is
         spec = graph.get(dg.AssetCheckKey(dg.AssetKey(GUARDED[invariant.group]), invariant.name))
         assert spec.blocking == (invariant.severity is Severity.ERROR), invariant.name
         assert spec.partitions_def == TENANTS, invariant.name
+        assert f"`docs/checks/{invariant.name}.md`" in str(spec.description)
 
 
 def test_the_jobs_are_these(defs: dg.Definitions) -> None:
@@ -250,6 +253,10 @@ def test_a_materialization_tells_rows_by_rule_money_and_the_largest_changes(
     for name in MIGRATED:
         (event,) = result.asset_materializations_for_node(name)
         assert {"rows_changed", "rows", "money", "largest_changes", "duration_seconds"} <= set(event.metadata), name
+        plotted = [key for key in event.metadata if key.endswith("_minor_units")]
+        assert plotted
+        assert all(len(key) <= len("balance_brought_forward_minor_units") for key in plotted), "they would overprint"
+        assert "hundredths" in str(defs.resolve_asset_graph().get(dg.AssetKey(name)).description)
         money = [value for key, value in event.metadata.items() if isinstance(value, dg.FloatMetadataValue)]
         assert money == [event.metadata["duration_seconds"]], "money is never shown as a float"
 
@@ -385,4 +392,26 @@ def test_the_policy_resource_documents_every_policy() -> None:
     assert made.policy() == Policy(tolerance="5.00")  # type: ignore[arg-type]
     fields = type(made).model_fields
     assert set(Policy.model_fields) <= set(fields)
-    assert all(fields[name].description for name in Policy.model_fields)
+    for name, policy in Policy.model_fields.items():
+        kind: Any = policy.annotation
+        values: list[Any] = list(kind) if isinstance(kind, EnumType) else []
+        assert fields[name].description
+        assert all(f"({value})" in str(fields[name].description) for value in values), name
+
+
+def test_a_preview_shows_whose_it_is_with_which_policy_and_each_entry_without_a_click(
+    defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    previewed = defs.resolve_job_def(PREVIEW).execute_in_process(
+        instance=instance, partition_key=HEALTHY, run_config=policy_of(tolerance="5.00")
+    )
+    (event,) = previewed.asset_materializations_for_node("migration_preview")
+    shown = {
+        key: str(value.md_str) for key, value in event.metadata.items() if isinstance(value, dg.MarkdownMetadataValue)
+    }
+    assert str(event.metadata["tenant"].value).startswith(f"{HEALTHY} ")
+    assert "| tolerance | 5.00 |" in shown["policy"]
+    assert "| id | meter_number | balance_before |" in shown["meter_balances: largest"]
+    assert "total_billed_before" not in shown["meter_balances: largest"], "it is empty in every row"
+    assert "| rows | net before |" in shown["meter_balances: rows"]
+    assert {key for key, text in shown.items() if len(text) >= SHOWN_AT_ONCE} == set()
