@@ -49,4 +49,6 @@ def _make(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry:
         work.require_laws_after(connection, relations, select(changed.c.id))
         report = step_report(connection, change, relations, changed, stock)
         history.succeed(connection, schema, entry, report.changed)
+        if report.changed:
+            run.about_to_commit()
     return report

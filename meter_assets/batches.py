@@ -184,6 +184,7 @@ def _make_batch(database: BillingDatabase, connection: Connection, plan: Plan, e
         journaled = record(connection, batch, plan.work.schema, entry)
         write(connection, batch, plan.work.schema, entry, journaled, keys)
         history.count_batch(connection, plan.work.schema, entry, journaled)
+        plan.work.run.about_to_commit()
     return journaled
 
 

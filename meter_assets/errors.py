@@ -218,6 +218,26 @@ class StoppedInBatches(StepError):
         super().__init__(f"{title} has changed {made:,} rows, which stay, journaled. Of the rest: {why}")
 
 
+class JournalIncomplete(StepError):
+    """Rows are missing that a rollback would restore from, or a whole table of them."""
+
+    def __init__(self, tenant_id: str, title: str, table: str, recorded: int, there: int | None) -> None:
+        """Take the tenant, the step with its run, its table, how many rows it recorded, and how many are there.
+
+        That is None where the table is not there.
+        """
+        self.tenant_id, self.table, self.recorded, self.there = tenant_id, table, recorded, there
+        if there is None:
+            found = f"is not there, without which the {recorded:,} rows that {title} recorded cannot be undone"
+        else:
+            found = f"has {there:,} of the {recorded:,} rows that {title} recorded there"
+        super().__init__(
+            f"Tenant {tenant_id} cannot be rolled back so far, and nothing was undone: the table {table} {found}. Put "
+            "the table or its rows back from the database's backup, then roll back again. Until then, later steps "
+            "alone can be undone by naming their run: 'meter-assets rollback --run RUN_ID'."
+        )
+
+
 class BlockedByInvariants(StepError):
     """A step does not write because what it would read is not valid."""
 

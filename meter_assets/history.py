@@ -4,7 +4,7 @@ One row per step that was begun, in the order of their ids. A rollback's rows sa
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,10 @@ NOTHING_KEPT = "nothing of the step was kept"
 BATCHES_KEPT = "the rows of its finished batches stay, journaled, and the same command goes on from there"
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True)
 class StepRun:
     """Which step of which tenant is run, under which run id and policy; or which recorded step it undoes.
@@ -39,6 +43,8 @@ class StepRun:
     allow_invalid: bool = False
     batch_size: int | None = None
     undoes: "RecordedStep | None" = None
+    about_to_commit: Callable[[], None] = _nothing
+    """Is called at the end of each transaction that changes rows, just before it commits: more than once, it may be."""
 
     def __post_init__(self) -> None:
         """Raise InvalidSettings for a batch of no rows."""

@@ -39,15 +39,16 @@ def held_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[Billi
     """
     database.hold(run.tenant, run.run_id)
     try:
-        yield _prepared(database)
+        yield _prepared(database, run)
     except DBAPIError as error:
         raise _in_words(run, error) from error
 
 
-def _prepared(database: BillingDatabase) -> BillingSchema:
+def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
     with database.snapshot() as connection:
         schema = database.schema(connection)
-    if schema.own_tables_present.issuperset(schema.own):
+    # What a rollback reads is there: a table made for it would stand, empty, for one that was lost.
+    if run.undoes is not None or schema.own_tables_present.issuperset(schema.own):
         return schema
     with database.alone(), database.transaction() as connection:
         schema = database.schema(connection).make_own_tables(connection)

@@ -4,7 +4,7 @@ What undoing one step changes is in `changes.undo`. Undone for real, it is a ste
 journaled under the run that undoes it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import BaseModel
 from sqlalchemy import Connection, func, select
@@ -14,6 +14,7 @@ from meter_assets.changes.undo import CHANGED_SINCE, ROW_GONE, once_newer_are_un
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.errors import UnknownRun
 from meter_assets.history import RecordedStep, StepRun, recorded_steps, steps_where
+from meter_assets.intact import require_whole_journals
 from meter_assets.policy import Policy
 from meter_assets.relations import billing_relations
 from meter_assets.report import StepReport, step_report, take_stock
@@ -58,20 +59,20 @@ def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | N
     """Return the steps of a tenant that have changed rows and are not wholly undone, newest first.
 
     With `before_run` (a run's id, or the beginning of one), those of that run and of later ones. Raises UnknownRun
-    where the tenant has no such run, or it is itself a rollback, and what `snapshot` and `schema` raise.
+    where the tenant has no such run, or it is itself a rollback; JournalIncomplete where rows of their journals are
+    missing; and what `snapshot` and `schema` raise.
     """
     with database.snapshot() as connection:
-        schema = database.schema(connection)
-        if RUNS not in schema.own_tables_present:
-            if before_run is not None:
-                raise UnknownRun(f"Tenant {tenant.key} has no run {before_run}: no run has changed this database.")
-            return []
-        return _to_undo(connection, schema, tenant, before_run)
+        return _to_undo(connection, database.schema(connection), tenant, before_run)
 
 
 def _to_undo(
     connection: Connection, schema: BillingSchema, tenant: Tenant, before_run: str | None
 ) -> list[RecordedStep]:
+    if RUNS not in schema.own_tables_present:
+        if before_run is not None:
+            raise UnknownRun(f"Tenant {tenant.key} has no run {before_run}: no run has changed this database.")
+        return []
     runs = schema.own[RUNS]
     steps = steps_where(connection, schema, runs.c.tenant_id == tenant.id)
     first = 0 if before_run is None else _first_of_run(tenant, steps, before_run)
@@ -82,7 +83,9 @@ def _to_undo(
     )
     restored = {row.undoes: row.rows or 0 for row in connection.execute(restoring)}
     in_force = [one for one in steps if one.undoes is None and (one.rows_changed or 0) > restored.get(one.id, 0)]
-    return [one for one in reversed(in_force) if one.id >= first]
+    to_undo = [one for one in reversed(in_force) if one.id >= first]
+    require_whole_journals(connection, schema, tenant, to_undo, steps)
+    return to_undo
 
 
 def _first_of_run(tenant: Tenant, steps: Sequence[RecordedStep], run: str) -> int:
@@ -131,24 +134,28 @@ def roll_back(
     *,
     before_run: str | None = None,
     batch_size: int | None = None,
+    about_to_commit: Callable[[], None] = lambda: None,
 ) -> Iterator[UndoneStep]:
     """Undo a tenant's steps for real, newest first, and yield each as it is done, one transaction each.
 
     Rows that no longer hold what was journaled are left alone and listed in the reports. `policy` is only recorded.
-    The tenant's lock is held until `database.release()`. Raises what `steps_to_undo` and `apply.run_step` raise.
+    `about_to_commit` is called before each commit of rows restored. The tenant's lock is held until
+    `database.release()`. Raises what `steps_to_undo` and `apply.run_step` raise.
     """
     database.hold(tenant, run_id)
     for step in steps_to_undo(database, tenant, before_run):
-        run = StepRun(step.step, tenant, run_id, policy, batch_size=batch_size, undoes=step)
+        run = StepRun(
+            step.step, tenant, run_id, policy, batch_size=batch_size, undoes=step, about_to_commit=about_to_commit
+        )
         yield UndoneStep(made=step, report=run_step(database, run))
 
 
 def preview_rollback(database: BillingDatabase, tenant: Tenant, before_run: str | None = None) -> Rollback:
     """Return what `roll_back` would do, step by step, in one read-only snapshot. Writes nothing, takes no lock."""
     done: list[UndoneStep] = []
-    steps = steps_to_undo(database, tenant, before_run)
     with database.snapshot() as connection:
         schema = database.schema(connection)
+        steps = _to_undo(connection, schema, tenant, before_run)
         now = billing_relations(schema, tenant.id, deleted_too=True)
         for step in steps:
             relations, kept = once_newer_are_undone(now, step.step, step.id)

@@ -270,7 +270,7 @@ def _outdated_journals(schema: BillingSchema, columns: Mapping[str, Sequence[Ref
         if missing:
             yield (
                 f"{name} lacks {', '.join(missing)}, since it was made by an earlier version or before the billing "
-                "tables had these (add them, or rename the table to keep it and have a new one made)"
+                "tables had these (add them, as they are in the billing table and nullable: ALTER TABLE ... ADD COLUMN)"
             )
 
 

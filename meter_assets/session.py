@@ -20,7 +20,8 @@ from meter_assets.dagster_instance import open_instance
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.rollback import undo_steps
-from meter_assets.errors import InvalidSettings
+from meter_assets.errors import InvalidSettings, JournalIncomplete
+from meter_assets.history import RecordedStep
 from meter_assets.invariants import GUARDED_STEP, Group, of_group
 from meter_assets.partitions import sync_partitions
 from meter_assets.processes import end_lost_runs
@@ -77,7 +78,7 @@ class Session:
 
         Returns the exit status: 1 if rows were left alone, or would be. Raises UnknownRun.
         """
-        steps = {tenant.key: steps_to_undo(self.database, tenant, before_run) for tenant in self.tenants}
+        steps = {tenant.key: self._steps_to_undo(tenant, before_run) for tenant in self.tenants}
         to_undo = [tenant for tenant in self.tenants if steps[tenant.key]]
         if not dry_run and to_undo:
             self.terminal.to_undo(to_undo, steps)
@@ -88,6 +89,13 @@ class Session:
         runs = self._run_all(launch)
         self.terminal.rollback_summary(runs, dry_run=dry_run)
         return max(run.exit_status for run in runs)
+
+    def _steps_to_undo(self, tenant: Tenant, before_run: str | None) -> list[RecordedStep]:
+        """Return the steps that a tenant's rollback undoes: none where it will be refused, which its run then says."""
+        try:
+            return steps_to_undo(self.database, tenant, before_run)
+        except JournalIncomplete:
+            return []
 
     def validate(self, group: Group | None = None) -> int:
         """Judge the invariants (of one group, or all) of every tenant and show the verdicts.

@@ -201,7 +201,7 @@ class Terminal:
             self.say(f"\n{restored:,} rows would be restored, {left_alone:,} left alone. Nothing was written.")
             return
         self.say(f"\n{restored:,} rows restored, {left_alone:,} left alone.")
-        if any(one.steps for one in found):
+        if restored:
             self.say(
                 "In the Dagster UI the tenants' partitions are no longer materialized; their earlier events stay "
                 "listed."

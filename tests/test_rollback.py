@@ -5,6 +5,7 @@ How a rollback meets other runs of the tenant is in `test_two_at_once`; random s
 
 import asyncio
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,16 +30,19 @@ from meter_assets.changes import MIGRATION
 from meter_assets.dagster_instance import POSTGRES_URL_VARIABLE
 from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
-from meter_assets.errors import UnknownRun
+from meter_assets.errors import JournalIncomplete, UnknownRun
 from meter_assets.policy import Policy
 from meter_assets.rollback import Rollback, preview_rollback, roll_back
 from meter_assets.runs import Launch, TenantRun, run_tenant
 from meter_assets.schema import BACKUP, journal_name
 from tests.command_line import ALSO_HEALTHY, HEALTHY, CommandLine, make_small_tenants
 from tests.databases import comparable, migrate, read, start_over, tenant
+from tests.faults.points import BEFORE, FORGETTING
+from tests.faults.strikes import Kind
 from tests.oracle import Database
 from tests.strategies import billing_databases, policies
 from tests.test_apply import SCHEMA, SHAPES, after_journaling, everything, ledger, owing_20, payment, row_of
+from tests.test_faults import PROJECT, struck
 
 DEFAULT = Policy.from_values({})
 ON_A_FOURTH = settings(max_examples=settings().max_examples // 4)  # of the profile's: each is whole migrations
@@ -343,6 +347,52 @@ def test_rows_that_others_change_while_they_are_restored_are_not_overwritten(pos
     assert row_of(database, "meters", 1)["balance"] == 5
 
 
+# Where what was journaled is not there any more
+
+LOST = {
+    "a row": ("payment_meter_ids", "DELETE FROM {journal} WHERE run_id = 'a1-first' AND payment_id = 100"),
+    "all rows": ("payment_meter_ids", "DELETE FROM {journal}"),
+    "a table": ("payment_meter_ids", "DROP TABLE {journal}"),
+    "a table, made anew": (
+        "meter_balances",
+        "CREATE TABLE anew AS SELECT * FROM {journal} WHERE rule = ''",
+        "DROP TABLE {journal}",
+        "ALTER TABLE anew RENAME TO {journal}",
+    ),
+    "a row of the backup": (BACKUP, f"DELETE FROM {BACKUP}"),
+    "the journal of the backup": (BACKUP, "DROP TABLE {journal}"),
+    "what was restored": ("meter_balances", "DELETE FROM {journal} WHERE run_id = 'undo'"),
+}
+
+
+def test_where_journaled_rows_are_lost_nothing_is_undone_that_would_need_them(tmp_path: Path) -> None:
+    """Not even the steps that could be undone; nor is a table made in place of the one that is lost."""
+    file, kept = tmp_path / "billing.db", tmp_path / "kept.db"
+    database = start_over(f"sqlite:///{file}", SCHEMA, owing_20())
+    three_runs(database)
+    undo(database, before="b3")
+    shutil.copyfile(file, kept)
+    for what, (step, *statements) in LOST.items():
+        shutil.copyfile(kept, file)
+        write(database, *(one.format(journal=journal_name(step)) for one in statements))
+        left = everything(database)
+        with pytest.raises(JournalIncomplete, match="nothing was undone: the table .* Put the table or its rows back"):
+            preview_rollback(database, tenant(1))
+        with pytest.raises(JournalIncomplete):
+            list(roll_back(database, tenant(1), "undo the rest", DEFAULT))
+        database.release()
+        assert everything(database) == left, what
+
+
+def test_runs_after_the_one_whose_rows_are_lost_can_be_undone(tmp_path: Path) -> None:
+    database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, owing_20())
+    three_runs(database)
+    write(database, f"DELETE FROM {journal_name('meter_balances')} WHERE run_id = 'b2-second'")
+    assert {one.made.run_id for one in undo(database, before="b3").steps} == {"b3-third"}
+    with pytest.raises(JournalIncomplete, match=r"has 0 of the 1 rows that meter_balances of run b2-second recorded"):
+        preview_rollback(database, tenant(1), "a1")
+
+
 # The backup, and customers' balances
 
 
@@ -529,7 +579,7 @@ def _run_ids(shell: CommandLine, where: str) -> list[str]:
 @pytest.mark.slow
 def test_what_cannot_be_rolled_back_to_gets_one_sentence_and_status_2(one_shell: CommandLine) -> None:
     [migration] = _run_ids(one_shell, "undoes IS NULL")
-    one_shell.change(f"UPDATE meter_migration_runs SET run_id = 'one-{migration}'")
+    one_shell.change(*(f"UPDATE {name} SET run_id = 'one-{migration}'" for name in ("meter_migration_runs", BACKUP)))
     assert one_shell("rollback", "--yes", "--tenant", HEALTHY, "--run", "one-").status == 0
     [undoing] = _run_ids(one_shell, "undoes IS NOT NULL")
     migrated = one_shell("migrate-meter-financials", "--yes", "--tenant", HEALTHY, "--tenant", ALSO_HEALTHY)
@@ -613,6 +663,37 @@ def test_a_run_rolled_back_without_naming_tenants_is_that_of_its_tenant_alone(on
     assert one_shell.rows(f"SELECT count(*) FROM {BACKUP} WHERE tenant_id = {ALSO_HEALTHY}") == [(0,)]
 
 
+@pytest.mark.slow
+def test_a_tenant_whose_journal_is_not_whole_fails_and_others_are_rolled_back(one_shell: CommandLine) -> None:
+    assert one_shell("migrate-meter-financials", "--yes", "--tenant", ALSO_HEALTHY).status == 0
+    one_shell.change(f"DELETE FROM {journal_name('meter_balances')} WHERE tenant_id = {HEALTHY}")
+    meters = f"SELECT * FROM meters WHERE tenant_id = {HEALTHY}"
+    before = one_shell.rows(meters)
+    ended = one_shell("rollback", "--yes", "--tenant", HEALTHY, "--tenant", ALSO_HEALTHY)
+    assert ended.status == 1
+    assert "Tenant 1 cannot be rolled back so far, and nothing was undone: the table meter_migration_" in ended.words
+    assert "Look at: 1." in ended.words
+    assert one_shell.rows(meters) == before
+    assert one_shell.rows(f"SELECT count(*) FROM {BACKUP} WHERE tenant_id = {ALSO_HEALTHY}") == [(0,)]
+
+
+def refuse_updates_of(shell: CommandLine, table: str) -> None:
+    shell.change(f"CREATE TRIGGER refuse BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END")
+
+
+@pytest.mark.slow
+def test_where_a_step_fails_what_was_undone_before_it_is_shown_and_counted(one_shell: CommandLine) -> None:
+    refuse_updates_of(one_shell, "payments")
+    ended = one_shell("rollback", "--yes", "--tenant", HEALTHY)
+    assert ended.status == 1
+    assert "the rollback of payment_meter_ids of tenant 1 was rolled back whole: refused" in ended.words
+    undone = one_shell.rows("SELECT step, rows_changed FROM meter_migration_runs WHERE undoes IS NOT NULL")
+    assert [rows > 0 for step, rows in undone] == [True, False]
+    assert f" {undone[0][1]} rows restored, 0 left alone. In the Dagster UI" in ended.words
+    shown = ended.words[ended.words.index("Steps undone") : ended.words.index("was rolled back whole")]
+    assert [step for step in MIGRATION if f" {step} 20" in shown] == [undone[0][0]]
+
+
 # Through the job, and what Dagster then says of the tenant
 
 
@@ -691,8 +772,12 @@ def test_after_a_rollback_dagster_shows_the_tenant_as_not_materialized_and_other
 
     assert launch(shell, ROLLBACK, HEALTHY, {"dry_run": True}).succeeded
     [migration] = _run_ids(shell, f"tenant_id = {HEALTHY}")
-    assert not launch(shell, ROLLBACK, HEALTHY, {"before_run": "nowhere"}).succeeded
-    assert shown_by_the_ui(shell) == both
+    for refused in ({"before_run": "nowhere"}, {"batch_size": 0}):
+        assert not launch(shell, ROLLBACK, HEALTHY, refused).succeeded
+    refuse_updates_of(shell, "meters")
+    assert not launch(shell, ROLLBACK, HEALTHY).succeeded
+    shell.change("DROP TRIGGER refuse")
+    assert shown_by_the_ui(shell) == both, "nothing was undone, and nothing is forgotten"
 
     undone = launch(shell, ROLLBACK, HEALTHY, {"before_run": migration[:20], "batch_size": 2})
     assert (undone.succeeded, undone.errors) == (True, [])
@@ -702,6 +787,31 @@ def test_after_a_rollback_dagster_shows_the_tenant_as_not_materialized_and_other
 
     assert shell(*migrate_too, HEALTHY).status == 0
     assert shown_by_the_ui(shell) == both
+
+
+@pytest.mark.slow
+def test_a_rollback_that_is_killed_leaves_no_claim_of_what_is_undone_and_is_finished_by_the_same(
+    one_shell: CommandLine,
+) -> None:
+    shell = CommandLine(one_shell.folder, one_shell.url, {"PYTHONPATH": str(PROJECT)})
+    arguments = ("rollback", "--yes", "--tenant", HEALTHY)
+    for point, undone in (
+        (
+            f"{BEFORE} INSERT INTO {journal_name('payment_meter_ids')}",
+            ["meter_balances"],
+        ),  # right after the first commit
+        (FORGETTING, ["meter_balances"]),  # right before the second
+    ):
+        status, printed = struck(shell, Kind.KILLED, point, *arguments)
+        assert status == -signal.SIGKILL, printed
+        with shell.instance() as instance:
+            claimed = [instance.get_materialized_partitions(dg.AssetKey(step)) for step in MIGRATION]
+        assert all(HEALTHY not in keys for keys in claimed)
+        in_force = "SELECT step FROM meter_migration_runs WHERE undoes IS NOT NULL AND outcome = 'succeeded'"
+        assert [step for (step,) in shell.rows(in_force)] == undone
+    assert shell(*arguments).status == 0
+    assert shell.rows(f"SELECT count(*) FROM {BACKUP}") == [(0,)]
+    assert preview_rollback(shell.database, tenant(1)).steps == []
 
 
 def _assert_the_events_are_still_there(shell: CommandLine, undone: TenantRun) -> None:

@@ -1,5 +1,6 @@
 """The job rollback_meter_financials: a tenant's migration undone, and its partitions no longer materialized."""
 
+from functools import cache, partial
 from typing import Any
 
 import dagster as dg
@@ -11,7 +12,7 @@ from meter_assets.database import Tenant
 from meter_assets.defs.step import REPORT, failures, tenant_of
 from meter_assets.partitions import TENANTS, forget_materializations
 from meter_assets.resources import BillingResource, PolicyResource
-from meter_assets.rollback import Rollback, UndoneStep, preview_rollback, roll_back, steps_to_undo
+from meter_assets.rollback import Rollback, UndoneStep, preview_rollback, roll_back
 
 
 class RollbackConfig(dg.Config):
@@ -37,10 +38,8 @@ def undo_steps(
         if config.dry_run:
             found = preview_rollback(billing.database, tenant, config.before_run)
         else:
-            found = Rollback(
-                tenant=tenant.key, name=tenant.name, steps=_undone(context, config, billing, policy, tenant)
-            )
-    metadata = _metadata(found)
+            found = _undone(context, config, billing, policy, tenant)
+    metadata = _metadata(found, config.dry_run)
     if found.left_alone:
         verb = "would be" if config.dry_run else "were"
         raise dg.Failure(
@@ -69,27 +68,38 @@ def _undone(
     billing: BillingResource,
     policy: PolicyResource,
     tenant: Tenant,
-) -> list[UndoneStep]:
-    billing.database.hold(tenant, context.run_id)
-    if steps_to_undo(billing.database, tenant, config.before_run) or config.before_run is None:
-        # First: should this process be killed in between, Dagster does not claim what is no longer so.
-        forget_materializations(context.instance, CHANGES, tenant.key)
-    done = []
-    for one in roll_back(
-        billing.database,
-        tenant,
-        context.run_id,
-        policy.policy(),
-        before_run=config.before_run,
-        batch_size=config.batch_size,
-    ):
-        context.log.info(
-            f"{one.made.step} of run {one.made.run_id}: {one.report.changed:,} rows of tenant {tenant.key} restored, "
-            f"{one.left_alone:,} left alone"
-        )
-        context.log_event(dg.AssetObservation(one.made.step, partition=tenant.key, metadata=_step_metadata(one)))
-        done.append(one)
-    return done
+) -> Rollback:
+    """Undo the steps and return what was done; where one fails, what was done before goes with the failure."""
+    found = Rollback(tenant=tenant.key, name=tenant.name, steps=[])
+    # Once, and before the first commit: should this process be killed, Dagster does not claim what is no longer so.
+    forget = cache(partial(forget_materializations, context.instance, CHANGES, tenant.key))
+    try:
+        with failures():
+            for one in roll_back(
+                billing.database,
+                tenant,
+                context.run_id,
+                policy.policy(),
+                before_run=config.before_run,
+                batch_size=config.batch_size,
+                about_to_commit=forget,
+            ):
+                _tell(context, tenant, one)
+                found.steps.append(one)
+    except dg.Failure as failure:
+        metadata = {**failure.metadata, **(_metadata(found, dry_run=False) if found.steps else {})}
+        raise dg.Failure(failure.description, metadata, allow_retries=False) from None
+    if not found.steps and config.before_run is None:
+        forget()  # whoever undid them may have been killed before Dagster was told
+    return found
+
+
+def _tell(context: dg.OpExecutionContext, tenant: Tenant, one: UndoneStep) -> None:
+    context.log.info(
+        f"{one.made.step} of run {one.made.run_id}: {one.report.changed:,} rows of tenant {tenant.key} restored, "
+        f"{one.left_alone:,} left alone"
+    )
+    context.log_event(dg.AssetObservation(one.made.step, partition=tenant.key, metadata=_step_metadata(one)))
 
 
 def _step_metadata(one: UndoneStep) -> dict[str, Any]:
@@ -103,13 +113,16 @@ def _step_metadata(one: UndoneStep) -> dict[str, Any]:
     }
 
 
-def _metadata(found: Rollback) -> dict[str, Any]:
+def _metadata(found: Rollback, dry_run: bool) -> dict[str, Any]:
+    verb = "that_would_be_" if dry_run else ""
     metadata: dict[str, Any] = {
-        "rows_restored": found.restored,
-        "rows_left_alone": found.left_alone,
+        f"rows_{verb}restored": found.restored,
+        f"rows_{verb}left_alone": found.left_alone,
         "steps": dg.MetadataValue.md(render.markdown(render.undone(found))),
         REPORT: dg.MetadataValue.json(found.model_dump(mode="json")),
     }
+    if dry_run:
+        metadata["dry_run"] = "Nothing was written."
     for one in found.steps:
         if one.left_alone:
             metadata[f"left_alone_of_{one.made.step}_{one.made.id}"] = dg.MetadataValue.md(

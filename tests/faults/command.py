@@ -1,9 +1,13 @@
 """The command line in a process that is struck at a point: `python -m tests.faults.command KIND POINT ...`."""
 
 import sys
+from typing import Any
+from unittest.mock import patch
 
 from meter_assets.cli import main
-from tests.faults.points import watched
+from meter_assets.defs import rollback
+from meter_assets.partitions import forget_materializations
+from tests.faults.points import FORGETTING, watched
 from tests.faults.strikes import Kind, Strike, Striker
 
 
@@ -11,7 +15,12 @@ def run_and_strike() -> None:
     """Run the command that follows the kind of the strike and the words that its point begins with."""
     _, kind, point, *arguments = sys.argv
     striker = Striker(Strike(Kind(kind), point))
-    with watched(striker.reached, striker.prepare):
+
+    def forget_and_tell(*of: Any) -> None:
+        forget_materializations(*of)
+        striker.reached(FORGETTING, None)
+
+    with watched(striker.reached, striker.prepare), patch.object(rollback, "forget_materializations", forget_and_tell):
         main(arguments, prog_name="meter-assets")
 
 

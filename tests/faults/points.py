@@ -16,6 +16,8 @@ from meter_assets import engines
 
 BEFORE, SENT, AFTER = "before", "sent", "after"
 COMMIT = "COMMIT"
+FORGETTING = f"{AFTER} FORGETTING"
+"""A point of the command line alone: Dagster has been told to forget what is about to be undone."""
 BY_ITSELF = "(what the driver sends by itself)"
 SHOWN_CHARACTERS = 70
 _ASKS = re.compile(r"(SELECT|WITH|PRAGMA|SHOW|SET LOCAL)\b(?!.*advisory)")
