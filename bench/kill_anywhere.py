@@ -89,15 +89,15 @@ def _fresh(server: PostgresServer) -> Generator[str]:
 
 
 def _kill_on(engine: str, kills: int, random: Random, children: Nursery, urls: Iterator[str], tally: Tally) -> None:
-    for made in range(0, kills, KILLS_OF_A_DATABASE):
-        many = min(KILLS_OF_A_DATABASE, kills - made)
+    made = 0
+    while made < kills:
         url, job = next(urls), _random_job(random)
         said = _fill_at_random(url, random)
         with stage_of(url) as stage:
             trial = _trial(stage, children, job)
-            for _ in range(many):
-                _kill_once(engine, trial, random, said, tally)
-        click.echo(f"{engine}: {made + many} of {kills} kills, {len(tally.differences)} differences", err=True)
+            for _ in range(min(KILLS_OF_A_DATABASE, kills - made)):
+                made += _kill_once(engine, trial, random, said, tally)
+        click.echo(f"{engine}: {made} of {kills} kills, {len(tally.differences)} differences", err=True)
 
 
 def _random_job(random: Random) -> Job:
@@ -130,7 +130,8 @@ def _trial(stage: Stage, children: Nursery, job: Job) -> Trial:
     return trial
 
 
-def _kill_once(engine: str, trial: Trial, random: Random, said: str, tally: Tally) -> None:
+def _kill_once(engine: str, trial: Trial, random: Random, said: str, tally: Tally) -> bool:
+    """Kill a run, and judge what it left; return whether it was killed before it had ended."""
     (part,) = trial.parts
     small_cache = engine == "sqlite" and random.random() < 0.5
     if random.random() < SHARE_OF_POINTS:
@@ -146,6 +147,7 @@ def _kill_once(engine: str, trial: Trial, random: Random, said: str, tally: Tall
     if seconds is None:
         tally.points[f"{engine}: {' '.join(where.split()[:TELLING_WORDS])}"] += 1
     tally.differences += [f"{engine}, {trial.job}, killed at {where}; {said}: {one}" for one in problems]
+    return ended.was_killed
 
 
 def _print(tally: Tally, seconds: float) -> None:
