@@ -24,8 +24,8 @@ def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
 
     The tenant's lock is held from here until `database.release()`. A step whose rows others change at the same
     moment is tried again a few times. Raises TenantLocked, BlockedByInvariants, StepInvariantBroken,
-    RowsChangedMeanwhile, ColumnTooSmall, NotWritable; whatever is raised, nothing of the step is left behind. A step
-    in batches keeps the batches that were made, and may raise RowsKeepChanging.
+    RowsChangedMeanwhile, ColumnTooSmall, or StepError itself; whatever is raised, nothing of the step is left behind.
+    A step in batches keeps the batches that were made, and may raise RowsKeepChanging.
     """
     with held_and_prepared(database, run) as schema:
         if run.batch_size is not None:

@@ -33,7 +33,8 @@ def _failures_in_a_sentence(command: Callable[P, int]) -> Callable[P, None]:
             status = error.exit_status
         except KeyboardInterrupt:
             click.echo(
-                "Interrupted. A step under way was rolled back, finished steps stay; the same command resumes.",
+                "Interrupted. The step under way was rolled back, or its last batch; finished steps and batches stay. "
+                "The same command resumes.",
                 err=True,
             )
             status = 1
@@ -159,6 +160,7 @@ def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: boo
 @_stop
 @_batch_size
 @click.option("--yes", is_flag=True, help="Do not ask before a live rollback.")
+@click.option("--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: all rows as CSV files.")
 @_failures_in_a_sentence
 def rollback(
     tenants: tuple[str, ...],
@@ -167,15 +169,20 @@ def rollback(
     stop_on_failure: bool,
     batch_size: int | None,
     yes: bool,
+    export: Path | None,
 ) -> int:
     """Undo what runs have changed, from their journals: wholly, or to before a run.
 
     A row that no longer holds what was journaled is left alone and listed, and the exit status is 1.
     """
+    if export is not None and not dry_run:
+        raise InvalidSettings("--export goes with --dry-run: it writes the rows that would be restored or left alone.")
     from meter_assets.session import open_session
 
-    with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure, of_run=before_run) as session:
-        return session.roll_back(before_run, dry_run=dry_run, batch_size=batch_size, yes=yes)
+    with open_session(
+        tenants, live=not dry_run, rolls_back=True, stop_on_failure=stop_on_failure, of_run=before_run
+    ) as session:
+        return session.roll_back(before_run, dry_run=dry_run, batch_size=batch_size, yes=yes, export=export)
 
 
 @main.command()

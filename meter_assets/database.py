@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, func, make_url, select, text
+from sqlalchemy import URL, ColumnElement, Connection, Engine, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from meter_assets import engines, settings, urls
@@ -31,7 +31,7 @@ from meter_assets.errors import (
     UnknownTenant,
     UnsuitableSchema,
 )
-from meter_assets.schema import JOURNALED, RUNNING, RUNS, BillingSchema, is_live, read_schema
+from meter_assets.schema import BACKUP, JOURNALED, RUNNING, RUNS, BillingSchema, is_live, read_schema
 from meter_assets.tenant_lock import (
     AdvisoryLock,
     Holder,
@@ -43,6 +43,9 @@ from meter_assets.tenant_lock import (
 )
 
 LEGAL_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_WRITTEN_STEPS = ("payment_meter_ids", "invoice_amounts", "meter_balances")
+_UPDATED_IN_RUNS = ("outcome", "finished_at", "message", "rows_changed")
+"""What is recorded of a step after it has begun."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ class BillingDatabase:
                 with connection.begin():
                     yield connection
         except DBAPIError as error:
-            raise StatementFailed(self.url, engines.reason(error)) from error
+            forbidden = engines.is_refusal(error)
+            raise StatementFailed(self.url, engines.reason(error), forbidden=forbidden) from error
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -115,8 +119,13 @@ class BillingDatabase:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Open a connection for several transactions one after the other. Raises what `transaction` raises."""
-        with self._connected(self.engine) as connection:
-            yield connection
+        try:
+            with self._connected(self.engine) as connection:
+                yield connection
+        except DBAPIError as error:
+            if engines.is_refusal(error):
+                raise NotWritable(self.url, [engines.reason(error)]) from error
+            raise
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -146,8 +155,6 @@ class BillingDatabase:
                 raise KeyboardInterrupt from None
             if engines.is_busy(error):
                 raise DatabaseBusy(self.url, engines.SECONDS_TO_WAIT_FOR_SQLITE) from None
-            if engines.is_refusal(error):
-                raise NotWritable(self.url, [engines.reason(error)]) from None
             raise
 
     def schema(self, connection: Connection) -> BillingSchema:
@@ -189,14 +196,14 @@ class BillingDatabase:
             raise UnknownTenant(unknown, list(every))
         return [every[key] for key in dict.fromkeys(wanted)] if wanted else list(every.values())
 
-    def require_writable(self) -> None:
-        """Raise NotWritable if a live run could not write here."""
+    def require_writable(self, *, to_roll_back: bool = False) -> None:
+        """Raise NotWritable if a live run, or a rollback, could not write here."""
         with self.snapshot() as connection:
             schema = self.schema(connection)
             if self.sqlite_path:
                 problems = _sqlite_obstacles(self.sqlite_path)
             else:
-                problems = _postgresql_obstacles(connection, schema)
+                problems = _postgresql_obstacles(connection, schema, to_roll_back)
         if problems:
             raise NotWritable(self.url, problems)
 
@@ -294,7 +301,7 @@ def _sqlite_obstacles(path: Path) -> list[str]:
     return [f"{what} {place} is read-only" for what, place in places.items() if not os.access(place, os.W_OK)]
 
 
-def _postgresql_obstacles(connection: Connection, schema: BillingSchema) -> list[str]:
+def _postgresql_obstacles(connection: Connection, schema: BillingSchema, to_roll_back: bool) -> list[str]:
     found = connection.execute(
         text("SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on', current_user")
     ).one()
@@ -302,16 +309,22 @@ def _postgresql_obstacles(connection: Connection, schema: BillingSchema) -> list
         return ["the server is a standby"]
     if found[1]:
         return [f"transactions of role {found[2]} are read-only by default"]
-    problems = []
-    for change in ("payment_meter_ids", "invoice_amounts", "meter_balances"):
-        table = JOURNALED[change][0]
-        for column in schema.written_columns(change):
-            if not connection.scalar(select(func.has_column_privilege(table, column, "UPDATE"))):
-                problems.append(f"role {found[2]} may not update {table}.{column}")
+    rights = _rights(schema, to_roll_back)
+    return [f"role {found[2]} may not {what}" for what, right in rights if not connection.scalar(select(right))]
+
+
+def _rights(schema: BillingSchema, to_roll_back: bool) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    """Yield what a live run must be allowed to do, and how PostgreSQL is asked whether it is."""
+    updated = {JOURNALED[step][0]: schema.written_columns(step) for step in _WRITTEN_STEPS}
+    if RUNS in schema.own_tables_present:
+        updated[RUNS] = _UPDATED_IN_RUNS
+    for table, columns in updated.items():
+        for column in columns:
+            yield f"update {table}.{column}", func.has_column_privilege(table, column, "UPDATE")
     for name in sorted(schema.own_tables_present):
-        if not connection.scalar(select(func.has_table_privilege(name, "INSERT"))):
-            problems.append(f"role {found[2]} may not insert into {name}")
-    missing = set(schema.own) - schema.own_tables_present
-    if missing and not connection.scalar(select(func.has_schema_privilege(func.current_schema(), "CREATE"))):
-        problems.append(f"role {found[2]} may not create {', '.join(sorted(missing))}")
-    return problems
+        yield f"insert into {name}", func.has_table_privilege(name, "INSERT")
+    if to_roll_back:  # which takes rows out of the backup, and makes no tables
+        if BACKUP in schema.own_tables_present:
+            yield f"delete from {BACKUP}", func.has_table_privilege(BACKUP, "DELETE")
+    elif missing := set(schema.own) - schema.own_tables_present:
+        yield f"create {', '.join(sorted(missing))}", func.has_schema_privilege(func.current_schema(), "CREATE")

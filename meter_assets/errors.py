@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 NAMES_THE_DATABASE = "METER_ASSETS_DATABASE_URL (or url in the run config)"
+_WHAT_STAYS = "What was under way was rolled back; finished steps and batches stay, journaled."
 
 
 class MeterAssetsError(Exception):
@@ -44,9 +45,10 @@ class DatabaseUnreachable(ConfigurationError):
 class StatementFailed(MeterAssetsError):
     """The billing database refused to answer a query."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        """Take the masked URL and the driver's own reason."""
-        super().__init__(f"The billing database {url} did not answer: {reason}. Nothing was changed. Run it again.")
+    def __init__(self, url: str, reason: str, *, forbidden: bool = False) -> None:
+        """Take the masked URL, the driver's own reason, and whether it is that this role may not ask."""
+        advice = "'meter-assets grants' prints what a role needs." if forbidden else "Run it again."
+        super().__init__(f"The billing database {url} did not answer: {reason}. {_WHAT_STAYS} {advice}")
 
 
 class DatabaseBusy(MeterAssetsError):
@@ -55,8 +57,8 @@ class DatabaseBusy(MeterAssetsError):
     def __init__(self, url: str, seconds: int) -> None:
         """Take the masked URL and how long was waited."""
         super().__init__(
-            f"Another program has been writing to {url} for more than {seconds} s. Nothing was changed. Run it again "
-            "when that program has ended."
+            f"Another program has been writing to {url} for more than {seconds} s. {_WHAT_STAYS} Run it again when "
+            "that program has ended."
         )
 
 
@@ -129,10 +131,10 @@ class NotWritable(ConfigurationError):
 
     def __init__(self, url: str, problems: Sequence[str]) -> None:
         """Take the masked URL and what is missing, each a clause."""
-        self.problems = tuple(problems)
+        self.url, self.problems = url, tuple(problems)
         super().__init__(
-            f"A live run may not write to {url}: {'; '.join(self.problems)}. Nothing was changed. Use a role that "
-            "may update the billing tables and create tables, or add --dry-run to preview."
+            f"A live run may not write to {url}: {'; '.join(self.problems)}. Nothing was changed. On PostgreSQL, "
+            "'meter-assets grants migrate ROLE' prints the SQL that lets a role do so; or add --dry-run to preview."
         )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from meter_assets import history
 from meter_assets.database import BillingDatabase
 from meter_assets.engines import analyze_if_never, is_conflict, reason
-from meter_assets.errors import MeterAssetsError, StepError, StepUnconfirmed
+from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUnconfirmed
 from meter_assets.history import FAILED, INTERRUPTED, Entry, StepRun
 from meter_assets.schema import BillingSchema
 
@@ -40,7 +40,7 @@ def held_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[Billi
     database.hold(run.tenant, run.run_id)
     try:
         yield _prepared(database, run)
-    except DBAPIError as error:
+    except (DBAPIError, NotWritable) as error:
         raise _in_words(run, error) from error
 
 
@@ -64,7 +64,7 @@ def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Ite
     try:
         yield entry
     except BaseException as error:
-        failure = _in_words(run, error) if isinstance(error, DBAPIError) else error
+        failure = _in_words(run, error) if isinstance(error, (DBAPIError, NotWritable)) else error
         # An unfinished query in one of these frames would keep SQLite's lock from the record.
         traceback.clear_frames(error.__traceback__)
         if not _record_failure(database, schema, entry, failure):
@@ -72,17 +72,25 @@ def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Ite
         raise failure from failure.__cause__
 
 
-def _in_words(run: StepRun, error: DBAPIError) -> StepError:
-    advice = "Others write these rows: run the tenant again" if is_conflict(error) else "Mend that, then run again"
+def _in_words(run: StepRun, error: DBAPIError | NotWritable) -> StepError:
+    why, advice = "; ".join(error.problems) if isinstance(error, NotWritable) else reason(error), _advice(error)
     done = "was rolled back whole"
     if run.batch_size is not None:
         done = "was stopped; the batches that were made stay, journaled"
         advice += " to go on from there"
     elif is_conflict(error):
         advice += ", or with --batch-size"
-    made = StepError(f"{run.title} {done}: {reason(error)}. {advice}.")
+    made = StepError(f"{run.title} {done}: {why}. {advice}.")
     made.__cause__ = error
     return made
+
+
+def _advice(error: DBAPIError | NotWritable) -> str:
+    if isinstance(error, NotWritable):
+        if error.url.startswith("sqlite"):
+            return "Let the file be written to, then run again"
+        return "Give the role that right: 'meter-assets grants migrate ROLE' prints what it needs; then run again"
+    return "Others write these rows: run the tenant again" if is_conflict(error) else "Mend that, then run again"
 
 
 def _record_failure(database: BillingDatabase, schema: BillingSchema, entry: Entry, failure: BaseException) -> bool:

@@ -4,8 +4,6 @@ Nothing is written and no lock is taken. Each step sees what the steps before it
 objects that `apply` makes real, so the two cannot disagree.
 """
 
-import csv
-import os
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -17,17 +15,16 @@ from sqlalchemy import Connection, FromClause, func, select
 from meter_assets.changes import CHANGES, MIGRATION, Change
 from meter_assets.changes.meter_balances import balance_bases
 from meter_assets.database import BillingDatabase, Tenant
-from meter_assets.errors import ColumnTooSmall, InvalidSettings
+from meter_assets.errors import ColumnTooSmall
+from meter_assets.export import export_changed
 from meter_assets.invariants import INVARIANTS, Invariant, Severity, about
 from meter_assets.journal import require_room
 from meter_assets.judge import Verdict, judge
 from meter_assets.money import exact, total
 from meter_assets.policy import BalanceBasis, Policy
 from meter_assets.relations import BillingRelations, as_text, billing_relations
-from meter_assets.report import SHOWN_ROWS, StepReport, shown_columns, step_report, take_stock
+from meter_assets.report import SHOWN_ROWS, StepReport, step_report, take_stock
 from meter_assets.work import LAWS
-
-ROWS_AT_A_TIME = 5_000
 
 
 class StatusTally(BaseModel):
@@ -100,7 +97,7 @@ def preview(
             )
             obstacles += _obstacles(connection, change, relations, changed)
             if export is not None:
-                _export(connection, change, export / tenant.key)
+                export_changed(connection, change, export / tenant.key / f"{change.name}.csv")
             relations = after
         bases = _bases(connection, relations, policy)
         verdicts = judge(connection, _laws(steps), relations, policy) if validate else None
@@ -159,25 +156,3 @@ def _bases(connection: Connection, relations: BillingRelations, policy: Policy) 
         rows = connection.execute(balance_bases(relations, policy).limit(SHOWN_ROWS)).mappings()
         largest = [{key: str(value) for key, value in row.items() if key != "tenant_id"} for row in rows]
     return BalanceBases(meters=sums[0], charges_and_opening_balance=sums[1], invoice_totals=sums[2], largest=largest)
-
-
-def _export(connection: Connection, change: Change, folder: Path) -> None:
-    """Write every row that would change to a CSV file, streamed; the file appears whole or not at all."""
-    changed = change.rows.subquery(change.name)
-    columns = shown_columns(change, changed)
-    statement = select(*columns).order_by(changed.c.id)
-    streamed = statement.execution_options(stream_results=True, yield_per=ROWS_AT_A_TIME)
-    target = folder / f"{change.name}.csv"
-    partial = target.with_suffix(".csv.part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([column.key for column in columns])
-            for batch in connection.execute(streamed).partitions():
-                writer.writerows(batch)
-        os.replace(partial, target)
-    except OSError as error:
-        raise InvalidSettings(
-            f"Cannot export to {folder}: {error.strerror}. Name a folder that can be written."
-        ) from None

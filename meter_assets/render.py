@@ -118,7 +118,8 @@ def left_alone(one: UndoneStep) -> Grid:
     listed = one.report.left_alone
     more = one.left_alone - len(listed)
     note = (
-        f"The first {len(listed):,}; {more:,} more. A dry run after these were looked at lists the next."
+        f"The first {len(listed):,}; {more:,} more. A dry run writes all of them as CSV files, if it is told where to: "
+        "--export DIR, or export_dir in the launchpad."
         if more
         else ""
     )

@@ -10,15 +10,16 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select
 
 from meter_assets.changes import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
 from meter_assets.money import exact, or_zero, total
-from meter_assets.relations import BillingRelations
+from meter_assets.relations import BillingRelations, as_text
 
 SHOWN_ROWS = 10
 LISTED_ROWS = 1_000
 """How many of the rows that a rollback left alone are listed."""
+_AS_STORED = " as stored"
 _CONTEXT = {
     "payments": ("amount", "customer_id", "invoice_id"),
     "invoices": ("invoice_number",),
@@ -196,14 +197,34 @@ def _shown(
 
 
 def _left_alone(connection: Connection, change: Change) -> list[dict[str, str]]:
-    """Return the rows that were changed since what is undone, with what was expected and what was found."""
     if change.left_alone is None:
         return []
-    money = {f"{side}_{name}" for name in change.money_columns for side in ("expected", "found")}
-    row = change.left_alone.order_by(None).subquery("left_alone")
-    columns = [exact(column).label(column.key) if column.key in money else column for column in row.c]
-    found = connection.execute(select(*columns).order_by(row.c.id).limit(LISTED_ROWS)).mappings()
-    return [{key: "" if value is None else str(value) for key, value in one.items()} for one in found]
+    found = connection.execute(left_alone_rows(change.left_alone, change.money_columns).limit(LISTED_ROWS)).mappings()
+    return [as_listed(one) for one in found]
+
+
+def left_alone_rows(left_alone: Select[Any], money_columns: Sequence[str]) -> Select[Any]:
+    """Return the rows that were changed since what is undone, expected and found, to be read with `as_listed`.
+
+    Money is in exact form; where that is the same of two that are not (on SQLite, 1.004 and 1.00), as it is stored.
+    """
+    row = left_alone.order_by(None).subquery("left_alone")
+    columns: dict[str, ColumnElement[Any]] = {column.key: column for column in row.c}
+    for name in money_columns:
+        expected, found = row.c[f"expected_{name}"], row.c[f"found_{name}"]
+        differ = and_(expected.is_distinct_from(found), as_text(expected).is_distinct_from(as_text(found)))
+        seem_the_same = and_(differ, exact(expected).is_not_distinct_from(exact(found)))
+        for column in (expected, found):
+            columns[column.key] = exact(column)
+            columns[column.key + _AS_STORED] = case((seem_the_same, as_text(column)))
+    return select(*(column.label(key) for key, column in columns.items())).order_by(row.c.id)
+
+
+def as_listed(row: Mapping[Any, Any]) -> dict[str, str]:
+    """Return one of the `left_alone_rows` as text: expected and found, in the form in which they differ."""
+    shown = {key: value for key, value in row.items() if not key.endswith(_AS_STORED)}
+    shown |= {key: row[key + _AS_STORED] for key in shown if row.get(key + _AS_STORED) is not None}
+    return {key: "" if value is None else str(value) for key, value in shown.items()}
 
 
 def _sums(connection: Connection, change: Change, changed: FromClause, stock: Stock) -> dict[str, BeforeAfter]:

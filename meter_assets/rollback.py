@@ -5,6 +5,7 @@ journaled under the run that undoes it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from pydantic import BaseModel
 from sqlalchemy import Connection, func, select
@@ -13,7 +14,8 @@ from meter_assets.apply import run_step
 from meter_assets.changes.undo import CHANGED_SINCE, ROW_GONE, once_newer_are_undone, undo
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.errors import UnknownRun
-from meter_assets.history import RecordedStep, StepRun, recorded_steps, steps_where
+from meter_assets.export import export_changed, export_left_alone
+from meter_assets.history import RecordedStep, StepRun, steps_where
 from meter_assets.intact import require_whole_journals
 from meter_assets.policy import Policy
 from meter_assets.relations import billing_relations
@@ -115,15 +117,21 @@ def _named(steps: Sequence[RecordedStep], run: str) -> list[RecordedStep]:
 
 def tenants_of_run(database: BillingDatabase, tenants: Sequence[Tenant], run: str) -> list[Tenant]:
     """Return those of the tenants that a run (its id, or the beginning of it) was of. Raises UnknownRun for none."""
-    steps = recorded_steps(database, tenants)
-    named = _named(steps, run)
+    with database.snapshot() as connection:
+        schema = database.schema(connection)
+        named = _named(steps_where(connection, schema), run) if RUNS in schema.own_tables_present else []
     runs = list(dict.fromkeys(one.run_id for one in named))
     if not runs:
         raise UnknownRun(f"No tenant has a run {run}. 'meter-assets history' lists the runs.")
     if len(runs) > 1:
         raise UnknownRun(f"Several runs begin with {run}: {', '.join(runs[:SHOWN_RUNS])}. Name one of them.")
-    ids = {one.tenant_id for one in named}
-    return [tenant for tenant in tenants if tenant.id in ids]
+    found = [tenant for tenant in tenants if tenant.id in {one.tenant_id for one in named}]
+    if not found:
+        raise UnknownRun(
+            f"Run {runs[0]} is of tenant {named[0].tenant_id}, which is no longer in the table tenants, or deleted "
+            "there. To undo the run, bring that row back; then roll back again."
+        )
+    return found
 
 
 def roll_back(
@@ -150,8 +158,14 @@ def roll_back(
         yield UndoneStep(made=step, report=run_step(database, run))
 
 
-def preview_rollback(database: BillingDatabase, tenant: Tenant, before_run: str | None = None) -> Rollback:
-    """Return what `roll_back` would do, step by step, in one read-only snapshot. Writes nothing, takes no lock."""
+def preview_rollback(
+    database: BillingDatabase, tenant: Tenant, before_run: str | None = None, *, export: Path | None = None
+) -> Rollback:
+    """Return what `roll_back` would do, step by step, in one read-only snapshot. Writes nothing, takes no lock.
+
+    With `export`, every row that would be restored or left alone is written below `<export>/<tenant>`, two CSV files
+    for each step. Raises what `steps_to_undo` raises, and InvalidSettings for a folder that cannot be written.
+    """
     done: list[UndoneStep] = []
     with database.snapshot() as connection:
         schema = database.schema(connection)
@@ -163,4 +177,8 @@ def preview_rollback(database: BillingDatabase, tenant: Tenant, before_run: str 
             stock = take_stock(connection, change, relations)
             report = step_report(connection, change, relations, change.as_cte(), stock)
             done.append(UndoneStep(made=step, report=report))
+            if export is not None:
+                file = export / tenant.key / f"{step.id}_{step.step}_of_{step.run_id}"
+                export_changed(connection, change, file.with_name(f"{file.name}.csv"))
+                export_left_alone(connection, change, file.with_name(f"{file.name}_left_alone.csv"))
     return Rollback(tenant=tenant.key, name=tenant.name, steps=done)

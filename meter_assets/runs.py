@@ -38,8 +38,12 @@ class TenantRun:
     rollback: Rollback | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    exit_status: int = 0
     interrupted: bool = False
+
+    @property
+    def exit_status(self) -> int:
+        """0, or 1 where it has failed: 2 is for what is found before a run, when nothing can have been changed."""
+        return 0 if self.succeeded else 1
 
     @property
     def broken(self) -> list[Verdict]:
@@ -106,8 +110,6 @@ def run_tenant(
     if run.interrupted:
         raise KeyboardInterrupt
     run.succeeded = result.success
-    if not run.succeeded:
-        run.exit_status = max(run.exit_status, 1)
     return run
 
 
@@ -146,8 +148,6 @@ def _read_failure(run: TenantRun, data: StepFailureData) -> None:
     if failure is not None:
         _read_rollback(run, failure.metadata)
         run.errors.append(str(failure.description))
-        status = failure.metadata.get("exit_status")
-        run.exit_status = max(run.exit_status, int(str(status.value)) if status is not None else 1)
     elif data.error is not None and data.error.cls_name != "DagsterAssetCheckFailedError":
         cause = data.error.cause or data.error
         run.errors.append(" ".join(cause.message.split()))

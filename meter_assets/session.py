@@ -72,7 +72,13 @@ class Session:
         return max(run.exit_status for run in runs)
 
     def roll_back(
-        self, before_run: str | None = None, *, dry_run: bool = False, batch_size: int | None = None, yes: bool = False
+        self,
+        before_run: str | None = None,
+        *,
+        dry_run: bool = False,
+        batch_size: int | None = None,
+        yes: bool = False,
+        export: Path | None = None,
     ) -> int:
         """Undo the steps of every tenant, wholly or to before a run, and show what came of it.
 
@@ -83,11 +89,18 @@ class Session:
         if not dry_run and to_undo:
             self.terminal.to_undo(to_undo, steps)
             self.confirm("rollback of", yes)
-        config = {"before_run": before_run, "dry_run": dry_run, "batch_size": batch_size}
+        config = {
+            "before_run": before_run,
+            "dry_run": dry_run,
+            "batch_size": batch_size,
+            "export_dir": _as_text(export),
+        }
         given = {name: value for name, value in config.items() if value is not None}
         launch = Launch("rollback_meter_financials", config={"ops": {undo_steps.name: {"config": given}}})
         runs = self._run_all(launch)
         self.terminal.rollback_summary(runs, dry_run=dry_run)
+        if export is not None:
+            self.terminal.say(f"Rows that would be restored, or left alone: {export}/<tenant>/<step>_of_<run>.csv")
         return max(run.exit_status for run in runs)
 
     def _steps_to_undo(self, tenant: Tenant, before_run: str | None) -> list[RecordedStep]:
@@ -120,7 +133,7 @@ class Session:
 
         Returns the exit status: 1 if a tenant would fail.
         """
-        config: dict[str, Any] = {"judge_invariants": judge, "export_dir": str(export.absolute()) if export else None}
+        config: dict[str, Any] = {"judge_invariants": judge, "export_dir": _as_text(export)}
         if steps is not None:
             config["steps"] = list(steps)
         runs = self._run_all(
@@ -148,9 +161,19 @@ class Session:
         return runs
 
 
+def _as_text(folder: Path | None) -> str | None:
+    """Return a folder as run config has it, wherever its run is."""
+    return str(folder.absolute()) if folder else None
+
+
 @contextmanager
 def open_session(
-    tenants: Sequence[str] = (), *, live: bool, stop_on_failure: bool = False, of_run: str | None = None
+    tenants: Sequence[str] = (),
+    *,
+    live: bool,
+    rolls_back: bool = False,
+    stop_on_failure: bool = False,
+    of_run: str | None = None,
 ) -> Iterator[Session]:
     """Check what can be checked before anything is begun, then open the instance and bring it up to date.
 
@@ -164,7 +187,7 @@ def open_session(
     if of_run is not None and not tenants:
         chosen = tenants_of_run(database, chosen, of_run)
     if live:
-        database.require_writable()
+        database.require_writable(to_roll_back=rolls_back)
 
     with open_instance() as instance:
         end_lost_runs(instance)

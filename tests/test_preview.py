@@ -259,7 +259,7 @@ def test_changed_rows_are_shown_without_what_tells_nothing_and_no_more_than_are_
 def test_rows_are_exported_in_batches_and_none_is_lost_between(
     billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meter_assets.preview.ROWS_AT_A_TIME", 3)
+    monkeypatch.setattr("meter_assets.export.ROWS_AT_A_TIME", 3)
     database = start_over(billing_url, SCHEMA, {})
     with database.transaction() as connection:
         fill(connection, SCHEMA, DemoSize(tenants=1, customers=10, months=1), seed=1)

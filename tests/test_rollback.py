@@ -4,6 +4,7 @@ How a rollback meets other runs of the tenant is in `test_two_at_once`; random s
 """
 
 import asyncio
+import csv
 import shutil
 import signal
 import sys
@@ -319,6 +320,16 @@ def test_a_row_deleted_since_is_listed_and_one_changed_and_changed_back_is_resto
     assert [row_of(database, "payments", number)["meter_id"] for number in (12, 13)] == [None, None]
 
 
+def test_amounts_that_differ_by_less_than_is_shown_are_listed_as_they_are_stored(tmp_path: Path) -> None:
+    """SQLite keeps any fraction; the sums run over whole cents."""
+    database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, owing_20())
+    migrate(database, 1)
+    write(database, "UPDATE meters SET balance = balance + 0.004 WHERE id = 1")
+    [listed] = undo(database).steps[0].report.left_alone
+    assert (listed["expected_balance"], listed["found_balance"]) == ("20.0", "20.004")
+    assert (listed["expected_overpayment"], listed["found_overpayment"]) == ("0.00", "0.00")
+
+
 def test_a_row_that_was_given_to_another_tenant_is_left_alone(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())
     migrate(database, 1, steps=["payment_meter_ids"])
@@ -525,6 +536,11 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
     changed = [100 * number for number in range(1, 101)]
     shell.change(f"UPDATE payments SET meter_id = 3 WHERE id IN ({', '.join(map(str, changed))})")
 
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("meter_assets.report.LISTED_ROWS", 90)
+        dry = shell("rollback", "--dry-run", "--tenant", "1", "--export", "rows")
+    assert "The first 90; 10 more. A dry run writes all of them as CSV files" in dry.words
+
     ended = shell("rollback", "--yes", "--tenant", "1")
 
     assert ended.status == 1
@@ -532,8 +548,17 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
     listed = [line.split() for line in ended.printed.splitlines() if "changed_since" in line]
     assert listed == [[str(number), "changed_since", "1", "3"] for number in changed]
     assert "expected_meter_id found_meter_id" in ended.words
+    restored, left_alone = (_exported(path) for path in sorted(Path("rows/1").iterdir()))
+    assert [[row[name] for name in row] for row in left_alone] == listed
+    assert [int(row["id"]) for row in restored] == [number for number in range(1, 10_001) if number not in changed]
+    assert {(row["meter_id_before"], row["meter_id_after"]) for row in restored} == {("1", "")}
     assert shell.rows("SELECT count(*) FROM payments WHERE meter_id IS NULL") == [(9_900,)]
     assert shell.rows("SELECT id FROM payments WHERE meter_id = 3 ORDER BY id") == [(number,) for number in changed]
+
+
+def _exported(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.mark.slow
@@ -564,12 +589,40 @@ def test_a_role_that_may_only_read_can_do_a_dry_run_and_nothing_else(
     try:
         dry = reader("rollback", "--dry-run", "--tenant", HEALTHY)
         refused = reader("rollback", "--yes", "--tenant", HEALTHY)
+        assert everything(owner.database) == before
+        _assert_that_what_is_missing_is_named(owner, reader, role)
+        _assert_that_a_refusal_in_mid_run_is_no_refusal_to_begin(owner, reader)
     finally:
         owner.change(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
     assert (dry.status, "0 left alone. Nothing was written." in dry.words) == (0, True)
     assert refused.status == 2
     assert f"role {role} may not update payments.meter_id" in refused.words
-    assert everything(owner.database) == before
+
+
+def _assert_that_what_is_missing_is_named(owner: CommandLine, role_of: CommandLine, role: str) -> None:
+    """Before a rollback begins, and not where its step comes to it."""
+    owner.change(owner("grants", "migrate", role).printed.replace("%", "%%"))
+    runs = "meter_migration_runs"
+    owner.change(f"REVOKE DELETE ON {BACKUP} FROM {role}", f"REVOKE UPDATE ON {runs} FROM {role}")
+    owner.change(f"GRANT UPDATE (outcome, finished_at, rows_changed) ON {runs} TO {role}")
+    ended = role_of("rollback", "--yes", "--tenant", HEALTHY)
+    assert ended.status == 2
+    assert f"role {role} may not update {runs}.message; role {role} may not delete from {BACKUP}. Noth" in ended.words
+    owner.change(f"GRANT DELETE ON {BACKUP} TO {role}", f"GRANT UPDATE (message) ON {runs} TO {role}")
+
+
+def _assert_that_a_refusal_in_mid_run_is_no_refusal_to_begin(owner: CommandLine, role_of: CommandLine) -> None:
+    owner.change(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'permission denied' USING ERRCODE = 'insufficient_privilege'; END $$",
+        "CREATE TRIGGER refuse BEFORE UPDATE ON payments EXECUTE FUNCTION refuse()",
+    )
+    ended = role_of("rollback", "--yes", "--tenant", HEALTHY)
+    assert ended.status == 1
+    assert "payment_meter_ids of tenant 1 was rolled back whole: permission denied" in ended.words
+    assert "Give the role that right: 'meter-assets grants migrate ROLE' prints what it needs" in ended.words
+    assert "Nothing was changed" not in ended.words
+    assert "\n0 rows restored" not in ended.printed
 
 
 def _run_ids(shell: CommandLine, where: str) -> list[str]:
@@ -586,6 +639,9 @@ def test_what_cannot_be_rolled_back_to_gets_one_sentence_and_status_2(one_shell:
     assert migrated.status == 0
     one_shell.change(
         "UPDATE meter_migration_runs SET run_id = 'one-of-tenant-2' WHERE tenant_id = 2",
+        "INSERT INTO meter_migration_runs (run_id, tenant_id, step, started_at, outcome, policy, software_version) "
+        "SELECT 'of-a-tenant-that-left', 9, step, started_at, outcome, policy, software_version "
+        "FROM meter_migration_runs WHERE id = 1",
         f"UPDATE meter_migration_runs SET run_id = 'only-' || run_id WHERE tenant_id = 1 AND run_id = '{undoing}'",
     )
     before = everything(one_shell.database)
@@ -598,6 +654,8 @@ def test_what_cannot_be_rolled_back_to_gets_one_sentence_and_status_2(one_shell:
         ("--run", "o", "--tenant", "1"): "Several runs of tenant 1 begin with o:",
         ("--run", "only-", "--tenant", "1"): f"Run only-{undoing} of tenant 1 is itself a rollback.",
         ("--run", "", "--tenant", "2"): "Tenant 2 has no run",
+        ("--run", "of-a-tenant-that-left"): "Run of-a-tenant-that-left is of tenant 9, which is no longer in the table",
+        ("--export", "rows"): "--export goes with --dry-run",
         (): "A live rollback asks for confirmation, and there is no terminal: add --yes.",
     }
     for arguments, expected in cases.items():
@@ -770,10 +828,20 @@ def test_after_a_rollback_dagster_shows_the_tenant_as_not_materialized_and_other
     both, only_the_other = of_every_step({HEALTHY, ALSO_HEALTHY}), of_every_step({ALSO_HEALTHY})
     assert shown_by_the_ui(shell) == both
 
-    assert launch(shell, ROLLBACK, HEALTHY, {"dry_run": True}).succeeded
+    dry = launch(shell, ROLLBACK, HEALTHY, {"dry_run": True})
+    assert dry.succeeded
+    with shell.instance() as instance:
+        [told] = [
+            entry.get_dagster_event().step_output_data.metadata
+            for entry in instance.all_logs(dry.run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)
+        ]
+    assert told["dry_run"].value == "Nothing was written."
+    assert dry.rollback is not None
+    assert told["rows_that_would_be_restored"].value == dry.rollback.restored > 0
+    assert "rows_restored" not in told
     [migration] = _run_ids(shell, f"tenant_id = {HEALTHY}")
-    for refused in ({"before_run": "nowhere"}, {"batch_size": 0}):
-        assert not launch(shell, ROLLBACK, HEALTHY, refused).succeeded
+    for refused in ({"before_run": "nowhere"}, {"batch_size": 0}, {"export_dir": "rows"}):
+        assert launch(shell, ROLLBACK, HEALTHY, refused).exit_status == 1
     refuse_updates_of(shell, "meters")
     assert not launch(shell, ROLLBACK, HEALTHY).succeeded
     shell.change("DROP TRIGGER refuse")
@@ -850,7 +918,9 @@ def test_the_job_launched_without_a_tenant_says_so(one_shell: CommandLine, monke
         result = job.execute_in_process(instance=instance, raise_on_error=False)
     [failure] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert failure.user_failure_data is not None
-    assert "undo_steps was launched without a tenant" in str(failure.user_failure_data.description)
+    said = str(failure.user_failure_data.description)
+    assert "The job rollback_meter_financials was launched without a tenant" in said
+    assert "(or run 'meter-assets rollback --tenant ID')" in said
     assert everything(one_shell.database) == before
 
 

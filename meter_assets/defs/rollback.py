@@ -1,6 +1,7 @@
 """The job rollback_meter_financials: a tenant's migration undone, and its partitions no longer materialized."""
 
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,7 @@ from meter_assets import render
 from meter_assets.changes import CHANGES
 from meter_assets.database import Tenant
 from meter_assets.defs.step import REPORT, failures, tenant_of
+from meter_assets.errors import InvalidSettings, MissingPartition
 from meter_assets.partitions import TENANTS, forget_materializations
 from meter_assets.resources import BillingResource, PolicyResource
 from meter_assets.rollback import Rollback, UndoneStep, preview_rollback, roll_back
@@ -26,6 +28,10 @@ class RollbackConfig(dg.Config):
     batch_size: int | None = Field(
         default=None, description="Write so many rows per transaction, for a large tenant while others write."
     )
+    export_dir: str | None = Field(
+        default=None,
+        description="With dry_run: a folder to write every row to that would be restored or left alone, as CSV.",
+    )
 
 
 @dg.op
@@ -34,9 +40,16 @@ def undo_steps(
 ) -> dg.Output[None]:
     """Undo a tenant's steps from their journals, newest first; rows that were changed since are listed, not touched."""
     with failures():
+        if not context.has_partition_key:
+            raise MissingPartition(f"The job {context.job_name}")
         tenant = tenant_of(context, billing)
+        export = Path(config.export_dir) if config.export_dir else None
         if config.dry_run:
-            found = preview_rollback(billing.database, tenant, config.before_run)
+            found = preview_rollback(billing.database, tenant, config.before_run, export=export)
+        elif export is not None:
+            raise InvalidSettings(
+                "export_dir goes with dry_run: it writes the rows that would be restored or left alone."
+            )
         else:
             found = _undone(context, config, billing, policy, tenant)
     metadata = _metadata(found, config.dry_run)
@@ -54,6 +67,7 @@ def undo_steps(
 
 @dg.job(
     partitions_def=TENANTS,
+    tags={"dagster/max_retries": "0"},  # Started again by Dagster, it might undo what was migrated since.
     description="Undoes a tenant's migration from its journals, wholly or to before a run. Pick the tenant as "
     "partition; set dry_run to see first what it would do.",
 )
