@@ -40,11 +40,16 @@ class Failing(BaseModel):
 
 
 class Baseline(BaseModel):
-    """What a pass leaves to the next: how far the tables were seen, which tenants it knows, and which were failing."""
+    """What a pass leaves to the next: how far the tables were seen, which tenants it knows, and which were failing.
 
-    marks: dict[str, Mark] = {}
-    watched: list[str] = []
-    failing: dict[str, Failing] = {}
+    Also how far the pass before had seen them. What has changed since *then* is judged by the next pass: what a
+    transaction wrote that was still open at this pass has lower ids and earlier times than these marks.
+    """
+
+    marks: dict[str, Mark]
+    marks_before: dict[str, Mark] | None
+    watched: list[str]
+    failing: dict[str, Failing]
 
 
 @dataclass(frozen=True)
@@ -77,19 +82,15 @@ def watch(
 ) -> Pass:
     """Judge every law for those of the tenants that are migrated, in one snapshot.
 
-    After an earlier pass, and unless this is to be a full one, only tenants that broke a law of severity ERROR then,
-    that are new since, or of which the tables show a change since.
+    After two earlier passes, and unless this is to be a full one, only tenants that broke a law of severity ERROR at
+    the last one, that are new since, or of which the tables show a change since the last but one.
     """
     done = migrated(connection, schema)
     every = [tenant for tenant in tenants if tenant.id in done]
     marks = take_marks(connection, schema)
-    chosen = every
-    if earlier is not None and not full:
-        changed = changed_tenants(connection, schema, earlier.marks)
-        known = set(earlier.watched) - {key for key, one in earlier.failing.items() if one.marks is not None}
-        chosen = [one for one in every if one.id in changed or one.key not in known]
+    chosen = every if full or earlier is None else _to_be_judged(connection, schema, every, earlier)
     verdicts = _judged(connection, schema, chosen, policy)
-    failing = _failing(verdicts, earlier or Baseline(marks=marks))
+    failing = _failing(verdicts, earlier or Baseline(marks=marks, marks_before=None, watched=[], failing={}))
     first = _first_changes(connection, schema, verdicts, failing)
     watched = [
         Watched(one, verdicts[one.key], failing[one.key].since if one.key in failing else {}, first.get(one.id))
@@ -98,7 +99,13 @@ def watch(
     unchanged = [one for one in every if one.key not in verdicts]
     if earlier is not None:
         failing |= {one.key: earlier.failing[one.key] for one in unchanged if one.key in earlier.failing}
-    return Pass(watched, unchanged, Baseline(marks=marks, watched=[one.key for one in every], failing=failing))
+    baseline = Baseline(
+        marks=marks,
+        marks_before=earlier.marks if earlier is not None else None,
+        watched=[one.key for one in every],
+        failing=failing,
+    )
+    return Pass(watched, unchanged, baseline)
 
 
 def migrated(connection: Connection, schema: BillingSchema) -> frozenset[Any]:
@@ -106,6 +113,16 @@ def migrated(connection: Connection, schema: BillingSchema) -> frozenset[Any]:
     if RUNS not in schema.own_tables_present:
         return frozenset()
     return frozenset(connection.execute(tenants_with(schema, "meter_balances")).scalars())
+
+
+def _to_be_judged(
+    connection: Connection, schema: BillingSchema, every: Sequence[Tenant], earlier: Baseline
+) -> Sequence[Tenant]:
+    if earlier.marks_before is None:
+        return every
+    changed = changed_tenants(connection, schema, earlier.marks_before)
+    known = set(earlier.watched) - {key for key, one in earlier.failing.items() if one.marks is not None}
+    return [one for one in every if one.id in changed or one.key not in known]
 
 
 def _judged(

@@ -29,7 +29,7 @@ class WatchConfig(RunConfig):
     full: bool = Field(
         default=True,
         description="Judge every migrated tenant. Without, only those of which the tables show a change since the last "
-        "pass (new ids, updated_at) and those that were failing.",
+        "pass but one (new ids, updated_at) and those that were failing.",
     )
 
 
