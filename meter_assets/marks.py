@@ -50,9 +50,14 @@ def take_marks(connection: Connection, schema: BillingSchema) -> dict[str, Mark]
         highest = func.coalesce(func.max(table.c.id), 0) if _has_number_ids(table) else null()
         latest = func.max(table.c[UPDATED_AT_COLUMN]) if _has_times(table) else null()
         last_id, last_change = connection.execute(select(highest, latest).select_from(table)).one()
-        seen = BEFORE_ALL if last_change is None else min(_as_text(last_change), settled)
+        seen = BEFORE_ALL if last_change is None else min(as_text(last_change), settled)
         marks[name] = Mark(id=last_id, updated_at=seen)
     return marks
+
+
+def marks_at(moment: datetime) -> dict[str, Mark]:
+    """Return the marks of a moment at which nobody looked: of it times are known, and no ids."""
+    return {name: Mark(updated_at=as_text(moment)) for name in REQUIRED_COLUMNS}
 
 
 def came_since(table: FromClause, mark: Mark) -> list[ColumnElement[bool]]:
@@ -81,6 +86,13 @@ def changed_tenants(connection: Connection, schema: BillingSchema, marks: Mappin
     return frozenset(connection.execute(union(*parts)).scalars()) if parts else frozenset()
 
 
+def as_text(moment: Any) -> str:
+    """Return a time as marks have it, in UTC, so that two of them compare as text."""
+    if isinstance(moment, datetime):
+        return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime(TIME_FORMAT)
+    return str(moment)
+
+
 def _tables(schema: BillingSchema) -> dict[str, Table]:
     tables = {name: schema.tables[name] for name in REQUIRED_COLUMNS if name != "tenants"}
     return {**tables, RUNS: schema.own[RUNS]} if RUNS in schema.own_tables_present else tables
@@ -93,12 +105,6 @@ def _has_number_ids(table: FromClause) -> bool:
 def _has_times(table: FromClause) -> bool:
     """Say whether rows tell when they were changed, in a form that can be compared."""
     return UPDATED_AT_COLUMN in table.c and isinstance(table.c[UPDATED_AT_COLUMN].type, (String, Date, DateTime))
-
-
-def _as_text(moment: Any) -> str:
-    if isinstance(moment, datetime):
-        return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime(TIME_FORMAT)
-    return str(moment)
 
 
 def _as_stored(column: ColumnElement[Any], moment: str) -> Any:

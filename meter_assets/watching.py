@@ -10,29 +10,36 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from meter_assets.database import Tenant
-from meter_assets.drift import NAMED_METERS, Drifted, drifted_meters, first_changes
-from meter_assets.history import tenants_with
-from meter_assets.invariants import INVARIANTS, Severity
+from meter_assets.drift import Drifted, first_changes
+from meter_assets.history import SUCCEEDED, tenants_with
+from meter_assets.invariants import INVARIANTS, Group, Severity
 from meter_assets.judge import Verdict, judge_each
-from meter_assets.marks import Mark, changed_tenants, take_marks
+from meter_assets.marks import Mark, changed_tenants, marks_at, take_marks
 from meter_assets.policy import Policy
-from meter_assets.relations import billing_relations
+from meter_assets.relations import BillingRelations, billing_relations
 from meter_assets.schema import RUNS, BillingSchema
 
 NAMED_TENANTS = 200
 """More tenants than these are not named in every statement: all are judged, and those not asked for left out."""
 
 NAMED_PASSES = 100
-"""Tenants that have been failing since more different passes than these are not all told what broke them."""
+"""Tenants that were last found right at more different times than these are not all told what broke them."""
+
+NAMED_FAILING = 10_000
+"""More failing tenants than these are not all told what broke them: engines bound how many values a statement has."""
+
+MADE_TRUE = {one.name for one in INVARIANTS if one.group is Group.balances and one.severity is Severity.ERROR}
+"""What meter_balances makes true: whoever breaks one of these after it has broken it anew."""
 
 
 class Failing(BaseModel):
     """A tenant that breaks laws: when each was first seen to be broken.
 
-    Of one that breaks laws of severity ERROR also how far the tables had been seen when it was last found without.
+    Of one that breaks laws of severity ERROR also how far the tables had been seen when it was last found without, by
+    a pass or by meter_balances: no marks where that cannot be told.
     """
 
     since: dict[str, str]
@@ -46,6 +53,7 @@ class Baseline(BaseModel):
     transaction wrote that was still open at this pass has lower ids and earlier times than these marks.
     """
 
+    at: datetime
     marks: dict[str, Mark]
     marks_before: dict[str, Mark] | None
     watched: list[str]
@@ -85,13 +93,14 @@ def watch(
     After two earlier passes, and unless this is to be a full one, only tenants that broke a law of severity ERROR at
     the last one, that are new since, or of which the tables show a change since the last but one.
     """
-    done = migrated(connection, schema)
-    every = [tenant for tenant in tenants if tenant.id in done]
+    now = datetime.now(UTC)
+    made = migrated(connection, schema)
+    every = [tenant for tenant in tenants if tenant.id in made]
     marks = take_marks(connection, schema)
     chosen = every if full or earlier is None else _to_be_judged(connection, schema, every, earlier)
     verdicts = _judged(connection, schema, chosen, policy)
-    failing = _failing(verdicts, earlier or Baseline(marks=marks, marks_before=None, watched=[], failing={}))
-    first = _first_changes(connection, schema, verdicts, failing)
+    failing = _failing(verdicts, {one.key: _known(one, earlier, made[one.id]) for one in chosen}, now)
+    first = _first_changes(connection, schema, policy, chosen, verdicts, failing)
     watched = [
         Watched(one, verdicts[one.key], failing[one.key].since if one.key in failing else {}, first.get(one.id))
         for one in chosen
@@ -100,6 +109,7 @@ def watch(
     if earlier is not None:
         failing |= {one.key: earlier.failing[one.key] for one in unchanged if one.key in earlier.failing}
     baseline = Baseline(
+        at=now,
         marks=marks,
         marks_before=earlier.marks if earlier is not None else None,
         watched=[one.key for one in every],
@@ -108,11 +118,18 @@ def watch(
     return Pass(watched, unchanged, baseline)
 
 
-def migrated(connection: Connection, schema: BillingSchema) -> frozenset[Any]:
-    """Return the ids of the tenants whose meters have got their balances, and that were not rolled back since."""
+def migrated(connection: Connection, schema: BillingSchema) -> dict[Any, datetime]:
+    """Return the ids of the tenants whose meters have got their balances, and that were not rolled back since.
+
+    Also when these were last written, or found to be right as they were.
+    """
     if RUNS not in schema.own_tables_present:
-        return frozenset()
-    return frozenset(connection.execute(tenants_with(schema, "meter_balances")).scalars())
+        return {}
+    runs = schema.own[RUNS].alias("made")
+    made = runs.c.step == "meter_balances", runs.c.undoes.is_(None), runs.c.outcome == SUCCEEDED
+    in_force = runs.c.tenant_id.in_(tenants_with(schema, "meter_balances"))
+    last = select(runs.c.tenant_id, func.max(runs.c.finished_at)).where(*made, in_force).group_by(runs.c.tenant_id)
+    return {tenant: at if at.tzinfo else at.replace(tzinfo=UTC) for tenant, at in connection.execute(last)}
 
 
 def _to_be_judged(
@@ -131,21 +148,38 @@ def _judged(
     if not tenants:
         return {}
     ids = [tenant.id for tenant in tenants]
-    relations = billing_relations(schema, ids if len(ids) <= NAMED_TENANTS else None)
-    by_law = judge_each(connection, INVARIANTS, relations, policy, ids)
+    by_law = judge_each(connection, INVARIANTS, _relations(schema, ids), policy, ids)
     return {tenant.key: [of_law[tenant.id] for of_law in by_law] for tenant in tenants}
 
 
-def _failing(verdicts: Mapping[str, Sequence[Verdict]], earlier: Baseline) -> dict[str, Failing]:
+def _relations(schema: BillingSchema, ids: list[Any]) -> BillingRelations:
+    return billing_relations(schema, ids if len(ids) <= NAMED_TENANTS else None)
+
+
+def _known(tenant: Tenant, earlier: Baseline | None, balanced: datetime) -> Failing:
+    """Return since when a tenant is known to break laws from before this pass, and when it was last found right.
+
+    What is true once balances were written, may have been broken only after that.
+    """
+    if earlier is None or tenant.key not in earlier.watched:
+        return Failing(since={}, marks=marks_at(balanced))
+    known = earlier.failing.get(tenant.key) or Failing(since={}, marks=None)
+    if balanced > earlier.at:
+        since = {name: at for name, at in known.since.items() if name not in MADE_TRUE}
+        return Failing(since=since, marks=marks_at(balanced))
+    return Failing(since=known.since, marks=earlier.marks if known.marks is None else known.marks)
+
+
+def _failing(
+    verdicts: Mapping[str, Sequence[Verdict]], known: Mapping[str, Failing], now: datetime
+) -> dict[str, Failing]:
     """Return the tenants that break a law; one that was broken before keeps the time when that was first seen."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
     found = {}
     for key, judged in verdicts.items():
         broken = [one.name for one in judged if not one.holds]
         if broken:
-            before = earlier.failing.get(key) or Failing(since={}, marks=None)
-            marks = (before.marks or earlier.marks) if any(map(_is_error, judged)) else None
-            found[key] = Failing(since={name: before.since.get(name, now) for name in broken}, marks=marks)
+            since = {name: known[key].since.get(name, now.isoformat(timespec="seconds")) for name in broken}
+            found[key] = Failing(since=since, marks=known[key].marks if any(map(_is_error, judged)) else None)
     return found
 
 
@@ -156,17 +190,18 @@ def _is_error(verdict: Verdict) -> bool:
 def _first_changes(
     connection: Connection,
     schema: BillingSchema,
+    policy: Policy,
+    tenants: Sequence[Tenant],
     verdicts: Mapping[str, Sequence[Verdict]],
     failing: Mapping[str, Failing],
 ) -> dict[Any, str]:
-    """Name what broke the failing tenants' balances; the newest first, should they be of very many passes."""
-    groups: dict[str, list[str]] = {}
-    in_error = [key for key in failing if failing[key].marks is not None]
-    for key in sorted(in_error, key=lambda one: max(failing[one].since.values()), reverse=True):
-        groups.setdefault(str(failing[key].marks), []).append(key)
-    drifted: list[Drifted] = []
-    for keys in list(groups.values())[:NAMED_PASSES]:
-        room = NAMED_METERS - sum(len(one.meters) for one in drifted)
-        broken = [one for key in keys for one in verdicts[key] if _is_error(one)]
-        drifted.append(Drifted(drifted_meters(schema, broken)[:room], failing[keys[0]].marks or {}))
-    return first_changes(connection, schema, drifted)
+    """Name what broke the failing tenants' balances; the newest first, should they be very many."""
+    wrong = [one for one in tenants if any(_is_error(law) and law.subject == "meter_id" for law in verdicts[one.key])]
+    newest = sorted(wrong, key=lambda one: max(failing[one.key].since.values()), reverse=True)
+    groups: dict[str, list[Tenant]] = {}
+    for one in newest[:NAMED_FAILING]:
+        groups.setdefault(str(failing[one.key].marks), []).append(one)
+    named = list(groups.values())[:NAMED_PASSES]
+    drifted = [Drifted([one.id for one in group], failing[group[0].key].marks or {}) for group in named]
+    relations = _relations(schema, [one for group in drifted for one in group.tenants])
+    return first_changes(connection, relations, policy, drifted)

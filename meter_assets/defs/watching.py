@@ -157,7 +157,7 @@ def _drifted(watched: Watched, verdict: Verdict) -> str:
     """Say what broke a law, since when it is known, and what would mend it: nothing is corrected by itself."""
     parts = [sentence(verdict), f"Known since {watched.since[verdict.name]}."]
     if _tells_what_broke(watched, verdict):
-        parts.append(f"First, {watched.first_change}.")
+        parts.append(f"The tables show: {watched.first_change}.")
     if verdict.group == Group.balances and verdict.severity is Severity.ERROR:
         command = f"meter-assets migrate-customer-balances-to-meters --tenant {watched.tenant.key}"
         parts.append(f"Nothing was corrected. If invoices and payments are right, '{command}' recomputes the balances.")
