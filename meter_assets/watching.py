@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import Connection, func, select
 
+from meter_assets import __version__
 from meter_assets.database import Tenant
 from meter_assets.drift import Drifted, first_changes
 from meter_assets.history import SUCCEEDED, tenants_with
@@ -49,11 +50,13 @@ class Failing(BaseModel):
 class Baseline(BaseModel):
     """What a pass leaves to the next: how far the tables were seen, which tenants it knows, and which were failing.
 
-    Also how far the pass before had seen them. What has changed since *then* is judged by the next pass: what a
-    transaction wrote that was still open at this pass has lower ids and earlier times than these marks.
+    Also by which laws it judged, and how far the pass before had seen the tables. What has changed since *then* is
+    judged by the next pass: what a transaction wrote that was still open at this pass has lower ids and earlier times
+    than these marks.
     """
 
     at: datetime
+    laws: str
     marks: dict[str, Mark]
     marks_before: dict[str, Mark] | None
     watched: list[str]
@@ -91,15 +94,16 @@ def watch(
     """Judge every law for those of the tenants that are migrated, in one snapshot.
 
     After two earlier passes, and unless this is to be a full one, only tenants that broke a law of severity ERROR at
-    the last one, that are new since, or of which the tables show a change since the last but one.
+    the last one, that are new since, or of which the tables show a change since the last but one. All, if the policy or
+    this software is another than then.
     """
-    now = datetime.now(UTC)
+    now, laws = datetime.now(UTC), f"{__version__} {policy.model_dump_json()}"
     made = migrated(connection, schema)
     every = [tenant for tenant in tenants if tenant.id in made]
     marks = take_marks(connection, schema)
-    chosen = every if full or earlier is None else _to_be_judged(connection, schema, every, earlier)
+    chosen = every if full or earlier is None else _to_be_judged(connection, schema, every, earlier, laws)
     verdicts = _judged(connection, schema, chosen, policy)
-    failing = _failing(verdicts, {one.key: _known(one, earlier, made[one.id]) for one in chosen}, now)
+    failing = _failing(verdicts, {one.key: _known(one, earlier, made[one.id], laws) for one in chosen}, now)
     first = _first_changes(connection, schema, policy, chosen, verdicts, failing)
     watched = [
         Watched(one, verdicts[one.key], failing[one.key].since if one.key in failing else {}, first.get(one.id))
@@ -110,6 +114,7 @@ def watch(
         failing |= {one.key: earlier.failing[one.key] for one in unchanged if one.key in earlier.failing}
     baseline = Baseline(
         at=now,
+        laws=laws,
         marks=marks,
         marks_before=earlier.marks if earlier is not None else None,
         watched=[one.key for one in every],
@@ -133,9 +138,9 @@ def migrated(connection: Connection, schema: BillingSchema) -> dict[Any, datetim
 
 
 def _to_be_judged(
-    connection: Connection, schema: BillingSchema, every: Sequence[Tenant], earlier: Baseline
+    connection: Connection, schema: BillingSchema, every: Sequence[Tenant], earlier: Baseline, laws: str
 ) -> Sequence[Tenant]:
-    if earlier.marks_before is None:
+    if earlier.marks_before is None or earlier.laws != laws:
         return every
     changed = changed_tenants(connection, schema, earlier.marks_before)
     known = set(earlier.watched) - {key for key, one in earlier.failing.items() if one.marks is not None}
@@ -156,10 +161,10 @@ def _relations(schema: BillingSchema, ids: list[Any]) -> BillingRelations:
     return billing_relations(schema, ids if len(ids) <= NAMED_TENANTS else None)
 
 
-def _known(tenant: Tenant, earlier: Baseline | None, balanced: datetime) -> Failing:
+def _known(tenant: Tenant, earlier: Baseline | None, balanced: datetime, laws: str) -> Failing:
     """Return since when a tenant is known to break laws from before this pass, and when it was last found right.
 
-    What is true once balances were written, may have been broken only after that.
+    What is true once balances were written, may have been broken only after that. That other laws held says nothing.
     """
     if earlier is None or tenant.key not in earlier.watched:
         return Failing(since={}, marks=marks_at(balanced))
@@ -167,7 +172,8 @@ def _known(tenant: Tenant, earlier: Baseline | None, balanced: datetime) -> Fail
     if balanced > earlier.at:
         since = {name: at for name, at in known.since.items() if name not in MADE_TRUE}
         return Failing(since=since, marks=marks_at(balanced))
-    return Failing(since=known.since, marks=earlier.marks if known.marks is None else known.marks)
+    right = earlier.marks if earlier.laws == laws else {}
+    return Failing(since=known.since, marks=right if known.marks is None else known.marks)
 
 
 def _failing(

@@ -185,12 +185,12 @@ def test_outside_a_checkout_dagster_finds_our_instance_in_our_folder(
         assert not instance.nux_enabled
 
 
-def test_one_run_at_a_time_for_each_tenant(checkout: Path) -> None:
+def test_one_run_at_a_time_for_each_tenant_and_one_pass_of_the_watching(checkout: Path) -> None:
     with open_instance() as instance:
         queue = instance.get_concurrency_config().run_queue_config
     assert queue is not None
     per_tenant = {"key": "dagster/partition", "value": {"applyLimitPerUniqueValue": True}, "limit": 1}
-    assert queue.tag_concurrency_limits == [per_tenant]
+    assert queue.tag_concurrency_limits == [per_tenant, {"key": "meter_assets/watching", "limit": 1}]
 
 
 @pytest.mark.parametrize(

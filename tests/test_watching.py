@@ -4,7 +4,7 @@ How people are told is in `test_alerts`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -25,7 +25,8 @@ from meter_assets import watching
 from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
 from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
-from meter_assets.defs.watching import watching_schedules
+from meter_assets.defs import watching as defs_watching
+from meter_assets.defs.watching import baseline_key, watching_schedules
 from meter_assets.demo.generator import DemoSize
 from meter_assets.errors import InvalidSettings
 from meter_assets.history import SUCCEEDED
@@ -537,6 +538,24 @@ def test_a_tenant_that_only_has_warnings_is_not_judged_again_and_keeps_since_whe
 
 
 @pytest.mark.slow
+def test_all_are_judged_after_the_policy_or_the_software_has_changed(
+    billing_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = two_tenants(billing_url)
+    add_payment(database, 2, "7.50")
+    change(database, "UPDATE payments SET status = 'cleared' WHERE id = 22")
+    uncleared = Policy.from_values({"uncounted_payment_statuses": ["cleared"]})
+    before = look(database, look(database, policy=uncleared), policy=uncleared)
+    add_payment(database, 3, "1.00")
+    change(database, "UPDATE payments SET status = 'failed' WHERE id = 23")
+    found = look(database, before)
+    assert judged(found) == ["1", "2"]
+    assert (BALANCES in broken(found, "2"), named(found, "2")) == (True, None), "no row did it"
+    monkeypatch.setattr(watching, "__version__", "another")
+    assert judged(look(database, before, policy=uncleared)) == ["1", "2"]
+
+
+@pytest.mark.slow
 def test_what_the_tables_cannot_show_is_found_by_the_full_pass(billing_url: str) -> None:
     database = two_tenants(billing_url)
     first = look_twice(database)
@@ -687,8 +706,7 @@ class Watch:
                 "SELECT * FROM event_logs WHERE dagster_event_type = 'ASSET_CHECK_EVALUATION'",
             )
             rows = [[tuple(row) for row in connection.execute(text(f"{one} ORDER BY id"))] for one in tables]
-        key = f"meter_assets/watching/{self.database.url}"
-        return rows, self.instance.daemon_cursor_storage.get_cursor_values({key})
+        return rows, self.instance.daemon_cursor_storage.get_cursor_values({baseline_key(self.database)})
 
 
 KEYS = [dg.AssetCheckKey(dg.AssetKey(GUARDED_STEP[one.group]), one.name) for one in INVARIANTS]
@@ -777,6 +795,68 @@ def test_a_check_is_of_the_latest_materialization_and_names_its_run(three: Watch
     assert target is not None
     assert (target.storage_id, target.run_id) == (made.storage_id, made.run_id)
     assert target.timestamp == pytest.approx(made.timestamp, abs=0.001)
+
+
+@contextmanager
+def during_the_next_pass(act: Callable[[], object]) -> Iterator[None]:
+    """Let this happen when the next pass has seen the database and stored nothing yet."""
+    look_at_all = defs_watching._pass
+    with pytest.MonkeyPatch.context() as patch:
+
+        def see_and_act(*given: Any, **also: Any) -> Pass:
+            patch.undo()
+            found = look_at_all(*given, **also)
+            act()
+            return found
+
+        patch.setattr(defs_watching, "_pass", see_and_act)
+        yield
+
+
+@pytest.mark.slow
+def test_a_pass_is_not_about_what_was_materialized_while_it_went_on(three: Watch) -> None:
+    def mend() -> None:
+        migrate(three.database, 2, run_id="mended")
+        record_materializations(three.instance, [tenant(2)])
+
+    overwrite_a_balance(three.database, 2)
+    with during_the_next_pass(mend):
+        three.run()
+    assert set(three.status("2").values()) == {"outdated"}
+
+
+@pytest.mark.slow
+def test_a_pass_stores_nothing_if_another_has_that_saw_the_database_later(three: Watch) -> None:
+    stored: list[Any] = []
+
+    def watch_what_is_broken_meanwhile() -> None:
+        overwrite_a_balance(three.database, 2)
+        assert three.told(three.run())["results"] == "stored"
+        stored.append(three.stored())
+
+    with during_the_next_pass(watch_what_is_broken_meanwhile):
+        ended = three.run()
+    assert ended.success
+    assert three.told(ended)["results"] == "not stored, since a newer pass has stored its own already"
+    assert stored == [three.stored()]
+    assert three.status("2")[BALANCES] == "FAILED"
+
+
+@pytest.mark.slow
+def test_what_the_last_pass_left_is_left_anew_if_it_cannot_be_read(three: Watch) -> None:
+    key = baseline_key(three.database)
+    three.instance.daemon_cursor_storage.set_cursor_values({key: '{"failing": {"2": {"since": {}}}}'})
+    for judged_and_warned in ((3, True), (3, False), (0, False)):
+        ended = three.run(full=False)
+        said = [one.message for one in three.instance.all_logs(ended.run_id) if f"{key} cannot be read" in one.message]
+        assert (three.told(ended)["tenants_judged"], bool(said)) == judged_and_warned
+
+
+def test_every_role_that_watches_a_database_goes_on_from_what_was_left() -> None:
+    urls = "postgresql://one:secret@host:5432/billing?sslmode=require", "postgresql://other@host:5432/billing"
+    assert {baseline_key(BillingDatabase(url)) for url in urls} == {
+        "meter_assets/watching/postgresql://host:5432/billing"
+    }
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from time import monotonic
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, ValidationError
+from sqlalchemy import URL, make_url
 
 from meter_assets import render, settings
 from meter_assets.database import BillingDatabase
@@ -21,6 +22,9 @@ from meter_assets.invariants import GUARDED_STEP, Group, Severity
 from meter_assets.judge import Verdict
 from meter_assets.resources import BillingResource, PolicyResource
 from meter_assets.watching import Baseline, Pass, Watched, watch
+
+ONE_AT_A_TIME = {"meter_assets/watching": "one at a time", "dagster/priority": "1"}
+"""What the run queue lets go on once; and before the runs of a backfill, which may be one for each tenant."""
 
 
 class WatchConfig(RunConfig):
@@ -39,12 +43,11 @@ def judge_migrated_tenants(
 ) -> dg.Output[None]:
     """Judge every law for the migrated tenants, in so many statements however many tenants there are."""
     begun = monotonic()
-    with failures():
-        found = _pass(context.instance, billing.database, policy, full=config.full)
+    # Read before the snapshot: what was materialized since is not what the results are about.
     targets = latest_materializations(context.instance, GUARDED_STEP.values())
-    evaluations = [evaluation for one in found.watched for evaluation in _evaluations(one, targets)]
-    store_evaluations(context.instance, context.run, evaluations)
-    _keep_baseline(context.instance, billing.database, found.baseline)
+    with failures():
+        found = _pass(context, billing.database, policy, full=config.full)
+    is_stored = _store(context, billing.database, found, targets)
     failing = [one for one in found.watched if _errors(one)]
     for one in failing:
         names = ", ".join(f"{law.name} ({law.violations:,})" for law in _errors(one))
@@ -52,6 +55,7 @@ def judge_migrated_tenants(
     return dg.Output(
         None,
         metadata={
+            "results": "stored" if is_stored else "not stored, since a newer pass has stored its own already",
             "tenants_judged": len(found.watched),
             "tenants_unchanged": len(found.unchanged),
             "tenants_failing": len(failing),
@@ -62,6 +66,7 @@ def judge_migrated_tenants(
 
 
 @dg.job(
+    tags=ONE_AT_A_TIME,
     description="Judges every law for all migrated tenants in one run and records each tenant's check statuses. "
     "Writes nothing to the billing database.",
 )
@@ -98,27 +103,47 @@ def _schedule(
     )
 
 
-def _pass(instance: dg.DagsterInstance, database: BillingDatabase, policy: PolicyResource, *, full: bool) -> Pass:
+def _pass(context: dg.OpExecutionContext, database: BillingDatabase, policy: PolicyResource, *, full: bool) -> Pass:
     tenants = database.every_tenant()
-    earlier = _kept_baseline(instance, database)
+    earlier = _kept_baseline(context, database)
     with database.snapshot() as connection:
         return watch(connection, database.schema(connection), tenants, policy.policy(), earlier, full=full)
+
+
+def _store(context: dg.OpExecutionContext, database: BillingDatabase, found: Pass, targets: Materializations) -> bool:
+    """Store what a pass found, and what it leaves to the next; unless another has that saw the database later."""
+    newest = _kept_baseline(context, database)
+    if newest is not None and newest.at > found.baseline.at:
+        return False
+    evaluations = [evaluation for one in found.watched for evaluation in _evaluations(one, targets)]
+    store_evaluations(context.instance, context.run, evaluations)
+    kept = {baseline_key(database): found.baseline.model_dump_json()}
+    context.instance.daemon_cursor_storage.set_cursor_values(kept)
+    return True
 
 
 # What one pass keeps for the next: Dagster has it, since a role that watches may only read the billing database
 
 
-def _key(database: BillingDatabase) -> str:
-    return f"meter_assets/watching/{database.url}"
+def baseline_key(database: BillingDatabase) -> str:
+    """Return under which name Dagster has it: the same for every role that watches a database."""
+    url = make_url(database.url)
+    place = URL.create(url.get_backend_name(), host=url.host, port=url.port, database=url.database)
+    return f"meter_assets/watching/{place.render_as_string()}"
 
 
-def _kept_baseline(instance: dg.DagsterInstance, database: BillingDatabase) -> Baseline | None:
-    kept = instance.daemon_cursor_storage.get_cursor_values({_key(database)})
-    return Baseline.model_validate_json(kept[_key(database)]) if _key(database) in kept else None
-
-
-def _keep_baseline(instance: dg.DagsterInstance, database: BillingDatabase, baseline: Baseline) -> None:
-    instance.daemon_cursor_storage.set_cursor_values({_key(database): baseline.model_dump_json()})
+def _kept_baseline(context: dg.OpExecutionContext, database: BillingDatabase) -> Baseline | None:
+    key = baseline_key(database)
+    kept = context.instance.daemon_cursor_storage.get_cursor_values({key}).get(key)
+    try:
+        return None if kept is None else Baseline.model_validate_json(kept)
+    except ValidationError as error:
+        context.log.warning(
+            f"What the last pass left in Dagster's storage as {key} cannot be read ({error.error_count()} values are "
+            "missing or wrong). This pass judges every tenant and leaves it anew; since when a law is broken "
+            "is counted from now on."
+        )
+        return None
 
 
 # What the checks of a tenant say

@@ -7,7 +7,14 @@ import dagster as dg
 import pytest
 import yaml
 from dagster._core.events import RunFailureReason
-from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG, RUN_FAILURE_REASON_TAG, WILL_RETRY_TAG
+from dagster._core.storage.tags import (
+    PARENT_RUN_ID_TAG,
+    PRIORITY_TAG,
+    ROOT_RUN_ID_TAG,
+    RUN_FAILURE_REASON_TAG,
+    WILL_RETRY_TAG,
+)
+from dagster._utils.tags import TagConcurrencyLimitsCounter
 from dagster_k8s.job import construct_dagster_k8s_job
 from sqlalchemy import text
 
@@ -23,7 +30,7 @@ from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
 from meter_assets.errors import InvalidSettings
 from meter_assets.kubernetes_launcher import KubernetesLauncher
-from meter_assets.partitions import sync_partitions
+from meter_assets.partitions import PARTITION_TAG, sync_partitions
 from meter_assets.resources import BillingResource
 from meter_assets.settings import CONFIG_VARIABLE
 from tests.command_line import HEALTHY, make_small_tenants
@@ -104,6 +111,18 @@ def test_the_environment_bounds_how_many_runs_go_on(monkeypatch: pytest.MonkeyPa
     assert bound is not None
     assert (shipped.max_concurrent_runs, bound.max_concurrent_runs) == (4, 9)
     assert bound.tag_concurrency_limits == shipped.tag_concurrency_limits
+
+
+def test_passes_of_the_watching_wait_for_each_other_and_not_for_a_backfill() -> None:
+    definitions = build_definitions()
+    watching, migration = (definitions.resolve_job_def(name).run_tags for name in ("watch_migrated_tenants", JOB))
+    with open_instance() as instance:
+        queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    goes_on = TagConcurrencyLimitsCounter(queue.tag_concurrency_limits, [dg.DagsterRun(job_name="a", tags=watching)])
+    assert goes_on.is_blocked(dg.DagsterRun(job_name="b", tags=watching))
+    assert not goes_on.is_blocked(dg.DagsterRun(job_name=JOB, tags={**migration, PARTITION_TAG: "1"}))
+    assert int(watching[PRIORITY_TAG]) > int(migration.get(PRIORITY_TAG, 0))
 
 
 @pytest.mark.parametrize("given", ["", "0", "-1", "many", "2.5"])
@@ -243,6 +262,15 @@ def test_a_variant_is_the_instance_that_we_ship_but_for_the_launcher(variant: st
     assert found["run_monitoring"].pop("start_timeout_seconds") == 900
     del expected["run_monitoring"]["start_timeout_seconds"]
     assert found == expected
+
+
+def test_the_values_for_dagsters_chart_bound_the_queue_as_the_instance_does() -> None:
+    guide = README.read_text(encoding="utf-8")
+    values = yaml.safe_load(guide.split("```yaml\n")[1].split("```")[0])
+    queue = values["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
+    expected = yaml.safe_load(shipped_config())["concurrency"]["runs"]
+    assert queue["maxConcurrentRuns"] == expected["max_concurrent_runs"]
+    assert queue["tagConcurrencyLimits"] == expected["tag_concurrency_limits"]
 
 
 def test_the_instance_of_kubernetes_loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
