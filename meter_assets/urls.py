@@ -54,7 +54,7 @@ def check(given: str) -> None:
     except ValueError:  # its words repeat what is wrong
         raise OddUrl("it cannot be read as a URL") from None
     is_odd = {
-        "it has a blank or a #": bool(re.search(r"[\s#]", given)),
+        "it has a #, or a character that cannot be seen": bool(re.search(r"[^\S ]|#", given)),
         "it has more than one @": "@" in parts.netloc.rpartition("@")[0],
         "its host is none": not _HOST.fullmatch(parts.hostname or ""),
         "its database has a character that none has": not _DATABASE.fullmatch(parts.path),

@@ -459,9 +459,9 @@ def test_rows_that_keep_changing_are_told_on_the_command_line(shell: CommandLine
         event.remove(Engine, "before_cursor_execute", change)
 
     assert ended.status == 1
-    assert "1 rows were changed by others each time that it came to them. Run the tenant again" in ended.words
+    assert "1 rows were changed or held by others each time that it came to them. Run the tenant again" in ended.words
     listed = shell("history", "--tenant", HEALTHY)
-    assert "1 rows were changed by others each time" in listed.words
+    assert "1 rows were changed or held by others each time" in listed.words
     assert shell(*command).status == 0
 
 

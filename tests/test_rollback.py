@@ -920,7 +920,7 @@ def test_the_job_launched_without_a_tenant_says_so(one_shell: CommandLine, monke
     assert failure.user_failure_data is not None
     said = str(failure.user_failure_data.description)
     assert "The job rollback_meter_financials was launched without a tenant" in said
-    assert "(or run 'meter-assets rollback --tenant ID')" in said
+    assert "pick the tenant as partition" in said
     assert everything(one_shell.database) == before
 
 
