@@ -31,7 +31,7 @@ from meter_assets.errors import (
     UnknownTenant,
     UnsuitableSchema,
 )
-from meter_assets.schema import BACKUP, JOURNALED, RUNNING, RUNS, BillingSchema, is_live, read_schema
+from meter_assets.schema import BACKUP, ENDED_WITH, JOURNALED, RUNNING, RUNS, BillingSchema, is_live, read_schema
 from meter_assets.tenant_lock import (
     AdvisoryLock,
     Holder,
@@ -44,8 +44,6 @@ from meter_assets.tenant_lock import (
 
 LEGAL_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _WRITTEN_STEPS = ("payment_meter_ids", "invoice_amounts", "meter_balances")
-_UPDATED_IN_RUNS = ("outcome", "finished_at", "message", "rows_changed")
-"""What is recorded of a step after it has begun."""
 
 
 @dataclass(frozen=True)
@@ -317,7 +315,7 @@ def _rights(schema: BillingSchema, to_roll_back: bool) -> Iterator[tuple[str, Co
     """Yield what a live run must be allowed to do, and how PostgreSQL is asked whether it is."""
     updated = {JOURNALED[step][0]: schema.written_columns(step) for step in _WRITTEN_STEPS}
     if RUNS in schema.own_tables_present:
-        updated[RUNS] = _UPDATED_IN_RUNS
+        updated[RUNS] = ENDED_WITH
     for table, columns in updated.items():
         for column in columns:
             yield f"update {table}.{column}", func.has_column_privilege(table, column, "UPDATE")

@@ -13,12 +13,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from meter_assets.errors import InvalidSettings
-from meter_assets.schema import BACKUP, JOURNALED, RUNS, BillingSchema
+from meter_assets.schema import BACKUP, ENDED_WITH, JOURNALED, RUNS, BillingSchema
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 _QUOTED = _DIALECT.identifier_preparer
-ENDED_WITH = ("finished_at", "outcome", "rows_changed", "message")
-"""What is written of a step run after it has begun: what it was to do, and with which policy, stays as it was."""
 
 
 class Purpose(StrEnum):
@@ -101,9 +99,6 @@ def _writes(schema: BillingSchema, tables: Mapping[str, Table], own: Mapping[str
             yield f"{_update(*schema.written_columns(step))} ON {_named(tables[table])}"
         yield f"INSERT ON {_named(own[schema.journal(step).name])}"
     yield f"INSERT, DELETE ON {_named(own[BACKUP])}"
-    # A rollback in batches locks the rows that it takes out, which needs UPDATE on some column: this one is only read
-    # by people.
-    yield f"{_update('backed_up_at')} ON {_named(own[BACKUP])}"
     yield f"INSERT, {_update(*ENDED_WITH)} ON {_named(own[RUNS])}"
 
 

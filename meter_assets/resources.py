@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RETRIES_TAG
 from pydantic import Field, PrivateAttr, create_model
 
 from meter_assets import settings
@@ -13,6 +12,7 @@ from meter_assets.database import BillingDatabase
 from meter_assets.errors import ConfigurationError, InvalidSettings, MissingPartition
 from meter_assets.partitions import PARTITION_TAG
 from meter_assets.policy import Policy
+from meter_assets.retries import NEVER_AGAIN
 
 JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
 """The jobs that materialize nothing: one says by itself that it lacks a tenant, the other is of all tenants."""
@@ -49,7 +49,7 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             _require_batch_sizes(context.run)
         except ConfigurationError as error:
             if context.instance is not None:
-                context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
+                context.instance.add_run_tags(context.run.run_id, NEVER_AGAIN)
             raise dg.DagsterInvariantViolationError(str(error)) from None
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:

@@ -76,6 +76,8 @@ MONEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
 RUNS = "meter_migration_runs"
 RUNNING = "running"
 """What a step's row in the table of runs has for its outcome until it has ended."""
+ENDED_WITH = ("finished_at", "outcome", "rows_changed", "message")
+"""What is written of a step run after it has begun: what it was to do, and with which policy, stays as it was."""
 BACKUP = "customer_balances_backup"
 JOURNALED: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "payment_meter_ids": ("payments", "payment_id", ("meter_id",)),

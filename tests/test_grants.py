@@ -12,7 +12,7 @@ from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
 from meter_assets.resources import BillingResource
 from meter_assets.runs import Launch, run_tenant
-from meter_assets.schema import BACKUP, RUNS, billing_tables, journal_name
+from meter_assets.schema import RUNS, billing_tables, journal_name
 from tests.command_line import CommandLine, make_small_tenants
 
 MONEY_OF_OTHERS = "UPDATE payments SET amount = 0"
@@ -111,7 +111,6 @@ def test_only_the_columns_that_steps_write_may_be_updated(owner: CommandLine, ro
         "invoices": ["amount", "balance_brought_forward", "total_amount"],
         "meters": ["balance", "overpayment", "total_billed", "total_paid", "last_invoice_date"],
         "customers": ["balance", "overpayment"],
-        BACKUP: ["backed_up_at"],
         RUNS: ["finished_at", "outcome", "rows_changed", "message"],
     }
     assert set(found) == {(table, column) for table, columns in written.items() for column in columns}

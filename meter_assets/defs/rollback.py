@@ -10,14 +10,15 @@ from pydantic import Field
 from meter_assets import render
 from meter_assets.changes import CHANGES
 from meter_assets.database import Tenant
-from meter_assets.defs.step import REPORT, failures, tenant_of
+from meter_assets.defs.step import REPORT, RunConfig, failures, tenant_of
 from meter_assets.errors import InvalidSettings, MissingPartition
 from meter_assets.partitions import TENANTS, forget_materializations
 from meter_assets.resources import BillingResource, PolicyResource
+from meter_assets.retries import NEVER_AGAIN
 from meter_assets.rollback import Rollback, UndoneStep, preview_rollback, roll_back
 
 
-class RollbackConfig(dg.Config):
+class RollbackConfig(RunConfig):
     """What a rollback may be told."""
 
     before_run: str | None = Field(
@@ -67,7 +68,7 @@ def undo_steps(
 
 @dg.job(
     partitions_def=TENANTS,
-    tags={"dagster/max_retries": "0"},  # Started again by Dagster, it might undo what was migrated since.
+    tags=NEVER_AGAIN,  # Started again by Dagster, it might undo what was migrated since.
     description="Undoes a tenant's migration from its journals, wholly or to before a run. Pick the tenant as "
     "partition; set dry_run to see first what it would do.",
 )
