@@ -305,6 +305,7 @@ SEVERAL = {
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("other", SEVERAL)
 def test_the_first_of_several_changes_is_named_and_stays_named(billing_url: str, other: str) -> None:
     statement, expected = SEVERAL[other]
@@ -317,6 +318,7 @@ def test_the_first_of_several_changes_is_named_and_stays_named(billing_url: str,
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_a_payment_that_was_booked_is_not_taken_for_one_that_was_not(billing_url: str) -> None:
     database = two_tenants(billing_url)
     first = look(database)
@@ -327,6 +329,7 @@ def test_a_payment_that_was_booked_is_not_taken_for_one_that_was_not(billing_url
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_every_meter_that_is_wrong_is_looked_into(billing_url: str) -> None:
     """Of more meters than a check shows: the last one has the earliest change."""
     database = two_tenants(billing_url)
@@ -538,6 +541,7 @@ def test_a_tenant_that_only_has_warnings_is_not_judged_again_and_keeps_since_whe
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_all_are_judged_after_the_policy_or_the_software_has_changed(
     billing_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
