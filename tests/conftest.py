@@ -11,7 +11,7 @@ import pytest
 from tests.servers import PostgresServer, start_postgres
 
 # How many examples properties are tried on: `pytest --hypothesis-profile=NAME`.
-for _name, _examples in {"fast": 5, "default": 20, "thorough": 500}.items():
+for _name, _examples in {"fast": 5, "default": 12, "thorough": 500}.items():
     hypothesis.settings.register_profile(
         _name,
         max_examples=_examples,

@@ -40,7 +40,7 @@ IN_BATCHES = Job("migrate", BATCH)
 BACK_IN_BATCHES = Job("rollback", BATCH)
 FURTHER = pytest.mark.thorough
 PAGE = 512
-EVERY = 80
+EVERY = 160
 """Of how many points of a preview one is tried: all of it are questions."""
 PATIENCE = {"lock_timeout": 200, "statement_timeout": 1500}
 PROJECT = Path(__file__).parent.parent

@@ -29,7 +29,7 @@ from tests.strategies import NOT_HUGE, billing_databases, policies
 
 SCHEMA = billing_tables()
 DEFAULT = Policy.from_values({})
-ON_A_FIFTH = settings(max_examples=max(2, settings().max_examples // 5))  # of the profile's: each is many runs
+ON_A_FIFTH = settings(max_examples=max(3, settings().max_examples // 5))  # of the profile's: each is many runs
 SYNC = "customer_balances"
 SMALL_AMOUNTS = (None, Decimal("0.00"), Decimal("5.55"), Decimal("-3.00"))
 WRITTEN_BY_OTHERS = ("payments", "invoices", "invoice_bills", "meters", "customers", "meter_assignments", "bills")

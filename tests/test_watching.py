@@ -137,6 +137,7 @@ def record_as_migrated(connection: Connection, *ids: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("named", [1, 200], ids=["all judged", "tenants named"])
 @ON_A_FOURTH
 @given(rows=billing_databases(), policy=policies())

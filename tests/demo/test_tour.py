@@ -36,6 +36,7 @@ def test_without_a_demo_database_every_command_says_how_to_make_it(shell: Comman
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_demo_is_not_made_twice_and_goes_on_with_what_was_mended(shell: CommandLine) -> None:
     path = shell.folder / ".meter_assets" / "demo.db"
     path.parent.mkdir()
