@@ -12,7 +12,7 @@ from meter_assets.report import StepReport
 
 WIDTH, LABELS, BARS, BAR, LINE = 640, 190, 440, 20, 30
 _COLORS = {"changed": "royalblue", "for review": "gold", "already correct": "silver", "unresolved": "crimson"}
-_LEGEND = "🟦 changed 🟨 for review ⬜ already correct 🟥 unresolved"
+_LEGEND = "Blue: changed. Gold: for review. Silver: already correct. Red: unresolved."
 _LEFT_AS_IT_IS = "<>='/:,"
 """What may stand in the address of a markdown image, and so need not be written in three characters."""
 
