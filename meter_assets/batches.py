@@ -4,8 +4,10 @@ For a large tenant while others write: a writer of a row waits for one batch at 
 the step changes is computed and judged once, in one snapshot, and kept as the plan; then range by range the planned
 rows that nobody has written since are locked, journaled and written. Rows that others wrote in between are planned
 anew, whatever they wrote: what is planned may rest on it. So are those that others hold just then: a batch that waited
-for them would make all others wait that wait for it. Only the later rounds wait, and let go of their rows in between. A
-step that is stopped keeps the batches that it made: run again, its plan has only the rest.
+for them would make all others wait that wait for it. Only the later rounds wait, and let go of their rows in between.
+Each round plans what the one before has missed, and nothing else: what others do to other rows since is, as for a step
+in one transaction, for the next run. A step that is stopped keeps the batches that it made: run again, its plan has
+only the rest.
 """
 
 import time
@@ -54,8 +56,13 @@ class Plan:
     outcomes: Table
     stock: Stock
     ranges: tuple[Keys, ...]
-    waits: bool
-    """Whether its batches wait for rows that others hold, rather than leave them to the next round."""
+    number: int
+    """Which round it is of, from 0."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether its batches wait for rows that others hold, rather than leave them to the next round."""
+        return self.number >= ROUNDS_WITHOUT_WAITING
 
 
 def run_in_batches(database: BillingDatabase, schema: BillingSchema, run: StepRun, size: int) -> StepReport:
@@ -65,15 +72,15 @@ def run_in_batches(database: BillingDatabase, schema: BillingSchema, run: StepRu
     they are planned; the batches that were made by then stay, journaled, and running again makes the rest.
     """
     rounds: list[StepReport] = []
+    missed: Table | None = None
     with database.connection() as connection:
-        while True:
+        while not rounds or missed is not None:
             try:
-                report, missed = _one_round(database, connection, schema, run, size, rounds)
+                report, missed = _one_round(database, connection, schema, run, size, rounds, missed)
             except StepError as error:
                 raise _with_what_was_made(run, rounds, error) from error.__cause__
             rounds.append(report)
-            if not missed:
-                return all_together(rounds)
+    return all_together(rounds)
 
 
 def _with_what_was_made(run: StepRun, rounds: Sequence[StepReport], error: StepError) -> StepError:
@@ -89,51 +96,64 @@ def _one_round(
     run: StepRun,
     size: int,
     earlier: Sequence[StepReport],
-) -> tuple[StepReport, int]:
-    """Plan the step and make what was planned; return the report, and how many rows were missed.
+    missed: Table | None,
+) -> tuple[StepReport, Table | None]:
+    """Plan the step, or what the round before has missed, and make it; return the report, and what was missed.
 
-    Each round is recorded as a step run of its own, since it may write again what an earlier one wrote.
+    Each round is recorded as a step run of its own: what it writes may have been written by others in between.
     """
     with begun(database, schema, run) as entry:
-        plan = _planned(database, connection, work_of(schema, run), size, waits=len(earlier) >= ROUNDS_WITHOUT_WAITING)
+        plan = _planned(database, connection, work_of(schema, run), size, len(earlier), missed)
         made = sum(_batch(database, connection, plan, entry, keys) for keys in plan.ranges)
-        missed = plan.stock.would_change - made
-        if missed and len(earlier) + 1 == ROUNDS:
-            raise RowsKeepChanging(run.title, sum(one.changed for one in earlier) + made, missed)
-        return _finished(connection, plan, entry, made), missed
+        left = plan.stock.would_change - made
+        if left and len(earlier) + 1 == ROUNDS:
+            raise RowsKeepChanging(run.title, sum(one.changed for one in earlier) + made, left)
+        return _finished(connection, plan, entry, made)
 
 
-def _finished(connection: Connection, plan: Plan, entry: Entry, made: int) -> StepReport:
-    change, schema = plan.work.change, plan.work.schema
-    missed = plan.stock.would_change - made
+def _finished(connection: Connection, plan: Plan, entry: Entry, made: int) -> tuple[StepReport, Table | None]:
+    change, schema, stock, missed = plan.work.change, plan.work.schema, plan.stock, None
+    left = stock.would_change - made
     with connection.begin():
-        stock = plan.stock.without(_missed(connection, plan, entry)) if missed else plan.stock
+        if left:
+            missed = _kept(connection, f"meter_migration_missed_{plan.number}", _missed(plan, entry))
+            stock = stock.without(_tallies(connection, missed))
         report = step_report(connection, change, plan.work.relations, recorded(change, schema, entry), stock)
-        history.succeed(connection, schema, entry, made, missed)
-        for table in (plan.rows, plan.outcomes):
-            table.drop(connection)
-    return report
+        history.succeed(connection, schema, entry, made, left)
+    return report, missed
 
 
-def _planned(database: BillingDatabase, connection: Connection, work: Work, size: int, *, waits: bool) -> Plan:
+def _planned(
+    database: BillingDatabase, connection: Connection, work: Work, size: int, number: int, missed: Table | None
+) -> Plan:
+    change = work.change
     with connection.begin():
         database.hold_within(connection, work.run.tenant, work.run.run_id)
         work.require_laws_before(connection)
-        outcomes = _kept(connection, "meter_migration_outcomes", work.change.outcomes)
-        rows = _kept(connection, "meter_migration_plan", _with_versions(work))
-        planned = replace(work.change, rows=_without_versions(rows), outcomes=select(outcomes))
+        outcomes = _kept(connection, f"meter_migration_outcomes_{number}", _only(change.outcomes, missed))
+        rows = _kept(connection, f"meter_migration_plan_{number}", _with_versions(work, _only(change.rows, missed)))
+        planned = replace(change, rows=_without_versions(rows), outcomes=select(outcomes))
         stock = take_stock(connection, planned, work.relations)
         require_room(connection, planned, work.schema, rows)
-        work.require_laws_after(connection, work.relations.after(planned), select(rows.c.id))
+        after = work.relations.after(planned)
+        work.require_laws_after(connection, after, select(rows.c.id), of_the_tenant=missed is None)
         ranges = tuple(_ranges(connection, rows, size))
-    return Plan(replace(work, change=planned), rows, outcomes, stock, ranges, waits)
+    return Plan(replace(work, change=planned), rows, outcomes, stock, ranges, number)
 
 
-def _with_versions(work: Work) -> Select[Any]:
-    """Return the rows that the step would change, each with the version that it has now."""
+def _only(computed: Select[Any], missed: Table | None) -> Select[Any]:
+    """Return those of the rows that the round before has missed; in the first round, all."""
+    if missed is None:
+        return computed
+    row = computed.subquery("computed")
+    return select(row).join(missed, missed.c.id == row.c.id)
+
+
+def _with_versions(work: Work, changing: Select[Any]) -> Select[Any]:
+    """Return rows that the step would change, each with the version that it has now."""
     if work.change.effect is Effect.ADD:
-        return work.change.rows
-    rows, target = work.change.rows.subquery("changing"), work.schema.table(work.change.target)
+        return changing
+    rows, target = changing.subquery("changing"), work.schema.table(work.change.target)
     same_row = and_(row_id_of(target) == rows.c.id, target.c.tenant_id == rows.c.tenant_id)
     versioned = select(rows, row_version(*target.c).label(_VERSION)).join(target, same_row)
     return versioned.where(target.c.tenant_id == work.run.tenant.id)
@@ -216,16 +236,20 @@ def _still_as_planned(plan: Plan, keys: Keys) -> Select[Any]:
     return found.with_for_update(of=target, key_share=True, skip_locked=not plan.waits)
 
 
-def _missed(connection: Connection, plan: Plan, entry: Entry) -> dict[str, Tally]:
-    """Return, by rule, the planned rows that were not written, with the money that was in them when planned."""
+def _missed(plan: Plan, entry: Entry) -> Select[Any]:
+    """Return the planned rows that were not written: their rule, and the money that was in them when planned."""
     planned, outcome = plan.rows, plan.outcomes
     made = recorded(plan.work.change, plan.work.schema, entry)
-    missed = (
-        select(planned.c.rule, func.count().label("rows"), total(outcome.c.money).label("money"))
+    return (
+        select(planned.c.id, planned.c.rule, outcome.c.money)
         .select_from(planned)
         .outerjoin(made, made.c.id == planned.c.id)
         .outerjoin(outcome, outcome.c.id == planned.c.id)
         .where(made.c.id.is_(None))
-        .group_by(planned.c.rule)
     )
-    return {row.rule: Tally(rows=row.rows, money=row.money) for row in connection.execute(missed)}
+
+
+def _tallies(connection: Connection, missed: Table) -> dict[str, Tally]:
+    counted = select(missed.c.rule, func.count().label("rows"), total(missed.c.money).label("money"))
+    found = connection.execute(counted.group_by(missed.c.rule))
+    return {row.rule: Tally(rows=row.rows, money=row.money) for row in found}

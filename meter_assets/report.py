@@ -130,25 +130,24 @@ def step_report(
 
 
 def all_together(rounds: Sequence[StepReport]) -> StepReport:
-    """Return what the rounds of a step came to: what each changed added up, the rest as the last one found it."""
+    """Return what the rounds of a step came to, each of which looked only at what the one before had missed."""
     first, last = rounds[0], rounds[-1]
     if len(rounds) == 1:
         return first
-    rules: dict[str, Tally] = {}
-    for rule, tally in (item for report in rounds for item in report.rules.items()):
-        rules[rule] = _sum_of([rules.get(rule, Tally()), tally])
+    rules, unresolved = _added_up([one.rules for one in rounds]), _added_up([one.unresolved for one in rounds])
+    already_correct = _sum_of([one.already_correct for one in rounds])
     moved = {
         name: sum((one.sums[name].after - one.sums[name].before for one in rounds), Decimal(0)) for name in last.sums
     }
     sums = {name: BeforeAfter(before=one.before, after=one.before + moved[name]) for name, one in first.sums.items()}
-    already_correct = _not_made_before(last.already_correct, rounds[:-1])
     return last.model_copy(
         update={
-            "looked_at": sum(one.rows for one in (*rules.values(), already_correct, *last.unresolved.values())),
+            "looked_at": sum(one.rows for one in (*rules.values(), already_correct, *unresolved.values())),
             "rules": rules,
             "sums": sums,
             "for_review": sum(one.for_review for one in rounds),
             "already_correct": already_correct,
+            "unresolved": unresolved,
             "largest": [row for one in rounds for row in one.largest][:SHOWN_ROWS],
             "review": [row for one in rounds for row in one.review][:SHOWN_ROWS],
         }
@@ -159,11 +158,11 @@ def _sum_of(tallies: Sequence[Tally]) -> Tally:
     return Tally(rows=sum(one.rows for one in tallies), money=sum((one.money for one in tallies), Decimal("0.00")))
 
 
-def _not_made_before(correct: Tally, earlier: Sequence[StepReport]) -> Tally:
-    """Return the rows that the last round found correct, without those that are so since an earlier one wrote them."""
-    made = _sum_of([tally for report in earlier for tally in report.rules.values()])
-    rest = Tally(rows=correct.rows - made.rows, money=correct.money - made.money)
-    return rest if rest.rows > 0 else Tally()  # what is undone is not looked at again
+def _added_up(all_tallies: Sequence[Mapping[str, Tally]]) -> dict[str, Tally]:
+    added: dict[str, Tally] = {}
+    for name, tally in (item for tallies in all_tallies for item in tallies.items()):
+        added[name] = _sum_of([added.get(name, Tally()), tally])
+    return added
 
 
 def shown_columns(change: Change, changed: FromClause) -> list[ColumnElement[Any]]:

@@ -15,7 +15,7 @@ from meter_assets.history import StepRun
 from meter_assets.invariants import INVARIANTS, Group, Invariant, Severity, blocking, of_group
 from meter_assets.judge import broken, judge
 from meter_assets.relations import BillingRelations, billing_relations
-from meter_assets.schema import BillingSchema
+from meter_assets.schema import JOURNALED, BillingSchema
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,20 @@ class Work:
         if found:
             raise BlockedByInvariants(self.run.step, self.run.tenant.key, found)
 
-    def require_laws_after(self, connection: Connection, relations: BillingRelations, written: Select[Any]) -> None:
-        """Raise StepInvariantBroken where these relations, with the rows written, break a law of the step."""
+    def require_laws_after(
+        self, connection: Connection, relations: BillingRelations, written: Select[Any], *, of_the_tenant: bool = True
+    ) -> None:
+        """Raise StepInvariantBroken where these relations, with the rows written, break a law of the step.
+
+        Unless it is to be `of_the_tenant`, only what is said of each row written is judged.
+        """
+        of_rows, after, policy = self.laws.of_written_rows, self.laws.after, self.run.policy
+        if not of_the_tenant:
+            row_id = JOURNALED[self.change.name][1]
+            of_rows, after = (*of_rows, *(one for one in after if one.subject == row_id)), ()
         found = broken(
-            judge(connection, self.laws.of_written_rows, relations, self.run.policy, only_ids=written)
-            + judge(connection, self.laws.after, relations, self.run.policy)
+            judge(connection, of_rows, relations, policy, only_ids=written)
+            + judge(connection, after, relations, policy)
         )
         if found:
             raise StepInvariantBroken(self.run.step, self.run.tenant.key, found)
