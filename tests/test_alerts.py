@@ -723,6 +723,7 @@ def test_one_broken_tenant_of_a_hundred_is_named_once_and_its_recovery_too(
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_also_with_both_databases_in_postgresql(
     hook: Hook, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:

@@ -43,7 +43,10 @@ TENANTS = 6
 
 COMMANDS = pytest.mark.parametrize(
     "command",
-    [pytest.param(MIGRATE, id="migration"), pytest.param(UNDO, id="rollback", marks=pytest.mark.by_default("sqlite"))],
+    [
+        pytest.param(MIGRATE, id="migration", marks=pytest.mark.by_default("postgresql")),
+        pytest.param(UNDO, id="rollback", marks=pytest.mark.by_default("sqlite")),
+    ],
 )
 
 
