@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, field_validator
 
 LISTED = 20
-LONGEST = 500
+LONGEST = 800
 
 
 class News(BaseModel):

@@ -668,7 +668,7 @@ def test_a_message_lists_some_of_many_and_says_where_the_rest_is(hook: Hook, sen
     assert message["text"].startswith("meter-assets: 1,025 checks newly failing\n")
     assert "- and 1,005 more; the checks in the Dagster UI have them all" in message["text"]
     assert (len(message["newly_failing"]), message["newly_failing_count"]) == (20, 1025)
-    assert {len(news["says"]) for news in message["newly_failing"]} == {500}
+    assert {len(news["says"]) for news in message["newly_failing"]} == {800}
     assert len(json.dumps(message)) < 40_000
 
 
