@@ -26,7 +26,6 @@ from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializa
 from dagster._core.storage.event_log import SqlEventLogStorage
 from sqlalchemy import Connection, Engine, delete, event, func, insert, select, text, update
 
-from meter_assets import __version__
 from meter_assets.alerts import WEBHOOK_VARIABLE
 from meter_assets.changes import CHANGES, MIGRATION, Effect
 from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
@@ -266,7 +265,7 @@ def _record_runs(connection: Connection, schema: BillingSchema, step: str) -> No
     """Record the step as made, for every tenant."""
     now = datetime.now(UTC)
     rest = {"run_id": RUN_ID, "step": step, "outcome": SUCCEEDED, "started_at": now, "finished_at": now}
-    rest |= {"policy": "{}", "software_version": __version__}
+    rest |= {"policy": "{}", "software_version": "1.0.0"}  # which wrote the outcome there
     ids = connection.scalars(select(schema.tables["tenants"].c.id).order_by("id")).all()
     connection.execute(insert(schema.own[RUNS]), [{**rest, "tenant_id": one} for one in ids])
 

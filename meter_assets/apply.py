@@ -12,7 +12,8 @@ from meter_assets import history
 from meter_assets.batches import run_in_batches
 from meter_assets.database import BillingDatabase
 from meter_assets.history import Entry, StepRun
-from meter_assets.journal import record, recorded, require_room, write
+from meter_assets.journal import record, record_commit, recorded, require_room, write
+from meter_assets.journal_audit import require_trusted
 from meter_assets.lifecycle import begun, held_and_prepared, tried_again
 from meter_assets.report import StepReport, step_report, take_stock
 from meter_assets.schema import BillingSchema
@@ -37,18 +38,20 @@ def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
 def _make(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: Entry) -> StepReport:
     """Do all of a step in one transaction."""
     with database.transaction() as connection:
-        database.hold_within(connection, run.tenant, run.run_id)
+        database.hold_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
+        require_trusted(connection, schema, run)
         work = work_of(schema, run)
         change, relations = work.change, work.relations
         work.require_laws_before(connection)
         stock = take_stock(connection, change, relations)
         journaled = record(connection, change, schema, entry)
+        record_commit(connection, change, schema, entry, journaled)
         changed = recorded(change, schema, entry)
         require_room(connection, change, schema, changed)
         write(connection, change, schema, entry, journaled)
         work.require_laws_after(connection, relations, select(changed.c.id))
         report = step_report(connection, change, relations, changed, stock)
-        history.succeed(connection, schema, entry, report.changed)
+        history.succeed(connection, schema, entry)
         if report.changed:
             run.about_to_commit()
     return report

@@ -26,7 +26,8 @@ from meter_assets.database import BillingDatabase
 from meter_assets.engines import is_conflict, is_kept_waiting
 from meter_assets.errors import RowsKeepChanging, StepError, StoppedInBatches
 from meter_assets.history import Entry, StepRun
-from meter_assets.journal import Keys, record, recorded, require_room, row_id_of, write
+from meter_assets.journal import Keys, record, record_commit, recorded, require_room, row_id_of, write
+from meter_assets.journal_audit import require_trusted
 from meter_assets.lifecycle import begun, tried_again
 from meter_assets.money import total
 from meter_assets.portable import row_version
@@ -104,7 +105,7 @@ def _one_round(
     """
     with begun(database, schema, run) as entry:
         plan = _planned(database, connection, work_of(schema, run), size, len(earlier), missed)
-        made = sum(_batch(database, connection, plan, entry, keys) for keys in plan.ranges)
+        made = sum(_batch(database, connection, plan, entry, part) for part in range(len(plan.ranges)))
         left = plan.stock.would_change - made
         if left and len(earlier) + 1 == ROUNDS:
             raise RowsKeepChanging(run.title, sum(one.changed for one in earlier) + made, left)
@@ -119,7 +120,7 @@ def _finished(connection: Connection, plan: Plan, entry: Entry, made: int) -> tu
             missed = _kept(connection, f"meter_migration_missed_{plan.number}", _missed(plan, entry))
             stock = stock.without(_tallies(connection, missed))
         report = step_report(connection, change, plan.work.relations, recorded(change, schema, entry), stock)
-        history.succeed(connection, schema, entry, made, left)
+        history.succeed(connection, schema, entry, left)
     return report, missed
 
 
@@ -128,7 +129,8 @@ def _planned(
 ) -> Plan:
     change = work.change
     with connection.begin():
-        database.hold_within(connection, work.run.tenant, work.run.run_id)
+        _hold(database, connection, work)
+        require_trusted(connection, work.schema, work.run)
         work.require_laws_before(connection)
         outcomes = _kept(connection, f"meter_migration_outcomes_{number}", _only(change.outcomes, missed))
         rows = _kept(connection, f"meter_migration_plan_{number}", _with_versions(work, _only(change.rows, missed)))
@@ -139,6 +141,11 @@ def _planned(
         work.require_laws_after(connection, after, select(rows.c.id), of_the_tenant=missed is None)
         ranges = tuple(_ranges(connection, rows, size))
     return Plan(replace(work, change=planned), rows, outcomes, stock, ranges, number)
+
+
+def _hold(database: BillingDatabase, connection: Connection, work: Work) -> None:
+    run = work.run
+    database.hold_within(connection, work.schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
 
 
 def _only(computed: Select[Any], missed: Table | None) -> Select[Any]:
@@ -183,12 +190,12 @@ def _ranges(connection: Connection, table: Table, size: int) -> Iterator[Keys]:
         low = high
 
 
-def _batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: Entry, keys: Keys) -> int:
-    """Make a batch and return how many rows it has written: none of them where others keep it waiting."""
+def _batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: Entry, part: int) -> int:
+    """Make a part of the plan and return how many rows it has written: none of them where others keep it waiting."""
     deadline = time.monotonic() + (SECONDS_OF_PATIENCE if plan.waits else 0)
     while True:
         try:
-            return tried_again(partial(_make_batch, database, connection, plan, entry, keys))
+            return tried_again(partial(_make_batch, database, connection, plan, entry, part))
         except DBAPIError as error:
             if not (is_conflict(error) or is_kept_waiting(error)):
                 raise
@@ -196,14 +203,15 @@ def _batch(database: BillingDatabase, connection: Connection, plan: Plan, entry:
                 return 0
 
 
-def _make_batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: Entry, keys: Keys) -> int:
+def _make_batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: Entry, part: int) -> int:
+    keys = plan.ranges[part]
     with connection.begin():
         _prepare_for_a_batch(connection, plan)
-        database.hold_within(connection, entry.tenant, entry.run_id)
+        _hold(database, connection, plan.work)
         batch = replace(plan.work.change, rows=_still_as_planned(plan, keys))
         journaled = record(connection, batch, plan.work.schema, entry)
+        record_commit(connection, batch, plan.work.schema, entry, journaled, keys, part)
         write(connection, batch, plan.work.schema, entry, journaled, keys)
-        history.count_batch(connection, plan.work.schema, entry, journaled)
         plan.work.run.about_to_commit()
     return journaled
 

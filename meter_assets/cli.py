@@ -200,11 +200,11 @@ def history(tenants: tuple[str, ...]) -> int:
 
 
 @main.command()
-@click.argument("purpose", type=click.Choice(["preview", "migrate", "monitor"]))
+@click.argument("purpose", type=click.Choice(["preview", "migrate", "monitor", "rollback"]))
 @click.argument("role")
 @_failures_in_a_sentence
 def grants(purpose: str, role: str) -> int:
-    """Print the SQL that lets a PostgreSQL ROLE preview, migrate or monitor this database, and nothing more.
+    """Print the SQL that lets a PostgreSQL ROLE preview, migrate, monitor or roll back, and nothing more.
 
     The role must exist; the owner of the billing tables runs what is printed. It makes our own tables too, so that no
     role needs the right to make tables.

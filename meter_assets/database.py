@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import URL, ColumnElement, Connection, Engine, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from meter_assets import engines, settings, urls
+from meter_assets import engines, own_tables, records, settings, urls
 from meter_assets.errors import (
     NAMES_THE_DATABASE,
     DatabaseBusy,
@@ -26,12 +26,24 @@ from meter_assets.errors import (
     InvalidSettings,
     NoTenants,
     NotWritable,
+    OwnTablesNotTrusted,
     StatementFailed,
     TenantLocked,
     UnknownTenant,
     UnsuitableSchema,
 )
-from meter_assets.schema import BACKUP, ENDED_WITH, JOURNALED, RUNNING, RUNS, BillingSchema, is_live, read_schema
+from meter_assets.schema import (
+    BACKUP,
+    JOURNALED,
+    OWN_TABLES,
+    RECORDS,
+    RUNNING,
+    RUNS,
+    BillingSchema,
+    is_live,
+    journal_name,
+    read_schema,
+)
 from meter_assets.tenant_lock import (
     AdvisoryLock,
     Holder,
@@ -158,7 +170,7 @@ class BillingDatabase:
     def schema(self, connection: Connection) -> BillingSchema:
         """Read the billing tables that the database has.
 
-        Raises UnsuitableSchema, naming all that is missing or unfit at once.
+        Raises UnsuitableSchema, naming all that is missing or unfit at once, and OwnTablesNotTrusted.
         """
         try:
             schema, problems = read_schema(connection)
@@ -168,6 +180,17 @@ class BillingDatabase:
             raise UnsuitableSchema(self.url, [engines.reason(error)]) from None
         if problems:
             raise UnsuitableSchema(self.url, problems)
+        self._require_ours(connection, schema)
+        return schema
+
+    def make_own_tables(self, connection: Connection, *, to_roll_back: bool = False) -> BillingSchema:
+        """Create those of our own tables that are missing, and return the schema that has them.
+
+        To roll back, only those that the released version before this one did not have: what a rollback reads is there,
+        and a table made for it would stand, empty, for one that was lost. Raises what `schema` raises.
+        """
+        schema = self.schema(connection).make_own_tables(connection, RECORDS if to_roll_back else OWN_TABLES)
+        self._require_ours(connection, schema)
         return schema
 
     def every_tenant(self) -> list[Tenant]:
@@ -203,7 +226,7 @@ class BillingDatabase:
             else:
                 problems = _postgresql_obstacles(connection, schema, to_roll_back)
         if problems:
-            raise NotWritable(self.url, problems)
+            raise NotWritable(self.url, problems, "rollback" if to_roll_back else "migrate")
 
     def hold(self, tenant: Tenant, run_id: str = "unnamed") -> None:
         """Take the tenant's lock for a run until `release`; it goes with this process. Taking it again does nothing.
@@ -221,10 +244,29 @@ class BillingDatabase:
             raise self._refused[tenant.key]
         self._locks[tenant.key] = lock
 
-    def hold_within(self, connection: Connection, tenant: Tenant, run_id: str) -> None:
-        """Take the tenant for one transaction too, should the lock of `hold` be cut off. Raises TenantLocked."""
+    def hold_within(
+        self, connection: Connection, schema: BillingSchema, tenant: Tenant, run_id: str, *, to_roll_back: bool = False
+    ) -> None:
+        """Take the tenant for one transaction too, should the lock of `hold` be cut off; call it first of all.
+
+        Our own tables are held too, and are found to be ours. Raises TenantLocked and OwnTablesNotTrusted.
+        """
+        self.hold_own_tables(connection, schema, to_roll_back=to_roll_back)
         if not take_within(connection, tenant.key, Holder.this_process(run_id)):
             raise self._locked(tenant, Lock.step)
+
+    def hold_own_tables(self, connection: Connection, schema: BillingSchema, *, to_roll_back: bool = False) -> None:
+        """Keep our own tables as they are for one transaction, of which this is the first call.
+
+        Raises OwnTablesNotTrusted where they, or what statements call, are not ours.
+        """
+        own_tables.lock(connection, schema, to_roll_back=to_roll_back)
+        self._require_ours(connection, schema)
+
+    def _require_ours(self, connection: Connection, schema: BillingSchema) -> None:
+        problems = own_tables.problems_of(connection, schema)
+        if problems:
+            raise OwnTablesNotTrusted(self.url, problems)
 
     def release(self) -> None:
         """Let go of every tenant that is held."""
@@ -251,7 +293,7 @@ class BillingDatabase:
             holder = self._holder(connection, tenant, lock)
             if RUNS not in schema.own_tables_present:
                 return TenantLocked(tenant.key, _as_words(holder), holder.run_id if holder else None)
-            runs = schema.own[RUNS]
+            runs = records.step_runs(schema)
             of_holder = runs.c.outcome == RUNNING if holder is None else runs.c.run_id == holder.run_id
             newest = select(runs).where(runs.c.tenant_id == tenant.id, of_holder).order_by(runs.c.id.desc()).limit(1)
             row = connection.execute(newest).first()
@@ -314,15 +356,13 @@ def _postgresql_obstacles(connection: Connection, schema: BillingSchema, to_roll
 def _rights(schema: BillingSchema, to_roll_back: bool) -> Iterator[tuple[str, ColumnElement[bool]]]:
     """Yield what a live run must be allowed to do, and how PostgreSQL is asked whether it is."""
     updated = {JOURNALED[step][0]: schema.written_columns(step) for step in _WRITTEN_STEPS}
-    if RUNS in schema.own_tables_present:
-        updated[RUNS] = ENDED_WITH
     for table, columns in updated.items():
         for column in columns:
             yield f"update {table}.{column}", func.has_column_privilege(table, column, "UPDATE")
-    for name in sorted(schema.own_tables_present):
+    others = BACKUP if to_roll_back else journal_name(BACKUP)  # a rollback takes rows from the one to the other
+    for name in sorted(schema.own_tables_present - {others}):
         yield f"insert into {name}", func.has_table_privilege(name, "INSERT")
-    if to_roll_back:  # which takes rows out of the backup, and makes no tables
-        if BACKUP in schema.own_tables_present:
-            yield f"delete from {BACKUP}", func.has_table_privilege(BACKUP, "DELETE")
-    elif missing := set(schema.own) - schema.own_tables_present:
+    if to_roll_back and BACKUP in schema.own_tables_present:
+        yield f"delete from {BACKUP}", func.has_table_privilege(BACKUP, "DELETE")
+    if missing := set(RECORDS if to_roll_back else OWN_TABLES) - schema.own_tables_present:
         yield f"create {', '.join(sorted(missing))}", func.has_schema_privilege(func.current_schema(), "CREATE")

@@ -16,6 +16,8 @@ import psycopg2.extensions
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from meter_assets.portable import RowsDigest
+
 SECONDS_TO_WAIT_FOR_SQLITE = 30
 INSTRUCTIONS_BETWEEN_INTERRUPTS = 100_000
 
@@ -56,6 +58,7 @@ def _sqlite(connect: Callable[[], sqlite3.Connection], begin: str) -> Engine:
         connection.isolation_level = None  # by itself, the driver would begin at the first write only
         # Called between a statement's instructions, so that Ctrl-C is noticed while it runs.
         connection.set_progress_handler(lambda: 0, INSTRUCTIONS_BETWEEN_INTERRUPTS)
+        connection.create_aggregate(RowsDigest.NAME, -1, RowsDigest)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

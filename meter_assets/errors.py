@@ -129,12 +129,26 @@ class IllegalTenantId(ConfigurationError):
 class NotWritable(ConfigurationError):
     """A live run was asked for, but the database may only be read."""
 
-    def __init__(self, url: str, problems: Sequence[str]) -> None:
-        """Take the masked URL and what is missing, each a clause."""
-        self.url, self.problems = url, tuple(problems)
+    def __init__(self, url: str, problems: Sequence[str], purpose: str = "migrate") -> None:
+        """Take the masked URL, what is missing, each a clause, and what the role is for, as `grants` calls it."""
+        self.url, self.problems, self.purpose = url, tuple(problems), purpose
         super().__init__(
             f"A live run may not write to {url}: {'; '.join(self.problems)}. Nothing was changed. On PostgreSQL, "
-            "'meter-assets grants migrate ROLE' prints the SQL that lets a role do so; or add --dry-run to preview."
+            f"'meter-assets grants {purpose} ROLE' prints the SQL that lets a role do so; or add --dry-run to preview."
+        )
+
+
+class OwnTablesNotTrusted(ConfigurationError):
+    """One of our own tables, or a function that our statements call, is not ours."""
+
+    def __init__(self, url: str, problems: Sequence[str]) -> None:
+        """Take the masked URL and what was found, each a clause."""
+        self.problems = tuple(problems)
+        super().__init__(
+            f"Nothing was read or written in {url}, since what is there is not as meter-assets made it: "
+            f"{'; '.join(self.problems)}. It could run somebody else's statements with the rights of this role. Let "
+            "the owner of the billing tables look at it, and drop it or take it over; 'meter-assets grants' prints the "
+            "statements that make our own tables."
         )
 
 
@@ -220,7 +234,39 @@ class StoppedInBatches(StepError):
         super().__init__(f"{title} has changed {made:,} rows, which stay, journaled. Of the rest: {why}")
 
 
-class JournalIncomplete(StepError):
+class NotAsRecorded(StepError):
+    """What a step run wrote into our own tables is no longer there as it was recorded."""
+
+
+class RecordsAltered(NotAsRecorded):
+    """The record of a step run is not what was sealed when it ended."""
+
+    def __init__(self, tenant_id: str, step: str, run_id: str, problem: str) -> None:
+        """Take the tenant, the step and its run, and what is wrong, as a clause."""
+        self.tenant_id, self.step, self.run_id = tenant_id, step, run_id
+        super().__init__(
+            f"The records of tenant {tenant_id} cannot be trusted, and nothing was changed: of {step} of run {run_id}, "
+            f"{problem}. Somebody else has written to the tables meter_migration_runs, meter_migration_outcomes or "
+            "meter_migration_commits. Put their rows back from the database's backup, and revoke the right to change "
+            "them from whoever has it ('meter-assets grants' prints what each role needs); then run again."
+        )
+
+
+class JournalAltered(NotAsRecorded):
+    """A journal or the backup has rows that a step run did not write, or other values than it wrote."""
+
+    def __init__(self, tenant_id: str, title: str, table: str, problem: str) -> None:
+        """Take the tenant, the step with its run, its table, and what is wrong with its rows, as a clause."""
+        self.tenant_id, self.table = tenant_id, table
+        super().__init__(
+            f"The table {table} cannot be trusted for tenant {tenant_id}, and nothing was changed: of {title}, "
+            f"{problem}. Somebody else has written there. Put the table's rows back from the database's backup, and "
+            "revoke the right to write there from whoever has it ('meter-assets grants' prints what each role needs); "
+            "then run again."
+        )
+
+
+class JournalIncomplete(NotAsRecorded):
     """Rows are missing that a rollback would restore from, or a whole table of them."""
 
     def __init__(self, tenant_id: str, title: str, table: str, recorded: int, there: int | None) -> None:

@@ -1,6 +1,7 @@
-"""What was run: the rows of meter_migration_runs, written as steps begin and end, read by those who ask.
+"""What was run: recorded as steps begin and end, read by those who ask.
 
-One row per step that was begun, in the order of their ids. A rollback's rows say whose step they undo.
+One row of meter_migration_runs per step that was begun, in the order of their ids. A rollback's rows say whose step
+they undo. In which tables an outcome is kept, and how it is sealed, is in `records`.
 """
 
 import json
@@ -10,9 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, Select, case, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, exists, insert, select
+from sqlalchemy.exc import IntegrityError
 
-from meter_assets import __version__
+from meter_assets import __version__, records
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.errors import InvalidSettings, TenantLost
 from meter_assets.policy import Policy
@@ -52,6 +54,11 @@ class StepRun:
             raise InvalidSettings(f"batch_size is {self.batch_size}; it takes a number of rows, 1 or more.")
 
     @property
+    def rolls_back(self) -> bool:
+        """Whether it undoes what a step has written."""
+        return self.undoes is not None
+
+    @property
     def title(self) -> str:
         """The step in words, as messages name it."""
         name = self.step if self.undoes is None else f"the rollback of {self.step}"
@@ -85,14 +92,16 @@ class RecordedStep(BaseModel):
 
 
 def begin(connection: Connection, schema: BillingSchema, run: StepRun) -> Entry:
-    """Record that a step is running. The tenant must be held: whoever left a running row behind is dead."""
-    runs = schema.own[RUNS]
-    kept = case((func.coalesce(runs.c.rows_changed, 0) > 0, BATCHES_KEPT), else_=NOTHING_KEPT)
-    message = "The process ended before the step did; " + kept + "."
-    died = runs.c.tenant_id == run.tenant.id, runs.c.outcome == RUNNING
-    connection.execute(
-        update(runs).where(*died).values(outcome=INTERRUPTED, finished_at=datetime.now(UTC), message=message)
-    )
+    """Record that a step is running. The tenant must be held: whoever left a step run without an end is dead.
+
+    Raises RecordsAltered where what is recorded of the tenant was changed.
+    """
+    runs, known = schema.own[RUNS], records.step_runs(schema)
+    records.require_unaltered(connection, schema, run.tenant.id)
+    died = known.c.tenant_id == run.tenant.id, known.c.outcome == RUNNING
+    for step_run_id, rows in connection.execute(select(known.c.id, known.c.rows_changed).where(*died)).all():
+        message = f"The process ended before the step did; {BATCHES_KEPT if rows else NOTHING_KEPT}."
+        records.end(connection, schema, step_run_id, INTERRUPTED, message)
     made = connection.execute(
         insert(runs).values(
             run_id=run.run_id,
@@ -109,26 +118,18 @@ def begin(connection: Connection, schema: BillingSchema, run: StepRun) -> Entry:
     return Entry(int(str(entry_id)), run.run_id, run.tenant)
 
 
-def count_batch(connection: Connection, schema: BillingSchema, entry: Entry, rows: int) -> None:
-    """Record that a batch of a step has changed so many rows more; in its transaction. Raises TenantLost."""
-    _record(connection, schema, entry, rows_changed=func.coalesce(schema.own[RUNS].c.rows_changed, 0) + rows)
+def succeed(connection: Connection, schema: BillingSchema, entry: Entry, missed: int = 0) -> None:
+    """Record that a step is made, or a round of its batches; in the transaction that makes it.
 
-
-def succeed(connection: Connection, schema: BillingSchema, entry: Entry, rows_changed: int, missed: int = 0) -> None:
-    """Record that a step is made, or a round of its batches; in the transaction that makes it. Raises TenantLost.
-
-    `missed` are the rows that the round should have written and that are left to the next.
+    `missed` are the rows that the round should have written and that are left to the next. Raises TenantLost where the
+    step is no longer recorded as running: another run has begun one since.
     """
     message = f"Others changed or held {missed:,} rows: left to the next round." if missed else None
-    values = {"outcome": PARTIAL if missed else SUCCEEDED, "finished_at": datetime.now(UTC), "message": message}
-    _record(connection, schema, entry, **values, rows_changed=rows_changed)
-
-
-def _record(connection: Connection, schema: BillingSchema, entry: Entry, **values: Any) -> None:
-    """Raise TenantLost unless the step is still recorded as running: it is not once another run has begun one."""
-    runs = schema.own[RUNS]
-    mine = runs.c.id == entry.id, runs.c.outcome == RUNNING
-    if not connection.execute(update(runs).where(*mine).values(**values)).rowcount:
+    try:
+        is_ours = records.end(connection, schema, entry.id, PARTIAL if missed else SUCCEEDED, message)
+    except IntegrityError as error:
+        raise TenantLost(entry.tenant.key) from error
+    if not is_ours:
         raise TenantLost(entry.tenant.key)
 
 
@@ -137,13 +138,10 @@ def fail(connection: Connection, schema: BillingSchema, entry: Entry, outcome: s
 
     Returns False where it is recorded as made after all: its commit was done, and only the word of it was lost.
     """
-    runs = schema.own[RUNS]
-    values = {"outcome": outcome, "finished_at": datetime.now(UTC), "message": message}
-    values["rows_changed"] = func.coalesce(runs.c.rows_changed, 0)
-    mine = runs.c.id == entry.id, runs.c.outcome == RUNNING
-    if connection.execute(update(runs).where(*mine).values(**values)).rowcount:
+    if records.end(connection, schema, entry.id, outcome, message):
         return True
-    return connection.scalar(select(runs.c.outcome).where(runs.c.id == entry.id)) not in (SUCCEEDED, PARTIAL)
+    known = records.step_runs(schema)
+    return connection.scalar(select(known.c.outcome).where(known.c.id == entry.id)) not in (SUCCEEDED, PARTIAL)
 
 
 def tenants_with(schema: BillingSchema, step: str) -> Select[Any]:
@@ -151,8 +149,8 @@ def tenants_with(schema: BillingSchema, step: str) -> Select[Any]:
 
     A rollback undoes, newest first, everything that is newer than the oldest step that it undoes.
     """
-    made, undoing = schema.own[RUNS].alias("made"), schema.own[RUNS].alias("undoing")
-    undone = exists().where(
+    made, undoing = records.step_runs(schema, "made"), records.step_runs(schema, "undoing")
+    undone = exists(select(1).select_from(undoing)).where(
         undoing.c.tenant_id == made.c.tenant_id,
         undoing.c.undoes <= made.c.id,
         undoing.c.id > made.c.id,
@@ -171,17 +169,16 @@ def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list
         schema = database.schema(connection)
         if RUNS not in schema.own_tables_present:
             return []
-        wanted = schema.own[RUNS].c.tenant_id.in_([tenant.id for tenant in tenants])
-        return steps_where(connection, schema, wanted)
+        return recorded_steps_of(connection, schema, [tenant.id for tenant in tenants])
 
 
-def steps_where(connection: Connection, schema: BillingSchema, *wanted: Any) -> list[RecordedStep]:
-    """Return the recorded steps for which these conditions on the table of runs hold, oldest first."""
-    rows = connection.execute(_steps(schema).where(*wanted)).mappings()
-    return [RecordedStep.model_validate(dict(row)) for row in rows]
-
-
-def _steps(schema: BillingSchema) -> Select[Any]:
-    runs, undone = schema.own[RUNS], schema.own[RUNS].alias("undone")
+def recorded_steps_of(
+    connection: Connection, schema: BillingSchema, tenant_ids: Sequence[Any] | None = None
+) -> list[RecordedStep]:
+    """Return the recorded steps of these tenants (of all, whether or not they are there), oldest first."""
+    runs, undone = records.step_runs(schema), schema.own[RUNS].alias("undone")
     joined = runs.outerjoin(undone, undone.c.id == runs.c.undoes)
-    return select(runs, undone.c.run_id.label("undoes_run_id")).select_from(joined).order_by(runs.c.id)
+    statement = select(runs, undone.c.run_id.label("undoes_run_id")).select_from(joined).order_by(runs.c.id)
+    if tenant_ids is not None:
+        statement = statement.where(runs.c.tenant_id.in_(tenant_ids))
+    return [RecordedStep.model_validate(dict(row)) for row in connection.execute(statement).mappings()]

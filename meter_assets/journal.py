@@ -31,11 +31,11 @@ from sqlalchemy import (
 )
 
 from meter_assets.changes import Change, Effect
-from meter_assets.errors import ColumnTooSmall, RowsChangedMeanwhile
+from meter_assets.errors import ColumnTooSmall, JournalAltered, RowsChangedMeanwhile, TenantLost
 from meter_assets.history import Entry
 from meter_assets.money import exact
-from meter_assets.portable import nothing
-from meter_assets.schema import BACKUP, JOURNALED, BillingSchema
+from meter_assets.portable import nothing, rows_digest
+from meter_assets.schema import BACKUP, COMMITS, JOURNALED, OUTCOMES, BillingSchema
 
 SHOWN_ROWS = 3
 
@@ -82,17 +82,59 @@ def recorded(change: Change, schema: BillingSchema, entry: Entry) -> FromClause:
     """Return what a step run has recorded of a change, with the columns of the change's own rows."""
     if change.effect is Effect.ADD:
         backup = schema.own[BACKUP]
-        values: list[Any] = []
-        for name in change.columns:
-            values += [nothing(backup.c[name].type).label(f"{name}_before"), backup.c[name].label(f"{name}_after")]
-        row_id, rule = backup.c.customer_id, literal("first_backup").label("rule")
-        found = select(backup.c.tenant_id, row_id.label("id"), *values, rule)
-        return found.where(backup.c.run_id == entry.run_id, backup.c.tenant_id == entry.tenant.id).subquery("recorded")
+        of_run = backup.c.run_id == entry.run_id, backup.c.tenant_id == entry.tenant.id
+        return select(*backed_up_columns(backup, "")).where(*of_run).subquery("recorded")
     journal = schema.journal(change.name)
-    values = [journal.c[f"{name}_{side}"] for name in change.columns for side in ("before", "after")]
-    row_id = journal.c[JOURNALED[change.name][1]]
-    found = select(journal.c.tenant_id, row_id.label("id"), *values, journal.c.rule)
-    return found.where(*_of_entry(journal, entry)).subquery("recorded")
+    return select(*journaled_columns(schema, change.name)).where(*_of_entry(journal, entry)).subquery("recorded")
+
+
+def journaled_columns(schema: BillingSchema, step: str) -> list[ColumnElement[Any]]:
+    """Return the columns of a step's journal, named as those of a change's rows."""
+    journal = schema.journal(step)
+    values = [journal.c[f"{name}_{side}"] for name in schema.written_columns(step) for side in ("before", "after")]
+    return [journal.c.tenant_id, journal.c[JOURNALED[step][1]].label("id"), *values, journal.c.rule]
+
+
+def backed_up_columns(rows: FromClause, suffix: str) -> list[ColumnElement[Any]]:
+    """Return a backup's columns, named as those of a change's rows; their names here may end in a suffix."""
+    values: list[ColumnElement[Any]] = []
+    for name in JOURNALED[BACKUP][2]:
+        value = rows.c[f"{name}{suffix}"]
+        values += [nothing(value.type).label(f"{name}_before"), value.label(f"{name}_after")]
+    return [rows.c.tenant_id, rows.c.customer_id.label("id"), *values, literal("first_backup").label("rule")]
+
+
+def record_commit(
+    connection: Connection,
+    change: Change,
+    schema: BillingSchema,
+    entry: Entry,
+    journaled: int,
+    keys: Keys = EVERY_KEY,
+    part: int = 0,
+) -> None:
+    """Record how many rows this transaction has journaled, and their digest, before any of them is written.
+
+    Raises JournalAltered where others have journaled rows under this step run, TenantLost where it has been ended.
+    """
+    rows = recorded(change, schema, entry)
+    found = connection.execute(select(func.count(), rows_digest(*rows.c)).where(keys.has(rows.c.id))).one()
+    if found[0] != journaled:
+        name = BACKUP if change.effect is Effect.ADD else schema.journal(change.name).name
+        problem = f"{found[0]:,} rows are there, where it journaled {journaled:,}"
+        raise JournalAltered(entry.tenant.key, f"{change.name} of run {entry.run_id}", name, problem)
+    if not journaled:
+        return
+    commits, outcomes = schema.own[COMMITS], schema.own[OUTCOMES]
+    bounds = [None if one is None else str(one) for one in (keys.low, keys.high)]
+    values = [
+        literal(one, column.type)
+        for one, column in zip((entry.id, entry.tenant.id, part, *found, *bounds), commits.c, strict=True)
+    ]
+    has_ended = exists(select(1).where(outcomes.c.step_run_id == entry.id))
+    statement = insert(commits).from_select(commits.c.keys(), select(*values).where(~has_ended))
+    if not connection.execute(statement).rowcount:
+        raise TenantLost(entry.tenant.key)
 
 
 def write(

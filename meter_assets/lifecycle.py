@@ -15,7 +15,8 @@ from meter_assets.database import BillingDatabase
 from meter_assets.engines import analyze_if_never, is_conflict, reason
 from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUnconfirmed
 from meter_assets.history import FAILED, INTERRUPTED, Entry, StepRun
-from meter_assets.schema import BillingSchema
+from meter_assets.journal_audit import adopt
+from meter_assets.schema import OWN_TABLES, RECORDS, BillingSchema
 
 T = TypeVar("T")
 ATTEMPTS = 3
@@ -47,11 +48,10 @@ def held_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[Billi
 def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
     with database.snapshot() as connection:
         schema = database.schema(connection)
-    # What a rollback reads is there: a table made for it would stand, empty, for one that was lost.
-    if run.undoes is not None or schema.own_tables_present.issuperset(schema.own):
+    if schema.own_tables_present.issuperset(RECORDS if run.rolls_back else OWN_TABLES):
         return schema
     with database.alone(), database.transaction() as connection:
-        schema = database.schema(connection).make_own_tables(connection)
+        schema = database.make_own_tables(connection, to_roll_back=run.rolls_back)
         analyze_if_never(connection)
     return schema
 
@@ -60,6 +60,8 @@ def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
 def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Iterator[Entry]:
     """Record that a step has begun, and, if it does not end well, how it has ended. It records its success itself."""
     with database.transaction() as connection:
+        database.hold_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
+        adopt(connection, schema, run.tenant)
         entry = history.begin(connection, schema, run)
     try:
         yield entry
@@ -67,13 +69,14 @@ def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Ite
         failure = _in_words(run, error) if isinstance(error, (DBAPIError, NotWritable)) else error
         # An unfinished query in one of these frames would keep SQLite's lock from the record.
         traceback.clear_frames(error.__traceback__)
-        if not _record_failure(database, schema, entry, failure):
+        if not _record_failure(database, schema, run, entry, failure):
             failure = StepUnconfirmed(run.title)
         raise failure from failure.__cause__
 
 
 def _in_words(run: StepRun, error: DBAPIError | NotWritable) -> StepError:
-    why, advice = "; ".join(error.problems) if isinstance(error, NotWritable) else reason(error), _advice(error)
+    why = "; ".join(error.problems) if isinstance(error, NotWritable) else reason(error)
+    advice = _advice(error, "rollback" if run.rolls_back else "migrate")
     done = "was rolled back whole"
     if run.batch_size is not None:
         done = "was stopped; the batches that were made stay, journaled"
@@ -85,15 +88,17 @@ def _in_words(run: StepRun, error: DBAPIError | NotWritable) -> StepError:
     return made
 
 
-def _advice(error: DBAPIError | NotWritable) -> str:
+def _advice(error: DBAPIError | NotWritable, purpose: str) -> str:
     if isinstance(error, NotWritable):
         if error.url.startswith("sqlite"):
             return "Let the file be written to, then run again"
-        return "Give the role that right: 'meter-assets grants migrate ROLE' prints what it needs; then run again"
+        return f"Give the role that right: 'meter-assets grants {purpose} ROLE' prints what it needs; then run again"
     return "Others write these rows: run the tenant again" if is_conflict(error) else "Mend that, then run again"
 
 
-def _record_failure(database: BillingDatabase, schema: BillingSchema, entry: Entry, failure: BaseException) -> bool:
+def _record_failure(
+    database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: Entry, failure: BaseException
+) -> bool:
     """Record how a step has failed; False if it is recorded as made: then only the word of its commit was lost.
 
     If that cannot be done either, the first failure is what is told.
@@ -106,6 +111,7 @@ def _record_failure(database: BillingDatabase, schema: BillingSchema, entry: Ent
         outcome, message = INTERRUPTED, "The run was interrupted."
     try:
         with database.transaction() as connection:
+            database.hold_own_tables(connection, schema, to_roll_back=run.rolls_back)
             return history.fail(connection, schema, entry, outcome, message)
     except (MeterAssetsError, DBAPIError) as error:
         failure.add_note(f"Nor could that be recorded: {error}")

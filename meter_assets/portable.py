@@ -3,10 +3,11 @@
 Beside `money`, this is the only place that knows engines apart in a query.
 """
 
+import hashlib
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Text, case, cast, null
+from sqlalchemy import ColumnElement, Date, DateTime, String, Text, case, cast, null
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -76,6 +77,63 @@ def _all_that_it_holds(element: FunctionElement[str], compiler: SQLCompiler, **k
 def _who_wrote_it_last(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
     table = next(iter(element.clauses)).table
     return f"CAST({compiler.preparer.format_table(table)}.xmin AS TEXT)"
+
+
+class rows_digest(FunctionElement[str]):  # a SQL construct: used and named as a function
+    """An aggregate: the hash of rows, given their columns. It is the same in whatever order, and nulls add nothing.
+
+    Each row is hashed, and then the sorted hashes of all of them. SQLite has no such function: `RowsDigest` is ours.
+    """
+
+    name = "rows_digest"
+    type = String(64)
+    inherit_cache = True
+
+
+@compiles(rows_digest, "sqlite")
+def _aggregate_of_ours(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
+    given = []
+    for column in element.clauses:
+        value = compiler.process(column, **kw)
+        # As bytes: Python cannot be handed a text that is not valid UTF-8, which SQLite keeps all the same.
+        as_bytes = f"CASE typeof({value}) WHEN 'text' THEN 't' || hex({value}) WHEN 'blob' THEN 'b' || hex({value})"
+        given.append(f"'{_key(column)}', {as_bytes} ELSE {value} END")
+    return f"{RowsDigest.NAME}({', '.join(given)})"
+
+
+@compiles(rows_digest, "postgresql")
+def _hash_of_hashes(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> str:
+    values = []
+    for column in element.clauses:
+        value = compiler.process(column, **kw)
+        if isinstance(column.type, (Date, DateTime)):  # as text they would depend on the session's settings
+            value = f"round(CAST(extract(epoch FROM {value}) AS numeric), 6)"
+        values.append(f"'{_key(column)}=' || quote_literal({value})")
+    row = f"sha256(convert_to(concat_ws(',', {', '.join(values)}), 'UTF8'))"
+    return f"encode(sha256(coalesce(string_agg({row}, CAST('' AS bytea) ORDER BY {row}), CAST('' AS bytea))), 'hex')"
+
+
+def _key(column: Any) -> str:
+    return str(column.key)
+
+
+class RowsDigest:
+    """What SQLite calls for `rows_digest`: made for a group of rows, told of each, and asked for the hash."""
+
+    NAME = "meter_assets_rows_digest"
+
+    def __init__(self) -> None:
+        """Begin with no rows."""
+        self._rows: list[bytes] = []
+
+    def step(self, *named: Any) -> None:
+        """Take a row: names and values by turns."""
+        pairs = [(name, value) for name, value in zip(named[::2], named[1::2], strict=True) if value is not None]
+        self._rows.append(hashlib.sha256(repr(pairs).encode()).digest())
+
+    def finalize(self) -> str:
+        """Return the hash of all rows."""
+        return hashlib.sha256(b"".join(sorted(self._rows))).hexdigest()
 
 
 def nothing(kind: TypeEngine[Any]) -> ColumnElement[Any]:

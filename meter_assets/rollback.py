@@ -4,19 +4,20 @@ What undoing one step changes is in `changes.undo`. Undone for real, it is a ste
 journaled under the run that undoes it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from meter_assets.apply import run_step
 from meter_assets.changes.undo import CHANGED_SINCE, ROW_GONE, once_newer_are_undone, undo
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.errors import UnknownRun
 from meter_assets.export import export_changed, export_left_alone
-from meter_assets.history import RecordedStep, StepRun, steps_where
-from meter_assets.intact import require_whole_journals
+from meter_assets.history import RecordedStep, StepRun, recorded_steps_of
+from meter_assets.journal_audit import require_as_recorded
 from meter_assets.policy import Policy
 from meter_assets.relations import billing_relations
 from meter_assets.report import StepReport, step_report, take_stock
@@ -61,8 +62,8 @@ def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | N
     """Return the steps of a tenant that have changed rows and are not wholly undone, newest first.
 
     With `before_run` (a run's id, or the beginning of one), those of that run and of later ones. Raises UnknownRun
-    where the tenant has no such run, or it is itself a rollback; JournalIncomplete where rows of their journals are
-    missing; and what `snapshot` and `schema` raise.
+    where the tenant has no such run, or it is itself a rollback; NotAsRecorded where our own tables do not hold what
+    was recorded; and what `snapshot` and `schema` raise.
     """
     with database.snapshot() as connection:
         return _to_undo(connection, database.schema(connection), tenant, before_run)
@@ -75,18 +76,15 @@ def _to_undo(
         if before_run is not None:
             raise UnknownRun(f"Tenant {tenant.key} has no run {before_run}: no run has changed this database.")
         return []
-    runs = schema.own[RUNS]
-    steps = steps_where(connection, schema, runs.c.tenant_id == tenant.id)
+    steps = recorded_steps_of(connection, schema, [tenant.id])
     first = 0 if before_run is None else _first_of_run(tenant, steps, before_run)
-    restoring = (
-        select(runs.c.undoes, func.sum(runs.c.rows_changed).label("rows"))
-        .where(runs.c.tenant_id == tenant.id, runs.c.undoes.is_not(None))
-        .group_by(runs.c.undoes)
-    )
-    restored = {row.undoes: row.rows or 0 for row in connection.execute(restoring)}
-    in_force = [one for one in steps if one.undoes is None and (one.rows_changed or 0) > restored.get(one.id, 0)]
+    restored: Counter[int] = Counter()
+    for one in steps:
+        if one.undoes is not None:
+            restored[one.undoes] += one.rows_changed or 0
+    in_force = [one for one in steps if one.undoes is None and (one.rows_changed or 0) > restored[one.id]]
     to_undo = [one for one in reversed(in_force) if one.id >= first]
-    require_whole_journals(connection, schema, tenant, to_undo, steps)
+    require_as_recorded(connection, schema, tenant, to_undo, steps)
     return to_undo
 
 
@@ -119,7 +117,7 @@ def tenants_of_run(database: BillingDatabase, tenants: Sequence[Tenant], run: st
     """Return those of the tenants that a run (its id, or the beginning of it) was of. Raises UnknownRun for none."""
     with database.snapshot() as connection:
         schema = database.schema(connection)
-        named = _named(steps_where(connection, schema), run) if RUNS in schema.own_tables_present else []
+        named = _named(recorded_steps_of(connection, schema), run) if RUNS in schema.own_tables_present else []
     runs = list(dict.fromkeys(one.run_id for one in named))
     if not runs:
         raise UnknownRun(f"No tenant has a run {run}. 'meter-assets history' lists the runs.")

@@ -74,10 +74,10 @@ MONEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 RUNS = "meter_migration_runs"
+OUTCOMES = "meter_migration_outcomes"
+COMMITS = "meter_migration_commits"
 RUNNING = "running"
-"""What a step's row in the table of runs has for its outcome until it has ended."""
-ENDED_WITH = ("finished_at", "outcome", "rows_changed", "message")
-"""What is written of a step run after it has begun: what it was to do, and with which policy, stays as it was."""
+"""The outcome of a step run that has not ended. RUNS keeps it: how a step run ended is in OUTCOMES (see `records`)."""
 BACKUP = "customer_balances_backup"
 JOURNALED: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "payment_meter_ids": ("payments", "payment_id", ("meter_id",)),
@@ -106,6 +106,10 @@ def journal_name(change: str) -> str:
     return "meter_migration_" + ("retired_backups" if change == BACKUP else change)
 
 
+RECORDS = (RUNS, OUTCOMES, COMMITS)
+OWN_TABLES = (*RECORDS, BACKUP, *map(journal_name, JOURNALED))
+
+
 @dataclass(frozen=True)
 class BillingSchema:
     """The billing tables of one database, with the columns that it has, and our own tables beside them."""
@@ -116,6 +120,11 @@ class BillingSchema:
     def has(self, table: str, column: str) -> bool:
         """Say whether the database has an optional column."""
         return column in self.tables[table].c
+
+    def read_columns(self, table: str) -> tuple[str, ...]:
+        """Return the columns of a billing table that are read by anything of ours, of those that the database has."""
+        known = (*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ()), SOFT_DELETE_COLUMN, UPDATED_AT_COLUMN)
+        return tuple(column for column in known if self.has(table, column))
 
     def written_columns(self, change: str) -> tuple[str, ...]:
         """Return the columns that a change writes, of those that the database has."""
@@ -130,7 +139,8 @@ class BillingSchema:
     def own(self) -> Mapping[str, Table]:
         """Our own tables, whether or not they have been made; id columns have the billing tables' types."""
         metadata = MetaData(schema=self.tables["tenants"].schema)
-        tables = [_runs_table(self, metadata), _backup_table(self, metadata)]
+        tables = [_runs_table(self, metadata), _outcomes_table(self, metadata), _commits_table(self, metadata)]
+        tables.append(_backup_table(self, metadata))
         tables += [_journal_table(self, change, metadata) for change in JOURNALED]
         return {table.name: table for table in tables}
 
@@ -138,10 +148,12 @@ class BillingSchema:
         """Return a change's journal table."""
         return self.own[journal_name(change)]
 
-    def make_own_tables(self, connection: Connection) -> "BillingSchema":
-        """Create those of our own tables that are missing and return the schema that has them."""
-        next(iter(self.own.values())).metadata.create_all(connection, checkfirst=True)
-        return _known(BillingSchema(self.tables, frozenset(self.own)))
+    def make_own_tables(self, connection: Connection, names: Sequence[str] = ()) -> "BillingSchema":
+        """Create those of our own tables (of all, unless some are named) that are missing; return the schema then."""
+        tables = [self.own[name] for name in names or self.own]
+        tables[0].metadata.create_all(connection, tables, checkfirst=True)
+        made = frozenset(table.name for table in tables)
+        return _known(BillingSchema(self.tables, self.own_tables_present | made))
 
 
 def _money() -> Numeric[Any]:
@@ -173,12 +185,41 @@ def _runs_table(schema: BillingSchema, metadata: MetaData) -> Table:
         Column("step", String(64), nullable=False),
         Column("undoes", Integer),
         Column("started_at", DateTime(timezone=True), nullable=False),
+        # Version 1.0.0 wrote these four when a step run ended. They stay as they are inserted: running, and null.
         Column("finished_at", DateTime(timezone=True)),
         Column("outcome", String(16), nullable=False),
         Column("rows_changed", Integer),
         Column("message", Text),
         Column("policy", Text, nullable=False),
         Column("software_version", String(64), nullable=False),
+    )
+
+
+def _outcomes_table(schema: BillingSchema, metadata: MetaData) -> Table:
+    return Table(
+        OUTCOMES,
+        metadata,
+        Column("step_run_id", Integer, primary_key=True, autoincrement=False),
+        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        Column("outcome", String(16), nullable=False),
+        Column("finished_at", DateTime(timezone=True), nullable=False),
+        Column("message", Text),
+        Column("seal", String(64), nullable=False),
+    )
+
+
+def _commits_table(schema: BillingSchema, metadata: MetaData) -> Table:
+    return Table(
+        COMMITS,
+        metadata,
+        Column("step_run_id", Integer, nullable=False),
+        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        Column("part", Integer, nullable=False),
+        Column("rows_changed", Integer, nullable=False),
+        Column("digest", String(64), nullable=False),
+        Column("above_id", String(255)),
+        Column("up_to_id", String(255)),
+        PrimaryKeyConstraint("step_run_id", "part"),
     )
 
 
@@ -223,7 +264,7 @@ def read_schema(connection: Connection) -> tuple[BillingSchema, list[str]]:
     Returns the schema and every problem found, each a clause; with problems, the schema is not to be used.
     """
     inspector, dialect = inspect(connection), connection.dialect.name
-    wanted = [*REQUIRED_COLUMNS, RUNS, BACKUP, *map(journal_name, JOURNALED)]
+    wanted = [*REQUIRED_COLUMNS, *OWN_TABLES]
     found = inspector.get_multi_columns(kind=ObjectKind.ANY, filter_names=wanted)
     columns = {name: found[None, name] for name in wanted if (None, name) in found}
     keys = inspector.get_multi_pk_constraint(filter_names=[name for name in REQUIRED_COLUMNS if name in columns])

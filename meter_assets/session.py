@@ -20,7 +20,7 @@ from meter_assets.dagster_instance import open_instance
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.rollback import undo_steps
-from meter_assets.errors import InvalidSettings, JournalIncomplete
+from meter_assets.errors import InvalidSettings, NotAsRecorded
 from meter_assets.history import RecordedStep
 from meter_assets.invariants import GUARDED_STEP, Group, of_group
 from meter_assets.partitions import sync_partitions
@@ -107,7 +107,7 @@ class Session:
         """Return the steps that a tenant's rollback undoes: none where it will be refused, which its run then says."""
         try:
             return steps_to_undo(self.database, tenant, before_run)
-        except JournalIncomplete:
+        except NotAsRecorded:
             return []
 
     def validate(self, group: Group | None = None) -> int:

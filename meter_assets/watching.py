@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import Connection, func, select
 
-from meter_assets import __version__
+from meter_assets import __version__, records
 from meter_assets.database import Tenant
 from meter_assets.drift import Drifted, first_changes
 from meter_assets.history import SUCCEEDED, tenants_with
@@ -126,11 +126,12 @@ def watch(
 def migrated(connection: Connection, schema: BillingSchema) -> dict[Any, datetime]:
     """Return the ids of the tenants whose meters have got their balances, and that were not rolled back since.
 
-    Also when these were last written, or found to be right as they were.
+    Also when these were last written, or found to be right as they were. Raises RecordsAltered.
     """
     if RUNS not in schema.own_tables_present:
         return {}
-    runs = schema.own[RUNS].alias("made")
+    records.require_unaltered(connection, schema)
+    runs = records.step_runs(schema)
     made = runs.c.step == "meter_balances", runs.c.undoes.is_(None), runs.c.outcome == SUCCEEDED
     in_force = runs.c.tenant_id.in_(tenants_with(schema, "meter_balances"))
     last = select(runs.c.tenant_id, func.max(runs.c.finished_at)).where(*made, in_force).group_by(runs.c.tenant_id)

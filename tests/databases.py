@@ -3,25 +3,37 @@
 Plain rows are the oracle's: dicts with Decimal money, from table name to rows.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, event, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, Table, delete, event, insert, inspect, select, text
 
 from meter_assets.apply import run_step
 from meter_assets.changes import MIGRATION
 from meter_assets.database import BillingDatabase, Tenant
-from meter_assets.history import StepRun
+from meter_assets.history import INTERRUPTED, StepRun
 from meter_assets.money import exact
 from meter_assets.policy import Policy
+from meter_assets.records import end, step_runs
 from meter_assets.report import StepReport
-from meter_assets.schema import BACKUP, JOURNALED, MONEY_COLUMNS, RUNS, BillingSchema
+from meter_assets.schema import BACKUP, JOURNALED, MONEY_COLUMNS, OUTCOMES, OWN_TABLES, RUNS, BillingSchema
 from tests.oracle import ChangedRow, Database
 
 _MONEY = {**MONEY_COLUMNS, BACKUP: ("balance", "overpayment")}
 _NOT_THE_ORACLES = ("backed_up_at", "run_id")
+STEP_RUNS = """(
+    SELECT r.id, r.run_id, r.tenant_id, r.step, r.undoes, r.policy,
+        COALESCE(o.outcome, r.outcome) AS outcome, COALESCE(o.message, r.message) AS message,
+        (SELECT SUM(c.rows_changed) FROM meter_migration_commits c WHERE c.step_run_id = r.id) AS rows_changed
+    FROM meter_migration_runs r LEFT JOIN meter_migration_outcomes o ON o.step_run_id = r.id
+) AS step_runs"""
+"""What is recorded of step runs, since version 1.1, for a FROM clause; of one without rows their number is null."""
+EARLIER = "earlier"
+"""The run that made the backup which is among a database's rows from the start."""
 
 
 # Loading
@@ -41,10 +53,15 @@ def load(connection: Connection, schema: BillingSchema, rows: Database) -> None:
 
 
 def load_backup(connection: Connection, schema: BillingSchema, rows: Database) -> None:
-    """Make our own tables and insert the backup that is among the rows, as an earlier run made it."""
+    """Make our own tables and insert the backup that is among the rows, as a run that was interrupted made it."""
     schema.make_own_tables(connection)
-    made = {"backed_up_at": datetime(2024, 1, 1, tzinfo=UTC), "run_id": "earlier"}
+    then = datetime(2024, 1, 1, tzinfo=UTC)
+    made = {"backed_up_at": then, "run_id": EARLIER}
     connection.execute(insert(schema.own[BACKUP]), [{**row, **made} for row in rows[BACKUP]])
+    run = {"run_id": EARLIER, "step": BACKUP, "started_at": then, "finished_at": then, "outcome": INTERRUPTED}
+    run |= {"policy": "{}", "software_version": "1.0.0"}
+    for tenant_id, count in sorted(Counter(row["tenant_id"] for row in rows[BACKUP]).items()):
+        connection.execute(insert(schema.own[RUNS]).values(**run, tenant_id=tenant_id, rows_changed=count))
 
 
 def start_over(url: str, schema: BillingSchema, rows: Database) -> BillingDatabase:
@@ -68,6 +85,17 @@ def _drop_everything(connection: Connection) -> None:
         return
     for name in inspect(connection).get_table_names():
         connection.execute(text(f'DROP TABLE "{name}"'))
+
+
+def reseal(database: BillingDatabase) -> None:
+    """Let how step runs ended be recorded anew, after a test has changed what is recorded of them."""
+    with database.transaction() as connection:
+        schema = database.schema(connection)
+        outcomes = schema.own[OUTCOMES]
+        ended = connection.execute(select(outcomes)).all()
+        connection.execute(delete(outcomes))
+        for one in ended:
+            end(connection, schema, one.step_run_id, one.outcome, one.message)
 
 
 # Migrating
@@ -171,7 +199,9 @@ def _day_of(column: str, value: Any) -> Any:
 
 def runs_of(connection: Connection, schema: BillingSchema, run_id: str) -> dict[str, Any]:
     """Return what was recorded of a run, by step."""
-    runs = schema.own[RUNS]
+    if not inspect(connection).has_table(RUNS):
+        return {}
+    runs = step_runs(replace(schema, own_tables_present=frozenset(OWN_TABLES)))
     found = connection.execute(select(runs).where(runs.c.run_id == run_id).order_by(runs.c.id))
     return {row.step: row for row in found}
 

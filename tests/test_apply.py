@@ -36,7 +36,7 @@ from meter_assets.history import FAILED, INTERRUPTED, SUCCEEDED
 from meter_assets.lifecycle import ATTEMPTS
 from meter_assets.policy import BalanceBasis, Policy
 from meter_assets.preview import preview
-from meter_assets.schema import BACKUP, RUNS, BillingSchema, billing_tables, journal_name
+from meter_assets.schema import BACKUP, RECORDS, BillingSchema, billing_tables, journal_name
 from tests import oracle
 from tests.databases import (
     comparable,
@@ -137,7 +137,7 @@ def everything(database: BillingDatabase, *, but_not_of: Any = None, but_runs: b
     """Every row of the database as it is stored, by table; a table without rows is as one that is not there."""
     with database.snapshot() as connection:
         found = dump(connection, but_not_of=but_not_of)
-    return {table: rows for table, rows in found.items() if rows and not (but_runs and table == RUNS)}
+    return {table: rows for table, rows in found.items() if rows and not (but_runs and table in RECORDS)}
 
 
 @contextmanager

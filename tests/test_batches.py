@@ -38,7 +38,7 @@ from meter_assets.relations import BillingRelations
 from meter_assets.report import StepReport
 from meter_assets.rollback import UndoneStep
 from meter_assets.runs import Launch, run_tenant
-from meter_assets.schema import BACKUP, BillingSchema
+from meter_assets.schema import BACKUP, RECORDS, BillingSchema
 from tests import oracle
 from tests.batches import (
     DEFAULT,
@@ -53,7 +53,7 @@ from tests.batches import (
     roll_back_in_batches,
 )
 from tests.command_line import HEALTHY, CommandLine, make_small_tenants
-from tests.databases import comparable, journal_of, migrate, read, start_over, statements, tenant
+from tests.databases import STEP_RUNS, comparable, journal_of, migrate, read, start_over, statements, tenant
 from tests.oracle import ChangedRow, Database
 from tests.strategies import billing_databases, policies, valid_billing_databases
 from tests.test_apply import SHAPES, after_journaling, everything, invoice, ledger, payment, row_of
@@ -82,7 +82,7 @@ def _made(database: BillingDatabase, schema: BillingSchema, of: Any, reports: di
         rows = comparable(read(connection, schema))
         journaled = {step: journal_of(connection, schema, step, "first") for step in MIGRATION}
         runs = connection.execute(
-            text("SELECT step, outcome, rows_changed, message, policy FROM meter_migration_runs ORDER BY id")
+            text(f"SELECT step, outcome, coalesce(rows_changed, 0), message, policy FROM {STEP_RUNS} ORDER BY id")
         )
         found = [tuple(row) for row in runs]
     assert [message for *_, message, _ in found] == [None] * len(MIGRATION)
@@ -140,7 +140,7 @@ def test_each_batch_is_so_many_rows_and_one_commit(billing_url: str, size: int) 
             seen.append(connection.scalar(text("SELECT count(*) FROM meter_migration_payment_meter_ids")) or 0)
             written = "SELECT count(*) FROM payments WHERE meter_id IS NOT NULL"
             assert connection.scalar(text(written)) == seen[-1]
-            assert connection.scalar(text("SELECT coalesce(rows_changed, 0) FROM meter_migration_runs")) == seen[-1]
+            assert connection.scalar(text(f"SELECT coalesce(rows_changed, 0) FROM {STEP_RUNS}")) == seen[-1]
 
     with before_each_batch(database, look):
         in_batches(database, size, "payment_meter_ids")
@@ -260,7 +260,8 @@ def test_a_step_that_is_stopped_keeps_its_batches_and_goes_on_from_there(
 def test_a_step_in_batches_whose_process_died_is_told_of_as_such(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, five_payments())
     in_batches(database, 2, "payment_meter_ids", run_id="died")
-    as_others(billing_url, "UPDATE meter_migration_runs SET outcome = 'running', finished_at = NULL, rows_changed = 4")
+    as_others(billing_url, "DELETE FROM meter_migration_outcomes")
+    as_others(billing_url, "DELETE FROM meter_migration_commits WHERE part = 2")
     in_batches(database, 2, "payment_meter_ids", run_id="next")
     [died] = recorded(database, "died")
     assert (died.outcome, died.rows_changed) == (INTERRUPTED, 4)
@@ -409,7 +410,7 @@ def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def _batches(sent: list[str]) -> Counter[str]:
     """How many batches of each step were journaled."""
     journaled = (one.split()[2] for one in sent if one.startswith("INSERT INTO meter_migration_"))
-    return Counter(name.removeprefix("meter_migration_") for name in journaled if name != "meter_migration_runs")
+    return Counter(name.removeprefix("meter_migration_") for name in journaled if name not in RECORDS)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine, make_small_tenants
-from tests.databases import dump
+from tests.databases import STEP_RUNS, dump
 
 MIGRATE = "migrate-meter-financials"
 CHECK = "every_counted_payment_has_a_meter"
@@ -341,7 +341,7 @@ def test_an_interrupt_rolls_the_step_back_and_the_same_command_resumes(shell: Co
     )
     assert "Traceback" not in printed
     assert meters_of(shell, HEALTHY) == before
-    outcomes = dict(shell.rows("SELECT step, outcome FROM meter_migration_runs"))
+    outcomes = dict(shell.rows(f"SELECT step, outcome FROM {STEP_RUNS}"))
     assert outcomes["payment_meter_ids"] == "succeeded"
     assert outcomes["meter_balances"] == "interrupted"
     with shell.instance() as instance:
@@ -356,8 +356,8 @@ def _wait_until_running(shell: CommandLine, step: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with shell.database.snapshot() as connection:
-            if "meter_migration_runs" in shell.database.schema(connection).own_tables_present:
-                running = "SELECT count(*) FROM meter_migration_runs WHERE step = :step AND outcome = 'running'"
+            if "meter_migration_commits" in shell.database.schema(connection).own_tables_present:
+                running = f"SELECT count(*) FROM {STEP_RUNS} WHERE step = :step AND outcome = 'running'"
                 if connection.scalar(text(running), {"step": step}):
                     return
         time.sleep(0.1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,11 +13,12 @@ from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
 from meter_assets.resources import BillingResource
 from meter_assets.runs import Launch, run_tenant
-from meter_assets.schema import RUNS, billing_tables, journal_name
+from meter_assets.schema import BACKUP, OWN_TABLES, RECORDS, RUNS, BillingSchema, billing_tables, journal_name
 from tests.command_line import CommandLine, make_small_tenants
 
 MONEY_OF_OTHERS = "UPDATE payments SET amount = 0"
 TENANT = "1"
+PURPOSES = ("preview", "migrate", "monitor", "rollback")
 
 
 @pytest.fixture
@@ -26,6 +28,7 @@ def owner(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     url = make_url(postgres_url).update_query_dict({"options": r'-csearch_path="Meter\ Billing"'})
     shell = CommandLine(tmp_path, url.render_as_string(hide_password=False))
     make_small_tenants(shell.url)
+    shell.change("ALTER TABLE customers ADD COLUMN password_hash TEXT DEFAULT 'secret'")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     return shell
@@ -34,7 +37,7 @@ def owner(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def roles(owner: CommandLine) -> Iterator[dict[str, CommandLine]]:
     """The command line as each role: made by the owner, who then ran what `grants` printed, twice."""
-    names = {purpose: f"{purpose} {uuid4().hex[:8]}" for purpose in ("preview", "migrate", "monitor")}
+    names = {purpose: f"{purpose} {uuid4().hex[:8]}" for purpose in PURPOSES}
     owner.change(*(f'CREATE ROLE "{name}" LOGIN' for name in names.values()))
     for purpose, name in names.items():
         printed = owner("grants", purpose, name)
@@ -60,7 +63,7 @@ def refused(shell: CommandLine, *statements: str) -> None:
 
 @pytest.mark.slow
 def test_each_role_can_do_its_own_work_and_nothing_more(owner: CommandLine, roles: dict[str, CommandLine]) -> None:
-    preview, migrate, monitor = roles["preview"], roles["migrate"], roles["monitor"]
+    preview, migrate, monitor, rollback = (roles[purpose] for purpose in PURPOSES)
 
     assert preview("migrate-meter-financials", "--dry-run", "--tenant", TENANT).status == 0
     said = preview("migrate-meter-financials", "--yes", "--tenant", TENANT)
@@ -72,6 +75,10 @@ def test_each_role_can_do_its_own_work_and_nothing_more(owner: CommandLine, role
         assert made.status == 0, made.printed
         sync_customer_balances(migrate)
         back = migrate("rollback", "--yes", "--tenant", TENANT, *batches)
+        assert back.status == 2
+        assert f"may not delete from {BACKUP}" in back.words
+        assert "'meter-assets grants rollback ROLE' prints the SQL" in back.words
+        back = rollback("rollback", "--yes", "--tenant", TENANT, *batches)
         assert back.status == 0, back.printed
         assert "0 left alone" in back.words
 
@@ -87,7 +94,26 @@ def test_each_role_can_do_its_own_work_and_nothing_more(owner: CommandLine, role
         migrate, MONEY_OF_OTHERS, "DELETE FROM payments", "INSERT INTO tenants VALUES (9, 'x')", "DROP TABLE meters"
     )
     refused(migrate, f"UPDATE {journal} SET rule = 'x'", f"DELETE FROM {journal}", "CREATE TABLE mine (id INTEGER)")
-    refused(migrate, "DELETE FROM meter_migration_runs", "UPDATE customer_balances_backup SET balance = 0")
+    for writer in (migrate, rollback):
+        for table in OWN_TABLES:
+            if (table, writer) != (BACKUP, rollback):
+                refused(writer, f"DELETE FROM {table}")
+        for table in RECORDS:
+            columns = [column.name for column in schema_of(owner).own[table].c]
+            refused(writer, *(f"UPDATE {table} SET {name} = {name}" for name in columns))
+        refused(writer, f"UPDATE {BACKUP} SET balance = 0", f"TRUNCATE {BACKUP}")
+    for role in roles.values():
+        refused(
+            role,
+            "SELECT password_hash FROM customers",
+            "SELECT * FROM customers",
+            "SELECT max(c::text) FROM customers c",
+        )
+
+
+def schema_of(shell: CommandLine) -> BillingSchema:
+    with shell.database.snapshot() as connection:
+        return shell.database.schema(connection)
 
 
 def sync_customer_balances(shell: CommandLine) -> None:
@@ -101,19 +127,48 @@ def sync_customer_balances(shell: CommandLine) -> None:
 
 def test_only_the_columns_that_steps_write_may_be_updated(owner: CommandLine, roles: dict[str, CommandLine]) -> None:
     """Column by column, from the database's own catalogue."""
-    role = make_url(roles["migrate"].url).username
-    found = owner.rows(
-        "SELECT table_name, column_name FROM information_schema.column_privileges WHERE grantee = "
-        f"'{role}' AND privilege_type = 'UPDATE'"
-    )
+    found = {purpose: columns_that(owner, shell, "UPDATE") for purpose, shell in roles.items()}
     written = {
         "payments": ["meter_id"],
         "invoices": ["amount", "balance_brought_forward", "total_amount"],
         "meters": ["balance", "overpayment", "total_billed", "total_paid", "last_invoice_date"],
         "customers": ["balance", "overpayment"],
-        RUNS: ["finished_at", "outcome", "rows_changed", "message"],
     }
-    assert set(found) == {(table, column) for table, columns in written.items() for column in columns}
+    every = {(table, column) for table, columns in written.items() for column in columns}
+    assert found == {"preview": set(), "monitor": set(), "migrate": every, "rollback": every}
+
+
+def columns_that(owner: CommandLine, shell: CommandLine, right: str) -> set[tuple[Any, ...]]:
+    """Return on which columns a role has a right, from the database's own catalogue."""
+    return set(
+        owner.rows(
+            "SELECT table_name, column_name FROM information_schema.column_privileges WHERE grantee = "
+            f"'{make_url(shell.url).username}' AND privilege_type = '{right}'"
+        )
+    )
+
+
+def test_only_the_columns_that_are_read_may_be_read(owner: CommandLine, roles: dict[str, CommandLine]) -> None:
+    schema = schema_of(owner)
+    read = {(table, column) for table in schema.tables for column in schema.read_columns(table)}
+    for shell in roles.values():
+        found = columns_that(owner, shell, "SELECT")
+        assert {one for one in found if one[0] in schema.tables} == read
+        assert ("customers", "password_hash") not in found
+
+
+def test_what_version_1_0_granted_is_taken_back(owner: CommandLine, roles: dict[str, CommandLine]) -> None:
+    """That was whole tables, how runs have ended, and rows of the backup."""
+    name = make_url(roles["migrate"].url).username
+    outcome = "finished_at, outcome, rows_changed, message"
+    owner.change(
+        f'GRANT SELECT ON customers, payments TO "{name}"',
+        f'GRANT INSERT, DELETE ON {BACKUP} TO "{name}"',
+        f'GRANT INSERT, UPDATE ({outcome}) ON {RUNS} TO "{name}"',
+    )
+    owner.change(owner("grants", "migrate", str(name)).printed.replace("%", "%%"))
+    refused(roles["migrate"], "SELECT password_hash FROM customers", f"DELETE FROM {BACKUP}")
+    refused(roles["migrate"], f"UPDATE {RUNS} SET rows_changed = 0", f"UPDATE {RUNS} SET outcome = 'failed'")
 
 
 def test_what_is_printed_says_in_which_schema_the_tables_are(owner: CommandLine) -> None:
@@ -121,7 +176,16 @@ def test_what_is_printed_says_in_which_schema_the_tables_are(owner: CommandLine)
     assert 'if its search_path has "Meter Billing", as yours has' in printed
     assert 'CREATE TABLE IF NOT EXISTS "Meter Billing".meter_migration_runs' in printed
     assert 'GRANT USAGE ON SCHEMA "Meter Billing" TO someone;' in printed
-    assert 'GRANT SELECT ON "Meter Billing".tenants, ' in printed
+    assert 'GRANT SELECT (id, name) ON "Meter Billing".tenants TO someone;' in printed
+
+
+@pytest.mark.parametrize("name", ["x\nDROP TABLE payments; --", "x\r", "x\x1b[2J", "x\u2028y", "x\u202ey"])
+def test_a_role_whose_name_could_end_a_comment_is_refused(owner: CommandLine, name: str) -> None:
+    said = owner("grants", "migrate", name)
+    assert said.status == 2
+    assert "has characters that are not printed as they are" in said.words
+    assert name not in said.printed
+    assert "GRANT" not in said.printed
 
 
 def test_a_role_without_a_name_is_refused(owner: CommandLine) -> None:

@@ -35,9 +35,9 @@ from meter_assets.errors import JournalIncomplete, UnknownRun
 from meter_assets.policy import Policy
 from meter_assets.rollback import Rollback, preview_rollback, roll_back
 from meter_assets.runs import Launch, TenantRun, run_tenant
-from meter_assets.schema import BACKUP, journal_name
+from meter_assets.schema import BACKUP, OUTCOMES, journal_name
 from tests.command_line import ALSO_HEALTHY, HEALTHY, CommandLine, make_small_tenants
-from tests.databases import comparable, migrate, read, start_over, tenant
+from tests.databases import STEP_RUNS, comparable, migrate, read, reseal, start_over, tenant
 from tests.faults.points import BEFORE, FORGETTING
 from tests.faults.strikes import Kind
 from tests.oracle import Database
@@ -601,14 +601,12 @@ def test_a_role_that_may_only_read_can_do_a_dry_run_and_nothing_else(
 
 def _assert_that_what_is_missing_is_named(owner: CommandLine, role_of: CommandLine, role: str) -> None:
     """Before a rollback begins, and not where its step comes to it."""
-    owner.change(owner("grants", "migrate", role).printed.replace("%", "%%"))
-    runs = "meter_migration_runs"
-    owner.change(f"REVOKE DELETE ON {BACKUP} FROM {role}", f"REVOKE UPDATE ON {runs} FROM {role}")
-    owner.change(f"GRANT UPDATE (outcome, finished_at, rows_changed) ON {runs} TO {role}")
+    owner.change(owner("grants", "rollback", role).printed.replace("%", "%%"))
+    owner.change(f"REVOKE DELETE ON {BACKUP} FROM {role}", f"REVOKE INSERT ON {OUTCOMES} FROM {role}")
     ended = role_of("rollback", "--yes", "--tenant", HEALTHY)
     assert ended.status == 2
-    assert f"role {role} may not update {runs}.message; role {role} may not delete from {BACKUP}. Noth" in ended.words
-    owner.change(f"GRANT DELETE ON {BACKUP} TO {role}", f"GRANT UPDATE (message) ON {runs} TO {role}")
+    assert f"role {role} may not insert into {OUTCOMES}; role {role} may not delete from {BACKUP}. Noth" in ended.words
+    owner.change(f"GRANT DELETE ON {BACKUP} TO {role}", f"GRANT INSERT ON {OUTCOMES} TO {role}")
 
 
 def _assert_that_a_refusal_in_mid_run_is_no_refusal_to_begin(owner: CommandLine, role_of: CommandLine) -> None:
@@ -620,7 +618,7 @@ def _assert_that_a_refusal_in_mid_run_is_no_refusal_to_begin(owner: CommandLine,
     ended = role_of("rollback", "--yes", "--tenant", HEALTHY)
     assert ended.status == 1
     assert "payment_meter_ids of tenant 1 was rolled back whole: permission denied" in ended.words
-    assert "Give the role that right: 'meter-assets grants migrate ROLE' prints what it needs" in ended.words
+    assert "Give the role that right: 'meter-assets grants rollback ROLE' prints what it needs" in ended.words
     assert "Nothing was changed" not in ended.words
     assert "\n0 rows restored" not in ended.printed
 
@@ -633,6 +631,7 @@ def _run_ids(shell: CommandLine, where: str) -> list[str]:
 def test_what_cannot_be_rolled_back_to_gets_one_sentence_and_status_2(one_shell: CommandLine) -> None:
     [migration] = _run_ids(one_shell, "undoes IS NULL")
     one_shell.change(*(f"UPDATE {name} SET run_id = 'one-{migration}'" for name in ("meter_migration_runs", BACKUP)))
+    reseal(one_shell.database)
     assert one_shell("rollback", "--yes", "--tenant", HEALTHY, "--run", "one-").status == 0
     [undoing] = _run_ids(one_shell, "undoes IS NOT NULL")
     migrated = one_shell("migrate-meter-financials", "--yes", "--tenant", HEALTHY, "--tenant", ALSO_HEALTHY)
@@ -644,6 +643,7 @@ def test_what_cannot_be_rolled_back_to_gets_one_sentence_and_status_2(one_shell:
         "FROM meter_migration_runs WHERE id = 1",
         f"UPDATE meter_migration_runs SET run_id = 'only-' || run_id WHERE tenant_id = 1 AND run_id = '{undoing}'",
     )
+    reseal(one_shell.database)
     before = everything(one_shell.database)
     cases = {
         ("--run", "nowhere"): "No tenant has a run nowhere.",
@@ -745,7 +745,7 @@ def test_where_a_step_fails_what_was_undone_before_it_is_shown_and_counted(one_s
     ended = one_shell("rollback", "--yes", "--tenant", HEALTHY)
     assert ended.status == 1
     assert "the rollback of payment_meter_ids of tenant 1 was rolled back whole: refused" in ended.words
-    undone = one_shell.rows("SELECT step, rows_changed FROM meter_migration_runs WHERE undoes IS NOT NULL")
+    undone = one_shell.rows(f"SELECT step, coalesce(rows_changed, 0) FROM {STEP_RUNS} WHERE undoes IS NOT NULL")
     assert [rows > 0 for step, rows in undone] == [True, False]
     assert f" {undone[0][1]} rows restored, 0 left alone. In the Dagster UI" in ended.words
     shown = ended.words[ended.words.index("Steps undone") : ended.words.index("was rolled back whole")]
@@ -875,7 +875,7 @@ def test_a_rollback_that_is_killed_leaves_no_claim_of_what_is_undone_and_is_fini
         with shell.instance() as instance:
             claimed = [instance.get_materialized_partitions(dg.AssetKey(step)) for step in MIGRATION]
         assert all(HEALTHY not in keys for keys in claimed)
-        in_force = "SELECT step FROM meter_migration_runs WHERE undoes IS NOT NULL AND outcome = 'succeeded'"
+        in_force = f"SELECT step FROM {STEP_RUNS} WHERE undoes IS NOT NULL AND outcome = 'succeeded'"
         assert [step for (step,) in shell.rows(in_force)] == undone
     assert shell(*arguments).status == 0
     assert shell.rows(f"SELECT count(*) FROM {BACKUP}") == [(0,)]

@@ -30,7 +30,7 @@ from meter_assets.rollback import roll_back
 from meter_assets.schema import billing_tables
 from meter_assets.tenant_lock import LockFile
 from tests.command_line import HEALTHY, CommandLine, make_small_tenants
-from tests.databases import dump, migrate, start_over, tenant
+from tests.databases import STEP_RUNS, dump, migrate, start_over, tenant
 from tests.processes import started, until
 
 SCHEMA = billing_tables()
@@ -172,7 +172,7 @@ def _can_be_held(database: BillingDatabase) -> bool:
     try:
         database.hold(tenant(int(HEALTHY)))
         with database.transaction() as connection:
-            database.hold_within(connection, tenant(int(HEALTHY)), "a look")
+            database.hold_within(connection, database.schema(connection), tenant(int(HEALTHY)), "a look")
     except TenantLocked:
         return False
     finally:
@@ -367,7 +367,7 @@ def _outcome(database: BillingDatabase) -> dict[str, Any]:
     """The billing tables, the backup's values, and how each step of each run ended."""
     found = everything(database)
     with database.snapshot() as connection:
-        of_runs = "SELECT tenant_id, run_id, step, outcome, rows_changed, undoes IS NULL FROM meter_migration_runs"
+        of_runs = f"SELECT tenant_id, run_id, step, outcome, coalesce(rows_changed, 0), undoes IS NULL FROM {STEP_RUNS}"
         runs = sorted(map(tuple, connection.execute(text(of_runs))))
         backup = connection.execute(text("SELECT customer_id, balance, overpayment FROM customer_balances_backup"))
         return {**{name: found[name] for name in SCHEMA.tables}, "runs": runs, "backup": sorted(map(tuple, backup))}

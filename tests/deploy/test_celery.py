@@ -26,9 +26,9 @@ from meter_assets.dagster_instance import (
 from meter_assets.database import BillingDatabase
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.partitions import PARTITION_TAG, sync_partitions
-from meter_assets.schema import RUNS, billing_tables
+from meter_assets.schema import billing_tables
 from meter_assets.settings import DATABASE_URL_VARIABLE
-from tests.databases import comparable, migrate, read
+from tests.databases import STEP_RUNS, comparable, migrate, read
 from tests.deploy import stack
 from tests.oracle import Database
 from tests.processes import NotInTime, kill, started, until
@@ -173,7 +173,7 @@ def waiting_run(connection: Connection) -> str:
     waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     if not connection.scalar(text(waits)):
         return ""
-    begun = f"SELECT run_id FROM {RUNS} WHERE tenant_id = :id AND outcome = 'running'"
+    begun = f"SELECT run_id FROM {STEP_RUNS} WHERE tenant_id = :id AND outcome = 'running'"
     return str(connection.scalar(text(begun), {"id": HELD}) or "")
 
 

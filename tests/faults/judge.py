@@ -13,7 +13,16 @@ from sqlalchemy import Connection, inspect
 
 from meter_assets.changes import MIGRATION
 from meter_assets.history import FAILED, INTERRUPTED, SUCCEEDED
-from meter_assets.schema import BACKUP, JOURNALED, REQUIRED_COLUMNS, RUNNING, RUNS, journal_name
+from meter_assets.schema import (
+    BACKUP,
+    COMMITS,
+    JOURNALED,
+    OUTCOMES,
+    REQUIRED_COLUMNS,
+    RUNNING,
+    RUNS,
+    journal_name,
+)
 from tests.faults.jobs import TENANT, Job
 
 Row = dict[str, Any]
@@ -27,7 +36,16 @@ def contents(connection: Connection) -> Contents:
     for name in sorted(inspect(connection).get_table_names()):
         rows = connection.exec_driver_sql(f'SELECT * FROM "{name}"').mappings()
         found[name] = sorted((dict(row) for row in rows), key=repr)
+    for run in found.get(RUNS, []):
+        run |= _ended_as(found, run["id"])
     return found
+
+
+def _ended_as(found: Contents, step_run_id: int) -> Row:
+    """Return how a step run ended, and how many rows it has committed; nothing of one that runs on without any."""
+    ended = {one["outcome"] for one in found.get(OUTCOMES, []) if one["step_run_id"] == step_run_id}
+    rows = [one["rows_changed"] for one in found.get(COMMITS, []) if one["step_run_id"] == step_run_id]
+    return {**({"outcome": ended.pop()} if ended else {}), "rows_changed": sum(rows)}
 
 
 def as_stored(found: Contents) -> dict[str, list[str]]:
