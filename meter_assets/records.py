@@ -108,7 +108,9 @@ def require_unaltered(connection: Connection, schema: BillingSchema, tenant_id: 
 def _problem(run: RowMapping, commits: Sequence[RowMapping]) -> str:
     if run["ended_as"] is not None:
         return "" if _seal(run, commits) == run["seal"] else "its record is not as it was sealed when it ended"
-    if run["outcome"] != RUNNING and not _is_of_version_1_0(run):
+    if _is_of_version_1_0(run):
+        return ""
+    if run["outcome"] != RUNNING:
         return f"its outcome was set to {run['outcome']} in {RUNS}, where this version never writes one"
     if any(one["up_to_id"] is None for one in commits):  # of a step that was not in batches
         return f"its row in {OUTCOMES} is missing, which was written in the same transaction as that in {COMMITS}"
