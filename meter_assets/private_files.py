@@ -25,7 +25,9 @@ _TO_LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it that are missing. Raises OSError."""
+    """Make a folder and those above it that are missing. Raises OSError, also where a file has that name."""
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
         try:
             missing.mkdir(OWN_FOLDER)
