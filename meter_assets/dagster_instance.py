@@ -2,7 +2,8 @@
 
 `dagster.yaml` names `MeterAssetsInstance`. Of what it does not say, this class says where it is kept: everything in
 one folder, or runs and events in PostgreSQL if METER_ASSETS_DAGSTER_POSTGRES_URL is set. The folder is DAGSTER_HOME,
-or else `.meter_assets/dagster` below the current folder. Nothing here knows the billing database.
+or else `.meter_assets/dagster` below the current folder. What Dagster makes there is as private as `private_files` has
+it: its processes get a umask, which is all that its own files heed. Nothing here knows the billing database.
 """
 
 import json
@@ -20,7 +21,13 @@ from dagster._config.config_schema import UserConfigSchema
 from dagster._core.instance.config import ConcurrencyConfig
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.base_storage import DagsterStorage
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite_storage import (
+    DagsterSqliteStorage,
+    _event_logs_directory,
+    _runs_directory,
+    _schedule_directory,
+)
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import DagsterPostgresException
@@ -30,6 +37,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from meter_assets import urls
 from meter_assets.errors import InvalidSettings
+from meter_assets.private_files import make_file, make_folder, umask_for, written
 from meter_assets.settings import HOME
 
 POSTGRES_URL_VARIABLE = "METER_ASSETS_DAGSTER_POSTGRES_URL"
@@ -56,6 +64,11 @@ class MeterAssetsInstance(DagsterInstance):
     The folder is resolved here, once, and children of this process get it as part of the instance they are handed:
     they use the same one whatever their current folder.
     """
+
+    def __init__(self, **given: Any) -> None:
+        """Take what Dagster gives, and let this process make files that are private from now on."""
+        os.umask(umask_for(Path(given["local_artifact_storage"].base_dir)))
+        super().__init__(**given)
 
     @classmethod
     def config_schema(cls) -> Mapping[str, Any]:
@@ -95,11 +108,38 @@ class MeterAssetsStorage(DagsterStorage, ConfigurableClass):
     def from_config_value(  # type: ignore[override]  # Dagster's own storages return another class than theirs too
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> DagsterStorage:
-        """Return the storage that the environment names."""
+        """Return the storage that the environment names; what this process makes is private from now on."""
+        os.umask(umask_for(Path(config_value["base_dir"])))
         url = os.environ.get(POSTGRES_URL_VARIABLE)
         if url is None:
             return _sqlite_storage(Path(config_value["base_dir"]), inst_data)
         return _postgres_storage(url.strip(), inst_data)
+
+
+class PrivateEventLog(SqliteEventLogStorage):
+    """Dagster's events in SQLite files, one for each run, as private as all that we make.
+
+    SQLite itself lets nobody but the owner write a file that it makes, not even a group that shares the folder.
+    """
+
+    def conn_string_for_shard(self, shard_name: str) -> str:
+        """Return the URL of a file of events, which is made where it is missing."""
+        make_file(Path(self.path_for_shard(shard_name)))
+        return super().conn_string_for_shard(shard_name)
+
+
+class PrivateSqliteStorage(DagsterSqliteStorage):
+    """Dagster's storage in SQLite files that are made before SQLite would make them: see `PrivateEventLog`."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        """Take the folder. Raises OSError where its files cannot be made."""
+        for folder, name in ((_runs_directory(base_dir), "runs.db"), (_schedule_directory(base_dir), "schedules.db")):
+            make_folder(Path(folder))
+            make_file(Path(folder) / name)
+        make_folder(Path(_event_logs_directory(base_dir)))
+        events = PrivateEventLog(_event_logs_directory(base_dir))
+        super().__init__(base_dir, inst_data=inst_data)
+        self._event_log_storage = events
 
 
 @contextmanager
@@ -115,8 +155,12 @@ def open_instance() -> Iterator[DagsterInstance]:
     if configured_in == folder and not _has_a_configuration_of_its_own(folder, is_ours=not home):
         _write_config(folder)
     ref = InstanceRef.from_dir(str(folder), config_dir=str(configured_in), overrides=_QUIET)
-    with DagsterInstance.from_ref(ref) as instance:
-        yield instance
+    before = os.umask(umask_for(folder))  # also for an instance of others, which sets none
+    try:
+        with DagsterInstance.from_ref(ref) as instance:
+            yield instance
+    finally:
+        os.umask(before)
 
 
 def shipped_config() -> str:
@@ -156,7 +200,7 @@ def _dagster_home(home: str) -> Path:
 def _make(folder: Path) -> None:
     reason = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         reason = "it is a file" if folder.is_file() else error.strerror
     else:
@@ -176,14 +220,23 @@ def _has_a_configuration_of_its_own(folder: Path, *, is_ours: bool) -> bool:
 
 def _write_config(folder: Path) -> None:
     """Let the folder, which is new, say by itself what instance it is: `dagster dev` reads it there."""
-    (folder / CONFIG_FILE).write_text(shipped_config(), encoding="utf-8")
+    with written(folder.resolve(), CONFIG_FILE) as file:
+        file.write(shipped_config())
 
 
 def _sqlite_storage(folder: Path, inst_data: ConfigurableClassData | None) -> DagsterStorage:
     """Return the storage in that folder; whoever comes first makes its tables, which Dagster lets two do at once."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "making-tables.lock"):
-        return DagsterSqliteStorage.from_local(str(folder), inst_data=inst_data)
+    lock = folder / "making-tables.lock"
+    try:
+        make_folder(folder)
+        make_file(lock)
+        with FileLock(lock):
+            return PrivateSqliteStorage.from_local(str(folder), inst_data=inst_data)
+    except OSError as error:
+        raise UnusableInstance(
+            f"Dagster's files in {folder} cannot be written: {error.strerror} ({error.filename}). Let their owner "
+            f"share them with a group, or set {DAGSTER_HOME_VARIABLE} to a folder of your own."
+        ) from None
 
 
 def _postgres_storage(given: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:

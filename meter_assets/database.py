@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from meter_assets.errors import (
     UnknownTenant,
     UnsuitableSchema,
 )
+from meter_assets.foreign_text import quoted
 from meter_assets.schema import (
     BACKUP,
     JOURNALED,
@@ -314,8 +314,8 @@ class BillingDatabase:
 def _as_words(holder: Holder | None) -> list[str]:
     if holder is None:
         return []
-    since = [f"since {settings.show_time(datetime.fromisoformat(holder.since))}"] if holder.since else []
-    return [f"run {holder.run_id}", f"process {holder.process} on {holder.host}", *since]
+    since = [f"since {settings.show_time(holder.since)}"] if holder.since else []
+    return [f"run {quoted(holder.run_id)}", f"process {holder.process} on {holder.host}", *since]
 
 
 def _parsed(given: str) -> URL:

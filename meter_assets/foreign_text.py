@@ -13,6 +13,8 @@ from pydantic import BeforeValidator
 
 LONGEST = 200
 """So many characters of one foreign text are shown; an honest name, number or status has fewer."""
+LONGEST_NAME = 255
+"""So many bytes the name of a file may have."""
 _ZERO_WIDTH_SPACE = "\u200b"
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's categories of what moves a cursor, reorders a line, ends it, or is not seen."""

@@ -17,6 +17,7 @@ from meter_assets.changes.meter_balances import balance_bases
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.errors import ColumnTooSmall
 from meter_assets.export import export_changed
+from meter_assets.foreign_text import LONGEST_NAME, file_name
 from meter_assets.invariants import INVARIANTS, Invariant, Severity, about
 from meter_assets.journal import require_room
 from meter_assets.judge import Verdict, judge
@@ -97,7 +98,7 @@ def preview(
             )
             obstacles += _obstacles(connection, change, relations, changed)
             if export is not None:
-                export_changed(connection, change, export / tenant.key / f"{change.name}.csv")
+                export_changed(connection, change, export / file_name(tenant.key, LONGEST_NAME), change.name)
             relations = after
         bases = _bases(connection, relations, policy)
         verdicts = judge(connection, _laws(steps), relations, policy) if validate else None

@@ -16,6 +16,7 @@ from meter_assets.changes.undo import CHANGED_SINCE, ROW_GONE, once_newer_are_un
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.errors import UnknownRun
 from meter_assets.export import export_changed, export_left_alone
+from meter_assets.foreign_text import LONGEST_NAME, file_name
 from meter_assets.history import RecordedStep, StepRun, recorded_steps_of
 from meter_assets.journal_audit import require_as_recorded
 from meter_assets.policy import Policy
@@ -176,7 +177,8 @@ def preview_rollback(
             report = step_report(connection, change, relations, change.as_cte(), stock)
             done.append(UndoneStep(made=step, report=report))
             if export is not None:
-                file = export / tenant.key / f"{step.id}_{step.step}_of_{step.run_id}"
-                export_changed(connection, change, file.with_name(f"{file.name}.csv"))
-                export_left_alone(connection, change, file.with_name(f"{file.name}_left_alone.csv"))
+                folder = export / file_name(tenant.key, LONGEST_NAME)
+                name = f"{step.id}_{file_name(step.step)}_of_{file_name(step.run_id)}"
+                export_changed(connection, change, folder, name)
+                export_left_alone(connection, change, folder, f"{name}_left_alone")
     return Rollback(tenant=tenant.key, name=tenant.name, steps=done)

@@ -1,19 +1,26 @@
 """One run at a time for each tenant: a lock that goes with the process that holds it, however that process ends."""
 
+import grp
 import hashlib
-import json
 import os
+import pwd
+import shlex
 import socket
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from meter_assets.foreign_text import quoted
+from meter_assets.private_files import adapt, make_file, make_folder, read_start, written
 
 SECONDS_TO_NOTICE_A_DEAD_HOST = (30, 10, 3)
 """PostgreSQL asks a silent client after so many seconds, again every so many, and gives up after so many times."""
@@ -29,12 +36,17 @@ class Holder:
     run_id: str
     host: str
     process: int
-    since: str | None
+    since: datetime | None
 
     @classmethod
     def this_process(cls, run_id: str) -> "Holder":
         """Return this process as a holder, from now."""
-        return cls(run_id, socket.gethostname(), os.getpid(), datetime.now(UTC).isoformat())
+        return cls(run_id, socket.gethostname(), os.getpid(), datetime.now(UTC))
+
+
+_HOLDER = TypeAdapter(Holder)
+_LONGEST_HOLDER = 4096
+"""So many bytes of a file that tells of a holder are read."""
 
 
 class Lock(StrEnum):
@@ -65,23 +77,38 @@ class LockFile:
     def take(cls, database: Path, tenant: str, holder: Holder) -> "LockFile | None":
         """Take a tenant's lock; return None if another process has it. Raises OSError where no file can be made."""
         folder = _folder(database)
-        folder.mkdir(exist_ok=True)
-        lock = FileLock(folder / f"tenant-{tenant}.lock", blocking=False, thread_local=False)
+        path = folder / f"tenant-{tenant}.lock"
         try:
+            make_folder(folder)
+            adapt(folder)
+            make_file(path)
+            adapt(path)
+            lock = FileLock(path, blocking=False, thread_local=False)
             lock.acquire()
         except Timeout:
             return None
-        told, partial = folder / f"tenant-{tenant}.holder", folder / f"tenant-{tenant}.holder.part"
-        partial.write_text(json.dumps(asdict(holder)), encoding="utf-8")
-        os.replace(partial, told)
-        return cls(lock, told)
+        except PermissionError as error:
+            raise _who_must_let_us_in(error, folder, path) from None
+        told = f"tenant-{tenant}.holder"
+        try:
+            with written(folder, told) as file:
+                file.write(_HOLDER.dump_json(holder).decode())
+        except BaseException:
+            lock.release()
+            raise
+        return cls(lock, folder / told)
 
     @staticmethod
     def holder(database: Path, tenant: str) -> Holder | None:
-        """Return who holds a tenant that could not be taken, if that can be told."""
+        """Return who holds a tenant that could not be taken, if that can be told.
+
+        Whoever may write in the folder may have put anything there.
+        """
         try:
-            return Holder(**json.loads((_folder(database) / f"tenant-{tenant}.holder").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            found = read_start(_folder(database) / f"tenant-{tenant}.holder", _LONGEST_HOLDER)
+            holder = _HOLDER.validate_json(found, strict=True)
+            return replace(holder, host=quoted(holder.host), since=holder.since and holder.since.astimezone(UTC))
+        except (OSError, ValueError, OverflowError):
             return None
 
     def is_held(self) -> bool:
@@ -97,6 +124,34 @@ class LockFile:
 
 def _folder(database: Path) -> Path:
     return database.with_name(f"{database.name}-locks")
+
+
+def _who_must_let_us_in(error: PermissionError, *made_before: Path) -> PermissionError:
+    """Return the error with what to do, where somebody else made what we may not use: the first of these."""
+    for path in made_before:
+        with suppress(OSError):
+            owner = path.lstat().st_uid
+            if owner != os.geteuid() and not os.access(path, os.R_OK | os.W_OK):
+                return PermissionError(error.errno, f"{error.strerror}: {_advice(path, owner, made_before[0])}")
+    return error
+
+
+def _advice(path: Path, owner: int, folder: Path) -> str:
+    user, group = _name_of(pwd.getpwuid, owner), _name_of(grp.getgrgid, folder.parent.stat().st_gid)
+    locks = shlex.quote(str(folder))
+    return (
+        f"{path} belongs to user {user}, who shares it with nobody. Where the folder {folder.parent} is writable for a "
+        f"group (chmod 2770), the next live run of user {user} shares the locks with that group, as does the command "
+        f"'chgrp -R {group} {locks} && chmod -R g+rwX {locks}'"
+    )
+
+
+def _name_of(look: Callable[[int], Sequence[Any]], number: int) -> str:
+    """Return the name of a user or a group, or the number of one that has none."""
+    try:
+        return str(look(number)[0])
+    except KeyError:
+        return str(number)
 
 
 class AdvisoryLock:
@@ -139,8 +194,10 @@ class AdvisoryLock:
         if found is None or not (found.application_name or "").startswith(_APPLICATION):
             return None
         run_id, _, process = found.application_name.removeprefix(_APPLICATION).rpartition(" ")
+        if not (run_id and process.isascii() and process.isdecimal()):  # any role may call itself what it likes
+            return None
         host = found.host or ("the server's host" if found.backend_start else "a host that this role may not see")
-        return Holder(run_id, host, int(process), found.backend_start and found.backend_start.isoformat())
+        return Holder(run_id, host, int(process), found.backend_start)
 
     def is_held(self) -> bool:
         """Say whether it is still held."""

@@ -12,6 +12,7 @@ from meter_assets.database import BillingDatabase
 from meter_assets.demo.database import BROKEN_TENANT, Demo, make_demo, mending_statement
 from meter_assets.demo.generator import DemoSize
 from meter_assets.errors import InvalidSettings
+from meter_assets.private_files import make_file, make_folder
 from meter_assets.session import Session, open_session
 from meter_assets.terminal import Terminal
 
@@ -61,10 +62,10 @@ def _make(terminal: Terminal, database: BillingDatabase, size: DemoSize, seed: i
 def _touch(database: BillingDatabase, path: Path, *, fresh: bool) -> None:
     try:
         if path == settings.demo_database_path():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
         if fresh:
             path.unlink(missing_ok=True)
-        path.touch()
+        make_file(path)
     except OSError as error:
         raise InvalidSettings(f"Cannot make {database.url}: {error.strerror}. Name another file.") from None
 
