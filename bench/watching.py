@@ -43,7 +43,7 @@ from meter_assets.policy import Policy
 from meter_assets.relations import billing_relations
 from meter_assets.resources import BillingResource
 from meter_assets.runs import QUIET
-from meter_assets.schema import JOURNALED, RUNS, UPDATED_AT_COLUMN, BillingSchema, billing_tables
+from meter_assets.schema import BACKUP, JOURNALED, RUNS, UPDATED_AT_COLUMN, BillingSchema, billing_tables
 
 POLICY = Policy.from_values({})
 RUN_ID = "bench"
@@ -262,12 +262,16 @@ def _make(connection: Connection, schema: BillingSchema, step: str, entry: Entry
 
 
 def _record_runs(connection: Connection, schema: BillingSchema, step: str) -> None:
-    """Record the step as made, for every tenant."""
+    """Record the step as made, for every tenant; of the backup, also how many rows it has."""
     now = datetime.now(UTC)
     rest = {"run_id": RUN_ID, "step": step, "outcome": SUCCEEDED, "started_at": now, "finished_at": now}
     rest |= {"policy": "{}", "software_version": "1.0.0"}  # which wrote the outcome there
     ids = connection.scalars(select(schema.tables["tenants"].c.id).order_by("id")).all()
-    connection.execute(insert(schema.own[RUNS]), [{**rest, "tenant_id": one} for one in ids])
+    backup = schema.own[BACKUP]
+    counted = select(backup.c.tenant_id, func.count()).group_by(backup.c.tenant_id)
+    rows = {row[0]: row[1] for row in connection.execute(counted)} if step == BACKUP else {}
+    runs = [{**rest, "tenant_id": one, "rows_changed": rows.get(one)} for one in ids]
+    connection.execute(insert(schema.own[RUNS]), runs)
 
 
 def record_materializations(instance: dg.DagsterInstance, tenants: Sequence[Tenant]) -> None:
