@@ -10,7 +10,7 @@ of its tenant. What is recorded when is in `history`; whether journals are as re
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -92,8 +92,14 @@ def _is_of_version_1_0(run: RowMapping) -> bool:
     return str(run["software_version"]).startswith("1.0.")
 
 
-def require_unaltered(connection: Connection, schema: BillingSchema, tenant_id: Any = None) -> None:
-    """Raise RecordsAltered where what is recorded of a tenant's step runs (of all tenants') is not what was sealed."""
+def require_unaltered(connection: Connection, schema: BillingSchema, tenant_id: Any) -> None:
+    """Raise RecordsAltered where what is recorded of a tenant's step runs is not what was sealed."""
+    for found in altered(connection, schema, tenant_id):
+        raise found
+
+
+def altered(connection: Connection, schema: BillingSchema, tenant_id: Any = None) -> Iterator[RecordsAltered]:
+    """Yield an error for each step run of a tenant (of all tenants) of which the record is not what was sealed."""
     if RUNS not in schema.own_tables_present or not _keeps_outcomes(schema):
         return
     wanted = [] if tenant_id is None else [schema.own[RUNS].c.tenant_id == tenant_id]
@@ -102,7 +108,7 @@ def require_unaltered(connection: Connection, schema: BillingSchema, tenant_id: 
     for run in runs:
         problem = _problem(run, commits.get(run["id"], []))
         if problem:
-            raise RecordsAltered(str(run["tenant_id"]), run["step"], run["run_id"], problem)
+            yield RecordsAltered(str(run["tenant_id"]), run["step"], run["run_id"], problem)
 
 
 def _problem(run: RowMapping, commits: Sequence[RowMapping]) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, select
 from meter_assets import __version__, records
 from meter_assets.database import Tenant
 from meter_assets.drift import Drifted, first_changes
+from meter_assets.errors import RecordsAltered
 from meter_assets.history import SUCCEEDED, tenants_with
 from meter_assets.invariants import INVARIANTS, Group, Severity
 from meter_assets.judge import Verdict, judge_each
@@ -80,6 +81,8 @@ class Pass:
     watched: Sequence[Watched]
     unchanged: Sequence[Tenant]
     baseline: Baseline
+    altered: Sequence[RecordsAltered] = ()
+    """Which records of step runs somebody else has altered: who caused the pass is to be told."""
 
 
 def watch(
@@ -98,12 +101,13 @@ def watch(
     this software is another than then.
     """
     now, laws = datetime.now(UTC), f"{__version__} {policy.model_dump_json()}"
-    made = migrated(connection, schema)
-    every = [tenant for tenant in tenants if tenant.id in made]
+    altered, made = list(records.altered(connection, schema)), migrated(connection, schema)
+    suspect = {one.tenant_id for one in altered}  # whoever alters a record does not end the watching of its tenant
+    every = [tenant for tenant in tenants if tenant.id in made or tenant.key in suspect]
     marks = take_marks(connection, schema)
     chosen = every if full or earlier is None else _to_be_judged(connection, schema, every, earlier, laws)
     verdicts = _judged(connection, schema, chosen, policy)
-    failing = _failing(verdicts, {one.key: _known(one, earlier, made[one.id], laws) for one in chosen}, now)
+    failing = _failing(verdicts, {one.key: _known(one, earlier, made.get(one.id, now), laws) for one in chosen}, now)
     first = _first_changes(connection, schema, policy, chosen, verdicts, failing)
     watched = [
         Watched(one, verdicts[one.key], failing[one.key].since if one.key in failing else {}, first.get(one.id))
@@ -120,17 +124,16 @@ def watch(
         watched=[one.key for one in every],
         failing=failing,
     )
-    return Pass(watched, unchanged, baseline)
+    return Pass(watched, unchanged, baseline, altered)
 
 
 def migrated(connection: Connection, schema: BillingSchema) -> dict[Any, datetime]:
     """Return the ids of the tenants whose meters have got their balances, and that were not rolled back since.
 
-    Also when these were last written, or found to be right as they were. Raises RecordsAltered.
+    Also when these were last written, or found to be right as they were.
     """
     if RUNS not in schema.own_tables_present:
         return {}
-    records.require_unaltered(connection, schema)
     runs = records.step_runs(schema)
     made = runs.c.step == "meter_balances", runs.c.undoes.is_(None), runs.c.outcome == SUCCEEDED
     in_force = runs.c.tenant_id.in_(tenants_with(schema, "meter_balances"))

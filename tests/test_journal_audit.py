@@ -95,10 +95,14 @@ def undo(database: BillingDatabase) -> None:
         database.release()
 
 
-def look(database: BillingDatabase) -> None:
-    """Watch the migrated tenants once."""
+def look(database: BillingDatabase) -> list[str]:
+    """Watch the migrated tenants once, and return which were judged; raise what the job that watches raises."""
     with database.snapshot() as connection:
-        watch(connection, database.schema(connection), [tenant(1)], DEFAULT, None)
+        found = watch(connection, database.schema(connection), [tenant(1)], DEFAULT, None)
+    assert [one.tenant.key for one in found.watched] == ["1"], "its watching does not end"
+    for altered in found.altered:
+        raise altered
+    return [one.tenant.key for one in found.watched]
 
 
 def refuses(database: BillingDatabase, kind: type[NotAsRecorded], words: str, *what: Callable[[], object]) -> None:

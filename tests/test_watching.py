@@ -990,3 +990,19 @@ def test_the_command_line_then_ends_with_status_2(
     assert ended.status == 2
     assert "Error: The table [watching] of" in ended.words
     assert "every hour" in ended.words
+
+
+@pytest.mark.slow
+def test_whoever_marks_a_run_as_failed_does_not_end_the_watching_of_its_tenant(three: Watch) -> None:
+    """The pass goes on for all tenants, and its run fails with a sentence, of which an alert tells."""
+    migrate(three.database, 2, run_id="sealed")
+    change(three.database, f"UPDATE {OUTCOMES} SET outcome = 'failed' WHERE tenant_id = 2")
+    overwrite_a_balance(three.database, 2)
+    result = three.run()
+    assert not result.success
+    (failed,) = (one for one in result.all_node_events if one.event_type is dg.DagsterEventType.STEP_FAILURE)
+    failure = failed.step_failure_data.user_failure_data
+    assert failure is not None
+    assert "The records of tenant 2 cannot be trusted" in str(failure.description)
+    assert three.status("2")[BALANCES] == "FAILED"
+    assert set(three.statuses()) == {"1", "2", "3"}

@@ -48,6 +48,9 @@ def judge_migrated_tenants(
     with failures():
         found = _pass(context, billing.database, policy, full=config.full)
     is_stored = _store(context, billing.database, found, targets)
+    with failures():
+        for altered in found.altered:
+            raise altered
     failing = [one for one in found.watched if _errors(one)]
     for one in failing:
         names = ", ".join(f"{law.name} ({law.violations:,})" for law in _errors(one))
