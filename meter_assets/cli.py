@@ -61,7 +61,7 @@ def main() -> None:
 
     METER_ASSETS_DATABASE_URL names the billing database (unset: the demo database), METER_ASSETS_CONFIG a TOML file
     with policies; a file .env in the current folder may set both, as it may for Dagster's own commands. Every run
-    shows in the Dagster UI: start it with 'dagster dev'.
+    shows in the Dagster UI: start it with 'meter-assets ui'.
     """
     load_dotenv(Path(".env"))
 
@@ -196,6 +196,26 @@ def history(tenants: tuple[str, ...]) -> int:
 
     database = BillingDatabase(settings.database_url())
     Terminal().history(recorded_steps(database, database.tenants(tenants)))
+    return 0
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.  [default: 3000, or a free one]")
+@click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed; no daemon.")
+@_failures_in_a_sentence
+def ui(host: str, port: int | None, read_only: bool) -> int:
+    """Serve the Dagster UI, and run its daemon, until Ctrl-C.
+
+    Pages of other sites cannot launch anything. The UI has no password: whoever reaches it can migrate. The deployment
+    guide has a proxy's configuration for more than this machine.
+    """
+    from meter_assets.web_server import serve
+
+    try:
+        serve(host, port, read_only=read_only)
+    except KeyboardInterrupt:  # no run goes on in this process
+        click.echo("Interrupted.", err=True)
     return 0
 
 

@@ -84,6 +84,11 @@ class BillingDatabase:
         """The URL as a person may see it: with its secrets masked."""
         return urls.shown(self._url)
 
+    @property
+    def identity(self) -> tuple[tuple[str, str], ...]:
+        """What tells this database, with its role and options, from others: no password is in it."""
+        return urls.identity(self._url)
+
     @cached_property
     def sqlite_path(self) -> Path | None:
         """The database's file, if it is SQLite."""

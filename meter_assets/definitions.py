@@ -34,6 +34,7 @@ def _with_links_to_code(assets: Sequence[dg.AssetsDefinition]) -> Sequence[Any]:
 
 def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Return the definitions, with these resources (billing, policy) in place of those of the environment."""
+    settings.launchpad()  # a value that cannot be used is told before anything is launched
     chosen = {"billing": BillingResource(), "policy": policy_resource(settings.policy()), **(resources or {})}
     return dg.Definitions(
         assets=[

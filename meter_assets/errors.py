@@ -164,6 +164,14 @@ class InvalidSettings(ConfigurationError):
     """An environment variable or the configuration file cannot be used."""
 
 
+class ForbiddenRunConfig(ConfigurationError):
+    """A run config names something that only the operator may name."""
+
+    def __init__(self, what: str, may_name: str) -> None:
+        """Take what it names, and what it may name and where that is allowed, each a clause."""
+        super().__init__(f"The run config names {what}. Nothing was read or changed. {may_name}.")
+
+
 class MissingPartition(ConfigurationError):
     """An asset or a check was launched without saying for which tenant."""
 

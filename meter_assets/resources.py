@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr, create_model
 
-from meter_assets import settings
+from meter_assets import launchpad, settings
 from meter_assets.database import BillingDatabase
 from meter_assets.errors import ConfigurationError, InvalidSettings, MissingPartition
 from meter_assets.partitions import PARTITION_TAG
@@ -25,7 +25,8 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     url: str | None = Field(
         default=None,
         description="The billing database's URL. Leave it empty to use METER_ASSETS_DATABASE_URL (or the demo "
-        "database), which keeps its password out of Dagster.",
+        "database), which keeps its password out of Dagster. A run config may name another one only where the table "
+        "[launchpad] of the configuration file does, too.",
     )
     _database: BillingDatabase | None = PrivateAttr(default=None)
 
@@ -37,7 +38,7 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self._database
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Refuse, in a sentence, a run of assets or checks that is of no tenant, and a step that cannot be made.
+        """Refuse, in a sentence, a run config that points where it may not, a run of no tenant, an impossible step.
 
         Here and not in the steps, since Dagster reads what an asset depends on by partition before the asset's own
         code begins, and since a step would be refused only when those before it have written.
@@ -45,6 +46,7 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if context.run is None:
             return
         try:
+            launchpad.require_allowed(context.run.run_config)
             _require_tenant(context.run)
             _require_batch_sizes(context.run)
         except ConfigurationError as error:

@@ -23,6 +23,7 @@ from meter_assets.defs.rollback import undo_steps
 from meter_assets.errors import InvalidSettings, NotAsRecorded
 from meter_assets.history import RecordedStep
 from meter_assets.invariants import GUARDED_STEP, Group, of_group
+from meter_assets.launchpad import allow_export
 from meter_assets.partitions import sync_partitions
 from meter_assets.processes import end_lost_runs
 from meter_assets.rollback import steps_to_undo, tenants_of_run
@@ -97,7 +98,8 @@ class Session:
         }
         given = {name: value for name, value in config.items() if value is not None}
         launch = Launch("rollback_meter_financials", config={"ops": {undo_steps.name: {"config": given}}})
-        runs = self._run_all(launch)
+        with allow_export(export):
+            runs = self._run_all(launch)
         self.terminal.rollback_summary(runs, dry_run=dry_run)
         if export is not None:
             self.terminal.say(f"Rows that would be restored, or left alone: {export}/<tenant>/<step>_of_<run>.csv")
@@ -136,9 +138,9 @@ class Session:
         config: dict[str, Any] = {"judge_invariants": judge, "export_dir": _as_text(export)}
         if steps is not None:
             config["steps"] = list(steps)
-        runs = self._run_all(
-            Launch("preview_meter_financials", config={"ops": {"migration_preview": {"config": config}}}), brief=brief
-        )
+        launch = Launch("preview_meter_financials", config={"ops": {"migration_preview": {"config": config}}})
+        with allow_export(export):
+            runs = self._run_all(launch, brief=brief)
         previews = [run.preview for run in runs if run.preview is not None]
         self.terminal.preview_summary(previews)
         self.terminal.say("Nothing was written.")

@@ -7,16 +7,17 @@ import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from meter_assets.errors import InvalidSettings
 from meter_assets.policy import Policy
 
 DATABASE_URL_VARIABLE = "METER_ASSETS_DATABASE_URL"
 CONFIG_VARIABLE = "METER_ASSETS_CONFIG"
-TABLES = ("policy", "watching")
+TABLES = ("policy", "watching", "launchpad")
 MOST_DAYS = 36_500
 """How many days the runs that watched can be kept at most: before them, there would soon be no date."""
 HOME = Path(".meter_assets")
@@ -56,6 +57,32 @@ class Watching(BaseModel):
     keep_days: int = Field(default=90, ge=1, le=MOST_DAYS, description="How many days the runs that watched are kept.")
 
 
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password or "password" in parse_qs(parts.query):
+        raise ValueError
+    return url
+
+
+def _absolute(folder: str) -> str:
+    if not Path(folder).is_absolute():
+        raise ValueError
+    return folder
+
+
+class Launchpad(BaseModel):
+    """Where a run config may point: the table [launchpad] of the configuration file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    databases: list[Annotated[str, AfterValidator(_without_password)]] = Field(
+        default=[], description="The billing databases, besides that of the environment, that a run config may name."
+    )
+    export_dirs: list[Annotated[str, AfterValidator(_absolute)]] = Field(
+        default=[], description="The folders below which a run config may export."
+    )
+
+
 def policy() -> Policy:
     """Return the policy of the file that METER_ASSETS_CONFIG names (its table `policy`), or else the default.
 
@@ -78,6 +105,23 @@ def watching() -> Watching:
         raise InvalidSettings(
             f"The table [watching] of {os.environ.get(CONFIG_VARIABLE)} cannot be used: {names}. It may have {fields}; "
             "enabled is true or false, keep_days a whole number from 1 to 36500, the others are texts."
+        ) from None
+
+
+def launchpad() -> Launchpad:
+    """Return where a run config may point, as the file that METER_ASSETS_CONFIG names has it (its table `launchpad`).
+
+    Raises InvalidSettings for a file that cannot be read, and for a value that cannot be used, which may hold a
+    password and is not repeated.
+    """
+    values = _table("launchpad")
+    try:
+        return Launchpad(**values)
+    except ValidationError as error:
+        names = ", ".join(dict.fromkeys(str(one["loc"][0]) for one in error.errors()))
+        raise InvalidSettings(
+            f"The table [launchpad] of {os.environ.get(CONFIG_VARIABLE)} cannot be used: {names}. It may have "
+            "databases, a list of URLs without passwords, and export_dirs, a list of absolute paths."
         ) from None
 
 

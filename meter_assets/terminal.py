@@ -170,7 +170,7 @@ class Terminal:
             self.say(f"Failed: {', '.join(bad)}. Mend what is named above, then run them again:", style="red")
             self.say(f"  {ours} migrate-meter-financials {' '.join(f'--tenant {key}' for key in bad)}")
         self.say(f"Verify:  {ours} validate-meter-financial-data")
-        self.say(f"Read:    {ours} history, or 'dagster dev' for every run, check and changed row")
+        self.say(f"Read:    {ours} history, or '{ours} ui' for every run, check and changed row")
         self.say(f"Backup:  table customer_balances_backup; journal: tables meter_migration_*; both in {database.url}")
 
     def to_undo(self, tenants: Sequence[Tenant], steps: Mapping[str, Sequence[RecordedStep]]) -> None:

@@ -5,6 +5,7 @@ taken for the host, the database or an option. It would be shown as such, and dr
 So a URL with such a part is refused, and never repeated.
 """
 
+import os
 import re
 from urllib.parse import parse_qsl, quote_plus, urlsplit
 
@@ -81,6 +82,21 @@ def postgresql(given: str) -> URL:
     except psycopg2.ProgrammingError:
         raise OddUrl("it has an option that PostgreSQL does not know") from None
     return url.set(drivername="postgresql+psycopg2")
+
+
+def identity(url: URL) -> tuple[tuple[str, str], ...]:
+    """Return what makes two URLs name the same database, with the same role and options: all but the password.
+
+    Spellings of the host, the default port and options that stand for a part of the URL count as the same. Of what
+    the driver takes from the environment instead, nothing is guessed.
+    """
+    parts = {"host": url.host, "port": url.port and str(url.port), "user": url.username, "dbname": url.database}
+    options = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
+    given = {name: value for name, value in {**parts, **options}.items() if value and name != "password"}
+    if url.get_backend_name() == "postgresql":
+        given["host"] = given.get("host", "").lower()
+        given.setdefault("port", os.environ.get("PGPORT", "5432"))
+    return tuple(sorted({**given, "engine": url.get_backend_name()}.items()))
 
 
 def shown(url: URL) -> str:

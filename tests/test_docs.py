@@ -24,7 +24,7 @@ from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Invariant
 from meter_assets.policy import Policy
 from meter_assets.relations import billing_relations
 from meter_assets.schema import BillingSchema, billing_tables
-from meter_assets.settings import TABLES, Watching
+from meter_assets.settings import TABLES, Launchpad, Watching
 from meter_assets.work import LAWS
 from tests import databases
 from tests.oracle import Database
@@ -353,7 +353,11 @@ def test_every_environment_variable_is_in_the_table_once() -> None:
 
 
 def test_every_setting_is_in_its_table_with_its_default() -> None:
-    models: Sequence[tuple[str, type[BaseModel]]] = (("policy", Policy), ("watching", Watching))
+    models: Sequence[tuple[str, type[BaseModel]]] = (
+        ("policy", Policy),
+        ("watching", Watching),
+        ("launchpad", Launchpad),
+    )
     assert {name for name, _ in models} == set(TABLES)
     for name, model in models:
         defaults = {key: as_toml(one.default) for key, one in model.model_fields.items()}

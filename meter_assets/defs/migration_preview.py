@@ -1,14 +1,13 @@
 """The asset migration_preview: the dry run of a tenant on one page."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from meter_assets import render
+from meter_assets import launchpad, render
 from meter_assets.changes import CHANGES, MIGRATION
 from meter_assets.chart import rows_by_outcome
 from meter_assets.defs.step import DOMAIN, OWNERS, REPORT, RunConfig, failures, tenant_of
@@ -28,7 +27,9 @@ class PreviewConfig(RunConfig):
         default=True, description="Judge every invariant as it would be afterwards; without, a preview is faster."
     )
     export_dir: str | None = Field(
-        default=None, description="A folder to write every row that would change to, as CSV, one file per change."
+        default=None,
+        description="A folder to write every row that would change to, as CSV, one file per change. It must be below "
+        "one that the table [launchpad] of the configuration file names.",
     )
 
 
@@ -52,6 +53,7 @@ def migration_preview(
     the meters owe together would change, in hundredths of the currency unit.
     """
     with failures():
+        export = launchpad.export_folder(config.export_dir)
         _require_steps(config.steps)
         tenant = tenant_of(context, billing)
         begun = monotonic()
@@ -61,7 +63,7 @@ def migration_preview(
             policy.policy(),
             steps=config.steps,
             validate=config.judge_invariants,
-            export=Path(config.export_dir) if config.export_dir else None,
+            export=export,
         )
     return dg.MaterializeResult(metadata=_metadata(found, monotonic() - begun))
 

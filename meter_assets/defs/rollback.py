@@ -1,13 +1,12 @@
 """The job rollback_meter_financials: a tenant's migration undone, and its partitions no longer materialized."""
 
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from meter_assets import render
+from meter_assets import launchpad, render
 from meter_assets.changes import CHANGES
 from meter_assets.database import Tenant
 from meter_assets.defs.step import REPORT, RunConfig, failures, tenant_of
@@ -31,7 +30,8 @@ class RollbackConfig(RunConfig):
     )
     export_dir: str | None = Field(
         default=None,
-        description="With dry_run: a folder to write every row to that would be restored or left alone, as CSV.",
+        description="With dry_run: a folder to write every row to that would be restored or left alone, as CSV. It "
+        "must be below one that the table [launchpad] of the configuration file names.",
     )
 
 
@@ -41,10 +41,10 @@ def undo_steps(
 ) -> dg.Output[None]:
     """Undo a tenant's steps from their journals, newest first; rows that were changed since are listed, not touched."""
     with failures():
+        export = launchpad.export_folder(config.export_dir)
         if not context.has_partition_key:
             raise MissingPartition(f"The job {context.job_name}")
         tenant = tenant_of(context, billing)
-        export = Path(config.export_dir) if config.export_dir else None
         if config.dry_run:
             found = preview_rollback(billing.database, tenant, config.before_run, export=export)
         elif export is not None:

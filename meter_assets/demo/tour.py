@@ -1,13 +1,10 @@
 """What `meter-assets demo` does: makes the demo database, previews and migrates it, and says what to look at next."""
 
-import os
-import shlex
 from pathlib import Path
 
 from sqlalchemy import inspect
 
 from meter_assets import settings
-from meter_assets.dagster_instance import CONFIG_FILE, FOLDER
 from meter_assets.database import BillingDatabase
 from meter_assets.demo.database import BROKEN_TENANT, Demo, make_demo, mending_statement
 from meter_assets.demo.generator import DemoSize
@@ -89,7 +86,7 @@ def _explain(terminal: Terminal, session: Session) -> None:
             terminal.say(f"  {_command_to_mend(session.database, mending_statement(connection))}")
         terminal.say(f"  {ours} migrate-meter-financials --tenant {blocked.tenant.key} --yes")
     terminal.heading("What to look at next")
-    terminal.say(f"  {_dagster_dev()}   # the asset graph, every run, check and preview, at http://127.0.0.1:3000")
+    terminal.say(f"  {ours} ui   # the asset graph, every run, check and preview, at http://127.0.0.1:3000")
     terminal.say(f"  {ours} history")
     terminal.say(f"  {ours} migrate-meter-financials --dry-run --tenant 2 --export preview")
 
@@ -99,11 +96,3 @@ def _command_to_mend(database: BillingDatabase, statement: str) -> str:
         return f"{statement};   -- in {database.url}"
     code = f"import sqlite3; c = sqlite3.connect({str(database.sqlite_path)!r}); c.execute({statement!r}); c.commit()"
     return f'{settings.command("python3")} -c "{code}"'
-
-
-def _dagster_dev() -> str:
-    """Return the command that opens this instance in the UI, from where we are."""
-    dagster = settings.command("dagster")
-    if os.environ.get("DAGSTER_HOME") or Path(CONFIG_FILE).exists():
-        return f"{dagster} dev"
-    return f"DAGSTER_HOME={shlex.quote(str(FOLDER.absolute()))} {dagster} dev -m meter_assets.definitions"

@@ -1,8 +1,7 @@
-"""The real `dagster dev` on a demo database, and a real browser before it. Both end with the tests."""
+"""The real `meter-assets ui` on a demo database, and a real browser before it. Both end with the tests."""
 
 import os
 import shutil
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +16,12 @@ from meter_assets.dagster_instance import FOLDER, shipped_config
 from meter_assets.database import BillingDatabase
 from meter_assets.demo.database import make_demo
 from meter_assets.demo.generator import DemoSize
+from tests.command_line import COMMAND
 from tests.processes import NotInTime, free_port, started, until
 
 ROOT = Path(__file__).parent.parent.parent
 SIZE = DemoSize(tenants=5, customers=10, months=4)
-LOG = "dagster-dev.log"
+LOG = "ui.log"
 SECONDS_TO_START = 180
 MILLISECONDS_TO_SHOW = 60_000
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -33,7 +33,7 @@ class NoBrowser(Exception):
 
 @dataclass(frozen=True)
 class Stack:
-    """A running `dagster dev`: its address, its folder, and its billing database."""
+    """A running `meter-assets ui`: its address, its folder, and its billing database."""
 
     url: str
     folder: Path
@@ -48,8 +48,8 @@ class Stack:
 
 
 @contextmanager
-def dagster_dev(folder: Path) -> Iterator[Stack]:
-    """Start `dagster dev` in a folder as a checkout is, on a demo database; stop all its processes at the end."""
+def running_ui(folder: Path) -> Iterator[Stack]:
+    """Start `meter-assets ui` in a folder as a checkout is, on a demo database; stop all its processes at the end."""
     database = folder / "billing.db"
     database.touch()
     billing = BillingDatabase(f"sqlite:///{database}")
@@ -60,7 +60,7 @@ def dagster_dev(folder: Path) -> Iterator[Stack]:
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DAGSTER_", "METER_"))}
     environment |= {"METER_ASSETS_DATABASE_URL": f"sqlite:///{database}", "PYTHONWARNINGS": "ignore"}
-    command = [sys.executable, "-m", "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)]
+    command = [*COMMAND, "ui", "--port", str(port)]
     with started(command, folder, folder / LOG, environment):
         stack = Stack(f"http://127.0.0.1:{port}", folder, billing)
         _await_answer(stack)
@@ -83,7 +83,7 @@ def browser_page() -> Iterator[Page]:
 
 def _await_answer(stack: Stack) -> None:
     try:
-        until(lambda: _answers(stack.url), "dagster dev answers", SECONDS_TO_START)
+        until(lambda: _answers(stack.url), "the UI answers", SECONDS_TO_START)
     except NotInTime as late:
         raise AssertionError(f"{late} {(stack.folder / LOG).read_text(errors='replace')[-3000:]}") from None
 

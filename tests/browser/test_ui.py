@@ -1,4 +1,4 @@
-"""The Dagster UI as a data engineer uses it: by clicking, in a real browser, before the real `dagster dev`.
+"""The Dagster UI as a data engineer uses it: by clicking, in a real browser, before the real `meter-assets ui`.
 
 `./dev screenshots` takes the pictures of the README anew.
 """
@@ -17,7 +17,7 @@ from meter_assets.invariants import INVARIANTS
 from meter_assets.policy import Policy
 from meter_assets.preview import preview
 from meter_assets.schema import REQUIRED_COLUMNS
-from tests.browser.stack import ROOT, Stack, browser_page, dagster_dev
+from tests.browser.stack import ROOT, Stack, browser_page, running_ui
 
 pytestmark = [
     pytest.mark.browser,
@@ -36,7 +36,7 @@ expect.set_options(timeout=MINUTES / 2)
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all tests here: it takes long to start. Each test uses tenants or assets of its own."""
-    with dagster_dev(tmp_path_factory.mktemp("stack")) as running:
+    with running_ui(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 

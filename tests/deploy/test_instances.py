@@ -1,5 +1,6 @@
 """What the instance files say of the queue, of retries and of launchers, as Dagster takes it."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -288,11 +289,13 @@ def test_a_pod_on_kubernetes_has_the_policy_of_the_config_map(folder: Path, monk
     with stack.instance_of("kubernetes", folder, monkeypatch) as instance:
         launcher = instance.run_launcher
         assert isinstance(launcher, KubernetesLauncher)
-        context = launcher.get_container_context_for_run(dg.DagsterRun(job_name=JOB))
+        tags = {"dagster-k8s/config": json.dumps({"pod_spec_config": {"host_network": True}})}
+        context = launcher.get_container_context_for_run(dg.DagsterRun(job_name=JOB, tags=tags))
         config = context.get_k8s_job_config("image", launcher)
         pod = construct_dagster_k8s_job(config, ["run"], "run", context.run_k8s_config).spec.template.spec
     [container] = pod.containers
     path = Path(next(one.value for one in container.env if one.name == CONFIG_VARIABLE))
     [mount] = [one for one in container.volume_mounts if path.is_relative_to(one.mount_path)]
     [volume] = [one for one in pod.volumes if one.name == mount.name]
+    assert not pod.host_network, "a tag, which a launchpad sets, changes the pod"
     assert f"create configmap {volume.config_map.name} --from-file={path.name}" in README.read_text(encoding="utf-8")
