@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from meter_assets.database import Tenant
 from meter_assets.errors import JournalIncomplete
+from meter_assets.foreign_text import quoted
 from meter_assets.history import RecordedStep
 from meter_assets.schema import BACKUP, BillingSchema, journal_name
 
@@ -38,7 +39,7 @@ def require_whole_journals(
 
 
 def _title(one: RecordedStep) -> str:
-    return f"{'the rollback of ' if one.undoes is not None else ''}{one.step} of run {one.run_id}"
+    return f"{'the rollback of ' if one.undoes is not None else ''}{quoted(one.step)} of run {quoted(one.run_id)}"
 
 
 def _tables_of(step: str) -> tuple[str, ...]:
