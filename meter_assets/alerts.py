@@ -31,6 +31,8 @@ SECONDS_TO_WAIT = 10
 """How long a delivery is waited for, whatever the receiver does."""
 SECONDS_TO_ANSWER = 60
 """How long a receiver may be silent before a delivery has failed."""
+_PLAIN_TEXT = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
+"""What tells Slack, and its likes, to show a text as it is: data must not become a link or call a whole channel."""
 _ADDRESS = re.compile(r"""[^@\s,<>()\[\]:;"\\]+@[^@\s,<>()\[\]:;"\\]+""")
 _IS_THE_SENDERS = frozenset({401, 403, 404, 407, 408, 410, 425, 429})
 """What is answered with 4xx and says nothing of the message: any other would be refused just so."""
@@ -75,9 +77,8 @@ class Webhook:
 
     def deliver(self, message: Message) -> None:
         """Post the message. Raises NotDelivered for what is not answered with success."""
-        # What is told of data must not become a link or call a whole channel.
         text = html.escape(message.text, quote=False)
-        body = {"text": text, "id": message.id, **message.model_dump(mode="json")}
+        body = {"text": text, **_PLAIN_TEXT, "id": message.id, **message.model_dump(mode="json")}
         # Redirects would make a GET of it, without the message. What is answered is of no interest, so it is not read.
         how: dict[str, Any] = {"timeout": SECONDS_TO_ANSWER, "allow_redirects": False, "stream": True}
         with requests.post(self.url, json=body, **how) as answer:

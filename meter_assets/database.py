@@ -31,7 +31,7 @@ from meter_assets.errors import (
     UnknownTenant,
     UnsuitableSchema,
 )
-from meter_assets.foreign_text import quoted
+from meter_assets.foreign_text import quoted, shown
 from meter_assets.schema import (
     BACKUP,
     JOURNALED,
@@ -204,7 +204,7 @@ class BillingDatabase:
             table = self.schema(connection).tables["tenants"]
             live = select(table.c.id, table.c.name).where(is_live(table))
             rows = connection.execute(live.order_by(table.c.id)).all()
-        return [Tenant(row.id, str(row.id), str(row.name)) for row in rows]
+        return [Tenant(row.id, str(row.id), shown(row.name)) for row in rows]
 
     def tenants(self, wanted: Sequence[str] = ()) -> list[Tenant]:
         """Return the tenants with these keys in this order, or all in the order of their ids.
@@ -305,9 +305,9 @@ class BillingDatabase:
         words, run_id = _as_words(holder), holder.run_id if holder else None
         if row is not None:
             if holder is None:
-                words, run_id = [f"probably run {row.run_id}, which is recorded as running"], row.run_id
+                words, run_id = [f"probably run {quoted(row.run_id)}, which is recorded as running"], row.run_id
             undoing = "the rollback of " if row.undoes is not None else ""
-            words.append(f"its step {undoing}{row.step} began {settings.show_time(row.started_at)}")
+            words.append(f"its step {undoing}{quoted(row.step)} began {settings.show_time(row.started_at)}")
         return TenantLocked(tenant.key, words, run_id)
 
     def _holder(self, connection: Connection, tenant: Tenant, lock: Lock) -> Holder | None:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
 )
 
+from meter_assets.foreign_text import quoted
 from meter_assets.invariants import INVARIANTS
 from meter_assets.marks import Mark, as_text, came_since
 from meter_assets.money import exact, or_zero, show
@@ -95,11 +96,13 @@ def _changes(
     """Yield of each tenant the row of this table that is to be named, with the tenant's id."""
     statement = _first_of_each_tenant(schema, name, wrong, policy, _came_since(schema, name, drifted))
     for row in connection.execute(statement):
-        when = "" if row.changed_at is None else f" at {row.changed_at}"
-        words = f"{_SAID[name]} {row.id} of {show(row.amount)} on meter {row.meter_id} came or was changed{when}"
+        when = "" if row.changed_at is None else f" at {quoted(row.changed_at)}"
+        words = (
+            f"{_SAID[name]} {quoted(row.id)} of {show(row.amount)} on meter {quoted(row.meter_id)} came or was changed"
+        )
         told = _IS_WRONG_BY_IT if row.is_it else _IS_THE_FIRST
         rank = (not row.is_it, row.changed_at is None, as_text(row.changed_at))
-        yield row.tenant_id, _Change(rank, f"{words}, {told}")
+        yield row.tenant_id, _Change(rank, f"{words}{when}, {told}")
 
 
 def _came_since(schema: BillingSchema, name: str, drifted: Sequence[Drifted]) -> ColumnElement[bool]:
@@ -148,9 +151,9 @@ def _overwritten(
     for row in connection.execute(statement):
         if row.tenant_id not in told:
             told.add(row.tenant_id)
-            when = "" if row.changed_at is None else f", last at {row.changed_at}"
-            left = f"run {row.run_id} left a net of {show(row.written)}, {show(row.found)} was found"
-            yield row.tenant_id, f"meter {row.id} itself was written{when}: {left}"
+            when = "" if row.changed_at is None else f", last at {quoted(row.changed_at)}"
+            left = f"run {quoted(row.run_id)} left a net of {show(row.written)}, {show(row.found)} was found"
+            yield row.tenant_id, f"meter {quoted(row.id)} itself was written{when}: {left}"
 
 
 def _no_longer_as_written(schema: BillingSchema, wrong: FromClause, came: ColumnElement[bool]) -> Select[Any]:

@@ -16,10 +16,13 @@ import psycopg2.extensions
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from meter_assets.foreign_text import shown
 from meter_assets.portable import RowsDigest
 
 SECONDS_TO_WAIT_FOR_SQLITE = 30
 INSTRUCTIONS_BETWEEN_INTERRUPTS = 100_000
+LONGEST_REASON = 500
+"""So many characters of a server's words are told: a trigger may say anything, and as much as it likes."""
 
 
 @cache
@@ -153,6 +156,6 @@ def is_refusal(error: DBAPIError) -> bool:
 
 
 def reason(error: SQLAlchemyError) -> str:
-    """Return the driver's own words, on one line."""
+    """Return the driver's own words, on one line, visible and cut at a length."""
     original = getattr(error, "orig", None) or error
-    return " ".join(str(original).split()).rstrip(".")
+    return shown(" ".join(str(original).split()), LONGEST_REASON).rstrip(".")

@@ -8,14 +8,31 @@ exit status 1). Nothing here knows SQL, Dagster or the terminal.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from meter_assets.foreign_text import quoted, shown, visible
+
 NAMES_THE_DATABASE = "METER_ASSETS_DATABASE_URL (or url in the run config)"
+MOST_NAMED = 20
+"""So many tenants are named where there may be thousands."""
 _WHAT_STAYS = "What was under way was rolled back; finished steps and batches stay, journaled."
 
 
+def _first(values: Sequence[str]) -> str:
+    """Name the first of these values."""
+    more = f" and {len(values) - MOST_NAMED} more" if len(values) > MOST_NAMED else ""
+    return ", ".join(map(quoted, values[:MOST_NAMED])) + more
+
+
 class MeterAssetsError(Exception):
-    """Base of every failure that a user is told about in a sentence instead of a traceback."""
+    """Base of every failure that a user is told about in a sentence instead of a traceback.
+
+    The sentence is one line of visible text, whatever the database or a setting has put into it.
+    """
 
     exit_status = 1
+
+    def __init__(self, message: str) -> None:
+        """Take the sentence."""
+        super().__init__(visible(message))
 
 
 class ConfigurationError(MeterAssetsError):
@@ -104,9 +121,8 @@ class UnknownTenant(ConfigurationError):
     def __init__(self, unknown: Sequence[str], known: Sequence[str]) -> None:
         """Take the ids that were asked for in vain and the ids that exist."""
         self.unknown = tuple(unknown)
-        shown = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
         word = "tenant" if len(unknown) == 1 else "tenants"
-        super().__init__(f"No such {word}: {', '.join(unknown)}. The tenants of this database are: {shown}.")
+        super().__init__(f"No such {word}: {_first(unknown)}. The tenants of this database are: {_first(known)}.")
 
 
 class UnknownRun(ConfigurationError):
@@ -119,10 +135,10 @@ class IllegalTenantId(ConfigurationError):
     def __init__(self, tenant_ids: Sequence[str]) -> None:
         """Take the ids as text."""
         self.tenant_ids = tuple(tenant_ids)
-        named = ", ".join(repr(one) for one in tenant_ids)
+        named = ", ".join(f"'{shown(one)}'" for one in tenant_ids[:MOST_NAMED])
         super().__init__(
-            f"Not a legal tenant id: {named}. A tenant's id becomes the key of a Dagster partition and may hold "
-            "letters, digits, '_' and '-' only; give that tenant another id."
+            f"Not a legal tenant id: {named}. A tenant's id becomes the key of a Dagster partition "
+            "and may hold letters, digits, '_' and '-' only; give that tenant another id."
         )
 
 
@@ -253,10 +269,10 @@ class RecordsAltered(NotAsRecorded):
         """Take the tenant, the step and its run, and what is wrong, as a clause."""
         self.tenant_id, self.step, self.run_id = tenant_id, step, run_id
         super().__init__(
-            f"The records of tenant {tenant_id} cannot be trusted, and nothing was changed: of {step} of run {run_id}, "
-            f"{problem}. Somebody else has written to the tables meter_migration_runs, meter_migration_outcomes or "
-            "meter_migration_commits. Put their rows back from the database's backup, and revoke the right to change "
-            "them from whoever has it ('meter-assets grants' prints what each role needs); then run again."
+            f"The records of tenant {tenant_id} cannot be trusted, and nothing was changed: of {quoted(step)} of run "
+            f"{quoted(run_id)}, {problem}. Somebody else has written to the tables meter_migration_runs, "
+            "meter_migration_outcomes or meter_migration_commits. Put their rows back from the database's backup, and "
+            "revoke the right to change them from whoever has it ('meter-assets grants' prints what each role needs); then run again."
         )
 
 
@@ -338,7 +354,7 @@ class RowsChangedMeanwhile(StepError):
         """Take the step, the tenant, both counts, and some of the rows with what was expected and found."""
         self.step, self.tenant_id, self.journaled, self.updated = step, tenant_id, journaled, updated
         self.rows = [dict(row) for row in rows]
-        examples = "; ".join(", ".join(f"{key} {value}" for key, value in row.items()) for row in self.rows)
+        examples = "; ".join(", ".join(f"{key} {quoted(value)}" for key, value in row.items()) for row in self.rows)
         super().__init__(
             f"{step} of tenant {tenant_id} was rolled back whole: expected to update {journaled:,} rows, updated "
             f"{updated:,}, since others changed meanwhile ({examples or 'rows no longer there'}). Run the tenant again."
@@ -353,6 +369,6 @@ class ColumnTooSmall(StepError):
         self.table, self.column, self.row_id, self.value = table, column, row_id, value
         others = f" (and {count - 1:,} more rows)" if count > 1 else ""
         super().__init__(
-            f"{table}.{column} is {kind} and cannot hold {value:,} of row {row_id}{others}. The step was rolled back "
-            f"whole. Widen the column (ALTER TABLE {table} ...), then run the tenant again."
+            f"{table}.{column} is {kind} and cannot hold {value:,} of row {quoted(row_id)}{others}. The step was "
+            f"rolled back whole. Widen the column (ALTER TABLE {table} ...), then run the tenant again."
         )

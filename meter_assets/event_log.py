@@ -216,9 +216,9 @@ class Reader:
         failed = found.c.execution_status == AssetCheckExecutionRecordStatus.FAILED.value
         return {(one.check, one.partition) for one in self._read(found.c.run_id.in_(list(run_ids)), failed)}
 
-    def descriptions(self, outcomes: Sequence[Outcome]) -> dict[int, str]:
-        """Return what the checks said that ended so, by their places in the event log."""
-        log, said = SqlEventLogStorageTable, {}
+    def evaluations(self, outcomes: Sequence[Outcome]) -> dict[int, dg.AssetCheckEvaluation]:
+        """Return the results of the checks that ended so, by their places in the event log."""
+        log, found = SqlEventLogStorageTable, {}
         runs = {one.storage_id: one.run_id for one in outcomes}
         places = list(runs)
         with self._connection() as connection:
@@ -227,8 +227,8 @@ class Reader:
                 for row in connection.execute(select(log.c.id, log.c.run_id, log.c.event).where(wanted)):
                     event = deserialize_value(row.event, EventLogEntry).dagster_event
                     if event is not None and row.run_id == runs[row.id]:  # and not another's, who has that place now
-                        said[row.id] = event.asset_check_evaluation_data.description or ""
-        return said
+                        found[row.id] = event.asset_check_evaluation_data
+        return found
 
     def _read(self, *wanted: ColumnElement[bool], nth: ColumnElement[int] | None = None) -> list[Outcome]:
         """Return the evaluations for which these conditions hold; where they are numbered, the first ones."""

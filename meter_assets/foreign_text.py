@@ -67,7 +67,7 @@ def quoted(value: Any) -> str:
 
 def named(key: str, name: str) -> str:
     """Return a tenant's key and its name, as every sentence and table names a tenant."""
-    return f'{key} "{shown(name).replace(chr(34), chr(39))}"'
+    return f'{shown(key)} "{shown(name).replace(chr(34), chr(39))}"'
 
 
 Shown = Annotated[str, BeforeValidator(shown)]

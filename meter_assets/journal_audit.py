@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, func, insert, select, union_all
 from meter_assets import records
 from meter_assets.database import Tenant
 from meter_assets.errors import JournalAltered, JournalIncomplete
+from meter_assets.foreign_text import quoted
 from meter_assets.history import RecordedStep, StepRun, recorded_steps_of
 from meter_assets.journal import Keys, backed_up_columns, journaled_columns
 from meter_assets.portable import rows_digest
@@ -76,7 +77,7 @@ def adopt(connection: Connection, schema: BillingSchema, tenant: Tenant) -> None
 
 
 def _title(one: RecordedStep) -> str:
-    return f"{'the rollback of ' if one.undoes is not None else ''}{one.step} of run {one.run_id}"
+    return f"{'the rollback of ' if one.undoes is not None else ''}{quoted(one.step)} of run {quoted(one.run_id)}"
 
 
 def _tables_of(step: str) -> tuple[str, ...]:
@@ -182,7 +183,7 @@ def _require_backup(
     counted = select(backup.c.run_id, func.count()).where(backup.c.tenant_id == tenant.id).group_by(backup.c.run_id)
     there = _counted(connection, counted)
     for run_id in sorted({*there, *kept}):
-        title = f"{BACKUP} of run {run_id}"
+        title = f"{BACKUP} of run {quoted(run_id)}"
         if there[run_id] > kept[run_id]:
             raise JournalAltered(tenant.key, title, BACKUP, _too_many(there[run_id], kept[run_id]))
         if is_read and there[run_id] < kept[run_id]:

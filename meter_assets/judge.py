@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
+from meter_assets.foreign_text import Shown, quoted
 from meter_assets.invariants import Invariant, Severity
 from meter_assets.policy import Policy
 from meter_assets.relations import BillingRelations
@@ -23,7 +24,7 @@ class Verdict(BaseModel):
     law: str
     remedy: str
     violations: int
-    samples: list[dict[str, str]]
+    samples: list[dict[str, Shown]]
 
     @property
     def holds(self) -> bool:
@@ -33,7 +34,7 @@ class Verdict(BaseModel):
     @property
     def example(self) -> str:
         """The first violating row in words."""
-        return ", ".join(f"{key} {value}" for key, value in self.samples[0].items()) if self.samples else ""
+        return ", ".join(f"{key} {quoted(value)}" for key, value in self.samples[0].items()) if self.samples else ""
 
 
 def judge(

@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, field_validator
 
+from meter_assets.foreign_text import Shown, shown, without_links
+
 LISTED = 20
 LONGEST = 800
 
@@ -12,16 +14,16 @@ LONGEST = 800
 class News(BaseModel):
     """One check of one tenant that has begun to fail, or has recovered."""
 
-    tenant: str
-    check: str
+    tenant: Shown
+    check: Shown
     severity: str
     says: str
-    """What the check says of it, but not more than a message can hold; of a recovered one, its law."""
+    """What the check says of it, in one line, but not more than a message can hold; of a recovered one, its law."""
 
     @field_validator("says")
     @classmethod
-    def _short(cls, says: str) -> str:
-        return says if len(says) <= LONGEST else f"{says[: LONGEST - 1]}…"
+    def _one_line(cls, says: str) -> str:
+        return shown(says, LONGEST)
 
 
 class Message(BaseModel):
@@ -30,7 +32,7 @@ class Message(BaseModel):
     A message lists LISTED of each at most: receivers refuse what is too long, and it is kept until they take it.
     """
 
-    run_id: str
+    run_id: Shown
     newly_failing: list[News] = []
     recovered: list[News] = []
     newly_failing_count: int = 0
@@ -55,13 +57,13 @@ class Message(BaseModel):
 
     @property
     def text(self) -> str:
-        """The message for people."""
+        """The message for people: each line begins with a word of ours, and no program makes a link of its data."""
         lines = [
             self.headline,
             *_listed("Newly failing", self.newly_failing, self.newly_failing_count),
             *_listed("Recovered", self.recovered, self.recovered_count),
         ]
-        return "\n".join([*lines, "", f"Run {self.run_id}"])
+        return "\n".join(map(without_links, [*lines, "", f"Run {self.run_id}"]))
 
 
 def _listed(title: str, news: list[News], count: int) -> list[str]:

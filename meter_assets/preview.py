@@ -17,7 +17,7 @@ from meter_assets.changes.meter_balances import balance_bases
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.errors import ColumnTooSmall
 from meter_assets.export import export_changed
-from meter_assets.foreign_text import LONGEST_NAME, file_name
+from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name
 from meter_assets.invariants import INVARIANTS, Invariant, Severity, about
 from meter_assets.journal import require_room
 from meter_assets.judge import Verdict, judge
@@ -32,7 +32,7 @@ class StatusTally(BaseModel):
     """One status that payments or invoices have, with its rows and money, and whether it counts."""
 
     table: str
-    status: str | None
+    status: Shown | None
     counted: bool
     rows: int
     money: Decimal
@@ -44,14 +44,14 @@ class BalanceBases(BaseModel):
     meters: int
     charges_and_opening_balance: Decimal
     invoice_totals: Decimal
-    largest: list[dict[str, str]]
+    largest: list[dict[str, Shown]]
 
 
 class Preview(BaseModel):
     """Everything that a migration of one tenant would do."""
 
     tenant: str
-    name: str
+    name: Shown
     policy: dict[str, Any]
     steps: list[StepReport]
     statuses: list[StatusTally]

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Subquery, case, func, insert, select
 
 from meter_assets.errors import RecordsAltered
+from meter_assets.foreign_text import quoted
 from meter_assets.schema import COMMITS, OUTCOMES, RUNNING, RUNS, BillingSchema
 
 _SEALED_OF_A_RUN = (
@@ -117,7 +118,7 @@ def _problem(run: RowMapping, commits: Sequence[RowMapping]) -> str:
     if _is_of_version_1_0(run):
         return ""
     if run["outcome"] != RUNNING:
-        return f"its outcome was set to {run['outcome']} in {RUNS}, where this version never writes one"
+        return f"its outcome was set to {quoted(run['outcome'])} in {RUNS}, where this version never writes one"
     if any(one["up_to_id"] is None for one in commits):  # of a step that was not in batches
         return f"its row in {OUTCOMES} is missing, which was written in the same transaction as that in {COMMITS}"
     return ""

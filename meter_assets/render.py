@@ -1,7 +1,7 @@
-"""Reports as tables, once: the terminal draws them with rich, Dagster's UI as markdown."""
+"""Reports as tables, once: the terminal draws them with rich, `defs.metadata` hands them to Dagster's pages."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from meter_assets.judge import Verdict
@@ -11,8 +11,8 @@ from meter_assets.report import StepReport
 from meter_assets.rollback import Rollback, UndoneStep
 from meter_assets.settings import show_time
 
-SHOWN_AT_ONCE = 1_000
-"""Dagster's pages show markdown at once only if it is shorter; a longer one is behind a click."""
+LONGEST_CELL = 1_000
+"""So many characters of a cell are shown: an example of a few values, or a message of ours, has fewer."""
 _MONEY_OF_A_STEP = {
     "payment_meter_ids": "amount",
     "invoice_amounts": "total before",
@@ -31,6 +31,8 @@ class Grid:
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    of_records: bool = False
+    """Whether it is of rows of the database, so that their ids, which may be any text, are in the first column."""
 
     def is_number(self, column: int) -> bool:
         """Whether a column holds numbers only, which stand to the right."""
@@ -38,29 +40,17 @@ class Grid:
         return bool(cells) and all(cell.replace(",", "").replace(".", "").lstrip("-").isdigit() for cell in cells)
 
 
-def markdown(grid: Grid) -> str:
-    """Return a grid as a markdown table."""
-    if not grid.rows:
-        return grid.note or "none"
-    rules = ["---:" if grid.is_number(at) else "---" for at in range(len(grid.headings))]
-    lines = [grid.headings, rules, *([cell.replace("|", "\\|") for cell in row] for row in grid.rows)]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{table}\n\n{grid.note}" if grid.note else table
-
-
 def from_records(title: str, records: Sequence[dict[str, str]], note: str = "") -> Grid:
     """Return rows that are dicts of text as a grid."""
     headings = tuple(records[0]) if records else ()
-    return Grid(title, headings, tuple(tuple(record[name] for name in headings) for record in records), note)
+    rows = tuple(tuple(record[name] for name in headings) for record in records)
+    return Grid(title, headings, rows, note, of_records=True)
 
 
 def changed_rows(title: str, records: Sequence[dict[str, str]]) -> Grid:
-    """Return changed rows as a grid that is shown at once: columns that tell something, and no more rows than fit."""
+    """Return changed rows as a grid, with the columns that tell something."""
     telling = [name for name in (records[0] if records else ()) if _tells(name, records)]
-    grid = from_records(title, [{name: record[name] for name in telling} for record in records])
-    while len(grid.rows) > 1 and len(markdown(grid)) >= SHOWN_AT_ONCE:
-        grid = replace(grid, rows=grid.rows[:-1])
-    return grid
+    return from_records(title, [{name: record[name] for name in telling} for record in records])
 
 
 def _tells(name: str, records: Sequence[dict[str, str]]) -> bool:
@@ -101,15 +91,15 @@ def undone(found: Rollback) -> Grid:
     """Return one line per step that was or would be undone."""
     rows = tuple(
         (
-            one.made.run_id,
             one.made.step,
+            one.made.run_id,
             show_time(one.made.started_at),
             f"{one.report.changed:,}",
             f"{one.left_alone:,}",
         )
         for one in found.steps
     )
-    headings = ("run", "step", "made", "restored", "left alone")
+    headings = ("step", "run", "made", "restored", "left alone")
     return Grid("Steps undone, newest first", headings, rows, "" if rows else "No journaled change is in force.")
 
 
@@ -167,6 +157,11 @@ def impact(preview: Preview) -> Grid:
         for report in preview.steps
     )
     return Grid("Impact", ("step", "looked at", "would change", "already correct", "for review", "unresolved"), rows)
+
+
+def obstacles(preview: Preview) -> Grid:
+    """Return what would keep a step from being written."""
+    return Grid("Obstacles", ("obstacle",), tuple((one,) for one in preview.obstacles))
 
 
 def policy(preview: Preview) -> Grid:

@@ -7,12 +7,13 @@ in `render`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select
 
 from meter_assets.changes import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
+from meter_assets.foreign_text import Shown, shown
 from meter_assets.money import exact, or_zero, total
 from meter_assets.relations import BillingRelations, as_text
 
@@ -42,19 +43,27 @@ class BeforeAfter(BaseModel):
     after: Decimal
 
 
+def _by_shown_text(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+    """Return tallies by rule or reason as shown text; no row is lost where two of these are shown alike."""
+    return _added_up([{shown(key): tally} for key, tally in tallies.items()])
+
+
+Tallies = Annotated[dict[str, Tally], AfterValidator(_by_shown_text)]
+
+
 class StepReport(BaseModel):
     """What one step changed, or would change, of one tenant."""
 
     step: str
     looked_at: int
-    rules: dict[str, Tally]
+    rules: Tallies
     already_correct: Tally
-    unresolved: dict[str, Tally]
+    unresolved: Tallies
     for_review: int
     sums: dict[str, BeforeAfter]
-    largest: list[dict[str, str]]
-    review: list[dict[str, str]]
-    left_alone: list[dict[str, str]] = []
+    largest: list[dict[str, Shown]]
+    review: list[dict[str, Shown]]
+    left_alone: list[dict[str, Shown]] = []
 
     @property
     def changed(self) -> int:
@@ -221,9 +230,9 @@ def left_alone_rows(left_alone: Select[Any], money_columns: Sequence[str]) -> Se
 
 def as_listed(row: Mapping[Any, Any]) -> dict[str, str]:
     """Return one of the `left_alone_rows` as text: expected and found, in the form in which they differ."""
-    shown = {key: value for key, value in row.items() if not key.endswith(_AS_STORED)}
-    shown |= {key: row[key + _AS_STORED] for key in shown if row.get(key + _AS_STORED) is not None}
-    return {key: "" if value is None else str(value) for key, value in shown.items()}
+    listed = {key: value for key, value in row.items() if not key.endswith(_AS_STORED)}
+    listed |= {key: row[key + _AS_STORED] for key in listed if row.get(key + _AS_STORED) is not None}
+    return {key: "" if value is None else str(value) for key, value in listed.items()}
 
 
 def _sums(connection: Connection, change: Change, changed: FromClause, stock: Stock) -> dict[str, BeforeAfter]:

@@ -16,7 +16,7 @@ from meter_assets.changes.undo import CHANGED_SINCE, ROW_GONE, once_newer_are_un
 from meter_assets.database import BillingDatabase, Tenant
 from meter_assets.errors import UnknownRun
 from meter_assets.export import export_changed, export_left_alone
-from meter_assets.foreign_text import LONGEST_NAME, file_name
+from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name, quoted
 from meter_assets.history import RecordedStep, StepRun, recorded_steps_of
 from meter_assets.journal_audit import require_as_recorded
 from meter_assets.policy import Policy
@@ -45,7 +45,7 @@ class Rollback(BaseModel):
     """What undoing a tenant's runs has changed, or would change, newest step first."""
 
     tenant: str
-    name: str
+    name: Shown
     steps: list[UndoneStep]
 
     @property
@@ -75,7 +75,7 @@ def _to_undo(
 ) -> list[RecordedStep]:
     if RUNS not in schema.own_tables_present:
         if before_run is not None:
-            raise UnknownRun(f"Tenant {tenant.key} has no run {before_run}: no run has changed this database.")
+            raise UnknownRun(f"Tenant {tenant.key} has no run {quoted(before_run)}: no run has changed this database.")
         return []
     steps = recorded_steps_of(connection, schema, [tenant.id])
     first = 0 if before_run is None else _first_of_run(tenant, steps, before_run)
@@ -96,16 +96,24 @@ def _first_of_run(tenant: Tenant, steps: Sequence[RecordedStep], run: str) -> in
     if not found:
         known = list(dict.fromkeys(one.run_id for one in reversed(steps) if one.undoes is None))
         others = f" and {len(known) - SHOWN_RUNS} older ones" if len(known) > SHOWN_RUNS else ""
-        its_runs = f"its runs are, newest first: {', '.join(known[:SHOWN_RUNS])}{others}" if known else "it has none"
-        raise UnknownRun(f"Tenant {tenant.key} has no run {run}; {its_runs}. 'meter-assets history' lists them.")
+        its_runs = f"its runs are, newest first: {_listed(known)}{others}" if known else "it has none"
+        raise UnknownRun(
+            f"Tenant {tenant.key} has no run {quoted(run)}; {its_runs}. 'meter-assets history' lists them."
+        )
     if len(found) > 1:
-        raise UnknownRun(f"Several runs of tenant {tenant.key} begin with {run}: {', '.join(found)}. Name one of them.")
+        raise UnknownRun(
+            f"Several runs of tenant {tenant.key} begin with {quoted(run)}: {_listed(found)}. Name one of them."
+        )
     if named[0].undoes is not None:
         raise UnknownRun(
-            f"Run {found[0]} of tenant {tenant.key} is itself a rollback. To make the changes again that it undid, run "
-            "the migration again."
+            f"Run {quoted(found[0])} of tenant {tenant.key} is itself a rollback. To make the changes again "
+            "that it undid, run the migration again."
         )
     return named[0].id
+
+
+def _listed(runs: Sequence[str]) -> str:
+    return ", ".join(map(quoted, runs[:SHOWN_RUNS]))
 
 
 def _named(steps: Sequence[RecordedStep], run: str) -> list[RecordedStep]:
@@ -121,14 +129,14 @@ def tenants_of_run(database: BillingDatabase, tenants: Sequence[Tenant], run: st
         named = _named(recorded_steps_of(connection, schema), run) if RUNS in schema.own_tables_present else []
     runs = list(dict.fromkeys(one.run_id for one in named))
     if not runs:
-        raise UnknownRun(f"No tenant has a run {run}. 'meter-assets history' lists the runs.")
+        raise UnknownRun(f"No tenant has a run {quoted(run)}. 'meter-assets history' lists the runs.")
     if len(runs) > 1:
-        raise UnknownRun(f"Several runs begin with {run}: {', '.join(runs[:SHOWN_RUNS])}. Name one of them.")
+        raise UnknownRun(f"Several runs begin with {quoted(run)}: {_listed(runs)}. Name one of them.")
     found = [tenant for tenant in tenants if tenant.id in {one.tenant_id for one in named}]
     if not found:
         raise UnknownRun(
-            f"Run {runs[0]} is of tenant {named[0].tenant_id}, which is no longer in the table tenants, or deleted "
-            "there. To undo the run, bring that row back; then roll back again."
+            f"Run {quoted(runs[0])} is of tenant {quoted(named[0].tenant_id)}, which is no longer in the table "
+            "tenants, or deleted there. To undo the run, bring that row back; then roll back again."
         )
     return found
 

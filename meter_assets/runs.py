@@ -13,8 +13,9 @@ from dagster import DagsterEventType, EventLogEntry
 from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
 
 from meter_assets.database import Tenant
+from meter_assets.defs.metadata import REPORT
 from meter_assets.defs.rollback import undo_steps
-from meter_assets.defs.step import REPORT
+from meter_assets.foreign_text import shown
 from meter_assets.invariants import INVARIANTS, Severity
 from meter_assets.judge import Verdict
 from meter_assets.partitions import PARTITION_TAG
@@ -23,6 +24,8 @@ from meter_assets.processes import tags_of_this_process
 from meter_assets.report import StepReport
 from meter_assets.rollback import Rollback
 
+LONGEST_ERROR = 1_000
+"""So many characters are told of an error that no sentence of ours foresees."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -150,7 +153,7 @@ def _read_failure(run: TenantRun, data: StepFailureData) -> None:
         run.errors.append(str(failure.description))
     elif data.error is not None and data.error.cls_name != "DagsterAssetCheckFailedError":
         cause = data.error.cause or data.error
-        run.errors.append(" ".join(cause.message.split()))
+        run.errors.append(shown(" ".join(cause.message.split()), LONGEST_ERROR))
 
 
 def _read_rollback(run: TenantRun, metadata: Mapping[str, dg.MetadataValue[Any]]) -> None:

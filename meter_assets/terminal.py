@@ -1,18 +1,26 @@
-"""What the command line shows: progress, results, and what to do next. Draws; decides nothing."""
+"""What the command line shows: progress, results, and what to do next. Draws; decides nothing.
+
+Whatever is printed passes `Terminal.say`, `heading` or `grid`, as a text without markup in which nothing is hidden: no
+name can move the cursor, change a color, or begin a line as if it were ours. Add a function here for what is to be
+shown; what a table holds is in `render`.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from dagster import DagsterEventType, EventLogEntry
 from rich import box
-from rich.console import Console, JustifyMethod
-from rich.markup import escape
+from rich.console import Console, JustifyMethod, OverflowMethod
+from rich.padding import Padding
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 from meter_assets import render, settings
 from meter_assets.changes.invoice_amounts import NO_LINES
 from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.foreign_text import named, quoted, shown, visible, visible_lines
 from meter_assets.history import RecordedStep
 from meter_assets.invariants import GUARDED_STEP, Group
 from meter_assets.judge import Verdict
@@ -35,8 +43,12 @@ VALIDATIONS = {
     "validation after": (Group.balances,),
 }
 _WIDTH_WHEN_PIPED = 160
+_WIDER_THAN_ANY = 100_000
 _NEVER_FOLDED = ("run", "undoes run", "step")
 """Columns of names that are copied, or searched for."""
+_ENOUGH_FOR_NAMES = 120
+_WIDEST_FIRST_COLUMN, _WIDEST_NAME = 60, 36
+"""A name of ours, or a run's id, has room; another must not take that of the other columns."""
 _ENOUGH_OF_A_RUN_ID = 8
 
 
@@ -50,23 +62,28 @@ class Terminal:
             self.console = Console(highlight=False, soft_wrap=True, width=_WIDTH_WHEN_PIPED)
 
     def say(self, text: str, style: str = "") -> None:
-        """Print a line as it is."""
-        self.console.print(escape(text), style=style or None)
+        """Print a line, or several, of ours."""
+        self.console.print(Text(visible_lines(text)), style=style or None)
+
+    def evidence(self, text: str, style: str = "") -> None:
+        """Print a line that has foreign text in it: folded here, for a terminal would begin the rest at its edge."""
+        if self.console.is_terminal:
+            self.console.print(Padding(Text(visible(text)), (0, 0, 0, 4)), style=style or None, soft_wrap=False)
+        else:
+            self.say(f"    {text}", style)
 
     def heading(self, text: str) -> None:
         """Print a heading."""
-        self.console.print(f"\n[bold]{escape(text)}[/bold]")
+        self.say(f"\n{text}", style="bold")
 
     def grid(self, grid: render.Grid) -> None:
         """Print a small table."""
         if grid.rows:
-            title = escape(grid.title)
-            table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-            for at, name in enumerate(grid.headings):
-                justify: JustifyMethod = "right" if grid.is_number(at) else "left"
-                table.add_column(escape(name), justify=justify, overflow="fold", no_wrap=name in _NEVER_FOLDED)
-            for row in grid.rows:
-                table.add_row(*(escape(cell) for cell in row))
+            table = _table(grid, self.console.width)
+            whole = self.console.options.update(width=_WIDER_THAN_ANY)
+            if self.console.measure(table, options=whole).maximum > self.console.width:
+                # Its cells are folded: each line begins with the table's edge, not with the rest of a name.
+                table.box, table.pad_edge = box.SQUARE, True
             self.console.print(table)
         if grid.note:
             self.say(grid.note)
@@ -78,9 +95,9 @@ class Terminal:
         In brief, a preview is left to `preview_summary`.
         """
         if not brief:
-            self.heading(f"Tenant {tenant.key} {tenant.name} ({at} of {of})")
+            self.heading(f"Tenant {named(tenant.key, tenant.name)} ({at} of {of})")
         if self.console.is_terminal:
-            with self.console.status(f"tenant {tenant.key}: starting") as status:
+            with self.console.status(Text(f"tenant {shown(tenant.key)}: starting")) as status:
                 yield Progress(self, status, brief=brief)
         else:
             yield Progress(self, None, brief=brief)
@@ -110,11 +127,11 @@ class Terminal:
     def failed(self, run: TenantRun) -> None:
         """Say why a tenant failed: its errors, and the laws that are broken with evidence and remedy."""
         for error in run.errors:
-            self.say(f"  {error}", style="red")
+            self.evidence(error, style="red")
         for verdict in run.broken:
             self.say(f"  ERROR {verdict.name}: {verdict.violations:,} violations.", style="red")
-            self.say(f"    {verdict.law} For example {verdict.example}.")
-            self.say(f"    {verdict.remedy}")
+            self.evidence(f"{verdict.law} For example {verdict.example}.")
+            self.evidence(verdict.remedy)
 
     def discrepancies(self, runs: Sequence[TenantRun]) -> None:
         """Print the customers and tenants whose meters do not owe what was backed up."""
@@ -140,7 +157,7 @@ class Terminal:
                 sum(report.left_unresolved for report in reports) - no_bills,
             )
             result = "ok" if run.succeeded else "FAILED"
-            rows.append((f"{run.tenant.key} {run.tenant.name}", result, *(f"{count:,}" for count in counts)))
+            rows.append((named(run.tenant.key, run.tenant.name), result, *(f"{count:,}" for count in counts)))
         self.grid(render.Grid("Summary", headings, tuple(rows)))
 
     def validation_summary(self, runs: Sequence[TenantRun]) -> None:
@@ -148,9 +165,8 @@ class Terminal:
         rows = []
         for run in runs:
             for one in (*run.broken, *run.warnings):
-                rows.append(
-                    (f"{run.tenant.key} {run.tenant.name}", one.severity.value, one.name, f"{one.violations:,}")
-                )
+                name = named(run.tenant.key, run.tenant.name)
+                rows.append((name, one.severity.value, one.name, f"{one.violations:,}"))
         self.grid(
             render.Grid("Invariants that do not hold", ("tenant", "severity", "invariant", "violations"), tuple(rows))
         )
@@ -177,7 +193,7 @@ class Terminal:
         """Print what a rollback is about to undo."""
         rows = tuple(
             (
-                f"{tenant.key} {tenant.name}",
+                named(tenant.key, tenant.name),
                 str(len(dict.fromkeys(one.run_id for one in steps[tenant.key]))),
                 str(len(steps[tenant.key])),
                 f"{sum(one.rows_changed or 0 for one in steps[tenant.key]):,}",
@@ -214,7 +230,7 @@ class Terminal:
         """Print what was run, as it is recorded."""
         if not steps:
             self.say("No live run has been made on this database yet.")
-        headings = ("run", "tenant", "step", "undoes run", "started", "seconds", "outcome", "rows changed", "message")
+        headings = ("started", "run", "tenant", "step", "undoes run", "seconds", "outcome", "rows changed", "message")
         rows = []
         for one in steps:
             took = f"{(one.finished_at - one.started_at).total_seconds():.1f}" if one.finished_at else "-"
@@ -222,7 +238,7 @@ class Terminal:
             started = settings.show_time(one.started_at)
             undone = one.undoes_run_id[:_ENOUGH_OF_A_RUN_ID] if one.undoes_run_id else "-"
             ids = (one.run_id, str(one.tenant_id), one.step, undone)
-            rows.append((*ids, started, took, one.outcome, count, one.message or ""))
+            rows.append((started, *ids, took, one.outcome, count, one.message or ""))
         self.grid(render.Grid("Runs", headings, tuple(rows)))
 
     def preview(self, preview: Preview) -> None:
@@ -239,7 +255,7 @@ class Terminal:
         self.grid(render.statuses(preview))
         self.grid(render.bases(preview))
         for obstacle in preview.obstacles:
-            self.say(obstacle, style="red")
+            self.evidence(obstacle, style="red")
         if preview.verdicts is not None:
             broken = [one for one in preview.verdicts if not one.holds]
             good = len(preview.verdicts) - len(broken)
@@ -255,7 +271,7 @@ class Terminal:
         headings = ("tenant", "rows to change", "for review", "unresolved", "meters' net would change by", "result")
         rows = tuple(
             (
-                f"{one.tenant} {one.name}",
+                named(one.tenant, one.name),
                 f"{sum(report.changed for report in one.steps):,}",
                 f"{sum(report.for_review for report in one.steps):,}",
                 f"{sum(report.left_unresolved for report in one.steps):,}",
@@ -285,7 +301,7 @@ class Progress:
             return
         key = event.step_key or ""
         if event.event_type is DagsterEventType.STEP_START and self._status is not None:
-            self._status.update(f"  {key.replace('_', ' ')} ...")
+            self._status.update(Text(f"  {shown(key.replace('_', ' '))} ..."))
         if event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE):
             self._judged.add(key)
             while self._waiting and self._show(run, self._waiting[0]):
@@ -315,6 +331,27 @@ class Progress:
         return False
 
 
+def _table(grid: render.Grid, room: int) -> Table:
+    title = Text(shown(grid.title))
+    table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for at, name in enumerate(grid.headings):
+        justify: JustifyMethod = "right" if grid.is_number(at) else "left"
+        is_whole = at == 0 or (name in _NEVER_FOLDED and room >= _ENOUGH_FOR_NAMES)
+        widest = _WIDEST_FIRST_COLUMN if at == 0 else _WIDEST_NAME if name in _NEVER_FOLDED else None
+        cut: OverflowMethod = "ellipsis" if is_whole else "fold"
+        table.add_column(Text(name), justify=justify, overflow=cut, no_wrap=is_whole, max_width=widest)
+    for row in grid.rows:
+        table.add_row(*map(Text, _cells(grid, row)))
+    return table
+
+
+def _cells(grid: render.Grid, row: Sequence[str]) -> list[str]:
+    """Return a row's cells as they are shown; one that begins a line is a number, or begins with a word of ours."""
+    first, *others = (shown(cell, render.LONGEST_CELL) for cell in row)
+    is_foreign = grid.of_records and not first.isdecimal()
+    return [f"{grid.headings[0]} {quoted(first)}" if is_foreign else first, *others]
+
+
 _LEFT_TO_THE_UI = ("rule", "total_billed", "total_paid", "last_invoice_date")
 
 
@@ -324,4 +361,4 @@ def _brief(row: dict[str, str]) -> dict[str, str]:
 
 
 def _retitled(grid: render.Grid, title: str) -> render.Grid:
-    return render.Grid(title, grid.headings, grid.rows, grid.note)
+    return replace(grid, title=title)

@@ -31,6 +31,7 @@ from meter_assets.definitions import build_definitions
 from meter_assets.defs import alerts as sensor_module
 from meter_assets.demo.generator import DemoSize
 from meter_assets.event_log import store_evaluations
+from meter_assets.foreign_text import visible
 from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Severity
 from meter_assets.partitions import TENANTS, forget_materializations
 from tests.databases import migrate
@@ -673,14 +674,34 @@ def test_a_message_lists_some_of_many_and_says_where_the_rest_is(hook: Hook, sen
 
 
 @pytest.mark.slow
-def test_what_data_says_is_no_markup_in_the_webhooks_text(hook: Hook, mailbox: Mailbox, sensor: Sensor) -> None:
-    sensor.says = "meter <!channel> & <https://evil.example|pay here>"
-    sensor.found({(BALANCES, "1"): False})
+def test_what_data_says_is_one_line_without_markup_or_links(hook: Hook, mailbox: Mailbox, sensor: Sensor) -> None:
+    foreign = (
+        "meter <!channel> & <https://evil.example|pay here> ![x](http://127.0.0.1/graphql) [y][z] www.evil.example "
+        "someone@evil.example @here\r\nSubject: forged\n\nRecovered:\n- tenant 1, all: well\x1b[2J\u202e"
+    )
+    sensor.says = f"1 row breaks this law. For example name {foreign}"
+    run_id = sensor.found({(BALANCES, "1"): False})
     sensor.tick()
-    (message,) = hook.received
-    assert "meter &lt;!channel&gt; &amp; &lt;https://evil.example|pay here&gt;" in message["text"]
-    assert message["newly_failing"][0]["says"] == sensor.says
-    assert sensor.says in mailbox.received[0].get_content()
+    (message,), mail = hook.received, mailbox.received[0]
+    mailed = mail.get_content()
+    assert (mail.get_content_type(), mail.keys().count("Subject"), mail.is_multipart()) == ("text/plain", 1, False)
+    for text_of, lines in ((message["text"], message["text"].split("\n")), (mailed, mailed.rstrip().splitlines())):
+        assert [line.partition(" row ")[0] for line in lines] == [
+            "meter-assets: 1 check newly failing",
+            "",
+            "Newly failing:",
+            f"- tenant 1, {BALANCES}: 1",
+            "",
+            f"Run {run_id}",
+        ]
+        for found in ("://", "](", "![", "www.", "@e", "@h", "][", "\x1b", "\u202e"):
+            assert found not in text_of, found
+    assert "meter &lt;!channel&gt; &amp;\u200b &lt;https:\u200b//evil.example|pay here&gt;" in message["text"]
+    assert "meter <!channel> &\u200b <https:\u200b//evil.example|pay here>" in mailed
+    assert message["newly_failing"][0]["says"] == visible(sensor.says)
+    settings = ("mrkdwn", "link_names", "unfurl_links", "unfurl_media")
+    assert [message[name] for name in settings] == [False] * 4
+    assert message["parse"] == "none"
 
 
 # What all of it is for

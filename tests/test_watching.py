@@ -26,6 +26,7 @@ from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VA
 from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import watching as defs_watching
+from meter_assets.defs.checks import told
 from meter_assets.defs.watching import baseline_key, watching_schedules
 from meter_assets.demo.generator import DemoSize
 from meter_assets.errors import InvalidSettings
@@ -235,7 +236,7 @@ class Clock(datetime):
 STAMP = "updated_at = '2025-06-01 12:30:00'"
 CHANGED = "came or was changed at 2025-06-01 12:30:00"
 FIRST = "the first change since the tenant was last found right"
-LEFT = "run run of two left a net of 45.00, 44.00 was found"
+LEFT = 'run "run of two" left a net of 45.00, 44.00 was found'
 DRIFTS = {
     "payment inserted": (
         None,
@@ -378,7 +379,7 @@ def test_a_meter_that_was_written_and_has_had_a_payment_is_told_with_both(billin
     change(database, "UPDATE meters SET balance = 44 WHERE id = 2")
     said = str(of(look(database, first), "2").first_change)
     assert "payment 22 of 7.50" in said
-    assert "meter 2 itself was written: run run of two left a net of 45.00, 44.00 was found" in said
+    assert 'meter 2 itself was written: run "run of two" left a net of 45.00, 44.00 was found' in said
 
 
 @pytest.mark.slow
@@ -756,10 +757,11 @@ def assert_one_failing_and_each_with_its_own_history(watch: Watch) -> None:
     assert {status for found in every.values() for status in found.values()} == {"SUCCEEDED"}
 
     meter = overwrite_a_balance(watch.database, 2)
-    told = watch.told(watch.run())
-    assert watch.told(watch.run())["tenants_failing"] == told["tenants_failing"] == 1
-    assert "tenant" in told["failing"]
-    assert str(meter) in told["failing"]
+    output = watch.told(watch.run())
+    assert watch.told(watch.run())["tenants_failing"] == output["tenants_failing"] == 1
+    named = [record.data for record in output["failing"].records]
+    assert all(str(record["tenant"]).startswith('2 "') for record in named)
+    assert any(f"meter_id {meter}," in str(record["for example"]) for record in named)
     failing = {name for name, status in watch.status("2").items() if status == "FAILED"} & ERRORS
     assert failing == {BALANCES, CONSERVED} | (failing & {"every_meter_balance_is_one_sided"})
     assert all(set(watch.status(key).values()) == {"SUCCEEDED"} for key in ("1", "3"))
@@ -899,8 +901,9 @@ def test_the_message_says_what_mends_it_nothing_was_corrected_and_the_command_do
     with three.database.snapshot() as connection:
         assert dump(connection) == before
     evaluation = three.evaluation(BALANCES, "2")
-    said = str(evaluation.description)
+    said = told(evaluation)
     assert f"The tables show: meter {meter} itself was written: run bench left" in said
+    assert f"For example tenant_id 2, meter_id {meter}, " in said
     assert "Known since" in said
     assert "Nothing was corrected." in said
     assert evaluation.metadata["violations"].value == 1

@@ -24,6 +24,7 @@ from meter_assets.alerts import (
     deliver,
 )
 from meter_assets.database import LEGAL_KEY
+from meter_assets.defs.checks import told
 from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
 from meter_assets.event_log import Outcome, Reader
@@ -154,7 +155,8 @@ def _messages(reader: Reader, news: Sequence[Outcome], run_id: str | None) -> li
 
 def _message(reader: Reader, run_id: str, found: Sequence[Outcome]) -> Message:
     failing, recovered = [one for one in found if not one.passed], [one for one in found if one.passed]
-    said = reader.descriptions([*failing[:LISTED], *recovered[:LISTED]])
+    results = reader.evaluations([*failing[:LISTED], *recovered[:LISTED]])
+    said = {place: told(one) for place, one in results.items()}
 
     def listed(outcomes: Sequence[Outcome]) -> list[News]:
         return [

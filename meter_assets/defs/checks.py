@@ -9,13 +9,20 @@ from typing import Any
 
 import dagster as dg
 
+from meter_assets.defs import metadata
 from meter_assets.defs.step import failures, tenant_of
-from meter_assets.invariants import Group, Invariant, Severity, of_group
+from meter_assets.invariants import INVARIANTS, Group, Invariant, Severity, of_group
 from meter_assets.judge import Verdict, judge
 from meter_assets.partitions import TENANTS
 from meter_assets.relations import billing_relations
+from meter_assets.render import from_records
 from meter_assets.resources import BillingResource, PolicyResource
 from meter_assets.retries import never_start_again
+
+EXAMPLE, FIRST_CHANGE = "for_example", "first_change"
+"""The metadata entries that hold what the database says of a broken law. Dagster's pages render the description of a
+check's result as Markdown: it has no text of the database.
+"""
 
 
 def checks_of(group: Group, asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
@@ -84,9 +91,20 @@ def _result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:
 
 
 def sentence(verdict: Verdict) -> str:
-    """Say how many rows break a law, which for example, and what to do."""
+    """Say how many rows break a law, and what to do; which rows, is in the evidence."""
     rows = "1 row breaks" if verdict.violations == 1 else f"{verdict.violations:,} rows break"
-    return f"{rows} this law: {verdict.law} For example {verdict.example}. {verdict.remedy}"
+    return f"{rows} this law: {verdict.law} {verdict.remedy}"
+
+
+def told(evaluation: dg.AssetCheckEvaluation) -> str:
+    """Return all that the result of a check says, behind its law also what the database says: for plain text."""
+    law = next((one.law for one in INVARIANTS if one.name == evaluation.check_name), "")
+    before, law, after = (evaluation.description or "").partition(law or "\n")
+    words = {"For example": EXAMPLE, "The tables show:": FIRST_CHANGE}
+    found = [
+        f"{ours} {evaluation.metadata[name].value}." for ours, name in words.items() if name in evaluation.metadata
+    ]
+    return " ".join([f"{before}{law}", *found, after.strip()]).strip()
 
 
 def page_of(name: str) -> str:
@@ -96,11 +114,10 @@ def page_of(name: str) -> str:
 
 def evidence(verdict: Verdict) -> dict[str, Any]:
     """Return what a check result shows: how many rows break the law, the first of them, and what to do."""
-    metadata: dict[str, Any] = {"violations": verdict.violations}
+    entries: dict[str, Any] = {"violations": verdict.violations}
     if verdict.samples:
-        schema = dg.TableSchema(columns=[dg.TableColumn(name, "string") for name in verdict.samples[0]])
-        records = [dg.TableRecord(dict(row)) for row in verdict.samples]
-        metadata["first_violations"] = dg.MetadataValue.table(records=records, schema=schema)
-        metadata["what_to_do"] = verdict.remedy
-        metadata["page"] = page_of(verdict.name)
-    return metadata
+        entries |= metadata.table("first_violations", from_records("First violations", verdict.samples))
+        entries[EXAMPLE] = metadata.text(verdict.example)
+        entries["what_to_do"] = verdict.remedy
+        entries["page"] = page_of(verdict.name)
+    return entries

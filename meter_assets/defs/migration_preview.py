@@ -9,12 +9,14 @@ from pydantic import Field
 
 from meter_assets import launchpad, render
 from meter_assets.changes import CHANGES, MIGRATION
-from meter_assets.chart import rows_by_outcome
-from meter_assets.defs.step import DOMAIN, OWNERS, REPORT, RunConfig, failures, tenant_of
+from meter_assets.defs import metadata
+from meter_assets.defs.step import DOMAIN, OWNERS, RunConfig, failures, tenant_of
 from meter_assets.errors import InvalidSettings
+from meter_assets.foreign_text import named
 from meter_assets.money import minor_units
 from meter_assets.partitions import TENANTS
 from meter_assets.preview import Preview, preview
+from meter_assets.report import StepReport
 from meter_assets.resources import BillingResource, PolicyResource
 from meter_assets.schema import REQUIRED_COLUMNS
 
@@ -82,37 +84,37 @@ def _require_steps(steps: Sequence[str]) -> None:
 
 
 def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
-    metadata: dict[str, Any] = {
-        "tenant": f"{found.tenant} {found.name}",
+    entries: dict[str, Any] = {
+        "tenant": metadata.text(named(found.tenant, found.name)),
         "rows_that_would_change": sum(report.changed for report in found.steps),
         "rows_unresolved": sum(report.left_unresolved for report in found.steps),
         "would_fail": found.would_fail,
         "duration_seconds": round(seconds, 3),
-        "impact": _shown(render.impact(found)),
-        "picture": dg.MetadataValue.md(rows_by_outcome(found.steps)),
+        **metadata.table("impact", render.impact(found)),
+        "picture": metadata.picture(found.steps),
     }
     if render.difference(found).is_finite():
-        metadata["net_change_minor_units"] = minor_units(render.difference(found))
+        entries["net_change_minor_units"] = minor_units(render.difference(found))
     if found.obstacles:
-        metadata["obstacles"] = dg.MetadataValue.md("\n\n".join(found.obstacles))
+        entries |= metadata.table("obstacles", render.obstacles(found))
     if found.verdicts is not None:
         broken = [one for one in found.verdicts if not one.holds]
-        metadata["invariants_afterwards"] = f"{len(found.verdicts) - len(broken)} of {len(found.verdicts)} would hold"
+        entries["invariants_afterwards"] = f"{len(found.verdicts) - len(broken)} of {len(found.verdicts)} would hold"
         if broken:
-            metadata["invariants_that_would_not_hold"] = _shown(render.verdicts(broken))
+            entries |= metadata.table("invariants_that_would_not_hold", render.verdicts(broken))
     for report in found.steps:
-        # One entry each, and no large one: the UI hides long markdown behind a click.
-        metadata[f"{report.step}: rows"] = _shown(render.outcomes(report))
-        metadata[f"{report.step}: money"] = _shown(render.money(report))
-        metadata[f"{report.step}: largest"] = _shown(render.changed_rows("Largest", report.largest))
-        if report.review:
-            metadata[f"{report.step}: for review"] = _shown(render.changed_rows("For review", report.review))
-    metadata["statuses"] = _shown(render.statuses(found))
-    metadata["balance_bases"] = _shown(render.bases(found))
-    metadata["policy"] = _shown(render.policy(found))
-    metadata[REPORT] = dg.MetadataValue.json(found.model_dump(mode="json"))
-    return metadata
+        entries |= _of_step(report)
+    entries |= metadata.table("statuses", render.statuses(found))
+    entries |= metadata.table("balance_bases", render.bases(found))
+    entries |= metadata.table("policy", render.policy(found))
+    return entries | dict(metadata.report(found))
 
 
-def _shown(grid: render.Grid) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(render.markdown(grid))
+def _of_step(report: StepReport) -> dict[str, Any]:
+    review = render.changed_rows("For review", report.review)
+    return {
+        **metadata.table(f"{report.step}: rows", render.outcomes(report)),
+        **metadata.table(f"{report.step}: money", render.money(report)),
+        **metadata.table(f"{report.step}: largest", render.changed_rows("Largest", report.largest)),
+        **(metadata.table(f"{report.step}: for review", review) if review.rows else {}),
+    }

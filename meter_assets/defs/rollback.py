@@ -9,8 +9,10 @@ from pydantic import Field
 from meter_assets import launchpad, render
 from meter_assets.changes import CHANGES
 from meter_assets.database import Tenant
-from meter_assets.defs.step import REPORT, RunConfig, failures, tenant_of
+from meter_assets.defs import metadata
+from meter_assets.defs.step import RunConfig, failures, tenant_of
 from meter_assets.errors import InvalidSettings, MissingPartition
+from meter_assets.foreign_text import named, quoted
 from meter_assets.partitions import TENANTS, forget_materializations
 from meter_assets.resources import BillingResource, PolicyResource
 from meter_assets.retries import NEVER_AGAIN
@@ -53,17 +55,17 @@ def undo_steps(
             )
         else:
             found = _undone(context, config, billing, policy, tenant)
-    metadata = _metadata(found, config.dry_run)
+    entries = _metadata(found, config.dry_run)
     if found.left_alone:
         verb = "would be" if config.dry_run else "were"
         raise dg.Failure(
             f"{found.restored:,} rows of tenant {tenant.key} {verb} restored; {found.left_alone:,} {verb} left alone, "
             "since they no longer hold what the journal says was written. They are listed with what was expected and "
             "found: set each by hand to what it should be, or leave it.",
-            metadata=metadata,
+            metadata=entries,
             allow_retries=False,
         )
-    return dg.Output(None, metadata=metadata)
+    return dg.Output(None, metadata=entries)
 
 
 @dg.job(
@@ -102,45 +104,42 @@ def _undone(
                 _tell(context, tenant, one)
                 found.steps.append(one)
     except dg.Failure as failure:
-        metadata = {**failure.metadata, **(_metadata(found, dry_run=False) if found.steps else {})}
-        raise dg.Failure(failure.description, metadata, allow_retries=False) from None
+        entries = {**failure.metadata, **(_metadata(found, dry_run=False) if found.steps else {})}
+        raise dg.Failure(failure.description, entries, allow_retries=False) from None
     if not found.steps and config.before_run is None:
         forget()  # whoever undid them may have been killed before Dagster was told
     return found
 
 
 def _tell(context: dg.OpExecutionContext, tenant: Tenant, one: UndoneStep) -> None:
-    context.log.info(
-        f"{one.made.step} of run {one.made.run_id}: {one.report.changed:,} rows of tenant {tenant.key} restored, "
-        f"{one.left_alone:,} left alone"
-    )
+    whose = f"run {quoted(one.made.run_id)} of tenant {named(tenant.key, tenant.name)}"
+    counts = f"{one.report.changed:,} rows restored, {one.left_alone:,} left alone"
+    context.log.info(metadata.log_line(f"{one.made.step} of {whose}: {counts}"))
     context.log_event(dg.AssetObservation(one.made.step, partition=tenant.key, metadata=_step_metadata(one)))
 
 
 def _step_metadata(one: UndoneStep) -> dict[str, Any]:
     return {
-        "rolled_back_run": one.made.run_id,
+        "rolled_back_run": metadata.text(one.made.run_id),
         "rows_restored": one.report.changed,
         "rows_left_alone": one.left_alone,
-        "rows": dg.MetadataValue.md(render.markdown(render.outcomes(one.report))),
-        "money": dg.MetadataValue.md(render.markdown(render.money(one.report))),
-        "left_alone": dg.MetadataValue.md(render.markdown(render.left_alone(one))),
+        **metadata.table("rows", render.outcomes(one.report)),
+        **metadata.table("money", render.money(one.report)),
+        **metadata.table("left_alone", render.left_alone(one)),
     }
 
 
 def _metadata(found: Rollback, dry_run: bool) -> dict[str, Any]:
     verb = "that_would_be_" if dry_run else ""
-    metadata: dict[str, Any] = {
+    entries: dict[str, Any] = {
         f"rows_{verb}restored": found.restored,
         f"rows_{verb}left_alone": found.left_alone,
-        "steps": dg.MetadataValue.md(render.markdown(render.undone(found))),
-        REPORT: dg.MetadataValue.json(found.model_dump(mode="json")),
+        **metadata.table("steps", render.undone(found)),
+        **metadata.report(found),
     }
     if dry_run:
-        metadata["dry_run"] = "Nothing was written."
+        entries["dry_run"] = "Nothing was written."
     for one in found.steps:
         if one.left_alone:
-            metadata[f"left_alone_of_{one.made.step}_{one.made.id}"] = dg.MetadataValue.md(
-                render.markdown(render.left_alone(one))
-            )
-    return metadata
+            entries |= metadata.table(f"left_alone_of_{one.made.step}_{one.made.id}", render.left_alone(one))
+    return entries

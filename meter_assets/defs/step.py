@@ -14,7 +14,10 @@ from pydantic import Field
 from meter_assets import render
 from meter_assets.apply import run_step
 from meter_assets.database import Tenant
+from meter_assets.defs import metadata
+from meter_assets.engines import LONGEST_REASON
 from meter_assets.errors import MeterAssetsError, MissingPartition
+from meter_assets.foreign_text import named, shown
 from meter_assets.history import StepRun
 from meter_assets.money import minor_units
 from meter_assets.report import StepReport
@@ -25,9 +28,6 @@ from meter_assets.schema import JOURNALED
 OWNERS = ["team:billing-data"]
 MIGRATION_GROUP = "meter_migration"
 DOMAIN = {"domain": "utility-billing"}
-REPORT = "report"
-"""The metadata entry that holds a step's report as JSON: the command line reads it from there."""
-
 _SHORT = {"amount of payments with a meter": "paid_on_meters"}
 """Names of sums that are too long for the page that plots them."""
 
@@ -50,15 +50,27 @@ class StepConfig(RunConfig):
     )
 
 
+class Unforeseen(Exception):
+    """An error that is none of ours, in visible words."""
+
+
 @contextmanager
 def failures() -> Iterator[None]:
-    """Let what is wrong reach the run as one sentence, not as a traceback, and without retries."""
+    """Let what is wrong reach the run as one sentence, not as a traceback, and without retries.
+
+    What no sentence foresees keeps its traceback, but not its words as they are: these may be the database's.
+    """
     try:
         yield
+    except dg.Failure:
+        raise
     except MeterAssetsError as error:
         never_start_again()
-        metadata: dict[str, Any] = {"error": type(error).__name__, "exit_status": error.exit_status}
-        raise dg.Failure(description=str(error), metadata=metadata, allow_retries=False) from None
+        told: dict[str, Any] = {"error": type(error).__name__, "exit_status": error.exit_status}
+        raise dg.Failure(description=str(error), metadata=told, allow_retries=False) from None
+    except Exception as error:
+        said = shown(f"{type(error).__name__}: {error}", LONGEST_REASON)
+        raise Unforeseen(said).with_traceback(error.__traceback__) from None
 
 
 def tenant_of(
@@ -87,7 +99,7 @@ def materialize(
     """Make one step of the run's tenant and return what its materialization shows."""
     with failures():
         tenant = tenant_of(context, billing)
-        context.log.info(f"{step} of tenant {tenant.key} ({tenant.name}): begun")
+        context.log.info(metadata.log_line(f"{step} of tenant {named(tenant.key, tenant.name)}: begun"))
         begun = monotonic()
         run = StepRun(step, tenant, context.run.run_id, policy.policy(), allow_invalid, batch_size)
         report = run_step(billing.database, run)
@@ -100,24 +112,21 @@ def materialize(
 
 def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
     """Return a step's report as metadata: counts that plot, tables that read, and the whole as JSON."""
-    largest = render.changed_rows("Largest changes", report.largest)
-    metadata: dict[str, Any] = {
+    review = render.changed_rows("For review", report.review)
+    return {
         "rows_changed": report.changed,
         "rows_already_correct": report.already_correct.rows,
         "rows_unresolved": report.left_unresolved,
         "rows_for_review": report.for_review,
         "dagster/row_count": report.looked_at,
         "duration_seconds": round(seconds, 3),
-        "rows": dg.MetadataValue.md(render.markdown(render.outcomes(report))),
-        "money": dg.MetadataValue.md(render.markdown(render.money(report))),
-        "largest_changes": dg.MetadataValue.md(render.markdown(largest)),
+        **metadata.table("rows", render.outcomes(report)),
+        **metadata.table("money", render.money(report)),
+        **metadata.table("largest_changes", render.changed_rows("Largest changes", report.largest)),
         **_plotted(report),
-        REPORT: dg.MetadataValue.json(report.model_dump(mode="json")),
+        **metadata.report(report),
+        **(metadata.table("for_review", review) if review.rows else {}),
     }
-    if report.review:
-        review = render.changed_rows("For review", report.review)
-        metadata["for_review"] = dg.MetadataValue.md(render.markdown(review))
-    return metadata
 
 
 def _plotted(report: StepReport) -> dict[str, int]:

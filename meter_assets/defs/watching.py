@@ -14,10 +14,12 @@ from sqlalchemy import URL, make_url
 
 from meter_assets import render, settings
 from meter_assets.database import BillingDatabase
-from meter_assets.defs.checks import evidence, sentence
+from meter_assets.defs import metadata
+from meter_assets.defs.checks import FIRST_CHANGE, evidence, sentence
 from meter_assets.defs.step import RunConfig, failures
 from meter_assets.errors import InvalidSettings
 from meter_assets.event_log import Materializations, latest_materializations, store_evaluations
+from meter_assets.foreign_text import named
 from meter_assets.invariants import GUARDED_STEP, Group, Severity
 from meter_assets.judge import Verdict
 from meter_assets.resources import BillingResource, PolicyResource
@@ -54,7 +56,7 @@ def judge_migrated_tenants(
     failing = [one for one in found.watched if _errors(one)]
     for one in failing:
         names = ", ".join(f"{law.name} ({law.violations:,})" for law in _errors(one))
-        context.log.warning(f"Tenant {one.tenant.key} {one.tenant.name} breaks {names}.")
+        context.log.warning(metadata.log_line(f"Tenant {named(one.tenant.key, one.tenant.name)} breaks {names}."))
     return dg.Output(
         None,
         metadata={
@@ -63,7 +65,7 @@ def judge_migrated_tenants(
             "tenants_unchanged": len(found.unchanged),
             "tenants_failing": len(failing),
             "duration_seconds": round(monotonic() - begun, 3),
-            "failing": dg.MetadataValue.md(render.markdown(_failing_tenants(failing))),
+            **metadata.table("failing", _failing_tenants(failing)),
         },
     )
 
@@ -160,18 +162,18 @@ def _evaluations(watched: Watched, targets: Materializations) -> Iterator[dg.Ass
     key = watched.tenant.key
     for verdict in watched.verdicts:
         asset = GUARDED_STEP[Group(verdict.group)]
-        metadata = evidence(verdict)
+        entries = evidence(verdict)
         if not verdict.holds:
-            metadata["known_since"] = watched.since[verdict.name]
-            if _tells_what_broke(watched, verdict):
-                metadata["first_change"] = watched.first_change
+            entries["known_since"] = watched.since[verdict.name]
+            if watched.first_change is not None and _tells_what_broke(watched, verdict):
+                entries[FIRST_CHANGE] = metadata.text(watched.first_change)
         yield dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(asset),
             check_name=verdict.name,
             passed=verdict.holds,
             severity=dg.AssetCheckSeverity[verdict.severity],
             description=verdict.law if verdict.holds else _drifted(watched, verdict),
-            metadata=metadata,
+            metadata=entries,
             partition=key,
             target_materialization_data=targets.get((asset, key)),
         )
@@ -184,8 +186,6 @@ def _tells_what_broke(watched: Watched, verdict: Verdict) -> bool:
 def _drifted(watched: Watched, verdict: Verdict) -> str:
     """Say what broke a law, since when it is known, and what would mend it: nothing is corrected by itself."""
     parts = [sentence(verdict), f"Known since {watched.since[verdict.name]}."]
-    if _tells_what_broke(watched, verdict):
-        parts.append(f"The tables show: {watched.first_change}.")
     if verdict.group == Group.balances and verdict.severity is Severity.ERROR:
         command = f"meter-assets migrate-customer-balances-to-meters --tenant {watched.tenant.key}"
         parts.append(f"Nothing was corrected. If invoices and payments are right, '{command}' recomputes the balances.")
@@ -194,8 +194,8 @@ def _drifted(watched: Watched, verdict: Verdict) -> str:
 
 def _failing_tenants(failing: list[Watched]) -> render.Grid:
     rows = tuple(
-        (one.tenant.key, one.tenant.name, law.name, f"{law.violations:,}", one.since[law.name], law.example)
+        (named(one.tenant.key, one.tenant.name), law.name, f"{law.violations:,}", one.since[law.name], law.example)
         for one in failing
         for law in _errors(one)
     )
-    return render.Grid("Failing", ("tenant", "name", "invariant", "violations", "known since", "for example"), rows)
+    return render.Grid("Failing", ("tenant", "invariant", "violations", "known since", "for example"), rows)

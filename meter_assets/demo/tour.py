@@ -9,6 +9,7 @@ from meter_assets.database import BillingDatabase
 from meter_assets.demo.database import BROKEN_TENANT, Demo, make_demo, mending_statement
 from meter_assets.demo.generator import DemoSize
 from meter_assets.errors import InvalidSettings
+from meter_assets.foreign_text import named
 from meter_assets.private_files import make_file, make_folder
 from meter_assets.session import Session, open_session
 from meter_assets.terminal import Terminal
@@ -77,7 +78,7 @@ def _explain(terminal: Terminal, session: Session) -> None:
     blocked = next((run for run in session.runs if run.tenant.key == str(BROKEN_TENANT) and not run.succeeded), None)
     if blocked is not None:
         names = ", ".join(one.name for one in blocked.broken)
-        terminal.heading(f"3. Why tenant {blocked.tenant.key} {blocked.tenant.name} was blocked")
+        terminal.heading(f"3. Why tenant {named(blocked.tenant.key, blocked.tenant.name)} was blocked")
         terminal.say(
             f"Its data breaks {names}: money that cannot be told apart from another tenant's. Its meters are "
             "untouched, and no other tenant was held up. Mend it, and run it again:"

@@ -1,5 +1,6 @@
 """What Dagster loads, pinned: assets, dependencies, checks, jobs; the sensor; what a launch without sense is told."""
 
+import re
 from collections.abc import Iterator
 from enum import EnumType
 from pathlib import Path
@@ -14,11 +15,11 @@ from sqlalchemy import inspect, text
 from meter_assets.changes import CHANGES
 from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
+from meter_assets.defs import metadata
 from meter_assets.defs.tenant_partitions import tenant_partitions
 from meter_assets.invariants import INVARIANTS, Group, Severity, of_group
 from meter_assets.partitions import PARTITION_TAG, TENANTS
 from meter_assets.policy import Policy
-from meter_assets.render import SHOWN_AT_ONCE
 from meter_assets.resources import BillingResource, policy_resource
 from meter_assets.schema import JOURNALED, MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, RUNS
 from tests.command_line import HEALTHY, make_small_tenants
@@ -399,19 +400,33 @@ def test_the_policy_resource_documents_every_policy() -> None:
         assert all(f"({value})" in str(fields[name].description) for value in values), name
 
 
-def test_a_preview_shows_whose_it_is_with_which_policy_and_each_entry_without_a_click(
+def test_a_preview_shows_whose_it_is_with_which_policy_and_tables_that_need_no_click(
     defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
     previewed = defs.resolve_job_def(PREVIEW).execute_in_process(
         instance=instance, partition_key=HEALTHY, run_config=policy_of(tolerance="5.00")
     )
     (event,) = previewed.asset_materializations_for_node("migration_preview")
-    shown = {
-        key: str(value.md_str) for key, value in event.metadata.items() if isinstance(value, dg.MarkdownMetadataValue)
-    }
+    shown = {key: value for key, value in event.metadata.items() if isinstance(value, dg.TableMetadataValue)}
+    headings = {key: [column.name for column in value.schema.columns] for key, value in shown.items()}
     assert str(event.metadata["tenant"].value).startswith(f"{HEALTHY} ")
-    assert "| tolerance | 5.00 |" in shown["policy"]
-    assert "| id | meter_number | balance_before |" in shown["meter_balances: largest"]
-    assert "total_billed_before" not in shown["meter_balances: largest"], "it is empty in every row"
-    assert "| rows | net before |" in shown["meter_balances: rows"]
-    assert {key for key, text in shown.items() if len(text) >= SHOWN_AT_ONCE} == set()
+    assert {"policy": "tolerance", "value": "5.00"} in [record.data for record in shown["policy"].records]
+    assert headings["meter_balances: largest"][:3] == ["id", "meter_number", "balance_before"]
+    assert "total_billed_before" not in headings["meter_balances: largest"], "it is empty in every row"
+    assert headings["meter_balances: rows"][-2:] == ["rows", "net before"]
+    markdown = [key for key, value in event.metadata.items() if isinstance(value, dg.MarkdownMetadataValue)]
+    assert markdown == ["picture"], "what is short is shown at once, and only what our own code draws"
+
+
+def test_metadata_values_are_built_in_one_module() -> None:
+    """Dagster's pages render Markdown, so that no other module may decide what it shows of a name."""
+    package = Path(metadata.__file__).parent.parent
+    built = re.compile(r"MetadataValue\.(?!_)[a-z]|\b(Markdown|Text|Json|Url|Path|Table)MetadataValue\(")
+    found = {path.name for path in package.rglob("*.py") if built.search(path.read_text(encoding="utf-8"))}
+    assert found == {"metadata.py"}
+    assert set(re.findall(r"MetadataValue\.(\w+)", Path(metadata.__file__).read_text(encoding="utf-8"))) == {
+        "text",
+        "table",
+        "json",
+        "md",
+    }
