@@ -272,7 +272,8 @@ class RecordsAltered(NotAsRecorded):
             f"The records of tenant {tenant_id} cannot be trusted, and nothing was changed: of {quoted(step)} of run "
             f"{quoted(run_id)}, {problem}. Somebody else has written to the tables meter_migration_runs, "
             "meter_migration_outcomes or meter_migration_commits. Put their rows back from the database's backup, and "
-            "revoke the right to change them from whoever has it ('meter-assets grants' prints what each role needs); then run again."
+            "revoke the right to change them from whoever has it ('meter-assets grants' prints what each role needs); "
+            "then run again."
         )
 
 
