@@ -336,7 +336,8 @@ def _table(grid: render.Grid, room: int) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for at, name in enumerate(grid.headings):
         justify: JustifyMethod = "right" if grid.is_number(at) else "left"
-        is_whole = at == 0 or (name in _NEVER_FOLDED and room >= _ENOUGH_FOR_NAMES)
+        # A time is ours: its column may be folded, which leaves more room to the message.
+        is_whole = (at == 0 and name != "started") or (name in _NEVER_FOLDED and room >= _ENOUGH_FOR_NAMES)
         widest = _WIDEST_FIRST_COLUMN if at == 0 else _WIDEST_NAME if name in _NEVER_FOLDED else None
         cut: OverflowMethod = "ellipsis" if is_whole else "fold"
         table.add_column(Text(name), justify=justify, overflow=cut, no_wrap=is_whole, max_width=widest)
