@@ -10,17 +10,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from dagster import DagsterEventType, EventLogEntry
-from rich import box
-from rich.console import Console, JustifyMethod, OverflowMethod
+from rich.console import Console
 from rich.padding import Padding
 from rich.status import Status
-from rich.table import Table
 from rich.text import Text
 
 from meter_assets import render, settings
 from meter_assets.changes.invoice_amounts import NO_LINES
 from meter_assets.database import BillingDatabase, Tenant
-from meter_assets.foreign_text import named, quoted, shown, visible, visible_lines
+from meter_assets.foreign_text import named, shown, visible, visible_lines
 from meter_assets.history import RecordedStep
 from meter_assets.invariants import GUARDED_STEP, Group
 from meter_assets.judge import Verdict
@@ -29,6 +27,7 @@ from meter_assets.preview import Preview
 from meter_assets.report import StepReport
 from meter_assets.rollback import Rollback
 from meter_assets.runs import TenantRun
+from meter_assets.terminal_table import drawn
 
 STEPS = {
     "payment_meter_ids": "1/5 payment meter ids",
@@ -43,12 +42,6 @@ VALIDATIONS = {
     "validation after": (Group.balances,),
 }
 _WIDTH_WHEN_PIPED = 160
-_WIDER_THAN_ANY = 100_000
-_NEVER_FOLDED = ("run", "undoes run", "step")
-"""Columns of names that are copied, or searched for."""
-_ENOUGH_FOR_NAMES = 120
-_WIDEST_FIRST_COLUMN, _WIDEST_NAME = 60, 36
-"""A name of ours, or a run's id, has room; another must not take that of the other columns."""
 _ENOUGH_OF_A_RUN_ID = 8
 
 
@@ -79,12 +72,7 @@ class Terminal:
     def grid(self, grid: render.Grid) -> None:
         """Print a small table."""
         if grid.rows:
-            table = _table(grid, self.console.width)
-            whole = self.console.options.update(width=_WIDER_THAN_ANY)
-            if self.console.measure(table, options=whole).maximum > self.console.width:
-                # Its cells are folded: each line begins with the table's edge, not with the rest of a name.
-                table.box, table.pad_edge = box.SQUARE, True
-            self.console.print(table)
+            self.console.print(drawn(self.console, grid))
         if grid.note:
             self.say(grid.note)
 
@@ -329,27 +317,6 @@ class Progress:
             self._terminal.validation(label, verdicts)
             return True
         return False
-
-
-def _table(grid: render.Grid, room: int) -> Table:
-    title = Text(shown(grid.title))
-    table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for at, name in enumerate(grid.headings):
-        justify: JustifyMethod = "right" if grid.is_number(at) else "left"
-        is_whole = at == 0 or (name in _NEVER_FOLDED and room >= _ENOUGH_FOR_NAMES)
-        widest = _WIDEST_FIRST_COLUMN if at == 0 else _WIDEST_NAME if name in _NEVER_FOLDED else None
-        cut: OverflowMethod = "ellipsis" if is_whole else "fold"
-        table.add_column(Text(name), justify=justify, overflow=cut, no_wrap=is_whole, max_width=widest)
-    for row in grid.rows:
-        table.add_row(*map(Text, _cells(grid, row)))
-    return table
-
-
-def _cells(grid: render.Grid, row: Sequence[str]) -> list[str]:
-    """Return a row's cells as they are shown; one that begins a line is a number, or begins with a word of ours."""
-    first, *others = (shown(cell, render.LONGEST_CELL) for cell in row)
-    is_foreign = grid.of_records and not first.isdecimal()
-    return [f"{grid.headings[0]} {quoted(first)}" if is_foreign else first, *others]
 
 
 _LEFT_TO_THE_UI = ("rule", "total_billed", "total_paid", "last_invoice_date")

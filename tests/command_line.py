@@ -27,15 +27,15 @@ COMMAND = [sys.executable, "-c", "from meter_assets.cli import main; main(prog_n
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit status and all that it printed, runs of white space as one blank."""
+    """How a command ended: its exit status and all that it printed."""
 
     status: int
     printed: str
 
     @property
     def words(self) -> str:
-        """What was printed as one line, so that a test need not know where lines were folded."""
-        return " ".join(self.printed.split())
+        """What was printed as one line, without the edges of tables: a test need not know where lines were folded."""
+        return " ".join(self.printed.replace("│", " ").split())
 
 
 @dataclass
