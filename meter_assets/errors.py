@@ -161,7 +161,7 @@ class OwnTablesNotTrusted(ConfigurationError):
         """Take the masked URL and what was found, each a clause."""
         self.problems = tuple(problems)
         super().__init__(
-            f"Nothing was read or written in {url}, since what is there is not as meter-assets made it: "
+            f"Nothing more was read or written in {url}, since what is there is not as meter-assets made it: "
             f"{'; '.join(self.problems)}. It could run somebody else's statements with the rights of this role. Let "
             "the owner of the billing tables look at it, and drop it or take it over; 'meter-assets grants' prints the "
             "statements that make our own tables."

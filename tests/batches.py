@@ -48,10 +48,12 @@ def in_batches(
         database.release()
 
 
-def roll_back_in_batches(database: BillingDatabase, size: int | None, run_id: str = "undo") -> list[UndoneStep]:
-    """Roll tenant 1 back, and let go of it."""
+def roll_back_in_batches(
+    database: BillingDatabase, size: int | None, run_id: str = "undo", *, before: str | None = None
+) -> list[UndoneStep]:
+    """Roll tenant 1 back, wholly or to before a run, and let go of it."""
     try:
-        return list(roll_back(database, tenant(1), run_id, DEFAULT, batch_size=size))
+        return list(roll_back(database, tenant(1), run_id, DEFAULT, before_run=before, batch_size=size))
     finally:
         database.release()
 

@@ -130,7 +130,7 @@ def test_a_rollback_gives_the_original_to_the_byte_and_migrating_again_the_same_
     migrated, backup = billing_rows(database), backed_up(database)
 
     with deleted_since(database, divisor):
-        done = undo(database)
+        done = undo(database, before="first")
 
     assert billing_rows(database) == original
     assert backed_up(database) == backup_before
