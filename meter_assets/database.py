@@ -266,10 +266,10 @@ class BillingDatabase:
         Raises OwnTablesNotTrusted where they, or what statements call, are not ours.
         """
         own_tables.lock(connection, schema, to_roll_back=to_roll_back)
-        self._require_ours(connection, schema)
+        self._require_ours(connection, schema, known=True)
 
-    def _require_ours(self, connection: Connection, schema: BillingSchema) -> None:
-        problems = own_tables.problems_of(connection, schema)
+    def _require_ours(self, connection: Connection, schema: BillingSchema, *, known: bool = False) -> None:
+        problems = own_tables.problems_of(connection, schema, known=known)
         if problems:
             raise OwnTablesNotTrusted(self.url, problems)
 

@@ -68,7 +68,8 @@ def adopt(connection: Connection, schema: BillingSchema, tenant: Tenant) -> None
     """
     for run in records.kept_by_version_1_0(connection, schema, tenant.id):
         rows = run["rows_changed"] or 0
-        found = connection.execute(_made_by(schema, tenant, run["step"], run["id"], run["run_id"], run["undoes"])).one()
+        made = _made_by(schema, tenant, run["step"], run["id"], run["run_id"], run["undoes"])
+        found = connection.execute(_digest(made)).one()
         if rows and found[0] == rows:
             values = {"step_run_id": run["id"], "tenant_id": tenant.id, "part": 0}
             connection.execute(insert(schema.own[COMMITS]).values(**values, rows_changed=rows, digest=found[1]))
@@ -145,11 +146,16 @@ def _compared(
     commits = records.commits_of(connection, schema, [one.id for one in read])
     row_id = journal.c[JOURNALED[step][1]]
     for one in read:
+        mine = select(*journaled_columns(schema, step)).where(journal.c.step_run_id == one.id)
         for commit in commits.get(one.id, ()):
-            keys = Keys(_as_id(row_id, commit["above_id"]), _as_id(row_id, commit["up_to_id"]))
-            statement = _digest(select(*journaled_columns(schema, step)).where(journal.c.step_run_id == one.id), keys)
-            rows, digest = connection.execute(statement).one()
-            yield one, (rows, digest) == (commit["rows_changed"], commit["digest"])
+            yield one, _matches(connection, commit, mine, row_id)
+
+
+def _matches(connection: Connection, commit: Mapping[Any, Any], journaled: Select[Any], row_id: Any) -> bool:
+    """Say whether the journaled rows of a commit are as many as it recorded, and have the recorded digest."""
+    keys = Keys(_as_id(row_id, commit["above_id"]), _as_id(row_id, commit["up_to_id"]))
+    rows, digest = connection.execute(_digest(journaled, keys)).one()
+    return (rows, digest) == (commit["rows_changed"], commit["digest"])
 
 
 def _as_id(column: Any, recorded: str | None) -> Any:
@@ -194,27 +200,27 @@ def _require_backup(
     commits = records.commits_of(connection, schema, [one.id for one in made])
     for one in made:
         for commit in commits.get(one.id, ()):
-            statement = _made_by(schema, tenant, BACKUP, one.id, one.run_id, None)
-            if connection.execute(statement).one()[1] != commit["digest"]:
+            made_by = _made_by(schema, tenant, BACKUP, one.id, one.run_id, None)
+            if not _matches(connection, commit, made_by, backup.c.customer_id):
                 raise JournalAltered(tenant.key, _title(one), BACKUP, _EDITED)
 
 
 def _made_by(
     schema: BillingSchema, tenant: Tenant, step: str, step_run_id: int, run_id: str, undoes: int | None
 ) -> Select[Any]:
-    """Return the SELECT of how many rows a step run has journaled, and of their digest.
+    """Return the rows that a step run has journaled.
 
     Those that it added to the backup are there, or where rollbacks have put them.
     """
     journal = schema.journal(step)
     if step != BACKUP or undoes is not None:
-        return _digest(select(*journaled_columns(schema, step)).where(journal.c.step_run_id == step_run_id))
+        return select(*journaled_columns(schema, step)).where(journal.c.step_run_id == step_run_id)
     backup, runs = schema.own[BACKUP], schema.own[RUNS]
     there = select(*backed_up_columns(backup, "")).where(backup.c.tenant_id == tenant.id, backup.c.run_id == run_id)
     if journal.name not in schema.own_tables_present:
-        return _digest(there)
+        return there
     retired = select(*backed_up_columns(journal, "_before")).join(runs, runs.c.id == journal.c.step_run_id)
-    return _digest(select(union_all(there, retired.where(runs.c.undoes == step_run_id)).subquery("made")))
+    return select(union_all(there, retired.where(runs.c.undoes == step_run_id)).subquery("made"))
 
 
 def _kept_of_each_run(every: Sequence[RecordedStep]) -> Counter[str]:

@@ -20,7 +20,7 @@ FORGETTING = f"{AFTER} FORGETTING"
 """A point of the command line alone: Dagster has been told to forget what is about to be undone."""
 BY_ITSELF = "(what the driver sends by itself)"
 SHOWN_CHARACTERS = 70
-_ASKS = re.compile(r"(SELECT|WITH|PRAGMA|SHOW|SET LOCAL)\b(?!.*advisory)")
+_ASKS = re.compile(r"(SELECT|WITH|PRAGMA|SHOW|SET LOCAL|LOCK TABLE)\b(?!.*advisory)")
 _FACTORIES = ("sqlite_writer", "sqlite_reader", "postgresql")
 
 Reached = Callable[[str, Any], None]
