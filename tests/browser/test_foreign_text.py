@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from meter_assets.changes import CHANGES
 from meter_assets.definitions import build_definitions
@@ -96,12 +96,23 @@ class Watched:
 
     def _open_dialogs(self, path: str, words: str) -> None:
         buttons = self.page.get_by_text(words, exact=True)
+        closes = self.page.get_by_role("button", name=re.compile("^(Close|Done|OK)$"))
         for at in range(min(buttons.count(), 2)):
-            buttons.nth(at).click()
-            self.page.wait_for_timeout(300)
+            self._open_dialog(buttons.nth(at), closes)
             self._look(f"{path} {words} {at}")
-            self.page.get_by_role("button", name=re.compile("^(Close|Done|OK)$")).last.click()
-            expect(self.page.get_by_role("button", name=re.compile("^(Close|Done|OK)$"))).to_have_count(0)
+            closes.last.click()
+            expect(closes).to_have_count(0)
+
+    def _open_dialog(self, button: Locator, closes: Locator) -> None:
+        """Click until the dialog is there: while a page draws its log anew, a click may be lost."""
+        for _ in range(5):
+            button.click()
+            try:
+                expect(closes.last).to_be_visible(timeout=5_000)
+                return
+            except AssertionError:
+                continue
+        raise AssertionError("The dialog did not open.")
 
     def _look(self, where: str) -> None:
         found = self.page.evaluate(FOUND)

@@ -240,7 +240,14 @@ def test_viewers_look_and_launch_nothing(place: Site, viewers: Server) -> None:
     assert place.kept() == before
 
 
-@pytest.mark.parametrize("hosts", ["", "https://meter-assets.example.com", "a.example:443", "*", "a.example,,"])
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        "",
+        "a.example:443",
+        *(pytest.param(one, marks=pytest.mark.thorough) for one in ("https://a.example", "*", "a.example,,")),
+    ],
+)
 def test_hosts_that_are_none_are_told_before_anything_is_started(
     hosts: str, place: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
