@@ -189,14 +189,21 @@ def rollback(
 @_tenants
 @_failures_in_a_sentence
 def history(tenants: tuple[str, ...]) -> int:
-    """List what was run, as the billing database has recorded it."""
+    """List what was run, as the billing database has recorded it.
+
+    The exit status is 1 where somebody else has changed what is recorded.
+    """
     from meter_assets.database import BillingDatabase
-    from meter_assets.history import recorded_steps
+    from meter_assets.history import altered_records, recorded_steps
     from meter_assets.terminal import Terminal
 
-    database = BillingDatabase(settings.database_url())
-    Terminal().history(recorded_steps(database, database.tenants(tenants)))
-    return 0
+    database, terminal = BillingDatabase(settings.database_url()), Terminal()
+    chosen = database.tenants(tenants)
+    terminal.history(recorded_steps(database, chosen))
+    altered = altered_records(database, chosen)
+    for one in altered:
+        terminal.evidence(str(one), style="red")
+    return int(bool(altered))
 
 
 @main.command()

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from meter_assets import __version__, records
 from meter_assets.database import BillingDatabase, Tenant
-from meter_assets.errors import InvalidSettings, TenantLost
+from meter_assets.errors import InvalidSettings, RecordsAltered, TenantLost
 from meter_assets.policy import Policy
 from meter_assets.schema import RUNNING, RUNS, BillingSchema
 
@@ -170,6 +170,17 @@ def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list
         if RUNS not in schema.own_tables_present:
             return []
         return recorded_steps_of(connection, schema, [tenant.id for tenant in tenants])
+
+
+def altered_records(database: BillingDatabase, tenants: Sequence[Tenant]) -> list[RecordsAltered]:
+    """Return an error for each step run of these tenants of which the record is not what was sealed.
+
+    Raises what `BillingDatabase.snapshot` and `schema` raise.
+    """
+    keys = {tenant.key for tenant in tenants}
+    with database.snapshot() as connection:
+        found = records.altered(connection, database.schema(connection))
+        return [one for one in found if one.tenant_id in keys]
 
 
 def recorded_steps_of(

@@ -217,7 +217,8 @@ def test_the_command_line_says_what_was_changed_and_what_to_do(
     before = everything(shell.database)
     shell.change(f"UPDATE {RUNS} SET rows_changed = 0")
     forged = everything(shell.database)
-    for arguments in (("rollback", "--yes"), ("rollback", "--dry-run"), ("migrate-meter-financials", "--yes")):
+    live = ("rollback", "--yes"), ("migrate-meter-financials", "--yes")
+    for arguments in (*live, ("rollback", "--dry-run"), ("history",)):
         ended = shell(*arguments, "--tenant", HEALTHY)
         assert ended.status == 1, ended.printed
         assert "The records of tenant 1 cannot be trusted, and nothing was changed" in ended.words
