@@ -196,21 +196,32 @@ def _require_backup(
             raise JournalIncomplete(tenant.key, title, BACKUP, kept[run_id], there[run_id])
     if not is_read:
         return
-    made = [one for one in every if one.step == BACKUP and one.undoes is None]
-    commits = records.commits_of(connection, schema, [one.id for one in made])
-    for one in made:
+    kept_by = _kept_by_each_step(every)
+    commits = records.commits_of(connection, schema, list(kept_by))
+    for one in (each for each in every if each.id in kept_by):
+        # Rows that are there say of which run they are. Of a run that made the backup twice, one has been undone.
+        sharing = [each.id for each in every if each.run_id == one.run_id and kept_by.get(each.id)]
+        if len(sharing) > 1:
+            continue
+        made_by = _made_by(schema, tenant, BACKUP, one.id, one.run_id, None, keeps=one.id in sharing)
         for commit in commits.get(one.id, ()):
-            made_by = _made_by(schema, tenant, BACKUP, one.id, one.run_id, None)
             if not _matches(connection, commit, made_by, backup.c.customer_id):
                 raise JournalAltered(tenant.key, _title(one), BACKUP, _EDITED)
 
 
 def _made_by(
-    schema: BillingSchema, tenant: Tenant, step: str, step_run_id: int, run_id: str, undoes: int | None
+    schema: BillingSchema,
+    tenant: Tenant,
+    step: str,
+    step_run_id: int,
+    run_id: str,
+    undoes: int | None,
+    *,
+    keeps: bool = True,
 ) -> Select[Any]:
     """Return the rows that a step run has journaled.
 
-    Those that it added to the backup are there, or where rollbacks have put them.
+    Those that it added to the backup are there, where it `keeps` any, or where rollbacks have put them.
     """
     journal = schema.journal(step)
     if step != BACKUP or undoes is not None:
@@ -220,14 +231,23 @@ def _made_by(
     if journal.name not in schema.own_tables_present:
         return there
     retired = select(*backed_up_columns(journal, "_before")).join(runs, runs.c.id == journal.c.step_run_id)
-    return select(union_all(there, retired.where(runs.c.undoes == step_run_id)).subquery("made"))
+    retired = retired.where(runs.c.undoes == step_run_id)
+    return select(union_all(there, retired).subquery("made")) if keeps else retired
 
 
 def _kept_of_each_run(every: Sequence[RecordedStep]) -> Counter[str]:
     """Return how many rows each run has added to the backup that no rollback has taken out."""
-    kept: Counter[str] = Counter()
+    by_step, kept = _kept_by_each_step(every), Counter[str]()
     for one in every:
-        if one.step == BACKUP:
-            sign = 1 if one.undoes is None else -1
-            kept[one.undoes_run_id or one.run_id] += sign * (one.rows_changed or 0)
+        kept[one.run_id] += by_step[one.id]
+    return kept
+
+
+def _kept_by_each_step(every: Sequence[RecordedStep]) -> Counter[int]:
+    """Return, by the id of each step run that made the backup, how many of its rows no rollback has taken out."""
+    kept: Counter[int] = Counter()
+    for one in (each for each in every if each.step == BACKUP):
+        kept[one.id if one.undoes is None else one.undoes] += (1 if one.undoes is None else -1) * (
+            one.rows_changed or 0
+        )
     return kept

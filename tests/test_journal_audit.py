@@ -197,8 +197,8 @@ def test_what_is_as_recorded_is_undone_and_made_again(billing_url: str) -> None:
     """Also a backup of which a rollback has taken a part, and what was undone in batches."""
     database = start_over(billing_url, SCHEMA, owing_20())
     original = everything(database)
-    for number in range(2):
-        migrate(database, 1, run_id=f"run {number}")
+    for run_id in ("one", "another", "another"):
+        migrate(database, 1, run_id=run_id)
         look(database)
         undo(database)
     assert {name: rows for name, rows in everything(database).items() if name in SCHEMA.tables} == original
