@@ -19,6 +19,8 @@ from meter_assets.resources import BillingResource
 from meter_assets.settings import CONFIG_VARIABLE, DATABASE_URL_VARIABLE
 from tests.command_line import HEALTHY, CommandLine, make_small_tenants
 
+pytestmark = pytest.mark.slow
+
 PREVIEW, ROLLBACK = "preview_meter_financials", "rollback_meter_financials"
 SECRET = "hunter2"
 POSTGRES = f"postgresql://meter:{SECRET}@db.example.org/billing?sslmode=require"
