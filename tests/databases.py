@@ -88,7 +88,7 @@ def _drop_everything(connection: Connection) -> None:
 
 
 def reseal(database: BillingDatabase) -> None:
-    """Let how step runs ended be recorded anew, after a test has changed what is recorded of them."""
+    """Record again how step runs ended, after a test has changed what is recorded of them."""
     with database.transaction() as connection:
         schema = database.schema(connection)
         outcomes = schema.own[OUTCOMES]

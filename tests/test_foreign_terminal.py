@@ -38,7 +38,7 @@ FAULTS = (
     ("bill_of_other_tenant", 3),
 )
 OURS = re.compile(r"\x1b\[[\d;]*m|\x1b\[\d*[AK]|\x1b\[\?25[hl]|\r(?=\x1b|\n)")
-"""What rich writes to a terminal: styles, a spinner's line that is drawn anew, the cursor hidden and shown."""
+"""What rich writes to a terminal: styles, a spinner's line that is redrawn, the cursor hidden and shown."""
 LOOKS = (
     "migrate-meter-financials --dry-run",
     "migrate-meter-financials --yes",

@@ -104,7 +104,7 @@ class Watched:
             expect(closes).to_have_count(0)
 
     def _open_dialog(self, button: Locator, closes: Locator) -> None:
-        """Click until the dialog is there: while a page draws its log anew, a click may be lost."""
+        """Click until the dialog is there: while a page redraws its log, a click may be lost."""
         for _ in range(5):
             button.click()
             try:
