@@ -19,10 +19,10 @@ from random import Random
 
 import click
 
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.faults import FAULTS
 from meter_assets.demo.generator import DemoSize, fill, make_tables
-from meter_assets.schema import billing_tables
+from meter_assets.migration.database import BillingDatabase
 from tests.faults.children import Nursery, Task, nursery
 from tests.faults.jobs import TENANT, Job
 from tests.faults.stages import Stage, stage_of

@@ -24,14 +24,14 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from sqlalchemy import URL, make_url
 
-from meter_assets.apply import run_step
-from meter_assets.changes import MIGRATION
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.errors import StepError
-from meter_assets.history import StepRun
-from meter_assets.policy import Policy
-from meter_assets.schema import billing_tables
+from meter_assets.migration.apply import run_step
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.run_history import StepRun
+from meter_assets.rules.steps import MIGRATION
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.servers import start_postgres

@@ -16,16 +16,16 @@ from pathlib import Path
 import click
 from sqlalchemy import update
 
-from meter_assets.apply import run_step
-from meter_assets.changes import CHANGES, MIGRATION
-from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import billing_relations
+from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill, make_tables
-from meter_assets.engines import analyze_if_never
-from meter_assets.history import StepRun
-from meter_assets.policy import Policy
-from meter_assets.preview import preview
-from meter_assets.relations import billing_relations
-from meter_assets.schema import billing_tables
+from meter_assets.engines.drivers import analyze_if_never
+from meter_assets.migration.apply import run_step
+from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.run_history import StepRun
+from meter_assets.reports.preview import preview
+from meter_assets.rules.steps import CHANGES, MIGRATION
 
 STEP = "payment_meter_ids"
 

@@ -26,24 +26,24 @@ from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializa
 from dagster._core.storage.event_log import SqlEventLogStorage
 from sqlalchemy import Connection, Engine, delete, event, func, insert, select, text, update
 
-from meter_assets.alerts import WEBHOOK_VARIABLE
-from meter_assets.changes import CHANGES, MIGRATION, Effect
-from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
-from meter_assets.database import BillingDatabase, Tenant
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import billing_relations
+from meter_assets.billing.schema import BACKUP, JOURNALED, RUNS, UPDATED_AT_COLUMN, BillingSchema, billing_tables
+from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import alerts
+from meter_assets.defs.partitions import sync_partitions
+from meter_assets.defs.resources import BillingResource
 from meter_assets.demo.generator import DemoSize, fill, make_tables
-from meter_assets.engines import analyze_if_never
-from meter_assets.event_log import Reader
-from meter_assets.history import SUCCEEDED, Entry
-from meter_assets.invariants import GUARDED_STEP
-from meter_assets.journal import record
-from meter_assets.partitions import sync_partitions
-from meter_assets.policy import Policy
-from meter_assets.relations import billing_relations
-from meter_assets.resources import BillingResource
-from meter_assets.runs import QUIET
-from meter_assets.schema import BACKUP, JOURNALED, RUNS, UPDATED_AT_COLUMN, BillingSchema, billing_tables
+from meter_assets.engines.drivers import analyze_if_never
+from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.journal import record
+from meter_assets.migration.run_history import SUCCEEDED, Entry
+from meter_assets.monitoring.alerts.delivery import WEBHOOK_VARIABLE
+from meter_assets.rules.invariants import GUARDED_STEP
+from meter_assets.rules.steps import CHANGES, MIGRATION, Effect
+from meter_assets.runtime.event_log import Reader
+from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
 
 POLICY = Policy.from_values({})
 RUN_ID = "bench"

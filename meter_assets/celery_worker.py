@@ -1,17 +1,5 @@
-"""What a Celery worker executes: `celery -A meter_assets.celery_worker worker -Q dagster`. Needs the extra `celery`.
+"""The name of `meter_assets.runtime.celery_worker` in instance files of version 1.1 and older."""
 
-The broker is the one that deploy/celery/dagster.yaml has the launcher use: the same variable of the environment.
-"""
-
-import os
-
-from dagster_celery.make_app import make_app
-from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
-
-from meter_assets.celery_launcher import CELERY_SETTINGS, URL_VARIABLE, checked_url
-
-_url = checked_url(os.environ.get(URL_VARIABLE, ""))
-
-app = make_app({"broker": _url, "backend": _url, "config_source": dict(CELERY_SETTINGS)})  # type: ignore[no-untyped-call]
-execute_job = create_execute_job_task(app)
-resume_job = create_resume_job_task(app)
+from meter_assets.runtime.celery_worker import app as app
+from meter_assets.runtime.celery_worker import execute_job as execute_job
+from meter_assets.runtime.celery_worker import resume_job as resume_job

@@ -19,11 +19,11 @@ from meter_assets.defs.jobs import JOBS
 from meter_assets.defs.meter_balances import meter_balances, meter_balances_checks
 from meter_assets.defs.migration_preview import migration_preview
 from meter_assets.defs.payment_meter_ids import payment_meter_ids, payment_meter_ids_checks
+from meter_assets.defs.resources import BillingResource, policy_resource
 from meter_assets.defs.retention import delete_old_watching_runs, retention_schedule
 from meter_assets.defs.rollback import rollback_meter_financials
 from meter_assets.defs.tenant_partitions import tenant_partitions
 from meter_assets.defs.watching import watch_migrated_tenants, watching_schedules
-from meter_assets.resources import BillingResource, policy_resource
 
 
 def _with_links_to_code(assets: Sequence[dg.AssetsDefinition]) -> Sequence[Any]:

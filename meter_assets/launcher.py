@@ -1,22 +1,3 @@
-"""The launcher of one machine, which `dagster.yaml` names."""
+"""The name of `meter_assets.runtime.launcher` in instance files of version 1.1 and older."""
 
-from dagster import DagsterRun, DefaultRunLauncher
-from dagster._core.launcher import CheckRunHealthResult
-
-from meter_assets.processes import health
-
-
-class LocalLauncher(DefaultRunLauncher):
-    """Dagster's own launcher, which also notices that a command line was killed and its run goes on for ever.
-
-    Of what it has launched, the code server tells by itself that a process has died.
-    """
-
-    @property
-    def supports_check_run_worker_health(self) -> bool:
-        """Let run monitoring ask."""
-        return True
-
-    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Say whether a run has lost its process, where that can be told here."""
-        return health(run)
+from meter_assets.runtime.launcher import LocalLauncher as LocalLauncher

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from meter_assets.billing.policy import Policy
 from meter_assets.errors import InvalidSettings
-from meter_assets.policy import Policy
 
 DATABASE_URL_VARIABLE = "METER_ASSETS_DATABASE_URL"
 CONFIG_VARIABLE = "METER_ASSETS_CONFIG"

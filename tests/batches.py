@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from meter_assets.apply import run_step
-from meter_assets.changes import MIGRATION
-from meter_assets.database import BillingDatabase
-from meter_assets.history import (
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import BillingSchema, billing_tables
+from meter_assets.migration.apply import run_step
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.rollback import UndoneStep, roll_back
+from meter_assets.migration.run_history import (
     RecordedStep,
     StepRun,
     recorded_steps,
 )
-from meter_assets.policy import Policy
-from meter_assets.report import StepReport
-from meter_assets.rollback import UndoneStep, roll_back
-from meter_assets.schema import BillingSchema, billing_tables
+from meter_assets.migration.step_report import StepReport
+from meter_assets.rules.steps import MIGRATION
 from tests.databases import journal_of, tenant
 from tests.oracle import Database
 from tests.test_apply import invoice, ledger, payment

@@ -13,16 +13,16 @@ import dagster as dg
 from click.testing import CliRunner
 from sqlalchemy import text
 
-from meter_assets.cli import main
-from meter_assets.dagster_instance import open_instance
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.schema import billing_tables
+from meter_assets.cli.main import main
 from meter_assets.demo.faults import FAULTS
 from meter_assets.demo.generator import DemoSize, fill, make_tables
-from meter_assets.schema import billing_tables
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.runtime.instance import open_instance
 
 SMALL = DemoSize(tenants=3, customers=6, months=4)
 HEALTHY, ALSO_HEALTHY, BROKEN = "1", "2", "3"
-COMMAND = [sys.executable, "-c", "from meter_assets.cli import main; main(prog_name='meter-assets')"]
+COMMAND = [sys.executable, "-c", "from meter_assets.cli.main import main; main(prog_name='meter-assets')"]
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, event, insert, inspect, select, text
 
-from meter_assets.apply import run_step
-from meter_assets.changes import MIGRATION
-from meter_assets.database import BillingDatabase, Tenant
-from meter_assets.history import INTERRUPTED, StepRun
-from meter_assets.money import exact
-from meter_assets.policy import Policy
-from meter_assets.records import end, step_runs
-from meter_assets.report import StepReport
-from meter_assets.schema import BACKUP, JOURNALED, MONEY_COLUMNS, OUTCOMES, OWN_TABLES, RUNS, BillingSchema
+from meter_assets.billing.money import exact
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import BACKUP, JOURNALED, MONEY_COLUMNS, OUTCOMES, OWN_TABLES, RUNS, BillingSchema
+from meter_assets.migration.apply import run_step
+from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.records import end, step_runs
+from meter_assets.migration.run_history import INTERRUPTED, StepRun
+from meter_assets.migration.step_report import StepReport
+from meter_assets.rules.steps import MIGRATION
 from tests.oracle import ChangedRow, Database
 
 _MONEY = {**MONEY_COLUMNS, BACKUP: ("balance", "overpayment")}

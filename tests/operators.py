@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from meter_assets.database import BillingDatabase
 from meter_assets.errors import MeterAssetsError
+from meter_assets.migration.database import BillingDatabase
 from tests.command_line import CommandLine, Ended, make_small_tenants
 from tests.databases import tenant
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from meter_assets.policy import BalanceBasis, CustomersWithoutActiveMeter, InvoicesWithoutBills, Policy
+from meter_assets.billing.policy import BalanceBasis, CustomersWithoutActiveMeter, InvoicesWithoutBills, Policy
 
 Row = dict[str, Any]
 Database = dict[str, list[Row]]

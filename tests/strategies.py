@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from meter_assets.policy import BalanceBasis, CustomersWithoutActiveMeter, InvoicesWithoutBills, Policy
+from meter_assets.billing.policy import BalanceBasis, CustomersWithoutActiveMeter, InvoicesWithoutBills, Policy
 from tests.oracle import BACKUP, INVOICE_AMOUNTS, Database, Row, chronological, payment_meter_ids, total, violations
 
 FIRST_IDS = {

@@ -23,17 +23,22 @@ from dagster._core.storage.event_log import SqlEventLogStorage
 from sqlalchemy import text
 
 from bench.watching import make_migrated_tenants
-from meter_assets import alerts
-from meter_assets.alerts import MAIL_FROM_VARIABLE, MAIL_TO_VARIABLE, SMTP_VARIABLE, WEBHOOK_VARIABLE
-from meter_assets.dagster_instance import POSTGRES_URL_VARIABLE
-from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import alerts as sensor_module
+from meter_assets.defs.partitions import TENANTS, forget_materializations
 from meter_assets.demo.generator import DemoSize
-from meter_assets.event_log import store_evaluations
 from meter_assets.foreign_text import visible
-from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Severity
-from meter_assets.partitions import TENANTS, forget_materializations
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.monitoring.alerts import delivery as alerts
+from meter_assets.monitoring.alerts.delivery import (
+    MAIL_FROM_VARIABLE,
+    MAIL_TO_VARIABLE,
+    SMTP_VARIABLE,
+    WEBHOOK_VARIABLE,
+)
+from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS, Severity
+from meter_assets.runtime.event_log import store_evaluations
+from meter_assets.runtime.instance import POSTGRES_URL_VARIABLE
 from tests.databases import migrate
 from tests.processes import free_port
 from tests.test_watching import Watch, instance_in, overwrite_a_balance

@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Connection, Enum, Integer, String, event, insert, make_url, text
 
-from meter_assets.changes import MIGRATION
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import BalanceBasis, Policy
+from meter_assets.billing.schema import BACKUP, RECORDS, BillingSchema, billing_tables, journal_name
 from meter_assets.demo.generator import DemoSize, fill
-from meter_assets.engines import analyze_if_never
+from meter_assets.engines.drivers import analyze_if_never
 from meter_assets.errors import (
     BlockedByInvariants,
     ColumnTooSmall,
@@ -32,11 +32,11 @@ from meter_assets.errors import (
     StepError,
     TenantLocked,
 )
-from meter_assets.history import FAILED, INTERRUPTED, SUCCEEDED
-from meter_assets.lifecycle import ATTEMPTS
-from meter_assets.policy import BalanceBasis, Policy
-from meter_assets.preview import preview
-from meter_assets.schema import BACKUP, RECORDS, BillingSchema, billing_tables, journal_name
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.recording import ATTEMPTS
+from meter_assets.migration.run_history import FAILED, INTERRUPTED, SUCCEEDED
+from meter_assets.reports.preview import preview
+from meter_assets.rules.steps import MIGRATION
 from tests import oracle
 from tests.databases import (
     comparable,

@@ -18,8 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event, literal, select, text
 
-from meter_assets.changes import CHANGES, MIGRATION, Change
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import BillingRelations
+from meter_assets.billing.schema import BACKUP, RECORDS, BillingSchema
+from meter_assets.cli.runner import Launch, run_tenant
 from meter_assets.definitions import build_definitions
 from meter_assets.errors import (
     BlockedByInvariants,
@@ -27,18 +29,16 @@ from meter_assets.errors import (
     StepError,
     StepInvariantBroken,
 )
-from meter_assets.history import (
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.rollback import UndoneStep
+from meter_assets.migration.run_history import (
     BATCHES_KEPT,
     FAILED,
     INTERRUPTED,
     SUCCEEDED,
 )
-from meter_assets.policy import Policy
-from meter_assets.relations import BillingRelations
-from meter_assets.report import StepReport
-from meter_assets.rollback import UndoneStep
-from meter_assets.runs import Launch, run_tenant
-from meter_assets.schema import BACKUP, RECORDS, BillingSchema
+from meter_assets.migration.step_report import StepReport
+from meter_assets.rules.steps import CHANGES, MIGRATION, Change
 from tests import oracle
 from tests.batches import (
     DEFAULT,

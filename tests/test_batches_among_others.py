@@ -12,23 +12,23 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, make_url, text
 
-from meter_assets.batches import ROUNDS, ROUNDS_WITHOUT_WAITING
-from meter_assets.changes import MIGRATION
-from meter_assets.database import BillingDatabase
 from meter_assets.errors import (
     RowsKeepChanging,
     StoppedInBatches,
     TenantLocked,
     TenantLost,
 )
-from meter_assets.history import (
+from meter_assets.migration.batches import ROUNDS, ROUNDS_WITHOUT_WAITING
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.run_history import (
     FAILED,
     INTERRUPTED,
     PARTIAL,
     SUCCEEDED,
     tenants_with,
 )
-from meter_assets.report import Tally
+from meter_assets.migration.step_report import Tally
+from meter_assets.rules.steps import MIGRATION
 from tests.batches import (
     SCHEMA,
     as_others,

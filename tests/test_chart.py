@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_assets.changes import CHANGES
-from meter_assets.chart import BARS, LABELS, WIDTH, rows_by_outcome
-from meter_assets.report import StepReport, Tally
+from meter_assets.migration.step_report import StepReport, Tally
+from meter_assets.reports.chart import BARS, LABELS, WIDTH, rows_by_outcome
+from meter_assets.rules.steps import CHANGES
 
 SHOWN_AT_ONCE = 1_000
 COLORS = {"changed": "royalblue", "for review": "gold", "already correct": "silver", "unresolved": "crimson"}

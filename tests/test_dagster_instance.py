@@ -13,7 +13,8 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._serdes import serialize_value
 from sqlalchemy import create_engine, inspect
 
-from meter_assets.dagster_instance import (
+from meter_assets.errors import InvalidSettings
+from meter_assets.runtime.instance import (
     CONFIG_FILE,
     DAGSTER_HOME_VARIABLE,
     FOLDER,
@@ -21,7 +22,6 @@ from meter_assets.dagster_instance import (
     open_instance,
     shipped_config,
 )
-from meter_assets.errors import InvalidSettings
 
 CHECKOUT = Path(__file__).parents[1]
 A_JOB = """

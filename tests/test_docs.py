@@ -14,18 +14,18 @@ from hypothesis.strategies import integers
 from pydantic import BaseModel
 from sqlalchemy import Connection, CursorResult, delete, text
 
-from meter_assets.changes import CHANGES
-from meter_assets.cli import main
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import billing_relations
+from meter_assets.billing.schema import BillingSchema, billing_tables
+from meter_assets.cli.main import main
 from meter_assets.definitions import build_definitions
 from meter_assets.demo.faults import FAULTS
 from meter_assets.demo.generator import DemoSize, fill, make_tables
-from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Invariant
-from meter_assets.policy import Policy
-from meter_assets.relations import billing_relations
-from meter_assets.schema import BillingSchema, billing_tables
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.step_run import LAWS
+from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS, Invariant
+from meter_assets.rules.steps import CHANGES
 from meter_assets.settings import TABLES, Launchpad, Watching
-from meter_assets.work import LAWS
 from tests import databases
 from tests.oracle import Database
 from tests.strategies import billing_databases

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.schema import BACKUP, RUNS, journal_name
 from meter_assets.errors import DatabaseBusy, DatabaseUnreachable, StatementFailed, StepError, StepUnconfirmed
-from meter_assets.preview import preview
-from meter_assets.schema import BACKUP, RUNS, journal_name
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.reports.preview import preview
 from tests import command_line
 from tests.command_line import CommandLine, make_small_tenants
 from tests.databases import STEP_RUNS

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from meter_assets.definitions import build_definitions
-from meter_assets.partitions import PARTITION_TAG
+from meter_assets.defs.partitions import PARTITION_TAG
 from tests.command_line import CommandLine, make_small_tenants
 from tests.foreign import (
     TEXT_COLUMNS,
@@ -52,7 +52,7 @@ LOOKS = (
 )
 SCRIPT = """
 import os, sys
-from meter_assets.cli import main
+from meter_assets.cli.main import main
 for line in sys.argv[1:]:
     try:
         print("$ " + line, flush=True)

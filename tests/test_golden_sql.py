@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import Dialect, Select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from meter_assets.changes import CHANGES
-from meter_assets.policy import Policy
-from meter_assets.relations import billing_relations
-from meter_assets.schema import billing_tables
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import billing_relations
+from meter_assets.billing.schema import billing_tables
+from meter_assets.rules.steps import CHANGES
 
 GOLDEN = Path(__file__).parent / "golden"
 DIALECTS: dict[str, Dialect] = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}  # type: ignore[no-untyped-call]

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import ProgrammingError
 
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.schema import BACKUP, OWN_TABLES, RECORDS, RUNS, BillingSchema, billing_tables, journal_name
+from meter_assets.cli.runner import Launch, run_tenant
 from meter_assets.definitions import build_definitions
-from meter_assets.resources import BillingResource
-from meter_assets.runs import Launch, run_tenant
-from meter_assets.schema import BACKUP, OWN_TABLES, RECORDS, RUNS, BillingSchema, billing_tables, journal_name
+from meter_assets.defs.resources import BillingResource
+from meter_assets.migration.database import BillingDatabase
 from tests.command_line import CommandLine, make_small_tenants
 
 MONEY_OF_OTHERS = "UPDATE payments SET amount = 0"

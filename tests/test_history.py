@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from meter_assets.database import BillingDatabase
-from meter_assets.history import tenants_with
-from meter_assets.policy import Policy
-from meter_assets.rollback import roll_back
-from meter_assets.schema import BACKUP, billing_tables
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import BACKUP, billing_tables
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.rollback import roll_back
+from meter_assets.migration.run_history import tenants_with
 from tests.databases import migrate, start_over, tenant
 from tests.test_apply import owing_20
 

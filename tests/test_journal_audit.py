@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, text
 
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import BACKUP, COMMITS, OUTCOMES, OWN_TABLES, RUNS, journal_name
 from meter_assets.errors import JournalAltered, JournalIncomplete, NotAsRecorded, RecordsAltered
-from meter_assets.policy import Policy
-from meter_assets.rollback import preview_rollback, roll_back
-from meter_assets.schema import BACKUP, COMMITS, OUTCOMES, OWN_TABLES, RUNS, journal_name
-from meter_assets.watching import watch
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.rollback import preview_rollback, roll_back
+from meter_assets.monitoring.watch import watch
 from tests.batches import in_batches
 from tests.command_line import HEALTHY, CommandLine, make_small_tenants
 from tests.databases import migrate, start_over, tenant

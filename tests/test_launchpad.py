@@ -8,14 +8,14 @@ import dagster as dg
 import pytest
 from sqlalchemy import make_url
 
-from meter_assets import launchpad
-from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE, open_instance
-from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
+from meter_assets.defs import launchpad
+from meter_assets.defs.partitions import sync_partitions
+from meter_assets.defs.resources import BillingResource
 from meter_assets.errors import ForbiddenRunConfig, InvalidSettings
-from meter_assets.partitions import sync_partitions
-from meter_assets.processes import tags_of_this_process
-from meter_assets.resources import BillingResource
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, open_instance
+from meter_assets.runtime.processes import tags_of_this_process
 from meter_assets.settings import CONFIG_VARIABLE, DATABASE_URL_VARIABLE
 from tests.command_line import HEALTHY, CommandLine, make_small_tenants
 

@@ -22,16 +22,16 @@ import psycopg2
 import pytest
 from sqlalchemy import Connection, Engine, event, make_url
 
-from meter_assets.apply import run_step
-from meter_assets.changes import MIGRATION
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import BACKUP, JOURNALED, billing_tables
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.errors import StepError
-from meter_assets.history import StepRun
-from meter_assets.lifecycle import ATTEMPTS
-from meter_assets.policy import Policy
-from meter_assets.rollback import roll_back
-from meter_assets.schema import BACKUP, JOURNALED, billing_tables
+from meter_assets.migration.apply import run_step
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.recording import ATTEMPTS
+from meter_assets.migration.rollback import roll_back
+from meter_assets.migration.run_history import StepRun
+from meter_assets.rules.steps import MIGRATION
 from tests import oracle
 from tests.command_line import HEALTHY, CommandLine
 from tests.databases import comparable, read, tenant

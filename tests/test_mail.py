@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from meter_assets.mail import MailServer
+from meter_assets.monitoring.alerts.mail import MailServer
 from tests.processes import free_port
 from tests.test_alerts import PASSWORD, SECONDS, Mailbox
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Numeric, Table, insert, select, text
 
-from meter_assets.database import BillingDatabase
-from meter_assets.invariants import INVARIANTS
-from meter_assets.judge import judge
-from meter_assets.money import exact, show, stored, total
-from meter_assets.policy import Policy
-from meter_assets.relations import billing_relations
+from meter_assets.billing.money import exact, show, stored, total
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import billing_relations
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.evaluation import judge
+from meter_assets.rules.invariants import INVARIANTS
 from tests.command_line import make_small_tenants
 
 AMOUNTS = Table("amounts", MetaData(), Column("id", Integer, primary_key=True), Column("amount", Numeric(14, 2)))

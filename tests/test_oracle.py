@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_assets.invariants import INVARIANTS
-from meter_assets.policy import Policy
+from meter_assets.billing.policy import Policy
+from meter_assets.rules.invariants import INVARIANTS
 from tests import oracle
 from tests.oracle import Database, Expected, Row
 from tests.strategies import billing_databases, policies, valid_billing_databases

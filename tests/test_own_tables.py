@@ -9,11 +9,11 @@ from psycopg2.errors import LockNotAvailable
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from meter_assets import apply
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.schema import BACKUP, COMMITS, OUTCOMES, RUNS, journal_name
 from meter_assets.errors import OwnTablesNotTrusted
-from meter_assets.lifecycle import tried_again
-from meter_assets.schema import BACKUP, COMMITS, OUTCOMES, RUNS, journal_name
+from meter_assets.migration import apply
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.recording import tried_again
 from tests.command_line import HEALTHY, CommandLine, make_small_tenants
 from tests.databases import migrate, start_over
 from tests.test_apply import SCHEMA, after_journaling, everything, owing_20

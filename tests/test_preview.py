@@ -17,18 +17,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meter_assets import render
-from meter_assets.changes import MIGRATION
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import BalanceBasis, Policy
+from meter_assets.billing.relations import billing_relations
+from meter_assets.billing.schema import BACKUP, JOURNALED, MONEY_COLUMNS, billing_tables
 from meter_assets.demo.generator import DemoSize, fill
 from meter_assets.errors import InvalidSettings
-from meter_assets.invariants import INVARIANTS
-from meter_assets.judge import judge
-from meter_assets.policy import BalanceBasis, Policy
-from meter_assets.preview import preview
-from meter_assets.relations import billing_relations
-from meter_assets.report import StepReport
-from meter_assets.schema import BACKUP, JOURNALED, MONEY_COLUMNS, billing_tables
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.evaluation import judge
+from meter_assets.migration.step_report import StepReport
+from meter_assets.reports import tables as render
+from meter_assets.reports.preview import preview
+from meter_assets.rules.invariants import INVARIANTS
+from meter_assets.rules.steps import MIGRATION
 from tests import oracle
 from tests.databases import dump, journal_of, migrate, start_over, tenant
 from tests.oracle import ChangedRow, Database, Row
@@ -256,7 +256,7 @@ def test_changed_rows_are_shown_without_what_tells_nothing() -> None:
 def test_rows_are_exported_in_batches_and_none_is_lost_between(
     billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meter_assets.export.ROWS_AT_A_TIME", 3)
+    monkeypatch.setattr("meter_assets.reports.export.ROWS_AT_A_TIME", 3)
     database = start_over(billing_url, SCHEMA, {})
     with database.transaction() as connection:
         fill(connection, SCHEMA, DemoSize(tenants=1, customers=10, months=1), seed=1)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_assets.database import BillingDatabase
+from meter_assets.engines.tenant_lock import LockFile
 from meter_assets.errors import NotWritable, TenantLocked
-from meter_assets.tenant_lock import LockFile
+from meter_assets.migration.database import BillingDatabase
 from tests.command_line import HEALTHY, CommandLine, make_small_tenants
 from tests.databases import STEP_RUNS, migrate, reseal, start_over, tenant
 from tests.processes import started, until
@@ -378,7 +378,7 @@ def test_a_session_may_call_itself_what_it_likes(
 ) -> None:
     holder = start_over(postgres_url, SCHEMA, {})
     with monkeypatch.context() as patch:
-        patch.setattr("meter_assets.tenant_lock._application_name", lambda holder: name)
+        patch.setattr("meter_assets.engines.tenant_lock._application_name", lambda holder: name)
         holder.hold(tenant(1), "holder")
     try:
         with pytest.raises(TenantLocked) as told:

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import pytest
 
-from meter_assets.cli import main
-from meter_assets.policy import Policy
-from meter_assets.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+from meter_assets.cli.main import main
 from tests.command_line import CommandLine
 
 README = Path(__file__).parent.parent / "README.md"

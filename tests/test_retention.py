@@ -13,12 +13,12 @@ from dagster._core.storage.runs.schema import RunsTable
 from sqlalchemy import text, update
 
 from bench.watching import make_migrated_tenants
-from meter_assets.dagster_instance import POSTGRES_URL_VARIABLE
-from meter_assets.database import BillingDatabase
+from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
 from meter_assets.demo.generator import DemoSize
-from meter_assets.invariants import INVARIANTS
-from meter_assets.runs import QUIET
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.rules.invariants import INVARIANTS
+from meter_assets.runtime.instance import POSTGRES_URL_VARIABLE
 from meter_assets.settings import CONFIG_VARIABLE
 from tests.databases import migrate
 from tests.test_watching import BALANCES, Watch, instance_in, overwrite_a_balance

@@ -28,15 +28,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, make_url, text
 
-from meter_assets.changes import MIGRATION
-from meter_assets.dagster_instance import POSTGRES_URL_VARIABLE
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import BACKUP, OUTCOMES, journal_name
+from meter_assets.cli.runner import Launch, TenantRun, run_tenant
 from meter_assets.definitions import build_definitions
 from meter_assets.errors import JournalIncomplete, UnknownRun
-from meter_assets.policy import Policy
-from meter_assets.rollback import Rollback, preview_rollback, roll_back
-from meter_assets.runs import Launch, TenantRun, run_tenant
-from meter_assets.schema import BACKUP, OUTCOMES, journal_name
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.rollback import Rollback, preview_rollback, roll_back
+from meter_assets.rules.steps import MIGRATION
+from meter_assets.runtime.instance import POSTGRES_URL_VARIABLE
 from tests.command_line import ALSO_HEALTHY, HEALTHY, CommandLine, make_small_tenants
 from tests.databases import STEP_RUNS, comparable, migrate, read, reseal, start_over, tenant
 from tests.faults.points import BEFORE, FORGETTING
@@ -538,7 +538,7 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
     shell.change(f"UPDATE payments SET meter_id = 3 WHERE id IN ({', '.join(map(str, changed))})")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("meter_assets.report.LISTED_ROWS", 90)
+        patch.setattr("meter_assets.migration.step_report.LISTED_ROWS", 90)
         dry = shell("rollback", "--dry-run", "--tenant", "1", "--export", "rows")
     assert "The first 90; 10 more. A dry run writes all of them as CSV files" in dry.words
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from sqlalchemy import Connection, select
 
-from meter_assets.changes import CHANGES, MIGRATION, Change
-from meter_assets.database import BillingDatabase
-from meter_assets.invariants import INVARIANTS
-from meter_assets.policy import Policy
-from meter_assets.relations import BillingRelations, billing_relations
-from meter_assets.report import shown_columns
-from meter_assets.schema import billing_tables
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import BillingRelations, billing_relations
+from meter_assets.billing.schema import billing_tables
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.step_report import shown_columns
+from meter_assets.rules.invariants import INVARIANTS
+from meter_assets.rules.steps import CHANGES, MIGRATION, Change
 from tests import oracle
 from tests.databases import load, make_tables
 from tests.strategies import billing_databases, policies

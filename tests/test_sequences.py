@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Executable, Table, delete, insert, update
 
-from meter_assets.changes import MIGRATION
-from meter_assets.changes.undo import CHANGED_SINCE, LATER_CHANGE_KEPT, ROW_GONE
-from meter_assets.database import BillingDatabase
-from meter_assets.policy import Policy
-from meter_assets.rollback import Rollback, preview_rollback, roll_back
-from meter_assets.schema import BACKUP, MONEY_COLUMNS, billing_tables
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import BACKUP, MONEY_COLUMNS, billing_tables
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.rollback import Rollback, preview_rollback, roll_back
+from meter_assets.rules.steps import MIGRATION
+from meter_assets.rules.undo import CHANGED_SINCE, LATER_CHANGE_KEPT, ROW_GONE
 from tests import oracle
 from tests.databases import comparable, dump, journal_of, migrate, read, start_over, tenant
 from tests.oracle import ChangedRow, Database, Expected, Row

@@ -22,13 +22,13 @@ import dagster as dg
 import pytest
 from sqlalchemy import make_url, text
 
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill
+from meter_assets.engines.tenant_lock import LockFile
 from meter_assets.errors import TenantLocked
-from meter_assets.policy import Policy
-from meter_assets.rollback import roll_back
-from meter_assets.schema import billing_tables
-from meter_assets.tenant_lock import LockFile
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.rollback import roll_back
 from tests.command_line import HEALTHY, CommandLine, make_small_tenants
 from tests.databases import STEP_RUNS, dump, migrate, start_over, tenant
 from tests.processes import started, until

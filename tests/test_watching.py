@@ -21,27 +21,27 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, make_url, select, text, update
 
 from bench.watching import make_migrated_tenants, record_materializations
-from meter_assets import watching
-from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import billing_relations
+from meter_assets.billing.schema import OUTCOMES, REQUIRED_COLUMNS, RUNS, UPDATED_AT_COLUMN, billing_tables
+from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import watching as defs_watching
 from meter_assets.defs.checks import told
+from meter_assets.defs.partitions import sync_partitions
+from meter_assets.defs.resources import BillingResource
 from meter_assets.defs.watching import baseline_key, watching_schedules
 from meter_assets.demo.generator import DemoSize
 from meter_assets.errors import InvalidSettings
-from meter_assets.history import SUCCEEDED
-from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Severity
-from meter_assets.judge import Verdict, judge
-from meter_assets.partitions import sync_partitions
-from meter_assets.policy import Policy
-from meter_assets.relations import billing_relations
-from meter_assets.resources import BillingResource
-from meter_assets.rollback import roll_back
-from meter_assets.runs import QUIET
-from meter_assets.schema import OUTCOMES, REQUIRED_COLUMNS, RUNS, UPDATED_AT_COLUMN, billing_tables
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.evaluation import Verdict, judge
+from meter_assets.migration.rollback import roll_back
+from meter_assets.migration.run_history import SUCCEEDED
+from meter_assets.monitoring import watch as watching
+from meter_assets.monitoring.watch import Baseline, Pass, Watched, watch
+from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS, Severity
+from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
 from meter_assets.settings import CONFIG_VARIABLE
-from meter_assets.watching import Baseline, Pass, Watched, watch
 from tests.command_line import CommandLine, make_small_tenants
 from tests.databases import dump, migrate, reseal, start_over, statements, tenant
 from tests.oracle import Database

@@ -14,7 +14,12 @@ from typing import NamedTuple
 import dagster as dg
 from pydantic import BaseModel, ValidationError
 
-from meter_assets.alerts import (
+from meter_assets.defs.checks import told
+from meter_assets.defs.partitions import TENANTS
+from meter_assets.defs.watching import watch_migrated_tenants
+from meter_assets.errors import InvalidSettings
+from meter_assets.migration.database import LEGAL_KEY
+from meter_assets.monitoring.alerts.delivery import (
     MAIL_TO_VARIABLE,
     WEBHOOK_VARIABLE,
     Channel,
@@ -23,14 +28,9 @@ from meter_assets.alerts import (
     channels,
     deliver,
 )
-from meter_assets.database import LEGAL_KEY
-from meter_assets.defs.checks import told
-from meter_assets.defs.watching import watch_migrated_tenants
-from meter_assets.errors import InvalidSettings
-from meter_assets.event_log import Outcome, Reader
-from meter_assets.invariants import GUARDED_STEP, INVARIANTS, Severity
-from meter_assets.messages import LISTED, Message, News
-from meter_assets.partitions import TENANTS
+from meter_assets.monitoring.alerts.messages import LISTED, Message, News
+from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS, Severity
+from meter_assets.runtime.event_log import Outcome, Reader
 
 CHECKS = tuple(one.name for one in INVARIANTS if one.severity is Severity.ERROR)
 SECONDS_BETWEEN_TICKS = 30

@@ -2,9 +2,9 @@
 
 import dagster as dg
 
+from meter_assets.billing.schema import REQUIRED_COLUMNS
 from meter_assets.defs.columns import read_columns
 from meter_assets.defs.step import DOMAIN, OWNERS
-from meter_assets.schema import REQUIRED_COLUMNS
 
 _SAYS = {
     "tenants": "The providers of water or power whose data shares this database. One partition each.",

@@ -9,15 +9,15 @@ from typing import Any
 
 import dagster as dg
 
+from meter_assets.billing.relations import billing_relations
 from meter_assets.defs import metadata
+from meter_assets.defs.partitions import TENANTS
+from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import failures, tenant_of
-from meter_assets.invariants import INVARIANTS, Group, Invariant, Severity, of_group
-from meter_assets.judge import Verdict, judge
-from meter_assets.partitions import TENANTS
-from meter_assets.relations import billing_relations
-from meter_assets.render import from_records
-from meter_assets.resources import BillingResource, PolicyResource
-from meter_assets.retries import never_start_again
+from meter_assets.migration.evaluation import Verdict, judge
+from meter_assets.reports.tables import from_records
+from meter_assets.rules.invariants import INVARIANTS, Group, Invariant, Severity, of_group
+from meter_assets.runtime.retries import never_start_again
 
 EXAMPLE, FIRST_CHANGE = "for_example", "first_change"
 """The metadata entries that hold what the database says of a broken law. Dagster's pages render the description of a

@@ -9,7 +9,7 @@ import dagster as dg
 from sqlalchemy import Boolean, Column, Date, DateTime, Numeric
 from sqlalchemy.types import TypeEngine
 
-from meter_assets.schema import BACKUP, JOURNALED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, billing_tables
+from meter_assets.billing.schema import BACKUP, JOURNALED, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, billing_tables
 
 _DEFAULT = billing_tables()
 _KINDS: Mapping[type[TypeEngine], str] = {  # type: ignore[type-arg]

@@ -6,9 +6,9 @@ import dagster as dg
 
 from meter_assets.defs.columns import written_columns
 from meter_assets.defs.meter_balances import meter_balances
+from meter_assets.defs.partitions import TENANTS
+from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import OWNERS, StepConfig, materialize, tags_of
-from meter_assets.partitions import TENANTS
-from meter_assets.resources import BillingResource, PolicyResource
 
 
 @dg.asset(

@@ -6,10 +6,10 @@ import dagster as dg
 
 from meter_assets.defs.checks import checks_of
 from meter_assets.defs.columns import written_columns
+from meter_assets.defs.partitions import TENANTS
+from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, StepConfig, materialize, tags_of
-from meter_assets.invariants import Group
-from meter_assets.partitions import TENANTS
-from meter_assets.resources import BillingResource, PolicyResource
+from meter_assets.rules.invariants import Group
 
 
 @dg.asset(

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 from pydantic import BaseModel
 
-from meter_assets import chart
 from meter_assets.foreign_text import shown, visible, without_links
-from meter_assets.render import LONGEST_CELL, Grid
-from meter_assets.report import StepReport
+from meter_assets.migration.step_report import StepReport
+from meter_assets.reports import chart
+from meter_assets.reports.tables import LONGEST_CELL, Grid
 
 REPORT = "report"
 """The entry that holds a report as JSON: the command line reads it from there."""

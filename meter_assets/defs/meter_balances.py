@@ -9,11 +9,11 @@ from meter_assets.defs.checks import checks_of
 from meter_assets.defs.columns import written_columns
 from meter_assets.defs.customer_balances_backup import customer_balances_backup
 from meter_assets.defs.invoice_amounts import invoice_amounts
+from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.payment_meter_ids import payment_meter_ids
+from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import MIGRATION_GROUP, OWNERS, StepConfig, materialize, tags_of
-from meter_assets.invariants import Group
-from meter_assets.partitions import TENANTS
-from meter_assets.resources import BillingResource, PolicyResource
+from meter_assets.rules.invariants import Group
 
 
 class MeterBalancesConfig(StepConfig):

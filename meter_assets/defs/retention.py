@@ -13,7 +13,7 @@ from meter_assets import settings
 from meter_assets.defs.step import RunConfig, failures
 from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
-from meter_assets.event_log import delete_runs
+from meter_assets.runtime.event_log import delete_runs
 
 RUNS_AT_ONCE = 100
 DAILY = "10 4 * * *"

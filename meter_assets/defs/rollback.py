@@ -6,17 +6,17 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from meter_assets import launchpad, render
-from meter_assets.changes import CHANGES
-from meter_assets.database import Tenant
-from meter_assets.defs import metadata
+from meter_assets.defs import launchpad, metadata
+from meter_assets.defs.partitions import TENANTS, forget_materializations
+from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import RunConfig, failures, tenant_of
 from meter_assets.errors import InvalidSettings, MissingPartition
 from meter_assets.foreign_text import named, quoted
-from meter_assets.partitions import TENANTS, forget_materializations
-from meter_assets.resources import BillingResource, PolicyResource
-from meter_assets.retries import NEVER_AGAIN
-from meter_assets.rollback import Rollback, UndoneStep, preview_rollback, roll_back
+from meter_assets.migration.database import Tenant
+from meter_assets.migration.rollback import Rollback, UndoneStep, preview_rollback, roll_back
+from meter_assets.reports import tables as render
+from meter_assets.rules.steps import CHANGES
+from meter_assets.runtime.retries import NEVER_AGAIN
 
 
 class RollbackConfig(RunConfig):

@@ -11,19 +11,19 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from meter_assets import render
-from meter_assets.apply import run_step
-from meter_assets.database import Tenant
+from meter_assets.billing.money import minor_units
+from meter_assets.billing.schema import JOURNALED
 from meter_assets.defs import metadata
-from meter_assets.engines import LONGEST_REASON
+from meter_assets.defs.resources import BillingResource, PolicyResource
+from meter_assets.engines.drivers import LONGEST_REASON
 from meter_assets.errors import MeterAssetsError, MissingPartition
 from meter_assets.foreign_text import named, shown
-from meter_assets.history import StepRun
-from meter_assets.money import minor_units
-from meter_assets.report import StepReport
-from meter_assets.resources import BillingResource, PolicyResource
-from meter_assets.retries import never_start_again
-from meter_assets.schema import JOURNALED
+from meter_assets.migration.apply import run_step
+from meter_assets.migration.database import Tenant
+from meter_assets.migration.run_history import StepRun
+from meter_assets.migration.step_report import StepReport
+from meter_assets.reports import tables as render
+from meter_assets.runtime.retries import never_start_again
 
 OWNERS = ["team:billing-data"]
 MIGRATION_GROUP = "meter_migration"

@@ -2,9 +2,9 @@
 
 import dagster as dg
 
+from meter_assets.defs.partitions import TENANTS, partition_changes
+from meter_assets.defs.resources import BillingResource
 from meter_assets.errors import IllegalTenantId, MeterAssetsError
-from meter_assets.partitions import TENANTS, partition_changes
-from meter_assets.resources import BillingResource
 
 
 @dg.sensor(

@@ -12,18 +12,19 @@ import dagster as dg
 from pydantic import Field, ValidationError
 from sqlalchemy import URL, make_url
 
-from meter_assets import render, settings
-from meter_assets.database import BillingDatabase
+from meter_assets import settings
 from meter_assets.defs import metadata
 from meter_assets.defs.checks import FIRST_CHANGE, evidence, sentence
+from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import RunConfig, failures
 from meter_assets.errors import InvalidSettings
-from meter_assets.event_log import Materializations, latest_materializations, store_evaluations
 from meter_assets.foreign_text import named
-from meter_assets.invariants import GUARDED_STEP, Group, Severity
-from meter_assets.judge import Verdict
-from meter_assets.resources import BillingResource, PolicyResource
-from meter_assets.watching import Baseline, Pass, Watched, watch
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.evaluation import Verdict
+from meter_assets.monitoring.watch import Baseline, Pass, Watched, watch
+from meter_assets.reports import tables as render
+from meter_assets.rules.invariants import GUARDED_STEP, Group, Severity
+from meter_assets.runtime.event_log import Materializations, latest_materializations, store_evaluations
 
 ONE_AT_A_TIME = {"meter_assets/watching": "one at a time", "dagster/priority": "1"}
 """What the run queue lets go on once; and before the runs of a backfill, which may be one for each tenant."""

@@ -6,11 +6,11 @@ from itertools import cycle
 
 from sqlalchemy import Connection, func, or_, select
 
+from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.demo.faults import FAULTS
 from meter_assets.demo.generator import DemoSize, fill, make_tables, tenant_name
 from meter_assets.demo.tenant_books import TenantBooks
-from meter_assets.engines import analyze_if_never
-from meter_assets.schema import BillingSchema, billing_tables
+from meter_assets.engines.drivers import analyze_if_never
 
 BROKEN_TENANT = 3
 BLOCKING = ("bill_of_other_tenant", "bill_of_other_tenant", "line_of_other_tenant")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.demo.tenant_books import TenantBooks
-from meter_assets.schema import BillingSchema
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from random import Random
 
 from sqlalchemy import Connection
 
+from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
 from meter_assets.demo.history import POWER_TARIFF, WATER_TARIFF, TenantHistory
 from meter_assets.demo.rows import RowWriter
-from meter_assets.schema import REQUIRED_COLUMNS, BillingSchema
 
 TENANT_NAMES = (
     "Willowmere Water",

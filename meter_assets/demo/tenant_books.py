@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.demo.history import FIRST_NAMES, FIRST_YEAR, LAST_NAMES
 from meter_assets.demo.rows import columns_there
-from meter_assets.schema import BillingSchema
 
 NOTHING = Decimal("0.00")
 CHARGE = Decimal("40.00")

@@ -12,10 +12,10 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 from playwright.sync_api import Page, sync_playwright
 
-from meter_assets.dagster_instance import FOLDER, shipped_config
-from meter_assets.database import BillingDatabase
 from meter_assets.demo.database import make_demo
 from meter_assets.demo.generator import DemoSize
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.runtime.instance import FOLDER, shipped_config
 from tests.command_line import COMMAND
 from tests.processes import NotInTime, free_port, started, until
 

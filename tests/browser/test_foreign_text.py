@@ -16,10 +16,10 @@ import dagster as dg
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
-from meter_assets.changes import CHANGES
+from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
-from meter_assets.invariants import GUARDED_STEP, INVARIANTS
-from meter_assets.runs import QUIET
+from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS
+from meter_assets.rules.steps import CHANGES
 from meter_assets.settings import DATABASE_URL_VARIABLE
 from tests.browser.stack import Stack, browser_page, running_ui
 from tests.command_line import CommandLine

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from meter_assets.changes import CHANGES
-from meter_assets.chart import WIDTH
-from meter_assets.invariants import INVARIANTS
-from meter_assets.policy import Policy
-from meter_assets.preview import preview
-from meter_assets.schema import REQUIRED_COLUMNS
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import REQUIRED_COLUMNS
+from meter_assets.reports.chart import WIDTH
+from meter_assets.reports.preview import preview
+from meter_assets.rules.invariants import INVARIANTS
+from meter_assets.rules.steps import CHANGES
 from tests.browser.stack import ROOT, Stack, browser_page, running_ui
 
 pytestmark = [

@@ -12,16 +12,16 @@ from dagster._core.definitions.metadata.metadata_set import TableMetadataSet
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from sqlalchemy import inspect, text
 
-from meter_assets.changes import CHANGES
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import JOURNALED, MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, RUNS
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import metadata
+from meter_assets.defs.partitions import PARTITION_TAG, TENANTS
+from meter_assets.defs.resources import BillingResource, policy_resource
 from meter_assets.defs.tenant_partitions import tenant_partitions
-from meter_assets.invariants import INVARIANTS, Group, Severity, of_group
-from meter_assets.partitions import PARTITION_TAG, TENANTS
-from meter_assets.policy import Policy
-from meter_assets.resources import BillingResource, policy_resource
-from meter_assets.schema import JOURNALED, MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, RUNS
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.rules.invariants import INVARIANTS, Group, Severity, of_group
+from meter_assets.rules.steps import CHANGES
 from tests.command_line import HEALTHY, make_small_tenants
 
 TABLES = {

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import billing_tables
 from meter_assets.demo import database
 from meter_assets.demo.database import Demo, make_demo
 from meter_assets.demo.faults import FAULTS, Fault
 from meter_assets.demo.generator import DemoSize, fill, make_tables
-from meter_assets.policy import Policy
-from meter_assets.schema import billing_tables
 from tests import oracle
 from tests.databases import read
 from tests.oracle import Database

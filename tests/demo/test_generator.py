@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, create_engine, event
 
+from meter_assets.billing.money import MINOR_UNIT_DIGITS
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import MONEY_COLUMNS, REQUIRED_COLUMNS, BillingSchema, billing_tables
 from meter_assets.demo.generator import TENANT_NAMES, DemoSize, fill, make_tables, tenant_name
-from meter_assets.money import MINOR_UNIT_DIGITS
-from meter_assets.policy import Policy
-from meter_assets.schema import MONEY_COLUMNS, REQUIRED_COLUMNS, BillingSchema, billing_tables
 from tests import oracle
 from tests.databases import read
 from tests.oracle import Database

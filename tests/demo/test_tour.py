@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_assets.database import BillingDatabase
 from meter_assets.demo.database import make_demo, mending_statement
 from meter_assets.demo.generator import DemoSize
+from meter_assets.migration.database import BillingDatabase
 from tests.command_line import CommandLine, make_small_tenants
 
 

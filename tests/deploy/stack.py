@@ -12,8 +12,8 @@ import pytest
 import redis
 from dagster._core.instance.ref import InstanceRef
 
-from meter_assets.celery_launcher import URL_VARIABLE
-from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE
+from meter_assets.runtime.celery_launcher import URL_VARIABLE
+from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE
 from tests.processes import free_port, started, until
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +66,7 @@ def daemon() -> list[str]:
 def worker(name: str, concurrency: int) -> list[str]:
     """Return the command that starts a Celery worker."""
     words = ["worker", "--queues", "dagster", "--concurrency", str(concurrency), "--hostname", f"{name}@%h"]
-    return [sys.executable, "-m", "celery", "--app", "meter_assets.celery_worker", *words]
+    return [sys.executable, "-m", "celery", "--app", "meter_assets.runtime.celery_worker", *words]
 
 
 def _answers(client: redis.Redis) -> bool:

@@ -15,18 +15,18 @@ import pytest
 import yaml
 from sqlalchemy import Connection, text
 
-from meter_assets.celery_launcher import URL_VARIABLE, LostRunsLauncher
-from meter_assets.changes import CHANGES
-from meter_assets.dagster_instance import (
+from meter_assets.billing.schema import billing_tables
+from meter_assets.defs.partitions import PARTITION_TAG, sync_partitions
+from meter_assets.demo.generator import DemoSize, fill, make_tables
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.rules.steps import CHANGES
+from meter_assets.runtime.celery_launcher import URL_VARIABLE, LostRunsLauncher
+from meter_assets.runtime.instance import (
     BOUND_VARIABLE,
     DAGSTER_HOME_VARIABLE,
     POSTGRES_URL_VARIABLE,
     open_instance,
 )
-from meter_assets.database import BillingDatabase
-from meter_assets.demo.generator import DemoSize, fill, make_tables
-from meter_assets.partitions import PARTITION_TAG, sync_partitions
-from meter_assets.schema import billing_tables
 from meter_assets.settings import DATABASE_URL_VARIABLE
 from tests.databases import STEP_RUNS, comparable, migrate, read
 from tests.deploy import stack

@@ -19,20 +19,20 @@ from dagster._utils.tags import TagConcurrencyLimitsCounter
 from dagster_k8s.job import construct_dagster_k8s_job
 from sqlalchemy import text
 
-from meter_assets.celery_launcher import LostRunsLauncher
-from meter_assets.dagster_instance import (
+from meter_assets.definitions import build_definitions
+from meter_assets.defs.partitions import PARTITION_TAG, sync_partitions
+from meter_assets.defs.resources import BillingResource
+from meter_assets.errors import InvalidSettings
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.runtime.celery_launcher import LostRunsLauncher
+from meter_assets.runtime.instance import (
     BOUND_VARIABLE,
     DAGSTER_HOME_VARIABLE,
     POSTGRES_URL_VARIABLE,
     open_instance,
     shipped_config,
 )
-from meter_assets.database import BillingDatabase
-from meter_assets.definitions import build_definitions
-from meter_assets.errors import InvalidSettings
-from meter_assets.kubernetes_launcher import KubernetesLauncher
-from meter_assets.partitions import PARTITION_TAG, sync_partitions
-from meter_assets.resources import BillingResource
+from meter_assets.runtime.kubernetes_launcher import KubernetesLauncher
 from meter_assets.settings import CONFIG_VARIABLE
 from tests.command_line import HEALTHY, make_small_tenants
 from tests.deploy import stack

@@ -17,8 +17,8 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from dagster._core.storage.tags import WILL_RETRY_TAG
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
-from meter_assets.dagster_instance import POSTGRES_URL_VARIABLE
-from meter_assets.processes import PROCESS_TAG, Process, end_lost_runs, tags_of_this_process
+from meter_assets.runtime.instance import POSTGRES_URL_VARIABLE
+from meter_assets.runtime.processes import PROCESS_TAG, Process, end_lost_runs, tags_of_this_process
 from tests.deploy import stack
 
 

@@ -16,14 +16,19 @@ from dagster._serdes import serialize_value
 from kombu.exceptions import OperationalError
 from sqlalchemy import make_url, text
 
-from meter_assets.alerts import MAIL_FROM_VARIABLE, MAIL_TO_VARIABLE, SMTP_VARIABLE, WEBHOOK_VARIABLE
-from meter_assets.celery_launcher import URL_VARIABLE, LostRunsLauncher
-from meter_assets.dagster_instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
-from meter_assets.database import BillingDatabase
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.alerts import check_alerts
+from meter_assets.defs.partitions import sync_partitions
 from meter_assets.errors import InvalidSettings
-from meter_assets.partitions import sync_partitions
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.monitoring.alerts.delivery import (
+    MAIL_FROM_VARIABLE,
+    MAIL_TO_VARIABLE,
+    SMTP_VARIABLE,
+    WEBHOOK_VARIABLE,
+)
+from meter_assets.runtime.celery_launcher import URL_VARIABLE, LostRunsLauncher
+from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
 from meter_assets.settings import DATABASE_URL_VARIABLE
 from tests.command_line import HEALTHY, CommandLine, make_small_tenants
 from tests.deploy import stack
@@ -217,7 +222,7 @@ def test_a_url_of_the_broker_whose_password_is_not_encoded_is_not_repeated(
 ) -> None:
     url = f"redis://:hunter2{odd}hunter2@127.0.0.1:6379/0"
     monkeypatch.setenv(URL_VARIABLE, url)
-    for take in (lambda: runpy.run_module("meter_assets.celery_worker"), lambda: LostRunsLauncher(broker=url)):
+    for take in (lambda: runpy.run_module("meter_assets.runtime.celery_worker"), lambda: LostRunsLauncher(broker=url)):
         with pytest.raises(InvalidSettings, match=f"{URL_VARIABLE} cannot be used.*percent-encoded") as told:
             take()
         assert not leaks(str(told.value))
@@ -290,7 +295,7 @@ def test_the_secrets_of_receivers_are_not_told_when_they_do_not_take_a_message(
 
 def test_a_worker_without_a_broker_says_what_is_missing(folder: Path) -> None:
     started = subprocess.run(
-        [sys.executable, "-c", "import meter_assets.celery_worker"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", "import meter_assets.runtime.celery_worker"], capture_output=True, text=True, check=False
     )
     assert started.returncode
     assert f"{URL_VARIABLE} is not set" in started.stderr

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.sync_api import Page
 from websockets.exceptions import InvalidStatus
 
-from meter_assets.web_guard import HOSTS_VARIABLE
+from meter_assets.runtime.web_guard import HOSTS_VARIABLE
 from tests.browser.stack import browser_page
 from tests.command_line import COMMAND, CommandLine
 from tests.deploy import web

@@ -17,15 +17,15 @@ import yaml
 from dagster._core.instance.ref import InstanceRef
 from websockets.sync.client import ClientConnection, connect
 
-from meter_assets.dagster_instance import shipped_config
-from meter_assets.database import BillingDatabase
-from meter_assets.partitions import sync_partitions
+from meter_assets.defs.partitions import sync_partitions
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.runtime.instance import shipped_config
 from tests.command_line import HEALTHY, make_small_tenants
 from tests.deploy.stack import ROOT
 from tests.processes import NotInTime, free_port, started, until
 
 PLAIN = ["-m", "dagster_webserver"]
-GUARDED = ["-m", "meter_assets.web_server"]
+GUARDED = ["-m", "meter_assets.runtime.web_server"]
 REPORTED = dg.AssetKey("reported")
 SECONDS_TO_START = 180
 LAUNCH = f"""mutation {{ %s(executionParams: {{

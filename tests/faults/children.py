@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-from meter_assets.database import BillingDatabase
 from meter_assets.errors import MeterAssetsError
+from meter_assets.migration.database import BillingDatabase
 from tests.faults.jobs import Job
 from tests.faults.points import watched
 from tests.faults.strikes import Strike, Striker

@@ -4,9 +4,9 @@ import sys
 from typing import Any
 from unittest.mock import patch
 
-from meter_assets.cli import main
+from meter_assets.cli.main import main
 from meter_assets.defs import rollback
-from meter_assets.partitions import forget_materializations
+from meter_assets.defs.partitions import forget_materializations
 from tests.faults.points import FORGETTING, watched
 from tests.faults.strikes import Kind, Strike, Striker
 

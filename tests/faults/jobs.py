@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from meter_assets.apply import run_step
-from meter_assets.changes import MIGRATION
-from meter_assets.database import BillingDatabase, Tenant
-from meter_assets.history import StepRun
-from meter_assets.policy import Policy
-from meter_assets.preview import preview
-from meter_assets.rollback import roll_back
+from meter_assets.billing.policy import Policy
+from meter_assets.migration.apply import run_step
+from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.rollback import roll_back
+from meter_assets.migration.run_history import StepRun
+from meter_assets.reports.preview import preview
+from meter_assets.rules.steps import MIGRATION
 
 TENANT = Tenant(1, "1", "Tenant 1")
 POLICY = Policy.from_values({})

@@ -11,9 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect
 
-from meter_assets.changes import MIGRATION
-from meter_assets.history import FAILED, INTERRUPTED, SUCCEEDED
-from meter_assets.schema import (
+from meter_assets.billing.schema import (
     BACKUP,
     COMMITS,
     JOURNALED,
@@ -23,6 +21,8 @@ from meter_assets.schema import (
     RUNS,
     journal_name,
 )
+from meter_assets.migration.run_history import FAILED, INTERRUPTED, SUCCEEDED
+from meter_assets.rules.steps import MIGRATION
 from tests.faults.jobs import TENANT, Job
 
 Row = dict[str, Any]

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg2.extensions
 from sqlalchemy import Connection, Engine, event
 
-from meter_assets import engines
+from meter_assets.engines import drivers as engines
 
 BEFORE, SENT, AFTER = "before", "sent", "after"
 COMMIT = "COMMIT"

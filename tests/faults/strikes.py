@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
-from meter_assets import engines
+from meter_assets.engines import drivers as engines
 from tests.faults.points import SENT
 
 SECONDS_FOR_A_BACKEND_TO_END = 10

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from meter_assets.database import BillingDatabase
+from meter_assets.migration.database import BillingDatabase
 from tests.faults.children import Ended, Nursery, Task
 from tests.faults.jobs import Job
 from tests.faults.judge import Contents, Undisturbed, contents, state, wrong, wrong_at_the_end

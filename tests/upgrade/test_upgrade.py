@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, text
 
-from meter_assets.database import BillingDatabase
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import BACKUP, COMMITS, OUTCOMES, OWN_TABLES, REQUIRED_COLUMNS, RUNS, journal_name
 from meter_assets.errors import JournalAltered
-from meter_assets.history import BATCHES_KEPT
-from meter_assets.policy import Policy
-from meter_assets.records import altered
-from meter_assets.rollback import preview_rollback
-from meter_assets.schema import BACKUP, COMMITS, OUTCOMES, OWN_TABLES, REQUIRED_COLUMNS, RUNS, journal_name
-from meter_assets.watching import migrated, watch
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.records import altered
+from meter_assets.migration.rollback import preview_rollback
+from meter_assets.migration.run_history import BATCHES_KEPT
+from meter_assets.monitoring.watch import migrated, watch
 from tests.command_line import CommandLine, make_small_tenants
 from tests.databases import STEP_RUNS, migrate
 from tests.test_apply import everything

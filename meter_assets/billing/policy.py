@@ -1,0 +1,91 @@
+"""What an operator chooses about meaning: the policies, their values and defaults. Nothing here reads a file."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from meter_assets.errors import UnknownPolicy
+
+
+class CustomersWithoutActiveMeter(StrEnum):
+    """What becomes of an invoiceless payment whose customer has no active meter."""
+
+    leave = "leave"
+    first_assigned_meter = "first_assigned_meter"
+
+
+class InvoicesWithoutBills(StrEnum):
+    """What becomes of the amounts of an invoice that has no lines."""
+
+    keep = "keep"
+    zero = "zero"
+
+
+class BalanceBasis(StrEnum):
+    """What a meter is billed: see `meter_assets.rules.steps.meter_balances`."""
+
+    charges_and_opening_balance = "charges_and_opening_balance"
+    invoice_totals = "invoice_totals"
+
+
+class Policy(BaseModel):
+    """The choices that a run was made with; recorded as JSON with every run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    customers_without_active_meter: CustomersWithoutActiveMeter = Field(
+        default=CustomersWithoutActiveMeter.leave,
+        description="A payment without an invoice whose customer has no active meter: leave it without a meter "
+        "(leave), or take the customer's first assigned meter, for review (first_assigned_meter).",
+    )
+    invoices_without_bills: InvoicesWithoutBills = Field(
+        default=InvoicesWithoutBills.keep,
+        description="An invoice that has no lines: keep its amounts (keep), or set them to zero (zero).",
+    )
+    balance_basis: BalanceBasis = Field(
+        default=BalanceBasis.charges_and_opening_balance,
+        description="What a meter is billed: its invoices' charges and its earliest brought-forward balance "
+        "(charges_and_opening_balance), or the sum of its invoices' totals, which counts carried-forward debt twice "
+        "and is only to match old figures (invoice_totals).",
+    )
+    uncounted_payment_statuses: tuple[str, ...] = Field(
+        default=("reversed", "failed", "cancelled", "voided", "pending"),
+        description="Payments with one of these statuses (compared without case) have no money in them.",
+    )
+    uncounted_invoice_statuses: tuple[str, ...] = Field(
+        default=("reversed", "cancelled", "voided", "draft"),
+        description="Invoices with one of these statuses (compared without case) have no money in them.",
+    )
+    tolerance: Decimal = Field(
+        default=Decimal("1.00"),
+        ge=0,
+        description="How far, in currency units, customers' backed-up balances and their meters' may be apart.",
+    )
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "Policy":
+        """Build a policy from named values, the defaults standing in for what is not named.
+
+        Raises UnknownPolicy, listing what is valid, for a name or value that there is not.
+        """
+        try:
+            return cls(**dict(values))
+        except ValidationError as error:
+            raise UnknownPolicy([_sentence(one["loc"], one["input"]) for one in error.errors()]) from None
+
+
+def _sentence(location: tuple[int | str, ...], given: Any) -> str:
+    name = str(location[0])
+    if name not in Policy.model_fields:
+        return f"There is no policy '{name}'; the policies are: {', '.join(Policy.model_fields)}."
+    return f"Policy '{name}' cannot be {given!r}; {_valid_values(name)}."
+
+
+def _valid_values(name: str) -> str:
+    kind = Policy.model_fields[name].annotation
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return f"its values are: {', '.join(kind)}"
+    return "it takes a number of currency units, 0 or more" if kind is Decimal else "it takes a list of texts"

@@ -1,0 +1,252 @@
+"""A tenant's tables, or those tables as they would be after changes that have not been made.
+
+Everything that computes takes a `BillingRelations` and never a table, so that one expression serves the preview,
+the live step and the validation alike. Soft-deleted rows are not in any relation. Optional columns that the database
+lacks are there as nulls. Money is in stored form (see `money`). No SQL is run here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Date,
+    Enum,
+    FromClause,
+    Integer,
+    ScalarSelect,
+    Select,
+    String,
+    Subquery,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.types import TypeEngine
+
+from meter_assets.billing.constructs import member_of, nothing
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import BACKUP, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, RUNS, BillingSchema, is_live
+from meter_assets.migration.run_history import tenants_with
+
+if TYPE_CHECKING:
+    from meter_assets.billing.change import Change
+
+_ABSENT_TYPES: Mapping[str, TypeEngine[Any]] = {"status": String(255), "paid_at": Date(), "last_invoice_date": Date()}
+TENANT_TABLES = ("customers", "meters", "meter_assignments", "bills", "invoices", "payments")
+
+
+@dataclass(frozen=True)
+class BillingRelations:
+    """The rows of one tenant (or of several, or, with `tenant_id` None, of each) that a query may look at."""
+
+    schema: BillingSchema
+    tenant_id: Any
+    rows: Mapping[str, FromClause]
+    decided: Mapping[str, FromClause]
+    """Per change: tenant_id, id, rule and after-values of the rows that it has decided, for those who judge rules."""
+
+    @property
+    def customers(self) -> FromClause:
+        """The tenant's customers."""
+        return self.rows["customers"]
+
+    @property
+    def meters(self) -> FromClause:
+        """The tenant's meters."""
+        return self.rows["meters"]
+
+    @property
+    def invoices(self) -> FromClause:
+        """The tenant's invoices."""
+        return self.rows["invoices"]
+
+    @property
+    def lines(self) -> FromClause:
+        """The lines of the tenant's invoices; `tenant_id` is the invoice's, `line_tenant_id` the line's own."""
+        return self.rows["invoice_bills"]
+
+    @property
+    def payments(self) -> FromClause:
+        """The tenant's payments."""
+        return self.rows["payments"]
+
+    @property
+    def backup(self) -> FromClause:
+        """The tenant's backed-up customer balances; no rows while there is no such table."""
+        return self.rows[BACKUP]
+
+    def backed_up_to(self) -> Subquery:
+        """Return, for each tenant whose backup is complete, the greatest customer id in it: tenant_id, customer_id.
+
+        A customer with a greater id came after the backup was made. None is said where ids are no numbers, which say
+        nothing of when.
+        """
+        kept = self.backup
+        last = select(kept.c.tenant_id, func.max(kept.c.customer_id).label("customer_id")).group_by(kept.c.tenant_id)
+        says_when = isinstance(self.customers.c.id.type, Integer) and RUNS in self.schema.own_tables_present
+        complete = kept.c.tenant_id.in_(tenants_with(self.schema, BACKUP)) if says_when else false()
+        return last.where(complete).subquery("backed_up_to")
+
+    def owner(self, table: str, row_id: ColumnElement[Any]) -> ScalarSelect[Any]:
+        """Return the tenant that has the live row of this id, whichever tenant that is; null where there is none.
+
+        It says where a reference leads, never takes money from there. It is a subquery that is looked up row by row,
+        so use it behind a join to the tenant's own rows, for the few that have no partner there: a join to the table
+        of all tenants would read all of it for each of them.
+        """
+        source = self.schema.tables[table]
+        found = select(source.c.tenant_id).where(source.c.id == row_id, is_live(source))
+        return found.correlate_except(source).scalar_subquery()
+
+    def assignments_that_count(self) -> Subquery:
+        """Return the assignments that count: they, their customer and their meter are of the tenant and live."""
+        made = self.rows["meter_assignments"]
+        customer, meter = self.customers, self.meters
+        return (
+            select(made.c.tenant_id, made.c.id, made.c.customer_id, made.c.meter_id, made.c.is_active)
+            .join(customer, and_(customer.c.id == made.c.customer_id, customer.c.tenant_id == made.c.tenant_id))
+            .join(meter, and_(meter.c.id == made.c.meter_id, meter.c.tenant_id == made.c.tenant_id))
+            .subquery("assignments")
+        )
+
+    def counted_payments(self, policy: Policy, *, counted: bool = True) -> Subquery:
+        """Return the payments whose status counts (or those whose status does not)."""
+        return self._by_status("payments", policy, counted)
+
+    def counted_invoices(self, policy: Policy, *, counted: bool = True) -> Subquery:
+        """Return the invoices whose status counts (or those whose status does not)."""
+        return self._by_status("invoices", policy, counted)
+
+    def _by_status(self, table: str, policy: Policy, counted: bool) -> Subquery:
+        rows = self.rows[table]
+        has_money = self.is_counted(table, rows, policy)
+        name = f"{'counted' if counted else 'uncounted'}_{table}"
+        return select(rows).where(has_money if counted else ~has_money).subquery(name)
+
+    def is_counted(self, table: str, rows: FromClause, policy: Policy) -> ColumnElement[bool]:
+        """Say whether a row of payments or invoices (or of their lines) counts: whether its status has money in it."""
+        by_table = {"payments": policy.uncounted_payment_statuses, "invoices": policy.uncounted_invoice_statuses}
+        return or_(rows.c.status.is_(None), ~has_status(rows, by_table[table]))
+
+    def after(self, change: "Change") -> "BillingRelations":
+        """Return these relations as they would be once the change were made."""
+        changed = change.as_cte()
+        rows = {**self.rows, change.target: change.overlay(self.rows[change.target], changed)}
+        decided = dict(self.decided)
+        if change.name in decided:
+            names = list(decided[change.name].c.keys())
+            both = select(decided[change.name]).union_all(select(*(changed.c[name] for name in names)))
+            decided[change.name] = both.subquery(f"decided_{change.name}")
+        return replace(self, rows=rows, decided=decided)
+
+
+def billing_relations(schema: BillingSchema, tenant_id: Any = None, *, deleted_too: bool = False) -> BillingRelations:
+    """Return the tables as they are: of one tenant, of a list of them, or of all (every row carries its tenant_id).
+
+    With `deleted_too`, soft-deleted rows are among them, for those who undo what was written.
+    """
+    rows: dict[str, FromClause] = {
+        name: _tenant_rows(schema, name, tenant_id, deleted_too=deleted_too) for name in TENANT_TABLES
+    }
+    rows["invoice_bills"] = _tenant_lines(schema, rows["invoices"], tenant_id)
+    rows[BACKUP] = _backup_rows(schema, rows["customers"], tenant_id)
+    decided = {"payment_meter_ids": _journaled_payment_meter_ids(schema, rows["payments"], tenant_id)}
+    return BillingRelations(schema, tenant_id, rows, decided)
+
+
+def is_active(assignments: FromClause) -> ColumnElement[bool]:
+    """Say whether an assignment is active; null is not, and a number (TINYINT, INTEGER) is unless it is 0."""
+    flag = assignments.c.is_active
+    return flag.is_(true()) if isinstance(flag.type, Boolean) else func.coalesce(flag, 0) != 0
+
+
+def as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return a column as text, also where the database made it an enumeration."""
+    plain = isinstance(column.type, String) and not isinstance(column.type, Enum)
+    return column if plain else cast(column, String(255))
+
+
+def has_status(rows: FromClause, statuses: Iterable[str]) -> ColumnElement[bool]:
+    """Say whether a row's status is one of these, compared without case; a null status is none."""
+    wanted = sorted({status.lower() for status in statuses})
+    return and_(rows.c.status.is_not(None), func.lower(as_text(rows.c.status)).in_(wanted))
+
+
+def _of_tenant(rows: FromClause, tenant_id: Any) -> ColumnElement[bool]:
+    if tenant_id is None:
+        return true()
+    if isinstance(tenant_id, list):
+        return rows.c.tenant_id.in_(tenant_id)
+    return rows.c.tenant_id == literal(tenant_id, rows.c.tenant_id.type)
+
+
+def _columns(schema: BillingSchema, name: str) -> list[ColumnElement[Any]]:
+    table = schema.tables[name]
+    found: list[ColumnElement[Any]] = [table.c[column] for column in REQUIRED_COLUMNS[name]]
+    for column in OPTIONAL_COLUMNS.get(name, ()):
+        absent = nothing(_ABSENT_TYPES.get(column, table.c.id.type))
+        found.append(table.c[column] if schema.has(name, column) else absent.label(column))
+    return found
+
+
+def _tenant_rows(schema: BillingSchema, name: str, tenant_id: Any, *, deleted_too: bool) -> Subquery:
+    table = schema.tables[name]
+    wanted = true() if deleted_too else is_live(table)
+    return select(*_columns(schema, name)).where(_of_tenant(table, tenant_id), wanted).subquery(name)
+
+
+def _tenant_lines(schema: BillingSchema, invoices: FromClause, tenant_id: Any) -> Subquery:
+    line = schema.tables["invoice_bills"]
+    of_tenant: ColumnElement[bool] = true()
+    if tenant_id is not None:
+        every = schema.tables["invoices"].alias("every_invoice")
+        of_tenant = member_of(
+            line.c.invoice_id, select(every.c.id).where(_of_tenant(every, tenant_id)).scalar_subquery()
+        )
+    own_tenant = line.c.tenant_id if schema.has("invoice_bills", "tenant_id") else invoices.c.tenant_id
+    return (
+        select(
+            invoices.c.tenant_id,
+            line.c.id,
+            line.c.invoice_id,
+            line.c.bill_id,
+            line.c.amount,
+            own_tenant.label("line_tenant_id"),
+            invoices.c.status.label("status"),
+        )
+        .join(invoices, invoices.c.id == line.c.invoice_id)
+        .where(is_live(line), of_tenant)
+        .subquery("invoice_bills")
+    )
+
+
+def _backup_rows(schema: BillingSchema, customers: FromClause, tenant_id: Any) -> Subquery:
+    if BACKUP in schema.own_tables_present:
+        table = schema.own[BACKUP]
+        kept = select(table.c.tenant_id, table.c.customer_id, table.c.balance, table.c.overpayment)
+        return kept.where(_of_tenant(table, tenant_id)).subquery(BACKUP)
+    customer_id = customers.c.id.label("customer_id")
+    none = select(customers.c.tenant_id, customer_id, customers.c.balance, customers.c.overpayment)
+    return none.where(false()).subquery(BACKUP)
+
+
+def _journaled_payment_meter_ids(schema: BillingSchema, payments: FromClause, tenant_id: Any) -> Subquery:
+    journal = schema.journal("payment_meter_ids")
+    if journal.name in schema.own_tables_present:
+        made: Select[Any] = select(
+            journal.c.tenant_id, journal.c.payment_id.label("id"), journal.c.meter_id_after, journal.c.rule
+        )
+        return made.where(_of_tenant(journal, tenant_id)).subquery("decided_payment_meter_ids")
+    meter_id = payments.c.meter_id.label("meter_id_after")
+    rule = case((payments.c.id.is_(None), literal(""))).label("rule")
+    none = select(payments.c.tenant_id, payments.c.id, meter_id, rule).where(false())
+    return none.subquery("decided_payment_meter_ids")

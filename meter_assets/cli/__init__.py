@@ -1,0 +1,1 @@
+"""The command line: commands, the session they share, and what they print."""

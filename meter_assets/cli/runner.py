@@ -1,0 +1,178 @@
+"""Launching a job for one tenant on the Dagster instance, in this process, and reading what came of it.
+
+The command line is a thin layer over this; nothing here prints.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import dagster as dg
+from dagster import DagsterEventType, EventLogEntry
+from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
+
+from meter_assets.defs.metadata import REPORT
+from meter_assets.defs.partitions import PARTITION_TAG
+from meter_assets.defs.rollback import undo_steps
+from meter_assets.foreign_text import shown
+from meter_assets.migration.database import Tenant
+from meter_assets.migration.evaluation import Verdict
+from meter_assets.migration.rollback import Rollback
+from meter_assets.migration.step_report import StepReport
+from meter_assets.reports.preview import Preview
+from meter_assets.rules.invariants import INVARIANTS, Severity
+from meter_assets.runtime.processes import tags_of_this_process
+
+LONGEST_ERROR = 1_000
+"""So many characters are told of an error that no sentence of ours foresees."""
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass
+class TenantRun:
+    """What one run of one tenant came to."""
+
+    tenant: Tenant
+    run_id: str
+    succeeded: bool = False
+    reports: dict[str, StepReport] = field(default_factory=dict)
+    preview: Preview | None = None
+    rollback: Rollback | None = None
+    verdicts: list[Verdict] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def exit_status(self) -> int:
+        """0, or 1 where it has failed: 2 is for what is found before a run, when nothing can have been changed."""
+        return 0 if self.succeeded else 1
+
+    @property
+    def broken(self) -> list[Verdict]:
+        """The laws of severity ERROR that do not hold."""
+        return [one for one in self.verdicts if not one.holds and one.severity is Severity.ERROR]
+
+    @property
+    def warnings(self) -> list[Verdict]:
+        """The laws of severity WARN that do not hold."""
+        return [one for one in self.verdicts if not one.holds and one.severity is Severity.WARN]
+
+
+Watch = Callable[[TenantRun, EventLogEntry], None]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Which job to run, and how: its run config, and which assets or checks of it (all where none are named)."""
+
+    job: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    assets: Sequence[str] = ()
+    checks: Sequence[tuple[str, str]] = ()
+
+
+def run_tenant(
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    launch: Launch,
+    tenant: Tenant,
+    watch: Watch = lambda run, entry: None,
+) -> TenantRun:
+    """Run a job for a tenant and return what came of it.
+
+    `watch` is called with the run so far and every event as it happens.
+
+    An interrupt (Ctrl-C) is passed on after Dagster has recorded the run's end.
+    """
+    run = TenantRun(tenant, str(uuid4()))
+    job = definitions.resolve_job_def(launch.job)
+    if launch.assets or launch.checks:
+        job = job.get_subset(
+            asset_selection={dg.AssetKey(name) for name in launch.assets} or None,
+            asset_check_selection={dg.AssetCheckKey(dg.AssetKey(asset), name) for asset, name in launch.checks} or None,
+        )
+
+    def listen(entry: EventLogEntry) -> None:
+        was_interrupted = run.interrupted
+        _read(run, entry)
+        if run.interrupted and not was_interrupted:
+            _cancel(instance, run)
+        watch(run, entry)
+
+    instance.add_event_listener(run.run_id, listen)
+    result = job.execute_in_process(
+        run_config={**QUIET, **launch.config},
+        instance=instance,
+        run_id=run.run_id,
+        raise_on_error=False,
+        # A job of checks alone has no partitions to name one of: the tag says it.
+        partition_key=tenant.key if job.partitions_def else None,
+        tags={**tags_of_this_process(), **({} if job.partitions_def else {PARTITION_TAG: tenant.key})},
+    )
+    if run.interrupted:
+        raise KeyboardInterrupt
+    run.succeeded = result.success
+    return run
+
+
+def _cancel(instance: dg.DagsterInstance, run: TenantRun) -> None:
+    """Let Dagster record the run as canceled, rather than as failed."""
+    recorded = instance.get_run_by_id(run.run_id)
+    if recorded is not None:
+        instance.report_run_canceling(recorded, "Interrupted on the command line.")
+
+
+def _read(run: TenantRun, entry: EventLogEntry) -> None:
+    """Keep what an event tells of the run."""
+    event = entry.dagster_event
+    if event is None:
+        return
+    if event.event_type is DagsterEventType.ASSET_MATERIALIZATION:
+        materialization = event.step_materialization_data.materialization
+        report = materialization.metadata[REPORT].value
+        if materialization.asset_key.to_python_identifier() == "migration_preview":
+            run.preview = Preview.model_validate(report)
+        else:
+            run.reports[materialization.asset_key.to_python_identifier()] = StepReport.model_validate(report)
+    elif event.event_type is DagsterEventType.STEP_OUTPUT and event.step_key == undo_steps.name:
+        _read_rollback(run, event.step_output_data.metadata)
+    elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
+        run.verdicts.append(verdict_of(event.asset_check_evaluation_data))
+    elif event.event_type is DagsterEventType.STEP_FAILURE:
+        _read_failure(run, event.step_failure_data)
+
+
+def _read_failure(run: TenantRun, data: StepFailureData) -> None:
+    if data.error_source is ErrorSource.INTERRUPT:
+        run.interrupted = True
+        return
+    failure = data.user_failure_data
+    if failure is not None:
+        _read_rollback(run, failure.metadata)
+        run.errors.append(str(failure.description))
+    elif data.error is not None and data.error.cls_name != "DagsterAssetCheckFailedError":
+        cause = data.error.cause or data.error
+        run.errors.append(shown(" ".join(cause.message.split()), LONGEST_ERROR))
+
+
+def _read_rollback(run: TenantRun, metadata: Mapping[str, dg.MetadataValue[Any]]) -> None:
+    if REPORT in metadata:
+        run.rollback = Rollback.model_validate(metadata[REPORT].value)
+
+
+def verdict_of(evaluation: dg.AssetCheckEvaluation) -> Verdict:
+    """Return a check's evaluation as the verdict that it was made from."""
+    law = next(one for one in INVARIANTS if one.name == evaluation.check_name)
+    shown = evaluation.metadata.get("first_violations")
+    records = shown.records if isinstance(shown, dg.TableMetadataValue) else []
+    return Verdict(
+        name=law.name,
+        group=law.group,
+        severity=law.severity,
+        subject=law.subject,
+        law=law.law,
+        remedy=law.remedy,
+        violations=int(str(evaluation.metadata["violations"].value)),
+        samples=[{key: str(value) for key, value in record.data.items()} for record in records],
+    )

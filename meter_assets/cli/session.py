@@ -1,0 +1,197 @@
+"""One use of the command line: its database, its tenants, its Dagster instance; what it launches and shows.
+
+Between `cli`, which only parses, and `runs`, which only launches. No SQL.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import dagster as dg
+
+from meter_assets import settings
+from meter_assets.cli.runner import Launch, TenantRun, run_tenant
+from meter_assets.cli.terminal import Terminal
+from meter_assets.definitions import build_definitions
+from meter_assets.defs.launchpad import allow_export
+from meter_assets.defs.partitions import sync_partitions
+from meter_assets.defs.rollback import undo_steps
+from meter_assets.errors import InvalidSettings, NotAsRecorded
+from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.rollback import steps_to_undo, tenants_of_run
+from meter_assets.migration.run_history import RecordedStep
+from meter_assets.rules.invariants import GUARDED_STEP, Group, of_group
+from meter_assets.rules.steps import MIGRATION
+from meter_assets.runtime.instance import open_instance
+from meter_assets.runtime.processes import end_lost_runs
+
+BATCHED = frozenset({"payment_meter_ids", "invoice_amounts", "meter_balances"})
+"""The steps that write rows which others write too; the backup only adds rows of our own."""
+
+
+@dataclass
+class Session:
+    """One use of the command line: its database, its tenants, its Dagster instance, its terminal."""
+
+    database: BillingDatabase
+    tenants: list[Tenant]
+    instance: dg.DagsterInstance
+    definitions: dg.Definitions
+    terminal: Terminal
+    stop_on_failure: bool = False
+    runs: list[TenantRun] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
+
+    def confirm(self, what: str, yes: bool) -> None:
+        """Ask before a live run. Raises InvalidSettings where there is nobody to ask."""
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise InvalidSettings(
+                f"A live {what.split()[0]} asks for confirmation, and there is no terminal: add --yes."
+            )
+        count = f"{len(self.tenants)} tenants" if len(self.tenants) > 1 else f"tenant {self.tenants[0].key}"
+        click.confirm(f"{what.capitalize()} {count} of {self.database.url}? Every change is journaled.", abort=True)
+
+    def migrate(self, job: str, *, steps: Sequence[str] = (), batch_size: int | None = None) -> int:
+        """Make the steps (all where none are named) of every tenant and show what came of it.
+
+        Returns the exit status.
+        """
+        batched = [step for step in steps or MIGRATION if step in BATCHED and batch_size]
+        in_batches = {step: {"config": {"batch_size": batch_size}} for step in batched}
+        runs = self._run_all(Launch(job, assets=steps, config={"ops": in_batches}))
+        self.terminal.discrepancies(runs)
+        self.terminal.summary(runs)
+        self.terminal.what_next(self.database, runs, time.monotonic() - self.begun)
+        self.runs = runs
+        return max(run.exit_status for run in runs)
+
+    def roll_back(
+        self,
+        before_run: str | None = None,
+        *,
+        dry_run: bool = False,
+        batch_size: int | None = None,
+        yes: bool = False,
+        export: Path | None = None,
+    ) -> int:
+        """Undo the steps of every tenant, wholly or to before a run, and show what came of it.
+
+        Returns the exit status: 1 if rows were left alone, or would be. Raises UnknownRun.
+        """
+        steps = {tenant.key: self._steps_to_undo(tenant, before_run) for tenant in self.tenants}
+        to_undo = [tenant for tenant in self.tenants if steps[tenant.key]]
+        if not dry_run and to_undo:
+            self.terminal.to_undo(to_undo, steps)
+            self.confirm("rollback of", yes)
+        config = {
+            "before_run": before_run,
+            "dry_run": dry_run,
+            "batch_size": batch_size,
+            "export_dir": _as_text(export),
+        }
+        given = {name: value for name, value in config.items() if value is not None}
+        launch = Launch("rollback_meter_financials", config={"ops": {undo_steps.name: {"config": given}}})
+        with allow_export(export):
+            runs = self._run_all(launch)
+        self.terminal.rollback_summary(runs, dry_run=dry_run)
+        if export is not None:
+            self.terminal.say(f"Rows that would be restored, or left alone: {export}/<tenant>/<step>_of_<run>.csv")
+        return max(run.exit_status for run in runs)
+
+    def _steps_to_undo(self, tenant: Tenant, before_run: str | None) -> list[RecordedStep]:
+        """Return the steps that a tenant's rollback undoes: none where it will be refused, which its run then says."""
+        try:
+            return steps_to_undo(self.database, tenant, before_run)
+        except NotAsRecorded:
+            return []
+
+    def validate(self, group: Group | None = None) -> int:
+        """Judge the invariants (of one group, or all) of every tenant and show the verdicts.
+
+        Returns the exit status.
+        """
+        checks = [(GUARDED_STEP[group], one.name) for one in of_group(group)] if group else []
+        runs = self._run_all(Launch("validate_meter_financial_data", checks=checks))
+        self.terminal.discrepancies(runs)
+        self.terminal.validation_summary(runs)
+        return max(run.exit_status for run in runs)
+
+    def preview(
+        self,
+        *,
+        steps: Sequence[str] | None = None,
+        judge: bool = True,
+        export: Path | None = None,
+        brief: bool = False,
+    ) -> int:
+        """Preview every tenant and show it, in brief or whole.
+
+        Returns the exit status: 1 if a tenant would fail.
+        """
+        config: dict[str, Any] = {"judge_invariants": judge, "export_dir": _as_text(export)}
+        if steps is not None:
+            config["steps"] = list(steps)
+        launch = Launch("preview_meter_financials", config={"ops": {"migration_preview": {"config": config}}})
+        with allow_export(export):
+            runs = self._run_all(launch, brief=brief)
+        previews = [run.preview for run in runs if run.preview is not None]
+        self.terminal.preview_summary(previews)
+        self.terminal.say("Nothing was written.")
+        if export is not None:
+            self.terminal.say(f"Rows that would change: {export}/<tenant>/<change>.csv")
+        fails = any(preview.would_fail for preview in previews)
+        return max(*(run.exit_status for run in runs), int(fails))
+
+    def _run_all(self, launch: Launch, *, brief: bool = False) -> list[TenantRun]:
+        """Run a job for every tenant; a failure ends that tenant, and the others go on unless told otherwise."""
+        runs = []
+        for at, tenant in enumerate(self.tenants, start=1):
+            with self.terminal.following(tenant, at, len(self.tenants), brief=brief) as progress:
+                run = run_tenant(self.instance, self.definitions, launch, tenant, progress)
+                progress.finish(run)
+            self.terminal.failed(run)
+            runs.append(run)
+            if self.stop_on_failure and not run.succeeded:
+                break
+        return runs
+
+
+def _as_text(folder: Path | None) -> str | None:
+    """Return a folder as run config has it, wherever its run is."""
+    return str(folder.absolute()) if folder else None
+
+
+@contextmanager
+def open_session(
+    tenants: Sequence[str] = (),
+    *,
+    live: bool,
+    rolls_back: bool = False,
+    stop_on_failure: bool = False,
+    of_run: str | None = None,
+) -> Iterator[Session]:
+    """Check what can be checked before anything is begun, then open the instance and bring it up to date.
+
+    Where no tenants are named, all are taken, or those of the run that is named.
+
+    Raises a ConfigurationError for whatever is wrong: nothing has been changed then, in either database.
+    """
+    settings.policy()
+    database = BillingDatabase(settings.database_url())
+    chosen = database.tenants(tenants)
+    if of_run is not None and not tenants:
+        chosen = tenants_of_run(database, chosen, of_run)
+    if live:
+        database.require_writable(to_roll_back=rolls_back)
+
+    with open_instance() as instance:
+        end_lost_runs(instance)
+        sync_partitions(instance, database)
+        yield Session(database, chosen, instance, build_definitions(), Terminal(), stop_on_failure)

@@ -1,0 +1,114 @@
+"""What Dagster hands to assets and checks: the billing database, and the policy as documented, validated config."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, PrivateAttr, create_model
+
+from meter_assets import settings
+from meter_assets.billing.policy import Policy
+from meter_assets.defs import launchpad
+from meter_assets.defs.partitions import PARTITION_TAG
+from meter_assets.errors import ConfigurationError, InvalidSettings, MissingPartition
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.runtime.retries import NEVER_AGAIN
+
+JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
+"""The jobs that materialize nothing: one says by itself that it lacks a tenant, the other is of all tenants."""
+MOST_ROWS = 1_000_000_000
+
+
+class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The billing database of a run. What it locks is released when the run ends."""
+
+    url: str | None = Field(
+        default=None,
+        description="The billing database's URL. Leave it empty to use METER_ASSETS_DATABASE_URL (or the demo "
+        "database), which keeps its password out of Dagster. A run config may name another one only where the table "
+        "[launchpad] of the configuration file does, too.",
+    )
+    _database: BillingDatabase | None = PrivateAttr(default=None)
+
+    @property
+    def database(self) -> BillingDatabase:
+        """The billing database. Raises InvalidSettings for a URL that cannot be used."""
+        if self._database is None:
+            self._database = BillingDatabase(self.url or settings.database_url())
+        return self._database
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Refuse, in a sentence, a run config that points where it may not, a run of no tenant, an impossible step.
+
+        Here and not in the steps, since Dagster reads what an asset depends on by partition before the asset's own
+        code begins, and since a step would be refused only when those before it have written.
+        """
+        if context.run is None:
+            return
+        try:
+            launchpad.require_allowed(context.run.run_config)
+            _require_tenant(context.run)
+            _require_batch_sizes(context.run)
+        except ConfigurationError as error:
+            if context.instance is not None:
+                context.instance.add_run_tags(context.run.run_id, NEVER_AGAIN)
+            raise dg.DagsterInvariantViolationError(str(error)) from None
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Let go of the tenants that the run held."""
+        if self._database is not None:
+            self._database.release()
+
+
+def _require_tenant(run: dg.DagsterRun) -> None:
+    if run.job_name not in JOBS_OF_OPS and PARTITION_TAG not in run.tags:
+        raise MissingPartition(_launched(run))
+
+
+def _require_batch_sizes(run: dg.DagsterRun) -> None:
+    ops: Any = run.run_config.get("ops") or {}
+    for step, told in ops.items():
+        size = ((told or {}).get("config") or {}).get("batch_size")
+        if isinstance(size, int) and not 1 <= size <= MOST_ROWS:
+            raise InvalidSettings(
+                f"batch_size of {step} is {size}; it takes a number of rows from 1 to {MOST_ROWS}. Nothing was changed."
+            )
+
+
+def _launched(run: dg.DagsterRun) -> str:
+    """Say what a run was launched for: the assets that were selected, or else the checks, or else its job."""
+    names = sorted(key.to_user_string() for key in run.asset_selection or run.asset_check_selection or ())
+    if not names:
+        return f"The job {run.job_name}"
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
+
+
+class PolicyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The choices about meaning that a run is made with. They are recorded with every run that writes."""
+
+    def policy(self) -> Policy:
+        """Return the policy. Raises UnknownPolicy for a value that there is not."""
+        return Policy.from_values({name: getattr(self, name) for name in Policy.model_fields})
+
+
+def policy_resource(defaults: Policy) -> PolicyResource:
+    """Return the resource whose config has one documented field per policy, with these defaults."""
+    fields: dict[str, Any] = {
+        name: (_config_type(field.annotation) | None, _config_default(getattr(defaults, name), field.description))
+        for name, field in Policy.model_fields.items()
+    }
+    made = create_model("PolicyResource", __base__=PolicyResource, __doc__=PolicyResource.__doc__, **fields)
+    return made()
+
+
+def _config_type(kind: Any) -> Any:
+    """Return what Dagster's config has in place of a policy's type. It lets null through, which `policy` refuses."""
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return kind
+    return str if kind is Decimal else list[str]
+
+
+def _config_default(value: Any, description: str | None) -> Any:
+    plain = str(value) if isinstance(value, Decimal) else list(value) if isinstance(value, tuple) else value
+    return Field(default=plain, description=description)

@@ -1,0 +1,159 @@
+"""What a PostgreSQL role needs to preview, migrate, monitor or roll back, and no more: as SQL for the tables' owner.
+
+Asks the server where the tables are, and returns text. With these, no role of ours owns or makes a table: the script
+makes our own tables too.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, MetaData, Table, bindparam, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from meter_assets.billing.schema import BACKUP, JOURNALED, RUNS, BillingSchema, journal_name
+from meter_assets.errors import InvalidSettings
+from meter_assets.foreign_text import shown, visible
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_QUOTED = _DIALECT.identifier_preparer
+
+
+class Purpose(StrEnum):
+    """What a role is for. What migrates cannot take anything back: undoing is a role of its own."""
+
+    preview = "preview"
+    migrate = "migrate"
+    monitor = "monitor"
+    rollback = "rollback"
+
+    @property
+    def writes(self) -> bool:
+        """Whether the role writes."""
+        return self in (Purpose.migrate, Purpose.rollback)
+
+    @property
+    def verb(self) -> str:
+        """What the role does, in a sentence."""
+        return "roll back" if self is Purpose.rollback else self.value
+
+
+@dataclass(frozen=True)
+class Place:
+    """A database's name, and in which of its schemas a name without one is found: that of each table, or a new one."""
+
+    database: str
+    schemas: Mapping[str, str]
+    new: str
+
+    def __call__(self, table: Table) -> Table:
+        """Return a table as it is named in full."""
+        return table.to_metadata(MetaData(), schema=self.schemas.get(table.name, self.new))
+
+
+def place_of(connection: Connection, schema: BillingSchema) -> Place:
+    """Ask the server where it finds the tables: by its search_path, which need not begin with public."""
+    names = [table.name for table in (*schema.tables.values(), *schema.own.values())]
+    found = connection.execute(
+        text(
+            "SELECT c.relname, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE c.relname IN :names AND pg_table_is_visible(c.oid)"
+        ).bindparams(bindparam("names", names, expanding=True))
+    )
+    schemas = {row.relname: row.nspname for row in found}
+    database, new = connection.execute(text("SELECT current_database(), current_schema()")).one()
+    return Place(database, schemas, new or "public")
+
+
+def grants(schema: BillingSchema, place: Place, purpose: Purpose, role: str) -> str:
+    """Return the statements that let a role, which exists, do one thing in this database.
+
+    Raises InvalidSettings for a role without a name, and for a name that cannot be printed in one line.
+    """
+    if not role.strip():
+        raise InvalidSettings(
+            f"The role is {role!r}, which names none. Name one that exists: 'meter-assets grants {purpose} ROLE'."
+        )
+    for what, one in {"role": role, "database": place.database, **_schemas(schema, place)}.items():
+        if visible(one) != one:
+            raise InvalidSettings(
+                f"The name of the {what}, {shown(one)}, has characters that are not printed as they are, such as line "
+                "breaks. In a statement they could pass for another one. Give it another name."
+            )
+    name, database = _QUOTED.quote(role), _QUOTED.quote(place.database)
+    tables, own = (_named_in_full(one, place) for one in (schema.tables, schema.own))
+    every = [*tables.values(), *own.values()]
+    spaces = sorted({_QUOTED.quote_schema(str(table.schema)) for table in every})
+    lines = [f"-- For {name}, to {purpose.verb}. Run it as the owner of the billing tables."]
+    if spaces != ["public"]:
+        lines.append(f"-- The role finds them only if its search_path has {', '.join(spaces)}, as yours has.")
+    lines += _own_tables(own)
+    lines.append(f"GRANT CONNECT ON DATABASE {database} TO {name};")
+    lines.append(f"GRANT USAGE ON SCHEMA {', '.join(spaces)} TO {name};")
+    lines += [f"REVOKE {what} FROM {name};" for what in _no_longer_needed(purpose, tables, own)]
+    lines += [f"GRANT {what} TO {name};" for what in _reads(schema, tables, own)]
+    if purpose.writes:
+        lines.append(f"GRANT TEMPORARY ON DATABASE {database} TO {name};  -- for steps in batches")
+        lines += [f"GRANT {what} TO {name};" for what in _writes(schema, tables, own, purpose)]
+    return "\n".join(lines) + "\n"
+
+
+def _schemas(schema: BillingSchema, place: Place) -> dict[str, str]:
+    tables = (*schema.tables.values(), *schema.own.values())
+    return {f"schema of {table.name}": str(place(table).schema) for table in tables}
+
+
+def _named_in_full(tables: Mapping[str, Table], place: Place) -> dict[str, Table]:
+    return {name: place(table) for name, table in tables.items()}
+
+
+def _own_tables(own: Mapping[str, Table]) -> Iterator[str]:
+    """Make our own tables where they are missing: then no role has to be allowed to make tables."""
+    for table in own.values():
+        yield str(CreateTable(table, if_not_exists=True).compile(dialect=_DIALECT)).strip() + ";"
+        for index in sorted(table.indexes, key=lambda one: str(one.name)):
+            yield str(CreateIndex(index, if_not_exists=True).compile(dialect=_DIALECT)).strip() + ";"
+
+
+def _no_longer_needed(purpose: Purpose, tables: Mapping[str, Table], own: Mapping[str, Table]) -> Iterator[str]:
+    """What version 1.0.0 granted: whole tables, the outcome of runs that have ended, and rows of the backup."""
+    yield f"SELECT ON {', '.join(map(_named, tables.values()))}"
+    if purpose is Purpose.migrate:
+        yield f"UPDATE ON {_named(own[RUNS])}"
+        yield f"DELETE ON {_named(own[BACKUP])}"
+
+
+def _reads(schema: BillingSchema, tables: Mapping[str, Table], own: Mapping[str, Table]) -> Iterator[str]:
+    """The columns that are read, of the billing tables; our own tables."""
+    for name, table in tables.items():
+        yield f"{_columns('SELECT', schema.read_columns(name))} ON {_named(table)}"
+    yield f"SELECT ON {', '.join(map(_named, own.values()))}"
+
+
+def _writes(
+    schema: BillingSchema, tables: Mapping[str, Table], own: Mapping[str, Table], purpose: Purpose
+) -> Iterator[str]:
+    """The columns that steps write; our own tables can be added to, not altered.
+
+    A rollback moves rows out of the backup, and is the only one to take any away.
+    """
+    for step, (table, _, _) in JOURNALED.items():
+        if table != BACKUP:
+            yield f"{_columns('UPDATE', schema.written_columns(step))} ON {_named(tables[table])}"
+    moved = {Purpose.migrate: BACKUP, Purpose.rollback: journal_name(BACKUP)}[purpose]
+    added_to = [name for name in own if name not in (BACKUP, journal_name(BACKUP)) or name == moved]
+    yield f"INSERT ON {', '.join(_named(own[name]) for name in added_to)}"
+    if purpose is Purpose.rollback:
+        yield f"DELETE ON {_named(own[BACKUP])}"
+    # Of a batch, rows are read by the version that PostgreSQL gives them.
+    written = {JOURNALED[step][0] for step in JOURNALED} - {BACKUP}
+    yield from (f"SELECT (xmin) ON {_named(tables[name])}" for name in sorted(written))
+
+
+def _columns(right: str, columns: Iterable[str]) -> str:
+    return f"{right} ({', '.join(map(_QUOTED.quote, columns))})"
+
+
+def _named(table: Table) -> str:
+    return _QUOTED.format_table(table)

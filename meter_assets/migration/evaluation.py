@@ -1,0 +1,123 @@
+"""Judging invariants: runs each one's SELECT and keeps the count of violations with a few rows as evidence."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import Connection, RowMapping, Select, func, select
+
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import BillingRelations
+from meter_assets.foreign_text import Shown, quoted
+from meter_assets.rules.invariants import Invariant, Severity
+
+SAMPLES = 10
+
+
+class Verdict(BaseModel):
+    """What was found of one invariant: how many rows break it, and the first few of them, as text."""
+
+    name: str
+    group: str
+    severity: Severity
+    subject: str
+    law: str
+    remedy: str
+    violations: int
+    samples: list[dict[str, Shown]]
+
+    @property
+    def holds(self) -> bool:
+        """Whether no row breaks the law."""
+        return self.violations == 0
+
+    @property
+    def example(self) -> str:
+        """The first violating row in words."""
+        return ", ".join(f"{key} {quoted(value)}" for key, value in self.samples[0].items()) if self.samples else ""
+
+
+def judge(
+    connection: Connection,
+    invariants: Iterable[Invariant],
+    relations: BillingRelations,
+    policy: Policy,
+    *,
+    only_ids: Select[Any] | None = None,
+) -> list[Verdict]:
+    """Judge the invariants on the relations, one statement each.
+
+    `only_ids` restricts them to violations whose subject is among these ids: what a step has just written.
+    """
+    return [_judge_one(connection, one, relations, policy, only_ids) for one in invariants]
+
+
+def broken(verdicts: Iterable[Verdict]) -> dict[str, tuple[int, str]]:
+    """Return, per broken invariant, its count of violations and an example, as errors take them."""
+    return {one.name: (one.violations, one.example) for one in verdicts if not one.holds}
+
+
+def _judge_one(
+    connection: Connection,
+    invariant: Invariant,
+    relations: BillingRelations,
+    policy: Policy,
+    only_ids: Select[Any] | None,
+) -> Verdict:
+    found = invariant.violations(relations, policy).subquery("violations")
+    in_all = func.count().over().label("violations_in_all")
+    # The count comes first in the order, although all rows have the same: by the id alone, a server may walk the
+    # index of the whole table to find the first few rows of one tenant.
+    statement = select(in_all, found).order_by(in_all, found.c[invariant.subject]).limit(SAMPLES)
+    if only_ids is not None:
+        statement = statement.where(found.c[invariant.subject].in_(only_ids))
+    rows = connection.execute(statement).mappings().all()
+    return _verdict(invariant, rows, list(found.c.keys()))
+
+
+def judge_each(
+    connection: Connection,
+    invariants: Iterable[Invariant],
+    relations: BillingRelations,
+    policy: Policy,
+    tenant_ids: Sequence[Any],
+) -> list[Mapping[Any, Verdict]]:
+    """Judge the invariants for each of these tenants, one statement each; the relations are theirs, or of all tenants.
+
+    Returns, per invariant, the verdicts by tenant id.
+    """
+    return [_judge_each(connection, one, relations, policy, tenant_ids) for one in invariants]
+
+
+def _judge_each(
+    connection: Connection,
+    invariant: Invariant,
+    relations: BillingRelations,
+    policy: Policy,
+    tenant_ids: Sequence[Any],
+) -> Mapping[Any, Verdict]:
+    found = invariant.violations(relations, policy).subquery("violations")
+    of_tenant = func.count().over(partition_by=found.c.tenant_id).label("violations_in_all")
+    place = func.row_number().over(partition_by=found.c.tenant_id, order_by=found.c[invariant.subject])
+    counted = select(of_tenant, place.label("place"), found).subquery("counted")
+    statement = select(counted).where(counted.c.place <= SAMPLES).order_by(counted.c.tenant_id, counted.c.place)
+    rows: dict[Any, list[RowMapping]] = {tenant_id: [] for tenant_id in tenant_ids}
+    for row in connection.execute(statement).mappings():
+        if row["tenant_id"] in rows:
+            rows[row["tenant_id"]].append(row)
+    shown = list(found.c.keys())
+    return {tenant_id: _verdict(invariant, mine, shown) for tenant_id, mine in rows.items()}
+
+
+def _verdict(invariant: Invariant, rows: Sequence[RowMapping], shown: Sequence[str]) -> Verdict:
+    """Return the verdict of rows that break a law, each of which says how many there are in all."""
+    return Verdict(
+        name=invariant.name,
+        group=invariant.group,
+        severity=invariant.severity,
+        subject=invariant.subject,
+        law=invariant.law,
+        remedy=invariant.remedy,
+        violations=rows[0]["violations_in_all"] if rows else 0,
+        samples=[{key: str(row[key]) for key in shown} for row in rows],
+    )

@@ -1,0 +1,219 @@
+"""Recording a change before it is made, and making it from the record.
+
+The journal is written first, in the same transaction: the update then reads its values from the journal, and only
+touches rows that still hold what the journal says was there before. So what is journaled is what was written. When
+to do this, and what must hold before and after, is in `apply`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Numeric,
+    Select,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from meter_assets.billing.constructs import nothing, rows_digest
+from meter_assets.billing.money import exact
+from meter_assets.billing.schema import BACKUP, COMMITS, JOURNALED, OUTCOMES, BillingSchema
+from meter_assets.errors import ColumnTooSmall, JournalAltered, RowsChangedMeanwhile, TenantLost
+from meter_assets.migration.run_history import Entry
+from meter_assets.rules.steps import Change, Effect
+
+SHOWN_ROWS = 3
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A range of row ids: above `low`, up to `high`; None where there is no such bound."""
+
+    low: Any = None
+    high: Any = None
+
+    def has(self, row_id: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Say whether a row's id is in the range."""
+        bounds = [row_id > self.low] if self.low is not None else []
+        bounds += [row_id <= self.high] if self.high is not None else []
+        return and_(true(), *bounds)
+
+
+EVERY_KEY = Keys()
+
+
+def record(connection: Connection, change: Change, schema: BillingSchema, entry: Entry) -> int:
+    """Write a change's rows into its journal (the backup is its own journal). Returns how many there are."""
+    rows = change.rows.subquery(change.name)
+    if change.effect is Effect.ADD:
+        backup = schema.own[BACKUP]
+        values = [rows.c.tenant_id, rows.c.id, rows.c.balance_after, rows.c.overpayment_after]
+        now = literal(datetime.now(UTC), backup.c.backed_up_at.type)
+        statement = insert(backup).from_select(
+            ["tenant_id", "customer_id", "balance", "overpayment", "backed_up_at", "run_id"],
+            select(*values, now, literal(entry.run_id)),
+        )
+        return connection.execute(statement).rowcount
+    names = [column.key for column in rows.c]
+    targets = [JOURNALED[change.name][1] if name == "id" else name for name in names]
+    statement = insert(schema.journal(change.name)).from_select(
+        ["step_run_id", "run_id", *targets],
+        select(literal(entry.id), literal(entry.run_id), *(rows.c[name] for name in names)),
+    )
+    return connection.execute(statement).rowcount
+
+
+def recorded(change: Change, schema: BillingSchema, entry: Entry) -> FromClause:
+    """Return what a step run has recorded of a change, with the columns of the change's own rows."""
+    if change.effect is Effect.ADD:
+        backup = schema.own[BACKUP]
+        of_run = backup.c.run_id == entry.run_id, backup.c.tenant_id == entry.tenant.id
+        return select(*backed_up_columns(backup, "")).where(*of_run).subquery("recorded")
+    journal = schema.journal(change.name)
+    return select(*journaled_columns(schema, change.name)).where(*_of_entry(journal, entry)).subquery("recorded")
+
+
+def journaled_columns(schema: BillingSchema, step: str) -> list[ColumnElement[Any]]:
+    """Return the columns of a step's journal, named as those of a change's rows."""
+    journal = schema.journal(step)
+    values = [journal.c[f"{name}_{side}"] for name in schema.written_columns(step) for side in ("before", "after")]
+    return [journal.c.tenant_id, journal.c[JOURNALED[step][1]].label("id"), *values, journal.c.rule]
+
+
+def backed_up_columns(rows: FromClause, suffix: str) -> list[ColumnElement[Any]]:
+    """Return a backup's columns, named as those of a change's rows; their names here may end in a suffix."""
+    values: list[ColumnElement[Any]] = []
+    for name in JOURNALED[BACKUP][2]:
+        value = rows.c[f"{name}{suffix}"]
+        values += [nothing(value.type).label(f"{name}_before"), value.label(f"{name}_after")]
+    return [rows.c.tenant_id, rows.c.customer_id.label("id"), *values, literal("first_backup").label("rule")]
+
+
+def record_commit(
+    connection: Connection,
+    change: Change,
+    schema: BillingSchema,
+    entry: Entry,
+    journaled: int,
+    keys: Keys = EVERY_KEY,
+    part: int = 0,
+) -> None:
+    """Record how many rows this transaction has journaled, and their digest, before any of them is written.
+
+    Raises JournalAltered where others have journaled rows under this step run, TenantLost where it has been ended.
+    """
+    rows = recorded(change, schema, entry)
+    found = connection.execute(select(func.count(), rows_digest(*rows.c)).where(keys.has(rows.c.id))).one()
+    if found[0] != journaled:
+        name = BACKUP if change.effect is Effect.ADD else schema.journal(change.name).name
+        problem = f"{found[0]:,} rows are there, where it journaled {journaled:,}"
+        raise JournalAltered(entry.tenant.key, f"{change.name} of run {entry.run_id}", name, problem)
+    if not journaled:
+        return
+    commits, outcomes = schema.own[COMMITS], schema.own[OUTCOMES]
+    bounds = [None if one is None else str(one) for one in (keys.low, keys.high)]
+    values = [
+        literal(one, column.type)
+        for one, column in zip((entry.id, entry.tenant.id, part, *found, *bounds), commits.c, strict=True)
+    ]
+    has_ended = exists(select(1).where(outcomes.c.step_run_id == entry.id))
+    statement = insert(commits).from_select(commits.c.keys(), select(*values).where(~has_ended))
+    if not connection.execute(statement).rowcount:
+        raise TenantLost(entry.tenant.key)
+
+
+def write(
+    connection: Connection,
+    change: Change,
+    schema: BillingSchema,
+    entry: Entry,
+    journaled: int,
+    keys: Keys = EVERY_KEY,
+) -> None:
+    """Make the change from the journal, in the rows with these keys that still hold their *before*, and no others.
+
+    Raises RowsChangedMeanwhile unless exactly as many rows were written as were journaled.
+    """
+    if change.effect is Effect.ADD:
+        return  # it was written as it was recorded
+    table, journal = schema.table(change.target), schema.journal(change.name)
+    mine = and_(_same_row(change, table, journal), *_of_entry(journal, entry), keys.has(row_id_of(table)))
+    mine = and_(mine, keys.has(journal.c[JOURNALED[change.name][1]]))
+    unchanged = holds(table, journal, change.columns, "before")
+    if change.effect is Effect.REMOVE:
+        statement: Any = delete(table).where(exists(select(1).select_from(journal).where(mine, unchanged)))
+    else:
+        values = {name: journal.c[f"{name}_after"] for name in change.columns}
+        statement = update(table).values(values).where(mine, unchanged)
+    written = connection.execute(statement).rowcount
+    if written != journaled:
+        others = select(*_expected_and_found(change, table, journal)).join(table, mine).where(not_(unchanged))
+        no_longer_so = or_(*(table.c[name].is_distinct_from(journal.c[f"{name}_after"]) for name in change.columns))
+        rows = connection.execute(others.where(no_longer_so).limit(SHOWN_ROWS)).mappings().all()
+        raise RowsChangedMeanwhile(change.name, entry.tenant.key, journaled, written, [dict(row) for row in rows])
+
+
+def row_id_of(table: Table) -> ColumnElement[Any]:
+    """Return the column that the journal's row ids are of."""
+    return table.c.customer_id if table.name == BACKUP else table.c.id
+
+
+def holds(table: FromClause, journal: FromClause, columns: Sequence[str], side: str) -> ColumnElement[bool]:
+    """Say whether a row holds the journal's before, or after, compared as they are stored."""
+    return and_(*(table.c[name].is_not_distinct_from(journal.c[f"{name}_{side}"]) for name in columns))
+
+
+def _same_row(change: Change, table: Table, journal: Table) -> ColumnElement[bool]:
+    row_id = journal.c[JOURNALED[change.name][1]]
+    return and_(row_id_of(table) == row_id, table.c.tenant_id == journal.c.tenant_id)
+
+
+def _of_entry(journal: Table, entry: Entry) -> tuple[ColumnElement[bool], ...]:
+    return journal.c.step_run_id == entry.id, journal.c.tenant_id == entry.tenant.id
+
+
+def _expected_and_found(change: Change, table: Table, journal: Table) -> list[Any]:
+    shown: list[Any] = [journal.c[JOURNALED[change.name][1]]]
+    for name in change.columns:
+        shown += [journal.c[f"{name}_before"].label(f"expected_{name}"), table.c[name].label(f"found_{name}")]
+    return shown
+
+
+def require_room(connection: Connection, change: Change, schema: BillingSchema, changed: FromClause) -> None:
+    """Raise ColumnTooSmall where a column cannot hold, digit for digit, what would be written to it.
+
+    SQLite keeps any number whatever its column was declared as, so that there is nothing to ask there.
+    """
+    if connection.dialect.name == "sqlite" or change.target == BACKUP:
+        return
+    for name in change.money_columns:
+        kind = schema.tables[change.target].c[name].type
+        if not isinstance(kind, Numeric) or kind.precision is None:
+            continue
+        found = _first_without_room(connection, changed, name, kind)
+        if found is not None:
+            raise ColumnTooSmall(change.target, name, str(kind), found.id, found.value, found.count)
+
+
+def _first_without_room(connection: Connection, changed: FromClause, name: str, kind: Numeric[Any]) -> Any:
+    value, scale = exact(changed.c[f"{name}_after"]), kind.scale or 0
+    limit = literal(10 ** ((kind.precision or 0) - scale), kind)
+    without_room: Select[Any] = select(changed.c.id, value.label("value"), func.count().over().label("count")).where(
+        or_(func.abs(value) >= limit, func.round(value, scale) != value)
+    )
+    return connection.execute(without_room.order_by(changed.c.id).limit(1)).first()

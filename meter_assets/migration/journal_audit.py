@@ -1,0 +1,253 @@
+"""Checks that the journals and the backup hold what was recorded of the step runs that wrote them: no more, no less.
+
+A rollback writes what it finds there. Where rows are missing, less would be restored than was changed; a row that was
+added or edited would be written to an invoice or a meter that nobody migrated.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, insert, select, union_all
+
+from meter_assets.billing.constructs import rows_digest
+from meter_assets.billing.schema import BACKUP, COMMITS, JOURNALED, RUNNING, RUNS, BillingSchema, journal_name
+from meter_assets.errors import JournalAltered, JournalIncomplete
+from meter_assets.foreign_text import quoted
+from meter_assets.migration import records
+from meter_assets.migration.database import Tenant
+from meter_assets.migration.journal import Keys, backed_up_columns, journaled_columns
+from meter_assets.migration.run_history import RecordedStep, StepRun, recorded_steps_of
+
+_CUSTOMERS = "customer_balances"
+_EDITED = "rows are no longer as it journaled them"
+
+
+def require_as_recorded(
+    connection: Connection,
+    schema: BillingSchema,
+    tenant: Tenant,
+    steps: Sequence[RecordedStep],
+    every: Sequence[RecordedStep],
+) -> None:
+    """Raise NotAsRecorded where our tables do not hold what was recorded of a tenant.
+
+    JournalIncomplete where rows are missing that undoing `steps` reads, JournalAltered where there are rows that were
+    not recorded, or others than were. `every` are all the tenant's recorded steps: what was restored before is read
+    too, lest it be restored again.
+    """
+    records.require_unaltered(connection, schema, tenant.id)
+    for one in steps:
+        for table in _tables_of(one.step):
+            if table not in schema.own_tables_present:
+                raise JournalIncomplete(tenant.key, _title(one), table, one.rows_changed or 0, None)
+    read = _read(steps, every)
+    for step in JOURNALED:
+        if journal_name(step) in schema.own_tables_present:
+            _require_journal(connection, schema, tenant, step, read.get(step, []), every)
+    if BACKUP in schema.own_tables_present:
+        _require_backup(connection, schema, tenant, every, is_read=any(one.step == BACKUP for one in steps))
+
+
+def require_trusted(connection: Connection, schema: BillingSchema, run: StepRun) -> None:
+    """Raise NotAsRecorded where what a step run reads of our tables is not as recorded, in its own transaction.
+
+    A step that undoes another reads its journal. The backup is read by the step that completes it: had it been deleted,
+    it would be made again from balances of today.
+    """
+    if run.step == BACKUP:
+        _require_backup(connection, schema, run.tenant, recorded_steps_of(connection, schema, [run.tenant.id]))
+    elif run.undoes is not None:
+        _require_journal(connection, schema, run.tenant, run.step, [run.undoes], [run.undoes])
+
+
+def adopt(connection: Connection, schema: BillingSchema, tenant: Tenant) -> None:
+    """Seal what version 1.0.0 has recorded of a tenant, with the digests of its journals as they are now.
+
+    A step run whose journal has another number of rows than it recorded gets no digest: a rollback will refuse it.
+    """
+    for run in records.kept_by_version_1_0(connection, schema, tenant.id):
+        rows = run["rows_changed"] or 0
+        made = _made_by(schema, tenant, run["step"], run["id"], run["run_id"], run["undoes"])
+        found = connection.execute(_digest(made)).one()
+        if rows and found[0] == rows:
+            values = {"step_run_id": run["id"], "tenant_id": tenant.id, "part": 0}
+            connection.execute(insert(schema.own[COMMITS]).values(**values, rows_changed=rows, digest=found[1]))
+        if run["outcome"] != RUNNING:
+            records.end(connection, schema, run["id"], run["outcome"], run["message"])
+
+
+def _title(one: RecordedStep) -> str:
+    return f"{'the rollback of ' if one.undoes is not None else ''}{quoted(one.step)} of run {quoted(one.run_id)}"
+
+
+def _tables_of(step: str) -> tuple[str, ...]:
+    """Return the names of the tables that undoing a step reads or writes, but for those that it restores."""
+    if step == BACKUP:
+        return BACKUP, journal_name(BACKUP), journal_name(_CUSTOMERS)
+    return (journal_name(step),)
+
+
+def _read(steps: Sequence[RecordedStep], every: Sequence[RecordedStep]) -> Mapping[str, list[RecordedStep]]:
+    """Return, by step, whose journaled rows undoing `steps` reads: their own, and what was restored of later ones.
+
+    The backup has no journal of what was added; its rows are kept for customers whose balances were not restored.
+    """
+    undone, since = {one.id for one in steps}, {one.step: min(each.id for each in steps) for one in steps}
+    if since.pop(BACKUP, None) is not None:
+        since[_CUSTOMERS] = 0
+
+    def is_read(one: RecordedStep) -> bool:
+        return one.id in undone if one.undoes is None else one.undoes >= since[one.step]
+
+    return {step: [one for one in every if one.step == step and is_read(one)] for step in since}
+
+
+def _require_journal(
+    connection: Connection,
+    schema: BillingSchema,
+    tenant: Tenant,
+    step: str,
+    read: Sequence[RecordedStep],
+    every: Sequence[RecordedStep],
+) -> None:
+    """Look at the rows that step runs have journaled: all of those that are read, no others under any of `every`."""
+    journal = schema.journal(step)
+    runs = {one.id: one for one in every if one.step == step and (step != BACKUP or one.undoes is not None)}
+    counted = select(journal.c.step_run_id, func.count()).where(journal.c.step_run_id.in_(runs))
+    there = _counted(connection, counted.group_by(journal.c.step_run_id))
+    for key, one in runs.items():
+        if there[key] > (one.rows_changed or 0):
+            raise JournalAltered(tenant.key, _title(one), journal.name, _too_many(there[key], one.rows_changed))
+    for one in read:
+        if there[one.id] < (one.rows_changed or 0):
+            raise JournalIncomplete(tenant.key, _title(one), journal.name, one.rows_changed or 0, there[one.id])
+    for one, matches in _compared(connection, schema, step, read):
+        if not matches:
+            raise JournalAltered(tenant.key, _title(one), journal.name, _EDITED)
+
+
+def _counted(connection: Connection, counted: Select[Any]) -> Counter[Any]:
+    return Counter({row[0]: row[1] for row in connection.execute(counted)})
+
+
+def _too_many(there: int, recorded: int | None) -> str:
+    return f"{there:,} rows are there, and {recorded or 0:,} were recorded"
+
+
+def _compared(
+    connection: Connection, schema: BillingSchema, step: str, read: Sequence[RecordedStep]
+) -> Iterator[tuple[RecordedStep, bool]]:
+    """Yield step runs, and whether their journaled rows have the recorded digests, commit by commit.
+
+    Those of version 1.0.0 that no later run has adopted have none: of them the counts must do.
+    """
+    journal = schema.journal(step)
+    commits = records.commits_of(connection, schema, [one.id for one in read])
+    row_id = journal.c[JOURNALED[step][1]]
+    for one in read:
+        mine = select(*journaled_columns(schema, step)).where(journal.c.step_run_id == one.id)
+        for commit in commits.get(one.id, ()):
+            yield one, _matches(connection, commit, mine, row_id)
+
+
+def _matches(connection: Connection, commit: Mapping[Any, Any], journaled: Select[Any], row_id: Any) -> bool:
+    """Say whether the journaled rows of a commit are as many as it recorded, and have the recorded digest."""
+    keys = Keys(_as_id(row_id, commit["above_id"]), _as_id(row_id, commit["up_to_id"]))
+    rows, digest = connection.execute(_digest(journaled, keys)).one()
+    return (rows, digest) == (commit["rows_changed"], commit["digest"])
+
+
+def _as_id(column: Any, recorded: str | None) -> Any:
+    """Return the bound of a batch as the ids are: it is recorded as text."""
+    if recorded is None:
+        return None
+    try:
+        return column.type.python_type(recorded)
+    except (NotImplementedError, ValueError):  # SQLite keeps a text in a column of numbers too
+        return recorded
+
+
+def _digest(rows: Select[Any], keys: Keys | None = None) -> Select[Any]:
+    """Return the SELECT of how many rows there are, with ids in the range, and of their digest."""
+    row = rows.subquery("journaled")
+    counted: Any = func.count()
+    found = select(counted, rows_digest(*row.c))
+    return found.where(keys.has(row.c.id)) if keys else found
+
+
+def _require_backup(
+    connection: Connection,
+    schema: BillingSchema,
+    tenant: Tenant,
+    every: Sequence[RecordedStep],
+    *,
+    is_read: bool = True,
+) -> None:
+    """Look at the tenant's rows of the backup; unless they are read, only for those that nobody has recorded."""
+    backup, kept = schema.own[BACKUP], _kept_of_each_run(every)
+    counted = select(backup.c.run_id, func.count()).where(backup.c.tenant_id == tenant.id).group_by(backup.c.run_id)
+    there = _counted(connection, counted)
+    for run_id in sorted({*there, *kept}):
+        title = f"{BACKUP} of run {quoted(run_id)}"
+        if there[run_id] > kept[run_id]:
+            raise JournalAltered(tenant.key, title, BACKUP, _too_many(there[run_id], kept[run_id]))
+        if is_read and there[run_id] < kept[run_id]:
+            raise JournalIncomplete(tenant.key, title, BACKUP, kept[run_id], there[run_id])
+    if not is_read:
+        return
+    kept_by = _kept_by_each_step(every)
+    commits = records.commits_of(connection, schema, list(kept_by))
+    for one in (each for each in every if each.id in kept_by):
+        # Rows that are there say of which run they are. Of a run that made the backup twice, one has been undone.
+        sharing = [each.id for each in every if each.run_id == one.run_id and kept_by.get(each.id)]
+        if len(sharing) > 1:
+            continue
+        made_by = _made_by(schema, tenant, BACKUP, one.id, one.run_id, None, keeps=one.id in sharing)
+        for commit in commits.get(one.id, ()):
+            if not _matches(connection, commit, made_by, backup.c.customer_id):
+                raise JournalAltered(tenant.key, _title(one), BACKUP, _EDITED)
+
+
+def _made_by(
+    schema: BillingSchema,
+    tenant: Tenant,
+    step: str,
+    step_run_id: int,
+    run_id: str,
+    undoes: int | None,
+    *,
+    keeps: bool = True,
+) -> Select[Any]:
+    """Return the rows that a step run has journaled.
+
+    Those that it added to the backup are there, where it `keeps` any, or where rollbacks have put them.
+    """
+    journal = schema.journal(step)
+    if step != BACKUP or undoes is not None:
+        return select(*journaled_columns(schema, step)).where(journal.c.step_run_id == step_run_id)
+    backup, runs = schema.own[BACKUP], schema.own[RUNS]
+    there = select(*backed_up_columns(backup, "")).where(backup.c.tenant_id == tenant.id, backup.c.run_id == run_id)
+    if journal.name not in schema.own_tables_present:
+        return there
+    retired = select(*backed_up_columns(journal, "_before")).join(runs, runs.c.id == journal.c.step_run_id)
+    retired = retired.where(runs.c.undoes == step_run_id)
+    return select(union_all(there, retired).subquery("made")) if keeps else retired
+
+
+def _kept_of_each_run(every: Sequence[RecordedStep]) -> Counter[str]:
+    """Return how many rows each run has added to the backup that no rollback has taken out."""
+    by_step, kept = _kept_by_each_step(every), Counter[str]()
+    for one in every:
+        kept[one.run_id] += by_step[one.id]
+    return kept
+
+
+def _kept_by_each_step(every: Sequence[RecordedStep]) -> Counter[int]:
+    """Return, by the id of each step run that made the backup, how many of its rows no rollback has taken out."""
+    kept: Counter[int] = Counter()
+    for one in (each for each in every if each.step == BACKUP):
+        kept[one.id if one.undoes is None else one.undoes] += (1 if one.undoes is None else -1) * (
+            one.rows_changed or 0
+        )
+    return kept

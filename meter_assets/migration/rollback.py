@@ -1,0 +1,192 @@
+"""Undoing what runs have changed of a tenant: which of their steps, newest first, for real or as a dry run.
+
+What undoing one step changes is in `changes.undo`. Undone for real, it is a step like others, made in `apply` and
+journaled under the run that undoes it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import billing_relations
+from meter_assets.billing.schema import RUNS, BillingSchema
+from meter_assets.errors import UnknownRun
+from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name, quoted
+from meter_assets.migration.apply import run_step
+from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.journal_audit import require_as_recorded
+from meter_assets.migration.run_history import RecordedStep, StepRun, recorded_steps_of
+from meter_assets.migration.step_report import StepReport, step_report, take_stock
+from meter_assets.reports.export import export_changed, export_left_alone
+from meter_assets.rules.undo import CHANGED_SINCE, ROW_GONE, once_newer_are_undone, undo
+
+SHOWN_RUNS = 10
+
+
+class UndoneStep(BaseModel):
+    """A recorded step, and what undoing it has changed or would change."""
+
+    made: RecordedStep
+    report: StepReport
+
+    @property
+    def left_alone(self) -> int:
+        """How many rows were changed since, or are gone, and were left alone."""
+        return sum(
+            self.report.unresolved[why].rows for why in (CHANGED_SINCE, ROW_GONE) if why in self.report.unresolved
+        )
+
+
+class Rollback(BaseModel):
+    """What undoing a tenant's runs has changed, or would change, newest step first."""
+
+    tenant: str
+    name: Shown
+    steps: list[UndoneStep]
+
+    @property
+    def restored(self) -> int:
+        """How many rows were restored."""
+        return sum(one.report.changed for one in self.steps)
+
+    @property
+    def left_alone(self) -> int:
+        """How many rows were changed since, or are gone, and were left alone."""
+        return sum(one.left_alone for one in self.steps)
+
+
+def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | None = None) -> list[RecordedStep]:
+    """Return the steps of a tenant that have changed rows and are not wholly undone, newest first.
+
+    With `before_run` (a run's id, or the beginning of one), those of that run and of later ones. Raises UnknownRun
+    where the tenant has no such run, or it is itself a rollback; NotAsRecorded where our own tables do not hold what
+    was recorded; and what `snapshot` and `schema` raise.
+    """
+    with database.snapshot() as connection:
+        return _to_undo(connection, database.schema(connection), tenant, before_run)
+
+
+def _to_undo(
+    connection: Connection, schema: BillingSchema, tenant: Tenant, before_run: str | None
+) -> list[RecordedStep]:
+    if RUNS not in schema.own_tables_present:
+        if before_run is not None:
+            raise UnknownRun(f"Tenant {tenant.key} has no run {quoted(before_run)}: no run has changed this database.")
+        return []
+    steps = recorded_steps_of(connection, schema, [tenant.id])
+    first = 0 if before_run is None else _first_of_run(tenant, steps, before_run)
+    restored: Counter[int] = Counter()
+    for one in steps:
+        if one.undoes is not None:
+            restored[one.undoes] += one.rows_changed or 0
+    in_force = [one for one in steps if one.undoes is None and (one.rows_changed or 0) > restored[one.id]]
+    to_undo = [one for one in reversed(in_force) if one.id >= first]
+    require_as_recorded(connection, schema, tenant, to_undo, steps)
+    return to_undo
+
+
+def _first_of_run(tenant: Tenant, steps: Sequence[RecordedStep], run: str) -> int:
+    """Return the id of a run's first step."""
+    named = _named(steps, run)
+    found = list(dict.fromkeys(one.run_id for one in named))
+    if not found:
+        known = list(dict.fromkeys(one.run_id for one in reversed(steps) if one.undoes is None))
+        others = f" and {len(known) - SHOWN_RUNS} older ones" if len(known) > SHOWN_RUNS else ""
+        its_runs = f"its runs are, newest first: {_listed(known)}{others}" if known else "it has none"
+        raise UnknownRun(
+            f"Tenant {tenant.key} has no run {quoted(run)}; {its_runs}. 'meter-assets history' lists them."
+        )
+    if len(found) > 1:
+        raise UnknownRun(
+            f"Several runs of tenant {tenant.key} begin with {quoted(run)}: {_listed(found)}. Name one of them."
+        )
+    if named[0].undoes is not None:
+        raise UnknownRun(
+            f"Run {quoted(found[0])} of tenant {tenant.key} is itself a rollback. To make the changes again "
+            "that it undid, run the migration again."
+        )
+    return named[0].id
+
+
+def _listed(runs: Sequence[str]) -> str:
+    return ", ".join(map(quoted, runs[:SHOWN_RUNS]))
+
+
+def _named(steps: Sequence[RecordedStep], run: str) -> list[RecordedStep]:
+    """Return the steps of the run with that id, or else of those whose ids begin so."""
+    whole = [one for one in steps if one.run_id == run]
+    return whole or [one for one in steps if run and one.run_id.startswith(run)]
+
+
+def tenants_of_run(database: BillingDatabase, tenants: Sequence[Tenant], run: str) -> list[Tenant]:
+    """Return those of the tenants that a run (its id, or the beginning of it) was of. Raises UnknownRun for none."""
+    with database.snapshot() as connection:
+        schema = database.schema(connection)
+        named = _named(recorded_steps_of(connection, schema), run) if RUNS in schema.own_tables_present else []
+    runs = list(dict.fromkeys(one.run_id for one in named))
+    if not runs:
+        raise UnknownRun(f"No tenant has a run {quoted(run)}. 'meter-assets history' lists the runs.")
+    if len(runs) > 1:
+        raise UnknownRun(f"Several runs begin with {quoted(run)}: {_listed(runs)}. Name one of them.")
+    found = [tenant for tenant in tenants if tenant.id in {one.tenant_id for one in named}]
+    if not found:
+        raise UnknownRun(
+            f"Run {quoted(runs[0])} is of tenant {quoted(named[0].tenant_id)}, which is no longer in the table "
+            "tenants, or deleted there. To undo the run, bring that row back; then roll back again."
+        )
+    return found
+
+
+def roll_back(
+    database: BillingDatabase,
+    tenant: Tenant,
+    run_id: str,
+    policy: Policy,
+    *,
+    before_run: str | None = None,
+    batch_size: int | None = None,
+    about_to_commit: Callable[[], None] = lambda: None,
+) -> Iterator[UndoneStep]:
+    """Undo a tenant's steps for real, newest first, and yield each as it is done, one transaction each.
+
+    Rows that no longer hold what was journaled are left alone and listed in the reports. `policy` is only recorded.
+    `about_to_commit` is called before each commit of rows restored. The tenant's lock is held until
+    `database.release()`. Raises what `steps_to_undo` and `apply.run_step` raise.
+    """
+    database.hold(tenant, run_id)
+    for step in steps_to_undo(database, tenant, before_run):
+        run = StepRun(
+            step.step, tenant, run_id, policy, batch_size=batch_size, undoes=step, about_to_commit=about_to_commit
+        )
+        yield UndoneStep(made=step, report=run_step(database, run))
+
+
+def preview_rollback(
+    database: BillingDatabase, tenant: Tenant, before_run: str | None = None, *, export: Path | None = None
+) -> Rollback:
+    """Return what `roll_back` would do, step by step, in one read-only snapshot. Writes nothing, takes no lock.
+
+    With `export`, every row that would be restored or left alone is written below `<export>/<tenant>`, two CSV files
+    for each step. Raises what `steps_to_undo` raises, and InvalidSettings for a folder that cannot be written.
+    """
+    done: list[UndoneStep] = []
+    with database.snapshot() as connection:
+        schema = database.schema(connection)
+        steps = _to_undo(connection, schema, tenant, before_run)
+        now = billing_relations(schema, tenant.id, deleted_too=True)
+        for step in steps:
+            relations, kept = once_newer_are_undone(now, step.step, step.id)
+            change = undo(relations, step.step, step.id, step.run_id, kept)
+            stock = take_stock(connection, change, relations)
+            report = step_report(connection, change, relations, change.as_cte(), stock)
+            done.append(UndoneStep(made=step, report=report))
+            if export is not None:
+                folder = export / file_name(tenant.key, LONGEST_NAME)
+                name = f"{step.id}_{file_name(step.step)}_of_{file_name(step.run_id)}"
+                export_changed(connection, change, folder, name)
+                export_left_alone(connection, change, folder, f"{name}_left_alone")
+    return Rollback(tenant=tenant.key, name=tenant.name, steps=done)

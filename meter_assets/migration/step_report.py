@@ -1,0 +1,252 @@
+"""What a step did or would do, in figures: the same for the preview, the live step, the log and the terminal.
+
+Reports are data (pydantic models), travel as JSON in a materialization's metadata with money as text, and are drawn
+in `render`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select
+
+from meter_assets.billing.money import exact, or_zero, total
+from meter_assets.billing.relations import BillingRelations, as_text
+from meter_assets.foreign_text import Shown, shown
+from meter_assets.rules.steps import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
+
+SHOWN_ROWS = 10
+LISTED_ROWS = 1_000
+"""How many of the rows that a rollback left alone are listed."""
+_AS_STORED = " as stored"
+_CONTEXT = {
+    "payments": ("amount", "customer_id", "invoice_id"),
+    "invoices": ("invoice_number",),
+    "meters": ("meter_number",),
+    "customers": ("name",),
+}
+
+
+class Tally(BaseModel):
+    """How many rows, and the money in them (currency units)."""
+
+    rows: int = 0
+    money: Decimal = Decimal("0.00")
+
+
+class BeforeAfter(BaseModel):
+    """A sum of money before and after a change (currency units), over all rows of the step's table."""
+
+    before: Decimal
+    after: Decimal
+
+
+def _by_shown_text(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+    """Return tallies by rule or reason as shown text; no row is lost where two of these are shown alike."""
+    return _added_up([{shown(key): tally} for key, tally in tallies.items()])
+
+
+Tallies = Annotated[dict[str, Tally], AfterValidator(_by_shown_text)]
+
+
+class StepReport(BaseModel):
+    """What one step changed, or would change, of one tenant."""
+
+    step: str
+    looked_at: int
+    rules: Tallies
+    already_correct: Tally
+    unresolved: Tallies
+    for_review: int
+    sums: dict[str, BeforeAfter]
+    largest: list[dict[str, Shown]]
+    review: list[dict[str, Shown]]
+    left_alone: list[dict[str, Shown]] = []
+
+    @property
+    def changed(self) -> int:
+        """The rows that were or would be changed."""
+        return sum(tally.rows for tally in self.rules.values())
+
+    @property
+    def left_unresolved(self) -> int:
+        """The rows that no rule decided."""
+        return sum(tally.rows for tally in self.unresolved.values())
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What a change finds before it is made: every row's outcome, and the sums of the columns that it writes."""
+
+    tallies: Mapping[tuple[str, str | None], Tally]
+    sums: Mapping[str, Decimal]
+
+    @property
+    def would_change(self) -> int:
+        """How many rows would change."""
+        return sum(tally.rows for tally in self.of(WOULD_CHANGE).values())
+
+    def without(self, missed: Mapping[str, Tally]) -> "Stock":
+        """Return the stock without rows, by rule, that would have changed and were not written."""
+        tallies = dict(self.tallies)
+        for rule, tally in missed.items():
+            left = tallies[WOULD_CHANGE, rule]
+            rest = Tally(rows=left.rows - tally.rows, money=left.money - tally.money)
+            tallies[WOULD_CHANGE, rule] = rest
+        return Stock({key: tally for key, tally in tallies.items() if tally.rows}, self.sums)
+
+    def of(self, outcome: str) -> dict[str, Tally]:
+        """Return the tallies of one outcome by rule or reason."""
+        return {label or "": tally for (found, label), tally in self.tallies.items() if found == outcome}
+
+
+def take_stock(connection: Connection, change: Change, relations: BillingRelations) -> Stock:
+    """Count every row that the change looks at, and add up the columns that it writes, in two statements at most."""
+    row = change.outcomes.subquery("outcomes")
+    counted = select(row.c.outcome, row.c.label, func.count().label("rows"), total(row.c.money).label("money"))
+    found = connection.execute(counted.group_by(row.c.outcome, row.c.label).order_by(row.c.label))
+    tallies = {(one.outcome, one.label): Tally(rows=one.rows, money=one.money) for one in found}
+    if not change.money_columns:
+        return Stock(tallies, {})
+    target = relations.rows[change.target]
+    sums = connection.execute(select(*(total(exact(target.c[name])) for name in change.money_columns))).one()
+    return Stock(tallies, dict(zip(change.money_columns, sums, strict=True)))
+
+
+def step_report(
+    connection: Connection, change: Change, relations: BillingRelations, changed: FromClause, stock: Stock
+) -> StepReport:
+    """Report on a change whose rows are `changed`: the change's own, or what was recorded of it.
+
+    `relations` may be those from before the change or from after: only columns that it does not write are read.
+    """
+    rules = stock.of(WOULD_CHANGE)
+    review = changed.c.rule.in_(sorted(change.for_review))
+    return StepReport(
+        step=change.name,
+        looked_at=sum(tally.rows for tally in stock.tallies.values()),
+        rules=rules,
+        already_correct=stock.of(ALREADY_CORRECT).get("", Tally()),
+        unresolved=stock.of(UNRESOLVED),
+        for_review=sum(tally.rows for rule, tally in rules.items() if rule in change.for_review),
+        sums=_sums(connection, change, changed, stock),
+        largest=_shown(connection, change, relations, changed, None),
+        review=_shown(connection, change, relations, changed, review) if change.for_review else [],
+        left_alone=_left_alone(connection, change),
+    )
+
+
+def all_together(rounds: Sequence[StepReport]) -> StepReport:
+    """Return what the rounds of a step came to, each of which looked only at what the one before had missed."""
+    first, last = rounds[0], rounds[-1]
+    if len(rounds) == 1:
+        return first
+    rules, unresolved = _added_up([one.rules for one in rounds]), _added_up([one.unresolved for one in rounds])
+    already_correct = _sum_of([one.already_correct for one in rounds])
+    moved = {
+        name: sum((one.sums[name].after - one.sums[name].before for one in rounds), Decimal(0)) for name in last.sums
+    }
+    sums = {name: BeforeAfter(before=one.before, after=one.before + moved[name]) for name, one in first.sums.items()}
+    return last.model_copy(
+        update={
+            "looked_at": sum(one.rows for one in (*rules.values(), already_correct, *unresolved.values())),
+            "rules": rules,
+            "sums": sums,
+            "for_review": sum(one.for_review for one in rounds),
+            "already_correct": already_correct,
+            "unresolved": unresolved,
+            "largest": [row for one in rounds for row in one.largest][:SHOWN_ROWS],
+            "review": [row for one in rounds for row in one.review][:SHOWN_ROWS],
+        }
+    )
+
+
+def _sum_of(tallies: Sequence[Tally]) -> Tally:
+    return Tally(rows=sum(one.rows for one in tallies), money=sum((one.money for one in tallies), Decimal("0.00")))
+
+
+def _added_up(all_tallies: Sequence[Mapping[str, Tally]]) -> dict[str, Tally]:
+    added: dict[str, Tally] = {}
+    for name, tally in (item for tallies in all_tallies for item in tallies.items()):
+        added[name] = _sum_of([added.get(name, Tally()), tally])
+    return added
+
+
+def shown_columns(change: Change, changed: FromClause) -> list[ColumnElement[Any]]:
+    """Return the columns of changed rows as a person or a CSV file gets them: money in exact form."""
+    money = {f"{name}_{side}" for name in change.money_columns for side in ("before", "after")}
+    return [exact(column).label(column.key) if column.key in money else column for column in changed.c]
+
+
+def _shown(
+    connection: Connection,
+    change: Change,
+    relations: BillingRelations,
+    changed: FromClause,
+    only: ColumnElement[bool] | None,
+) -> list[dict[str, str]]:
+    """Return the changed rows that move the most money (of those that match), with a few columns of context.
+
+    What names a row comes first.
+    """
+    row = relations.rows[change.table]
+    context = [exact(row.c[name]).label(name) if name == "amount" else row.c[name] for name in _CONTEXT[change.table]]
+    own = [column for column in shown_columns(change, changed) if column.key not in ("tenant_id", "id")]
+    statement = select(changed.c.id, *context, *own).join(
+        row, and_(row.c.id == changed.c.id, row.c.tenant_id == changed.c.tenant_id)
+    )
+    if only is not None:
+        statement = statement.where(only)
+    statement = statement.order_by(change.weight(changed, row).desc(), changed.c.id).limit(SHOWN_ROWS)
+    found = connection.execute(statement).mappings()
+    return [{key: "" if value is None else str(value) for key, value in one.items()} for one in found]
+
+
+def _left_alone(connection: Connection, change: Change) -> list[dict[str, str]]:
+    if change.left_alone is None:
+        return []
+    found = connection.execute(left_alone_rows(change.left_alone, change.money_columns).limit(LISTED_ROWS)).mappings()
+    return [as_listed(one) for one in found]
+
+
+def left_alone_rows(left_alone: Select[Any], money_columns: Sequence[str]) -> Select[Any]:
+    """Return the rows that were changed since what is undone, expected and found, to be read with `as_listed`.
+
+    Money is in exact form; where that is the same of two that are not (on SQLite, 1.004 and 1.00), as it is stored.
+    """
+    row = left_alone.order_by(None).subquery("left_alone")
+    columns: dict[str, ColumnElement[Any]] = {column.key: column for column in row.c}
+    for name in money_columns:
+        expected, found = row.c[f"expected_{name}"], row.c[f"found_{name}"]
+        differ = and_(expected.is_distinct_from(found), as_text(expected).is_distinct_from(as_text(found)))
+        seem_the_same = and_(differ, exact(expected).is_not_distinct_from(exact(found)))
+        for column in (expected, found):
+            columns[column.key] = exact(column)
+            columns[column.key + _AS_STORED] = case((seem_the_same, as_text(column)))
+    return select(*(column.label(key) for key, column in columns.items())).order_by(row.c.id)
+
+
+def as_listed(row: Mapping[Any, Any]) -> dict[str, str]:
+    """Return one of the `left_alone_rows` as text: expected and found, in the form in which they differ."""
+    listed = {key: value for key, value in row.items() if not key.endswith(_AS_STORED)}
+    listed |= {key: row[key + _AS_STORED] for key in listed if row.get(key + _AS_STORED) is not None}
+    return {key: "" if value is None else str(value) for key, value in listed.items()}
+
+
+def _sums(connection: Connection, change: Change, changed: FromClause, stock: Stock) -> dict[str, BeforeAfter]:
+    if change.undoes and not change.money_columns:
+        left = sum((tally.money for tally in stock.of(UNRESOLVED).values()), Decimal(0))
+        moved = sum((tally.money for tally in stock.of(WOULD_CHANGE).values()), Decimal(0))
+        return {"amount of payments with a meter from that run": BeforeAfter(before=left + moved, after=left)}
+    if not change.money_columns:
+        before = stock.of(ALREADY_CORRECT).get("", Tally()).money
+        moved = sum((tally.money for tally in stock.of(WOULD_CHANGE).values()), Decimal(0))
+        return {"amount of payments with a meter": BeforeAfter(before=before, after=before + moved)}
+    moves = [
+        total(or_zero(exact(changed.c[f"{name}_after"])) - or_zero(exact(changed.c[f"{name}_before"])))
+        for name in change.money_columns
+    ]
+    moved_by = dict(zip(change.money_columns, connection.execute(select(*moves)).one(), strict=True))
+    return {name: BeforeAfter(before=sums, after=sums + moved_by[name]) for name, sums in stock.sums.items()}

@@ -1,0 +1,117 @@
+"""How far the billing tables had been seen, and which rows came or were changed since, as far as tables can tell.
+
+New rows have higher ids, where ids are numbers; changed rows a later `updated_at`, where a table has that column. A
+row that was deleted, or changed in a table without it, leaves no mark: only a pass over everything notices.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    Table,
+    func,
+    null,
+    select,
+    union,
+)
+
+from meter_assets.billing.constructs import member_of
+from meter_assets.billing.schema import REQUIRED_COLUMNS, RUNS, UPDATED_AT_COLUMN, BillingSchema
+
+SETTLING = timedelta(minutes=1)
+"""Rows changed in the last minute are looked at again by the next pass: more may come with the same time."""
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
+BEFORE_ALL = "0001-01-02 00:00:00"
+"""No row says when it was changed: each that does so later has been changed since."""
+
+
+class Mark(BaseModel):
+    """How far a table had been seen: its highest id, if ids are numbers, and its latest updated_at, as text (UTC)."""
+
+    id: int | None = None
+    updated_at: str | None = None
+
+
+def take_marks(connection: Connection, schema: BillingSchema) -> dict[str, Mark]:
+    """Return how far each table can be seen now."""
+    settled = (datetime.now(UTC) - SETTLING).strftime(TIME_FORMAT)
+    marks = {}
+    for name, table in _tables(schema).items():
+        highest = func.coalesce(func.max(table.c.id), 0) if _has_number_ids(table) else null()
+        latest = func.max(table.c[UPDATED_AT_COLUMN]) if _has_times(table) else null()
+        last_id, last_change = connection.execute(select(highest, latest).select_from(table)).one()
+        seen = BEFORE_ALL if last_change is None else min(as_text(last_change), settled)
+        marks[name] = Mark(id=last_id, updated_at=seen)
+    return marks
+
+
+def marks_at(moment: datetime) -> dict[str, Mark]:
+    """Return the marks of a moment at which nobody looked: of it times are known, and no ids."""
+    return {name: Mark(updated_at=as_text(moment)) for name in REQUIRED_COLUMNS}
+
+
+def came_since(table: FromClause, mark: Mark) -> list[ColumnElement[bool]]:
+    """Return conditions for rows that came or were changed after a mark, each to be found by an index of its own."""
+    found: list[ColumnElement[bool]] = []
+    if mark.id is not None and _has_number_ids(table):
+        found.append(table.c.id > mark.id)
+    if mark.updated_at is not None and _has_times(table):
+        column = table.c[UPDATED_AT_COLUMN]
+        seen = _as_stored(column, mark.updated_at)
+        found.append(column >= seen if isinstance(column.type, Date) else column > seen)  # the day may go on
+    return found
+
+
+def changed_tenants(connection: Connection, schema: BillingSchema, marks: Mapping[str, Mark]) -> frozenset[Any]:
+    """Return the ids of the tenants that have rows which came or were changed since, in one statement."""
+    parts: list[Select[Any]] = []
+    for name, table in _tables(schema).items():
+        for came in came_since(table, marks.get(name, Mark())):
+            if name == "invoice_bills":
+                invoice = schema.tables["invoices"]
+                lines = select(table.c.invoice_id).where(came).scalar_subquery()
+                parts.append(select(invoice.c.tenant_id).where(member_of(invoice.c.id, lines)))
+            else:
+                parts.append(select(table.c.tenant_id).where(came))
+    return frozenset(connection.execute(union(*parts)).scalars()) if parts else frozenset()
+
+
+def as_text(moment: Any) -> str:
+    """Return a time as marks have it, in UTC, so that two of them compare as text."""
+    if isinstance(moment, datetime):
+        return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime(TIME_FORMAT)
+    return str(moment)
+
+
+def _tables(schema: BillingSchema) -> dict[str, Table]:
+    tables = {name: schema.tables[name] for name in REQUIRED_COLUMNS if name != "tenants"}
+    return {**tables, RUNS: schema.own[RUNS]} if RUNS in schema.own_tables_present else tables
+
+
+def _has_number_ids(table: FromClause) -> bool:
+    return isinstance(table.c.id.type, Integer)
+
+
+def _has_times(table: FromClause) -> bool:
+    """Say whether rows tell when they were changed, in a form that can be compared."""
+    return UPDATED_AT_COLUMN in table.c and isinstance(table.c[UPDATED_AT_COLUMN].type, (String, Date, DateTime))
+
+
+def _as_stored(column: ColumnElement[Any], moment: str) -> Any:
+    """Return a mark's time as the column has its own: SQLite keeps text."""
+    if isinstance(column.type, String):
+        return moment
+    parsed = datetime.fromisoformat(moment)
+    if isinstance(column.type, Date):
+        return parsed.date()
+    return parsed.replace(tzinfo=UTC) if getattr(column.type, "timezone", False) else parsed

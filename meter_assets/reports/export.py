@@ -1,0 +1,56 @@
+"""Rows as CSV files: all of them, streamed, where a report shows the first. A file appears whole or not at all.
+
+Every cell passes `spreadsheet_cell`, so that no program takes a text of the database for a formula.
+"""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, select
+
+from meter_assets.errors import InvalidSettings
+from meter_assets.foreign_text import spreadsheet_cell
+from meter_assets.migration.step_report import as_listed, left_alone_rows, shown_columns
+from meter_assets.private_files import make_folder, written
+from meter_assets.rules.steps import Change
+
+ROWS_AT_A_TIME = 5_000
+
+
+def export_changed(connection: Connection, change: Change, folder: Path, name: str) -> None:
+    """Write every row that a change would change, before and after, to `<folder>/<name>.csv`.
+
+    Raises InvalidSettings where that cannot be.
+    """
+    changed = change.rows.subquery(change.name)
+    columns = shown_columns(change, changed)
+    rows = _streamed(connection, select(*columns).order_by(changed.c.id))
+    _write(folder, name, [str(column.key) for column in columns], (row.values() for row in rows))
+
+
+def export_left_alone(connection: Connection, change: Change, folder: Path, name: str) -> None:
+    """Write every row that undoing a change would leave alone, expected and found. Raises as `export_changed` does."""
+    if change.left_alone is None:
+        return
+    rows = map(as_listed, _streamed(connection, left_alone_rows(change.left_alone, change.money_columns)))
+    _write(folder, name, change.left_alone.selected_columns.keys(), (row.values() for row in rows))
+
+
+def _streamed(connection: Connection, statement: Select[Any]) -> Iterable[RowMapping]:
+    options = {"stream_results": True, "yield_per": ROWS_AT_A_TIME}
+    return connection.execute(statement, execution_options=options).mappings()
+
+
+def _write(folder: Path, name: str, headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    try:
+        make_folder(folder)
+        with written(folder, f"{name}.csv", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(map(spreadsheet_cell, headings))
+            writer.writerows(map(spreadsheet_cell, row) for row in rows)
+    except OSError as error:
+        raise InvalidSettings(
+            f"Cannot export to {folder}: {error.strerror}. Name a folder that can be written."
+        ) from None

@@ -1,0 +1,181 @@
+"""Reports as tables, once: the terminal draws them with rich, `defs.metadata` hands them to Dagster's pages."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from meter_assets.billing.money import show
+from meter_assets.migration.evaluation import Verdict
+from meter_assets.migration.rollback import Rollback, UndoneStep
+from meter_assets.migration.step_report import StepReport
+from meter_assets.reports.preview import Preview
+from meter_assets.settings import show_time
+
+LONGEST_CELL = 1_000
+"""So many characters of a cell are shown: an example of a few values, or a message of ours, has fewer."""
+_MONEY_OF_A_STEP = {
+    "payment_meter_ids": "amount",
+    "invoice_amounts": "total before",
+    "customer_balances_backup": "net",
+    "meter_balances": "net before",
+    "customer_balances": "net before",
+}
+"""Which money is in the rows that a step looks at; net is balance less overpayment."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A small table for people: its title, its headings, its cells as text."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    of_records: bool = False
+    """Whether it is of rows of the database, so that their ids, which may be any text, are in the first column."""
+
+    def is_number(self, column: int) -> bool:
+        """Whether a column holds numbers only, which stand to the right."""
+        cells = [row[column] for row in self.rows if row[column] not in ("", "-")]
+        return bool(cells) and all(cell.replace(",", "").replace(".", "").lstrip("-").isdigit() for cell in cells)
+
+
+def from_records(title: str, records: Sequence[dict[str, str]], note: str = "") -> Grid:
+    """Return rows that are dicts of text as a grid."""
+    headings = tuple(records[0]) if records else ()
+    rows = tuple(tuple(record[name] for name in headings) for record in records)
+    return Grid(title, headings, rows, note, of_records=True)
+
+
+def changed_rows(title: str, records: Sequence[dict[str, str]]) -> Grid:
+    """Return changed rows as a grid, with the columns that tell something."""
+    telling = [name for name in (records[0] if records else ()) if _tells(name, records)]
+    return from_records(title, [{name: record[name] for name in telling} for record in records])
+
+
+def _tells(name: str, records: Sequence[dict[str, str]]) -> bool:
+    """Whether a column has something in it, and not the same before and after in all rows."""
+    column = name.removesuffix("_before").removesuffix("_after")
+    sides = [(record[name], record.get(f"{column}_before"), record.get(f"{column}_after")) for record in records]
+    return any(value and (before is None or before != after) for value, before, after in sides)
+
+
+def outcomes(report: StepReport) -> Grid:
+    """Return a step's rows by outcome, with the money in them."""
+    rows = [("changed", rule, f"{tally.rows:,}", show(tally.money)) for rule, tally in report.rules.items()]
+    correct = report.already_correct
+    rows.append(("already correct", "", f"{correct.rows:,}", show(correct.money)))
+    rows += [("unresolved", why, f"{tally.rows:,}", show(tally.money)) for why, tally in report.unresolved.items()]
+    return Grid("Rows", ("outcome", "rule or reason", "rows", _MONEY_OF_A_STEP[report.step]), tuple(rows))
+
+
+def money(report: StepReport) -> Grid:
+    """Return the sums of money before and after a step."""
+    rows = [
+        (name, show(sums.before), show(sums.after), show(sums.after - sums.before))
+        for name, sums in report.sums.items()
+    ]
+    return Grid("Money", ("sum of", "before", "after", "difference"), tuple(rows))
+
+
+def verdicts(found: Iterable[Verdict], *, title: str = "Invariants") -> Grid:
+    """Return invariants with their verdicts and, of those that are broken, an example."""
+    rows = []
+    for one in found:
+        verdict = "holds" if one.holds else f"{one.severity}: {one.violations:,} violations"
+        rows.append((one.group, one.name, verdict, one.example))
+    return Grid(title, ("group", "invariant", "verdict", "for example"), tuple(rows))
+
+
+def undone(found: Rollback) -> Grid:
+    """Return one line per step that was or would be undone."""
+    rows = tuple(
+        (
+            one.made.step,
+            one.made.run_id,
+            show_time(one.made.started_at),
+            f"{one.report.changed:,}",
+            f"{one.left_alone:,}",
+        )
+        for one in found.steps
+    )
+    headings = ("step", "run", "made", "restored", "left alone")
+    return Grid("Steps undone, newest first", headings, rows, "" if rows else "No journaled change is in force.")
+
+
+def left_alone(one: UndoneStep) -> Grid:
+    """Return the rows that a rollback left alone, with what was expected and what was found."""
+    listed = one.report.left_alone
+    more = one.left_alone - len(listed)
+    note = (
+        f"The first {len(listed):,}; {more:,} more. A dry run writes all of them as CSV files, if it is told where to: "
+        "--export DIR, or export_dir in the launchpad."
+        if more
+        else ""
+    )
+    return from_records(f"{one.made.step}: changed since, left alone", listed, note)
+
+
+def statuses(preview: Preview) -> Grid:
+    """Return every status found, and whether it counts."""
+    rows = tuple(
+        (
+            one.table,
+            "(null)" if one.status is None else one.status,
+            "yes" if one.counted else "no",
+            f"{one.rows:,}",
+            show(one.money),
+        )
+        for one in preview.statuses
+    )
+    return Grid("Statuses found", ("table", "status", "counted", "rows", "money"), rows)
+
+
+def bases(preview: Preview) -> Grid:
+    """Return both balance bases where they differ."""
+    found = preview.bases
+    if not found.meters:
+        return Grid("Balance bases", (), (), "Both bases bill every meter the same.")
+    note = (
+        f"{found.meters:,} meters are billed differently: {show(found.charges_and_opening_balance)} by charges and "
+        f"opening balance, {show(found.invoice_totals)} by invoice totals (which count carried-forward debt again)."
+    )
+    return from_records("Balance bases, largest differences", found.largest, note)
+
+
+def impact(preview: Preview) -> Grid:
+    """Return one line per step of a preview: what it would do."""
+    rows = tuple(
+        (
+            report.step,
+            f"{report.looked_at:,}",
+            f"{report.changed:,}",
+            f"{report.already_correct.rows:,}",
+            f"{report.for_review:,}",
+            f"{report.left_unresolved:,}",
+        )
+        for report in preview.steps
+    )
+    return Grid("Impact", ("step", "looked at", "would change", "already correct", "for review", "unresolved"), rows)
+
+
+def obstacles(preview: Preview) -> Grid:
+    """Return what would keep a step from being written."""
+    return Grid("Obstacles", ("obstacle",), tuple((one,) for one in preview.obstacles))
+
+
+def policy(preview: Preview) -> Grid:
+    """Return the choices that a preview was made with."""
+    rows = [
+        (name, ", ".join(value) if isinstance(value, list) else str(value)) for name, value in preview.policy.items()
+    ]
+    return Grid("Policy", ("policy", "value"), tuple(rows))
+
+
+def difference(preview: Preview) -> Decimal:
+    """Return by how much the meters' net balance would change (currency units); 0 if that step is not previewed."""
+    sums = next((report.sums for report in preview.steps if report.step == "meter_balances"), None)
+    if sums is None:
+        return Decimal(0)
+    balance, overpayment = sums["balance"], sums["overpayment"]
+    return (balance.after - overpayment.after) - (balance.before - overpayment.before)

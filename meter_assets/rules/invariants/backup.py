@@ -1,0 +1,34 @@
+"""The law about the backup of customers' balances."""
+
+from typing import Any
+
+from sqlalchemy import Select, and_, false, func, select
+
+from meter_assets.billing.money import exact
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import BillingRelations
+from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
+
+
+def _without_backup(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    del policy
+    customer, kept, last = relations.customers, relations.backup, relations.backed_up_to()
+    same = and_(kept.c.customer_id == customer.c.id, kept.c.tenant_id == customer.c.tenant_id)
+    shown = [exact(customer.c[name]).label(name) for name in ("balance", "overpayment")]
+    found = select(customer.c.tenant_id, customer.c.id.label("customer_id"), customer.c.name, *shown)
+    found = found.outerjoin(kept, same).outerjoin(last, last.c.tenant_id == customer.c.tenant_id)
+    came_later = func.coalesce(customer.c.id > last.c.customer_id, false())
+    return found.where(kept.c.customer_id.is_(None), ~came_later)
+
+
+BACKUP = (
+    Invariant(
+        "every_customer_has_a_backup",
+        Group.backup,
+        Severity.ERROR,
+        "customer_id",
+        "Every customer has a row in customer_balances_backup, but for those who came after it was made.",
+        "Materialize customer_balances_backup for the tenant: it adds the customers that are missing.",
+        _without_backup,
+    ),
+)

@@ -1,0 +1,252 @@
+"""The laws about meters' balances: that they are right, and that no money came or went."""
+
+from typing import Any
+
+from sqlalchemy import FromClause, Select, Subquery, and_, case, func, or_, select
+
+from meter_assets.billing.constructs import nulls_last
+from meter_assets.billing.money import ZERO, amount, exact, or_zero, total
+from meter_assets.billing.policy import BalanceBasis, Policy
+from meter_assets.billing.relations import BillingRelations, is_active
+from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
+from meter_assets.rules.steps.meter_balances import invoices_in_order, net, recomputed
+
+
+def _differs_from_transactions(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    meter = recomputed(relations, policy)
+    stored_as = {name: exact(meter.c[name]) for name in ("balance", "overpayment")}
+    differs = [value.is_distinct_from(meter.c[f"new_{name}"]) for name, value in stored_as.items()]
+    return select(
+        meter.c.tenant_id,
+        meter.c.id.label("meter_id"),
+        meter.c.meter_number,
+        *(value.label(name) for name, value in stored_as.items()),
+        meter.c.new_balance.label("recomputed_balance"),
+        meter.c.new_overpayment.label("recomputed_overpayment"),
+    ).where(or_(*differs))
+
+
+def _negative_or_two_sided(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    del policy
+    meter = relations.meters
+    balance, overpayment = exact(meter.c.balance), exact(meter.c.overpayment)
+    return select(
+        meter.c.tenant_id,
+        meter.c.id.label("meter_id"),
+        meter.c.meter_number,
+        balance.label("balance"),
+        overpayment.label("overpayment"),
+    ).where(or_(balance < ZERO, overpayment < ZERO, and_(balance > ZERO, overpayment > ZERO)))
+
+
+def _money_not_conserved(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    """Per tenant, the two ways to add up the same money, where they differ.
+
+    One side never looks at meters' balances: all counted charges, openings and payments. The other side is what
+    the meters store, and the counted invoices and payments that no meter of the tenant holds.
+    """
+    parts = [*_transactions(relations, policy), _balances(relations)]
+    moved = parts[0].union_all(*parts[1:]).subquery("moved")
+    transactions, meters = total(moved.c.transactions), total(moved.c.meters)
+    return (
+        select(
+            moved.c.tenant_id,
+            transactions.label("billed_less_paid"),
+            meters.label("on_meters_or_without_meter"),
+            (transactions - meters).label("difference"),
+        )
+        .group_by(moved.c.tenant_id)
+        .having(transactions != meters)
+    )
+
+
+def _transactions(relations: BillingRelations, policy: Policy) -> list[Select[Any]]:
+    """Counted invoices, openings and payments; what no meter holds is on the meters' side too."""
+    by_totals = policy.balance_basis is BalanceBasis.invoice_totals
+    invoice, payment = relations.counted_invoices(policy), relations.counted_payments(policy)
+    charge = or_zero(exact(invoice.c.total_amount if by_totals else invoice.c.amount))
+    found = [_sided(relations, invoice, charge), _sided(relations, payment, -or_zero(exact(payment.c.amount)))]
+    if by_totals:
+        return found
+    first, meter = invoices_in_order(relations, policy), relations.meters
+    opening = or_zero(exact(first.c.balance_brought_forward))
+    of_meter = and_(meter.c.id == first.c.meter_id, meter.c.tenant_id == first.c.tenant_id)
+    openings = select(first.c.tenant_id, opening, ZERO).join(meter, of_meter).where(first.c.place == 1)
+    return [*found, openings]
+
+
+def _sided(relations: BillingRelations, rows: FromClause, money: Any) -> Select[Any]:
+    meter = relations.meters
+    of_meter = and_(meter.c.id == rows.c.meter_id, meter.c.tenant_id == rows.c.tenant_id)
+    without_meter = case((meter.c.id.is_(None), money), else_=ZERO)
+    return select(rows.c.tenant_id, money.label("transactions"), without_meter.label("meters")).outerjoin(
+        meter, of_meter
+    )
+
+
+def _balances(relations: BillingRelations) -> Select[Any]:
+    meter = relations.meters
+    return select(meter.c.tenant_id, ZERO, net(meter))
+
+
+def _opening_after_invoices_on_another_meter(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    invoice, meter = invoices_in_order(relations, policy), relations.meters
+    of_customer = (invoice.c.tenant_id, invoice.c.customer_id)
+    in_time = (*nulls_last(invoice.c.invoice_date), invoice.c.id)
+    first_of_customer = func.row_number().over(partition_by=of_customer, order_by=in_time)
+    of_meter = (*of_customer, invoice.c.meter_id)
+    first_of_both = func.row_number().over(partition_by=of_meter, order_by=in_time)
+    ranked = select(invoice, first_of_customer.label("nth"), first_of_both.label("nth_on_meter")).subquery("ranked")
+    opening = ranked.alias("opening")
+    earlier = ranked.alias("earlier")
+    money = or_zero(exact(opening.c.balance_brought_forward))
+    # The customer's first invoice of each meter is enough to know whether that meter was billed before.
+    same_customer = and_(
+        earlier.c.customer_id == opening.c.customer_id,
+        earlier.c.tenant_id == opening.c.tenant_id,
+        earlier.c.meter_id != opening.c.meter_id,
+        earlier.c.nth_on_meter == 1,
+        earlier.c.nth < opening.c.nth,
+    )
+    return (
+        select(
+            opening.c.tenant_id,
+            opening.c.meter_id,
+            money.label("opening_balance"),
+            opening.c.id.label("invoice_id"),
+            opening.c.customer_id,
+            func.min(earlier.c.invoice_number).label("earlier_invoice_number"),
+        )
+        .join(meter, and_(meter.c.id == opening.c.meter_id, meter.c.tenant_id == opening.c.tenant_id))
+        .join(earlier, same_customer)
+        .where(opening.c.place == 1, money != ZERO)
+        .group_by(
+            opening.c.tenant_id,
+            opening.c.meter_id,
+            opening.c.balance_brought_forward,
+            opening.c.id,
+            opening.c.customer_id,
+        )
+    )
+
+
+def _tenant_disagrees_with_backup(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    kept, meter = relations.backup, relations.meters
+    backed_up = select(kept.c.tenant_id, total(_kept_net(kept)).label("backed_up")).group_by(kept.c.tenant_id)
+    on_meters = select(meter.c.tenant_id, total(net(meter)).label("on_meters")).group_by(meter.c.tenant_id)
+    left, right = backed_up.subquery("backed_up"), on_meters.subquery("on_meters")
+    now = or_zero(right.c.on_meters)
+    return (
+        select(
+            left.c.tenant_id,
+            left.c.backed_up.label("backed_up_net"),
+            now.label("meters_net"),
+            (now - left.c.backed_up).label("difference"),
+        )
+        .outerjoin(right, right.c.tenant_id == left.c.tenant_id)
+        .where(func.abs(now - left.c.backed_up) > amount(policy.tolerance))
+    )
+
+
+def _customer_disagrees_with_backup(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    customer, kept, owed = relations.customers, relations.backup, _net_of_customers_meters(relations)
+    before, now = _kept_net(kept), or_zero(owed.c.net)
+    return (
+        select(
+            customer.c.tenant_id,
+            customer.c.id.label("customer_id"),
+            customer.c.name,
+            before.label("backed_up_net"),
+            now.label("meters_net"),
+            (now - before).label("difference"),
+        )
+        .join(kept, and_(kept.c.customer_id == customer.c.id, kept.c.tenant_id == customer.c.tenant_id))
+        .outerjoin(owed, and_(owed.c.customer_id == customer.c.id, owed.c.tenant_id == customer.c.tenant_id))
+        .where(func.abs(now - before) > amount(policy.tolerance))
+    )
+
+
+def _kept_net(kept: FromClause) -> Any:
+    return or_zero(exact(kept.c.balance)) - or_zero(exact(kept.c.overpayment))
+
+
+def _net_of_customers_meters(relations: BillingRelations) -> Subquery:
+    """Per customer: the net of the meters actively assigned to them, or, where none is, of all ever assigned."""
+    made, meter = relations.assignments_that_count(), relations.meters
+    active = case((is_active(made), 1), else_=0)
+    pairs = (
+        select(made.c.tenant_id, made.c.customer_id, made.c.meter_id, func.max(active).label("active"))
+        .group_by(made.c.tenant_id, made.c.customer_id, made.c.meter_id)
+        .subquery("assigned_meters")
+    )
+    any_active = func.max(pairs.c.active).over(partition_by=(pairs.c.tenant_id, pairs.c.customer_id))
+    chosen = select(pairs, any_active.label("any_active")).subquery("chosen_meters")
+    return (
+        select(chosen.c.tenant_id, chosen.c.customer_id, total(net(meter)).label("net"))
+        .join(meter, and_(meter.c.id == chosen.c.meter_id, meter.c.tenant_id == chosen.c.tenant_id))
+        .where(chosen.c.active == chosen.c.any_active)
+        .group_by(chosen.c.tenant_id, chosen.c.customer_id)
+        .subquery("customers_meters")
+    )
+
+
+BALANCES = (
+    Invariant(
+        "every_meter_balance_equals_its_transactions",
+        Group.balances,
+        Severity.ERROR,
+        "meter_id",
+        "Every meter's stored balance and overpayment are what its transactions say.",
+        "If its invoices and payments are right, materialize meter_balances for the tenant: it recomputes them.",
+        _differs_from_transactions,
+    ),
+    Invariant(
+        "every_meter_balance_is_one_sided",
+        Group.balances,
+        Severity.ERROR,
+        "meter_id",
+        "Neither balance nor overpayment of a meter is negative, and never are both positive.",
+        "Materialize meter_balances for the tenant: it writes one side of every meter.",
+        _negative_or_two_sided,
+    ),
+    Invariant(
+        "money_is_conserved",
+        Group.balances,
+        Severity.ERROR,
+        "tenant_id",
+        "Billed less paid, over all counted rows, is what the meters hold and what has no meter.",
+        "Materialize meter_balances for the tenant. If it still differs, report it with the tenant's preview.",
+        _money_not_conserved,
+    ),
+    Invariant(
+        "no_opening_balance_follows_invoices_on_another_meter",
+        Group.balances,
+        Severity.WARN,
+        "meter_id",
+        "No meter's opening balance comes after invoices of its customer on another meter. If it does, it may be "
+        "that meter's debt a second time, or really older debt: a person has to look.",
+        "Compare the opening balance with what the customer's other meter owed on that day. If it is the same debt, "
+        "correct the first invoice's BALANCE line; then run the tenant again.",
+        _opening_after_invoices_on_another_meter,
+    ),
+    Invariant(
+        "tenant_balance_agrees_with_its_backup",
+        Group.balances,
+        Severity.WARN,
+        "tenant_id",
+        "The tenant's meters owe together what its customers owed before, within the tolerance. The old figures may "
+        "have been wrong, and business goes on after the migration, so a difference is for a person to look at.",
+        "Read the customers that disagree; the old figure is in customer_balances_backup.",
+        _tenant_disagrees_with_backup,
+    ),
+    Invariant(
+        "every_customer_balance_agrees_with_its_backup",
+        Group.balances,
+        Severity.WARN,
+        "customer_id",
+        "A customer's meters owe together what the customer owed before, within the tolerance. The old figures may "
+        "have been wrong, and meters change hands, so a difference is for a person to look at.",
+        "Compare the invoices and payments of the customer's meters with the old figure in customer_balances_backup.",
+        _customer_disagrees_with_backup,
+    ),
+)

@@ -1,0 +1,296 @@
+"""The laws about invoices and their lines."""
+
+from functools import partial
+from typing import Any
+
+from sqlalchemy import FromClause, Select, Subquery, Text, and_, case, cast, func, literal, null, or_, select, union_all
+
+from meter_assets.billing.constructs import day
+from meter_assets.billing.money import ZERO, ExactMoney, exact, is_number, or_zero, positive_part
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import BillingRelations
+from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
+from meter_assets.rules.invariants.references import (
+    evidence,
+    meter_not_of_tenant,
+    rows_by_status,
+    uncounted_without_meter,
+    without_meter,
+)
+from meter_assets.rules.steps.invoice_amounts import (
+    BILL_MISSING,
+    BILL_OF_OTHER_TENANT,
+    COLUMNS,
+    LINE_AMOUNT_NULL,
+    LINE_OF_OTHER_TENANT,
+    invoice_amounts,
+    its_bill,
+    line_defects,
+    line_sums,
+)
+from meter_assets.rules.steps.meter_balances import invoices_in_order
+
+
+def _does_not_add_up(relations: BillingRelations, policy: Policy, *, counted: bool) -> Select[Any]:
+    invoice = rows_by_status("invoices", relations, policy, counted=counted)
+    parts = or_zero(exact(invoice.c.amount)) + or_zero(exact(invoice.c.balance_brought_forward))
+    shown = [exact(invoice.c[name]).label(name) for name in ("amount", "balance_brought_forward")]
+    return evidence("invoices", invoice, *shown).where(parts != or_zero(exact(invoice.c.total_amount)))
+
+
+def _differs_from_its_lines(relations: BillingRelations, policy: Policy, *, counted: bool) -> Select[Any]:
+    invoice = rows_by_status("invoices", relations, policy, counted=counted)
+    wrong = invoice_amounts(relations, policy).rows.subquery("differs_from_lines")
+    shown = [exact(wrong.c[f"{name}_after"]).label(f"lines_{name}") for name in COLUMNS]
+    same = and_(wrong.c.id == invoice.c.id, wrong.c.tenant_id == invoice.c.tenant_id)
+    return evidence("invoices", invoice, *shown).join(wrong, same)
+
+
+def _incomplete_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    line, bill = relations.lines, relations.rows["bills"]
+    defects = line_defects(relations, line, bill)
+    incomplete = and_(
+        relations.is_counted("invoices", line, policy), or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL])
+    )
+    return _shown_line(relations, line, bill).where(
+        or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT], incomplete)
+    )
+
+
+def _incomplete_uncounted_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    line, bill = relations.lines, relations.rows["bills"]
+    defects = line_defects(relations, line, bill)
+    return _shown_line(relations, line, bill).where(
+        ~relations.is_counted("invoices", line, policy),
+        ~or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT]),
+        or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL]),
+    )
+
+
+def _shown_line(relations: BillingRelations, line: FromClause, bill: FromClause) -> Select[Any]:
+    """Every line as evidence, outer-joined to its bill, with the first of the problems that it has."""
+    problem = case(*((is_so, literal(reason)) for reason, is_so in line_defects(relations, line, bill).items()))
+    own_tenant = [line.c.line_tenant_id] if relations.schema.has("invoice_bills", "tenant_id") else []
+    return select(
+        line.c.tenant_id,
+        line.c.id.label("invoice_bill_id"),
+        *own_tenant,
+        line.c.invoice_id,
+        line.c.bill_id,
+        relations.owner("bills", line.c.bill_id).label("bill_tenant_id"),
+        exact(line.c.amount).label("amount"),
+        problem.label("problem"),
+    ).outerjoin(bill, its_bill(line, bill))
+
+
+def _not_a_number(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    """The invoices that have text or NaN for money, in a column of their own or in a line."""
+    del policy
+    invoice, line = relations.invoices, relations.lines
+    bad_lines = (
+        select(line.c.tenant_id, line.c.invoice_id, func.min(line.c.id).label("invoice_bill_id"))
+        .where(~is_number(line.c.amount))
+        .group_by(line.c.tenant_id, line.c.invoice_id)
+        .subquery("lines_not_a_number")
+    )
+    same = and_(bad_lines.c.invoice_id == invoice.c.id, bad_lines.c.tenant_id == invoice.c.tenant_id)
+    return (
+        select(
+            invoice.c.tenant_id,
+            invoice.c.id.label("invoice_id"),
+            *(cast(invoice.c[name], Text).label(name) for name in COLUMNS),
+            bad_lines.c.invoice_bill_id,
+        )
+        .outerjoin(bad_lines, same)
+        .where(or_(bad_lines.c.invoice_id.is_not(None), *(~is_number(invoice.c[name]) for name in COLUMNS)))
+    )
+
+
+def _without_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    del policy
+    invoice, sums = relations.invoices, line_sums(relations)
+    same = and_(sums.c.invoice_id == invoice.c.id, sums.c.tenant_id == invoice.c.tenant_id)
+    return evidence("invoices", invoice).outerjoin(sums, same).where(sums.c.invoice_id.is_(None))
+
+
+def _brought_forward_differs(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    """Invoices, not the first of their meter, whose brought-forward is not what the meter owed on that day.
+
+    What was owed is a running sum over the meter's invoices and payments in the order of their days: payments count
+    from the day after, and a payment without a day (its own or its invoice's) from the beginning. A credit may
+    be brought forward as itself or as nothing.
+    """
+    ledger = _ledger(relations, policy)
+    before = func.sum(ledger.c.moves, type_=ExactMoney()).over(
+        partition_by=(ledger.c.tenant_id, ledger.c.meter_id),
+        order_by=(ledger.c.undated, ledger.c.on_day, ledger.c.is_payment, ledger.c.place),
+        rows=(None, -1),
+    )
+    at = select(ledger, or_zero(before).label("owed")).subquery("ledger_in_order")
+    brought = or_zero(exact(at.c.balance_brought_forward))
+    return select(
+        at.c.tenant_id,
+        at.c.invoice_id,
+        at.c.meter_id,
+        brought.label("balance_brought_forward"),
+        at.c.owed.label("meter_owed_before"),
+    ).where(at.c.is_payment == 0, at.c.place > 1, brought != at.c.owed, brought != positive_part(at.c.owed))
+
+
+def _ledger(relations: BillingRelations, policy: Policy) -> Subquery:
+    """What moved each meter's debt: its counted invoices (the first with its opening balance) and payments."""
+    invoice, payment = invoices_in_order(relations, policy), relations.counted_payments(policy)
+    opening = case((invoice.c.place == 1, or_zero(exact(invoice.c.balance_brought_forward))), else_=ZERO)
+    of_payment = relations.invoices
+    named = and_(of_payment.c.id == payment.c.invoice_id, of_payment.c.tenant_id == payment.c.tenant_id)
+    paid_on = func.coalesce(day(payment.c.paid_at), day(of_payment.c.invoice_date))
+    billed = select(
+        invoice.c.tenant_id,
+        invoice.c.meter_id,
+        case((invoice.c.invoice_date.is_(None), 1), else_=0).label("undated"),
+        day(invoice.c.invoice_date).label("on_day"),
+        literal(0).label("is_payment"),
+        invoice.c.place,
+        (or_zero(exact(invoice.c.amount)) + opening).label("moves"),
+        invoice.c.id.label("invoice_id"),
+        invoice.c.balance_brought_forward,
+    )
+    paid = (
+        select(
+            payment.c.tenant_id,
+            payment.c.meter_id,
+            case((paid_on.is_(None), -1), else_=0),
+            paid_on,
+            literal(1),
+            literal(0),
+            -or_zero(exact(payment.c.amount)),
+            null(),
+            null(),
+        )
+        .outerjoin(of_payment, named)
+        .where(payment.c.meter_id.is_not(None))
+    )
+    return union_all(billed, paid).subquery("ledger")
+
+
+INVOICES = (
+    Invariant(
+        "every_counted_invoice_has_a_meter",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_id",
+        "Every counted invoice has a meter.",
+        "Set invoices.meter_id to the meter that was billed; then run the tenant again.",
+        partial(without_meter, "invoices"),
+    ),
+    Invariant(
+        "every_invoice_meter_exists_in_its_tenant",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_id",
+        "An invoice's meter is an existing meter of its tenant.",
+        "Set invoices.meter_id to the meter of the invoice's tenant that was billed; then run the tenant again.",
+        partial(meter_not_of_tenant, "invoices"),
+    ),
+    Invariant(
+        "every_counted_invoice_adds_up",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_id",
+        "Amount and balance brought forward add up to the total of every counted invoice.",
+        "Correct the invoice's amounts (or give it lines, from which they are recomputed); then run the tenant again.",
+        partial(_does_not_add_up, counted=True),
+    ),
+    Invariant(
+        "every_counted_invoice_equals_its_lines",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_id",
+        "The amounts of every counted invoice are the sums of its lines.",
+        "Materialize invoice_amounts for the tenant: it recomputes them. If they differ again, something else writes "
+        "invoices.",
+        partial(_differs_from_its_lines, counted=True),
+    ),
+    Invariant(
+        "every_invoice_line_is_complete",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_bill_id",
+        "Every line of a counted invoice names a bill of its tenant and has an amount; no line crosses tenants.",
+        "Enter the missing amount, or let invoice_bills.bill_id name a bill of the invoice's tenant, or correct the "
+        "line's tenant_id, or delete the line; then run the tenant again.",
+        _incomplete_lines,
+    ),
+    Invariant(
+        "every_invoice_amount_is_a_number",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_id",
+        "The amounts of every invoice and of its lines are numbers: no text, which SQLite keeps in any column, and no "
+        "NaN.",
+        "Enter the amounts that were billed; then run the tenant again.",
+        _not_a_number,
+    ),
+    Invariant(
+        "every_uncounted_invoice_has_a_meter",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_id",
+        "Every invoice that does not count (draft, cancelled, ...) has a meter. It has no money in it, so this only "
+        "matters to who reads its meter.",
+        "Nothing has to be done; set its meter_id if someone reads it.",
+        partial(uncounted_without_meter, "invoices"),
+    ),
+    Invariant(
+        "every_uncounted_invoice_adds_up",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_id",
+        "Amount and balance brought forward add up to the total of invoices that do not count. They have no money in "
+        "them, so nothing rests on it.",
+        "Nothing has to be done; correct the amounts before the invoice is given a status that counts.",
+        partial(_does_not_add_up, counted=False),
+    ),
+    Invariant(
+        "every_uncounted_invoice_equals_its_lines",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_id",
+        "The amounts of invoices that do not count are the sums of their lines. They have no money in them, so "
+        "nothing rests on it.",
+        "Materialize invoice_amounts for the tenant: it recomputes them too.",
+        partial(_differs_from_its_lines, counted=False),
+    ),
+    Invariant(
+        "every_uncounted_invoice_line_is_complete",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_bill_id",
+        "Every line of an invoice that does not count names a bill and has an amount. There is no money in it, so "
+        "nothing rests on it.",
+        "Enter the missing amount, or let invoice_bills.bill_id name a bill of the invoice's tenant, or delete the "
+        "line; then run the tenant again.",
+        _incomplete_uncounted_lines,
+    ),
+    Invariant(
+        "every_invoice_has_lines",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_id",
+        "Every invoice has lines. One without keeps the amounts that it has (policy invoices_without_bills), which "
+        "nothing confirms.",
+        "Compare the invoice with what was sent to the customer; add its lines if they were lost.",
+        _without_lines,
+    ),
+    Invariant(
+        "every_brought_forward_equals_what_the_meter_owed",
+        Group.invoices,
+        Severity.WARN,
+        "invoice_id",
+        "An invoice brings forward what its meter owed before it. Days of payments and corrections are often "
+        "approximate in old records, so a difference is for a person to look at.",
+        "Compare the meter's invoices and payments before that invoice: a payment or an invoice may be missing, or "
+        "belong to another meter.",
+        _brought_forward_differs,
+    ),
+)

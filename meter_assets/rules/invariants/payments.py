@@ -1,0 +1,124 @@
+"""The laws about payments."""
+
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Select, Text, and_, cast, func, select
+
+from meter_assets.billing.money import is_number
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import BillingRelations
+from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
+from meter_assets.rules.invariants.references import (
+    evidence,
+    meter_not_of_tenant,
+    uncounted_without_meter,
+    without_meter,
+)
+from meter_assets.rules.steps.payment_meter_ids import FOR_REVIEW
+
+
+def _not_its_invoices_meter(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    del policy
+    payment, invoice = relations.payments, relations.invoices
+    same = and_(invoice.c.id == payment.c.invoice_id, invoice.c.tenant_id == payment.c.tenant_id)
+    found = evidence("payments", payment, payment.c.meter_id, invoice.c.meter_id.label("invoice_meter_id"))
+    return found.join(invoice, same).where(payment.c.meter_id != invoice.c.meter_id)
+
+
+def _assigned_by_a_rule_for_review(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    del policy
+    payment, decided = relations.payments, relations.decided["payment_meter_ids"]
+    # A payment that was rolled back and assigned again is journaled twice; it is one payment to look at.
+    which = (decided.c.tenant_id, decided.c.id, decided.c.meter_id_after)
+    for_review = select(*which, func.min(decided.c.rule).label("rule")).where(decided.c.rule.in_(sorted(FOR_REVIEW)))
+    made = for_review.group_by(*which).subquery("for_review")
+    still_so = and_(
+        made.c.id == payment.c.id, made.c.tenant_id == payment.c.tenant_id, made.c.meter_id_after == payment.c.meter_id
+    )
+    return evidence("payments", payment, payment.c.meter_id, made.c.rule).join(made, still_so)
+
+
+def _without_amount(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    payment = relations.counted_payments(policy)
+    return evidence("payments", payment, payment.c.meter_id).where(payment.c.amount.is_(None))
+
+
+def _not_a_number(relations: BillingRelations, policy: Policy) -> Select[Any]:
+    del policy
+    payment = relations.payments
+    return select(
+        payment.c.tenant_id, payment.c.id.label("payment_id"), cast(payment.c.amount, Text).label("found")
+    ).where(~is_number(payment.c.amount))
+
+
+PAYMENTS = (
+    Invariant(
+        "every_counted_payment_has_a_meter",
+        Group.payments,
+        Severity.ERROR,
+        "payment_id",
+        "Every counted payment has a meter.",
+        "Give its customer an active meter assignment, or its invoice a meter, or correct its invoice_id or "
+        "customer_id; then run the tenant again.",
+        partial(without_meter, "payments"),
+    ),
+    Invariant(
+        "every_payment_meter_exists_in_its_tenant",
+        Group.payments,
+        Severity.ERROR,
+        "payment_id",
+        "A payment's meter is an existing meter of its tenant.",
+        "Set payments.meter_id to a meter of the payment's tenant, or to null so that the migration finds one.",
+        partial(meter_not_of_tenant, "payments"),
+    ),
+    Invariant(
+        "every_payment_amount_is_a_number",
+        Group.payments,
+        Severity.ERROR,
+        "payment_id",
+        "Every payment's amount is a number: no text (which SQLite keeps in any column), no NaN.",
+        "Enter what was paid in payments.amount; then run the tenant again.",
+        _not_a_number,
+    ),
+    Invariant(
+        "every_uncounted_payment_has_a_meter",
+        Group.payments,
+        Severity.WARN,
+        "payment_id",
+        "Every payment that does not count (failed, reversed, ...) has a meter. It has no money in it, so this only "
+        "matters to who reads its meter.",
+        "Nothing has to be done; mend its references as for a counted payment if someone reads them.",
+        partial(uncounted_without_meter, "payments"),
+    ),
+    Invariant(
+        "every_payment_meter_is_its_invoice_meter",
+        Group.payments,
+        Severity.WARN,
+        "payment_id",
+        "A payment's meter is its invoice's meter. The payment may have been moved on purpose, so it is for a person "
+        "to look at.",
+        "If the payment belongs to the invoice's meter, set payments.meter_id to it and run the tenant again.",
+        _not_its_invoices_meter,
+    ),
+    Invariant(
+        "no_payment_was_assigned_by_a_rule_for_review",
+        Group.payments,
+        Severity.WARN,
+        "payment_id",
+        "No payment got its meter by a rule that may be wrong: the first of several active meters, or a meter that "
+        "is no longer assigned.",
+        "Ask the customer which meter was paid for; where it is another, set payments.meter_id and run the tenant "
+        "again.",
+        _assigned_by_a_rule_for_review,
+    ),
+    Invariant(
+        "every_counted_payment_has_an_amount",
+        Group.payments,
+        Severity.WARN,
+        "payment_id",
+        "Every counted payment has an amount. One without is taken as 0, which may not be what was paid.",
+        "Enter what was paid in payments.amount, or give the payment a status that does not count.",
+        _without_amount,
+    ),
+)

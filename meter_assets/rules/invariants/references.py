@@ -1,0 +1,58 @@
+"""What payments and invoices have in common: whether they have a meter, and whether it is one of their tenant."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select
+
+from meter_assets.billing.money import exact
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import BillingRelations
+
+_EVIDENCE = {
+    "payments": ("payment_id", "amount", ("customer_id", "invoice_id", "status")),
+    "invoices": ("invoice_id", "total_amount", ("invoice_number", "customer_id", "status")),
+}
+
+
+def evidence(table: str, rows: FromClause, *more: Any) -> Select[Any]:
+    """Return a SELECT of the columns that show a payment or an invoice to a person, and more."""
+    subject, money, names = _EVIDENCE[table]
+    shown = [rows.c[name] for name in names]
+    return select(rows.c.tenant_id, rows.c.id.label(subject), exact(rows.c[money]).label(money), *shown, *more)
+
+
+def rows_by_status(table: str, relations: BillingRelations, policy: Policy, *, counted: bool) -> FromClause:
+    """Return the counted, or the uncounted, payments or invoices."""
+    if table == "payments":
+        return relations.counted_payments(policy, counted=counted)
+    return relations.counted_invoices(policy, counted=counted)
+
+
+def without_meter(table: str, relations: BillingRelations, policy: Policy) -> Select[Any]:
+    """Return the counted rows that name no meter."""
+    row = rows_by_status(table, relations, policy, counted=True)
+    return evidence(table, row).where(row.c.meter_id.is_(None))
+
+
+def uncounted_without_meter(table: str, relations: BillingRelations, policy: Policy) -> Select[Any]:
+    """Return the rows without money in them that name no meter, or none that there is."""
+    row = rows_by_status(table, relations, policy, counted=False)
+    meter, owner = relations.meters, relations.owner("meters", row.c.meter_id)
+    found = evidence(table, row, row.c.meter_id).outerjoin(meter, _its_meter(row, meter))
+    return found.where(meter.c.id.is_(None), owner.is_(None))
+
+
+def meter_not_of_tenant(table: str, relations: BillingRelations, policy: Policy) -> Select[Any]:
+    """Return the rows whose meter is another tenant's, and the counted rows whose meter does not exist."""
+    row = relations.rows[table]
+    counted = relations.is_counted(table, row, policy)
+    meter, owner = relations.meters, relations.owner("meters", row.c.meter_id)
+    return (
+        evidence(table, row, row.c.meter_id, owner.label("meter_tenant_id"))
+        .outerjoin(meter, _its_meter(row, meter))
+        .where(row.c.meter_id.is_not(None), meter.c.id.is_(None), or_(counted, owner.is_not(None)))
+    )
+
+
+def _its_meter(row: FromClause, meter: FromClause) -> ColumnElement[bool]:
+    return and_(meter.c.id == row.c.meter_id, meter.c.tenant_id == row.c.tenant_id)

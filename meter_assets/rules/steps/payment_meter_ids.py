@@ -1,0 +1,159 @@
+"""The meter of every payment that has none: its invoice's, or else its customer's. Pure: returns one SELECT."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, select
+
+from meter_assets.billing.change import Change, changed_columns, outcome_columns
+from meter_assets.billing.money import exact
+from meter_assets.billing.policy import CustomersWithoutActiveMeter, Policy
+from meter_assets.billing.relations import BillingRelations, is_active
+
+NAME = "payment_meter_ids"
+
+INVOICE = "invoice"
+SOLE_ACTIVE_METER = "sole_active_meter"
+FIRST_ACTIVE_METER = "first_active_meter"
+FIRST_ASSIGNED_METER = "first_assigned_meter"
+RULES = (INVOICE, SOLE_ACTIVE_METER, FIRST_ACTIVE_METER, FIRST_ASSIGNED_METER)
+FOR_REVIEW = frozenset({FIRST_ACTIVE_METER, FIRST_ASSIGNED_METER})
+
+INVOICE_MISSING = "invoice_missing"
+INVOICE_OF_OTHER_TENANT = "invoice_of_other_tenant"
+INVOICE_WITHOUT_METER = "invoice_without_meter"
+CUSTOMER_MISSING = "customer_missing"
+CUSTOMER_WITHOUT_ACTIVE_METER = "customer_without_active_meter"
+CUSTOMER_WITHOUT_METER = "customer_without_meter"
+METER_OF_OTHER_TENANT = "meter_of_other_tenant"
+
+
+def payment_meter_ids(relations: BillingRelations, policy: Policy) -> Change:
+    """Return the change that gives payments their meter ids. A meter id that is there is never touched."""
+    payment = _decided(relations, policy)
+    has_rule = payment.c.decision.in_(RULES)
+    rule = case((has_rule, payment.c.decision))
+    meter_id = case((payment.c.decision == INVOICE, payment.c.invoice_meter_id), else_=payment.c.assigned_meter_id)
+    return Change(
+        name=NAME,
+        table="payments",
+        columns=("meter_id",),
+        rows=select(
+            payment.c.tenant_id,
+            payment.c.id,
+            *changed_columns(payment, {"meter_id": meter_id}),
+            payment.c.decision.label("rule"),
+        ).where(payment.c.meter_id.is_(None), has_rule),
+        outcomes=select(
+            payment.c.tenant_id,
+            payment.c.id,
+            *outcome_columns(payment.c.meter_id.is_not(None), rule, payment.c.decision),
+            exact(payment.c.amount).label("money"),
+        ),
+        weight=lambda _, payments: func.abs(exact(payments.c.amount)),
+        for_review=FOR_REVIEW,
+    )
+
+
+def _decided(relations: BillingRelations, policy: Policy) -> Subquery:
+    """Every payment with the rule or reason that applies to it, and the meters that the rules would take."""
+    payment, customer = relations.payments, relations.customers
+    invoice, meter = relations.invoices, relations.meters
+    assigned, foreign = _assigned_meters(relations), _customers_with_meters_of_other_tenants(relations)
+
+    def of_customer(rows: FromClause, key: str) -> ColumnElement[bool]:
+        return and_(rows.c[key] == payment.c.customer_id, rows.c.tenant_id == payment.c.tenant_id)
+
+    decision = case(
+        (payment.c.invoice_id.is_not(None), _by_invoice(relations, payment, invoice, meter)),
+        else_=_by_customer(customer, assigned, foreign, policy),
+    )
+    return (
+        select(
+            payment.c.tenant_id,
+            payment.c.id,
+            payment.c.meter_id,
+            payment.c.amount,
+            invoice.c.meter_id.label("invoice_meter_id"),
+            assigned.c.meter_id.label("assigned_meter_id"),
+            decision.label("decision"),
+        )
+        .select_from(payment)
+        .outerjoin(invoice, and_(invoice.c.id == payment.c.invoice_id, invoice.c.tenant_id == payment.c.tenant_id))
+        .outerjoin(meter, and_(meter.c.id == invoice.c.meter_id, meter.c.tenant_id == invoice.c.tenant_id))
+        .outerjoin(customer, of_customer(customer, "id"))
+        .outerjoin(assigned, of_customer(assigned, "customer_id"))
+        .outerjoin(foreign, of_customer(foreign, "customer_id"))
+        .subquery("decided")
+    )
+
+
+def _by_invoice(
+    relations: BillingRelations, payment: FromClause, invoice: FromClause, meter: FromClause
+) -> ColumnElement[str]:
+    return case(
+        (meter.c.id.is_not(None), INVOICE),
+        (
+            invoice.c.id.is_(None),
+            case(
+                (_is_elsewhere(relations, "invoices", payment.c.invoice_id), INVOICE_OF_OTHER_TENANT),
+                else_=INVOICE_MISSING,
+            ),
+        ),
+        (_is_elsewhere(relations, "meters", invoice.c.meter_id), METER_OF_OTHER_TENANT),
+        else_=INVOICE_WITHOUT_METER,
+    )
+
+
+def _is_elsewhere(relations: BillingRelations, table: str, row_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Say whether an id that is none of the tenant's own rows is another tenant's."""
+    return relations.owner(table, row_id).is_not(None)
+
+
+def _by_customer(customer: FromClause, assigned: FromClause, foreign: FromClause, policy: Policy) -> ColumnElement[str]:
+    take_inactive = policy.customers_without_active_meter is CustomersWithoutActiveMeter.first_assigned_meter
+    return case(
+        (customer.c.id.is_(None), CUSTOMER_MISSING),
+        (assigned.c.active_meters == 1, SOLE_ACTIVE_METER),
+        (assigned.c.active_meters > 1, FIRST_ACTIVE_METER),
+        (assigned.c.meter_id.is_not(None), FIRST_ASSIGNED_METER if take_inactive else CUSTOMER_WITHOUT_ACTIVE_METER),
+        (foreign.c.customer_id.is_not(None), METER_OF_OTHER_TENANT),
+        else_=CUSTOMER_WITHOUT_METER,
+    )
+
+
+def _assigned_meters(relations: BillingRelations) -> Subquery:
+    """Per customer: the meter of the first assignment, active ones first, and how many meters the active ones name.
+
+    Two stand for several. Windows and one grouping, not a join: engines guess well how many rows that gives.
+    """
+    made = relations.assignments_that_count()
+    active = case((is_active(made), 1), else_=0)
+    first_meter = func.first_value(made.c.meter_id, type_=made.c.meter_id.type).over(
+        partition_by=(made.c.tenant_id, made.c.customer_id), order_by=(active.desc(), made.c.id)
+    )
+    one = select(
+        made.c.tenant_id, made.c.customer_id, made.c.meter_id, active.label("active"), first_meter.label("first_meter")
+    ).subquery("assignments_in_order")
+    another = case((one.c.meter_id != one.c.first_meter, one.c.active), else_=0)
+    of_customer = (one.c.tenant_id, one.c.customer_id, one.c.first_meter)
+    return (
+        select(
+            one.c.tenant_id,
+            one.c.customer_id,
+            one.c.first_meter.label("meter_id"),
+            (func.max(one.c.active) + func.max(another)).label("active_meters"),
+        )
+        .group_by(*of_customer)
+        .subquery("assigned")
+    )
+
+
+def _customers_with_meters_of_other_tenants(relations: BillingRelations) -> Subquery:
+    made, meter = relations.rows["meter_assignments"], relations.meters
+    return (
+        select(made.c.tenant_id, made.c.customer_id)
+        .outerjoin(meter, and_(meter.c.id == made.c.meter_id, meter.c.tenant_id == made.c.tenant_id))
+        .where(meter.c.id.is_(None), _is_elsewhere(relations, "meters", made.c.meter_id))
+        .distinct()
+        .subquery("assigned_elsewhere")
+    )

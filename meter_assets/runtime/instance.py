@@ -1,0 +1,276 @@
+"""Where Dagster keeps its runs, and the one instance that `meter-assets` and `dagster dev` share.
+
+`dagster.yaml` names `MeterAssetsInstance`. Of what it does not say, this class says where it is kept: everything in
+one folder, or runs and events in PostgreSQL if METER_ASSETS_DAGSTER_POSTGRES_URL is set. The folder is DAGSTER_HOME,
+or else `.meter_assets/dagster` below the current folder. What Dagster makes there is as private as `private_files` has
+it: its processes get a umask, which is all that its own files heed. Nothing here knows the billing database.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import click
+from dagster import DagsterInstance
+from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
+from dagster._config.config_schema import UserConfigSchema
+from dagster._core.instance.config import ConcurrencyConfig
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.base_storage import DagsterStorage
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite_storage import (
+    DagsterSqliteStorage,
+    _event_logs_directory,
+    _runs_directory,
+    _schedule_directory,
+)
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres.utils import DagsterPostgresException
+from filelock import FileLock
+from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from meter_assets.engines import urls
+from meter_assets.errors import InvalidSettings
+from meter_assets.private_files import make_file, make_folder, umask_for, written
+from meter_assets.settings import HOME
+
+POSTGRES_URL_VARIABLE = "METER_ASSETS_DAGSTER_POSTGRES_URL"
+BOUND_VARIABLE = "METER_ASSETS_MAX_CONCURRENT_RUNS"
+DAGSTER_HOME_VARIABLE = "DAGSTER_HOME"
+CONFIG_FILE = "dagster.yaml"
+FOLDER = HOME / "dagster"
+_QUIET: Mapping[str, Any] = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
+_EXAMPLE = "postgresql://user@host/dagster"
+
+
+class UnusableInstance(InvalidSettings, click.ClickException):
+    """Dagster's instance cannot be opened as the environment says.
+
+    It is click's exception too, so that `dagster dev` shows the sentence and no traceback.
+    """
+
+    exit_code = InvalidSettings.exit_status
+
+
+class MeterAssetsInstance(DagsterInstance):
+    """The instance that dagster.yaml names: Dagster's own, with all that it keeps in a folder that stays.
+
+    The folder is resolved here, once, and children of this process get it as part of the instance they are handed:
+    they use the same one whatever their current folder.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        """Take what Dagster gives, and let this process make files that are private from now on."""
+        os.umask(umask_for(Path(given["local_artifact_storage"].base_dir)))
+        super().__init__(**given)
+
+    @classmethod
+    def config_schema(cls) -> Mapping[str, Any]:
+        """Say that dagster.yaml sets nothing of this class itself."""
+        return {}
+
+    @classmethod
+    def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
+        """Return where everything is kept that dagster.yaml does not place."""
+        _bound()  # what is wrong with it is told before anything is begun
+        folder = str(_lasting_folder(Path(base_dir)))
+        storage = ConfigurableClassData(__name__, MeterAssetsStorage.__name__, json.dumps({"base_dir": folder}))
+        return {**InstanceRef.config_defaults(folder), "storage": storage}
+
+    def get_concurrency_config(self) -> ConcurrencyConfig:
+        """Return the bounds of dagster.yaml, which takes no variables there, with that of the environment."""
+        config, bound = super().get_concurrency_config(), _bound()
+        if bound is None or config.run_queue_config is None:
+            return config
+        queue = config.run_queue_config._replace(max_concurrent_runs=bound)
+        return ConcurrencyConfig(pool_config=config.pool_config, run_queue_config=queue)
+
+
+class MeterAssetsStorage(DagsterStorage, ConfigurableClass):
+    """Runs, events and schedules in PostgreSQL if the environment names one, else in SQLite files in `base_dir`.
+
+    It is never instantiated: it stands for the storage of Dagster that it returns. The URL, with its password, stays
+    in the environment and is no part of the configuration that processes hand to each other.
+    """
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Return the configuration: the same as of Dagster's SQLite storage."""
+        return DagsterSqliteStorage.config_type()
+
+    @classmethod
+    def from_config_value(  # type: ignore[override]  # Dagster's own storages return another class than theirs too
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> DagsterStorage:
+        """Return the storage that the environment names; what this process makes is private from now on."""
+        os.umask(umask_for(Path(config_value["base_dir"])))
+        url = os.environ.get(POSTGRES_URL_VARIABLE)
+        if url is None:
+            return _sqlite_storage(Path(config_value["base_dir"]), inst_data)
+        return _postgres_storage(url.strip(), inst_data)
+
+
+class PrivateEventLog(SqliteEventLogStorage):
+    """Dagster's events in SQLite files, one for each run, as private as all that we make.
+
+    SQLite itself lets nobody but the owner write a file that it makes, not even a group that shares the folder.
+    """
+
+    def conn_string_for_shard(self, shard_name: str) -> str:
+        """Return the URL of a file of events, which is made where it is missing."""
+        make_file(Path(self.path_for_shard(shard_name)))
+        return super().conn_string_for_shard(shard_name)
+
+
+class PrivateSqliteStorage(DagsterSqliteStorage):
+    """Dagster's storage in SQLite files that are made before SQLite would make them: see `PrivateEventLog`."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        """Take the folder. Raises OSError where its files cannot be made."""
+        for folder, name in ((_runs_directory(base_dir), "runs.db"), (_schedule_directory(base_dir), "schedules.db")):
+            make_folder(Path(folder))
+            make_file(Path(folder) / name)
+        make_folder(Path(_event_logs_directory(base_dir)))
+        events = PrivateEventLog(_event_logs_directory(base_dir))
+        super().__init__(base_dir, inst_data=inst_data)
+        self._event_log_storage = events
+
+
+@contextmanager
+def open_instance() -> Iterator[DagsterInstance]:
+    """Open the instance that `dagster dev` uses in the current folder, without its telemetry and first-use prompt.
+
+    Raises UnusableInstance, an InvalidSettings, where DAGSTER_HOME or METER_ASSETS_DAGSTER_POSTGRES_URL does not do.
+    """
+    home = os.environ.get(DAGSTER_HOME_VARIABLE)  # empty means unset, as for Dagster
+    folder = _dagster_home(home) if home else FOLDER.absolute()
+    configured_in = folder if home or not Path(CONFIG_FILE).exists() else Path.cwd()
+    _make(folder)
+    if configured_in == folder and not _has_a_configuration_of_its_own(folder, is_ours=not home):
+        _write_config(folder)
+    ref = InstanceRef.from_dir(str(folder), config_dir=str(configured_in), overrides=_QUIET)
+    before = os.umask(umask_for(folder))  # also for an instance of others, which sets none
+    try:
+        with DagsterInstance.from_ref(ref) as instance:
+            yield instance
+    finally:
+        os.umask(before)
+
+
+def shipped_config() -> str:
+    """Return the text of the dagster.yaml that comes with this package."""
+    return files("meter_assets").joinpath(CONFIG_FILE).read_text(encoding="utf-8")
+
+
+def _lasting_folder(base_dir: Path) -> Path:
+    """Return the folder, or ours beside it where it is the one that `dagster dev` removes when it ends."""
+    temporary = base_dir.name.startswith(TMP_DAGSTER_HOME_PREFIX)
+    return (base_dir.parent / FOLDER if temporary else base_dir).absolute()
+
+
+def _bound() -> int | None:
+    """Return how many runs the environment lets go on at the same time, if it says so."""
+    given = os.environ.get(BOUND_VARIABLE)
+    if given is None:
+        return None
+    if not (given.strip().isdecimal() and int(given) > 0):
+        raise UnusableInstance(
+            f"{BOUND_VARIABLE} is {given!r}, expected a whole number from 1 up: how many runs may go on at the same "
+            f"time. Unset it to have what {CONFIG_FILE} says."
+        )
+    return int(given)
+
+
+def _dagster_home(home: str) -> Path:
+    folder = Path(home).expanduser()
+    if not folder.is_absolute():
+        raise UnusableInstance(
+            f"{DAGSTER_HOME_VARIABLE} is {home}, which is not an absolute path. Dagster takes none other; set it to "
+            f"{folder.absolute()}, for example."
+        )
+    return folder
+
+
+def _make(folder: Path) -> None:
+    reason = None
+    try:
+        make_folder(folder)
+    except OSError as error:
+        reason = "it is a file" if folder.is_file() else error.strerror
+    else:
+        if not os.access(folder, os.W_OK):
+            reason = "it may not be written"
+    if reason:
+        raise UnusableInstance(
+            f"Dagster's folder {folder} cannot be used: {reason}. Set {DAGSTER_HOME_VARIABLE} to a folder "
+            "that exists or can be made, or unset it to use one below the current folder."
+        )
+
+
+def _has_a_configuration_of_its_own(folder: Path, *, is_ours: bool) -> bool:
+    """Say whether to leave a folder as it is: another's without dagster.yaml has what Dagster does by default."""
+    return (folder / CONFIG_FILE).exists() or (not is_ours and any(folder.iterdir()))
+
+
+def _write_config(folder: Path) -> None:
+    """Let the folder, which is new, say by itself what instance it is: `dagster dev` reads it there."""
+    with written(folder.resolve(), CONFIG_FILE) as file:
+        file.write(shipped_config())
+
+
+def _sqlite_storage(folder: Path, inst_data: ConfigurableClassData | None) -> DagsterStorage:
+    """Return the storage in that folder; whoever comes first makes its tables, which Dagster lets two do at once."""
+    lock = folder / "making-tables.lock"
+    try:
+        make_folder(folder)
+        make_file(lock)
+        with FileLock(lock):
+            return PrivateSqliteStorage.from_local(str(folder), inst_data=inst_data)
+    except OSError as error:
+        raise UnusableInstance(
+            f"Dagster's files in {folder} cannot be written: {error.strerror} ({error.filename}). Let their owner "
+            f"share them with a group, or set {DAGSTER_HOME_VARIABLE} to a folder of your own."
+        ) from None
+
+
+def _postgres_storage(given: str, inst_data: ConfigurableClassData | None) -> DagsterStorage:
+    url = _postgres_url(given)
+    try:
+        return DagsterPostgresStorage(url.render_as_string(hide_password=False), inst_data=inst_data)
+    except (DagsterPostgresException, SQLAlchemyError) as error:
+        raise UnusableInstance(
+            f"Dagster's database {urls.shown(url)} cannot be used: {_reason(error)}. Check that the server runs "
+            f"and that {POSTGRES_URL_VARIABLE} names its host, port, user and database."
+        ) from None
+
+
+def _postgres_url(given: str) -> URL:
+    if not given:
+        raise UnusableInstance(
+            f"{POSTGRES_URL_VARIABLE} is set but empty. Name the database for Dagster's runs, for example {_EXAMPLE}, "
+            "or unset the variable to keep them in files."
+        )
+    kind, separator, _ = given.partition("://")
+    if not (separator and kind.replace("+", "").isalnum()):
+        raise UnusableInstance(f"{POSTGRES_URL_VARIABLE} is not a URL. It must read like {_EXAMPLE}.")
+    if kind not in ("postgresql", "postgresql+psycopg2"):
+        raise UnusableInstance(
+            f"{POSTGRES_URL_VARIABLE} begins with {kind}://, expected postgresql://, as in {_EXAMPLE}."
+        )
+    try:
+        return urls.postgresql(given)
+    except urls.OddUrl as odd:
+        raise UnusableInstance(f"{POSTGRES_URL_VARIABLE} cannot be used: {odd}.") from None
+
+
+def _reason(error: BaseException) -> str:
+    """Return the driver's own words: the first line of the error that led to all others."""
+    while error.__cause__:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0].rstrip(".")

@@ -1,0 +1,22 @@
+"""The launcher of one machine, which `dagster.yaml` names."""
+
+from dagster import DagsterRun, DefaultRunLauncher
+from dagster._core.launcher import CheckRunHealthResult
+
+from meter_assets.runtime.processes import health
+
+
+class LocalLauncher(DefaultRunLauncher):
+    """Dagster's own launcher, which also notices that a command line was killed and its run goes on for ever.
+
+    Of what it has launched, the code server tells by itself that a process has died.
+    """
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Let run monitoring ask."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Say whether a run has lost its process, where that can be told here."""
+        return health(run)
