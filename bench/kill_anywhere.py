@@ -23,12 +23,12 @@ from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.faults import FAULTS
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.migration.database import BillingDatabase
-from tests.faults.children import Nursery, Task, nursery
-from tests.faults.jobs import TENANT, Job
-from tests.faults.stages import Stage, stage_of
-from tests.faults.strikes import Kind, Strike
-from tests.faults.trial import Trial, contents_of
-from tests.servers import PostgresServer, start_postgres
+from tests.support.faults.children import Nursery, Task, nursery
+from tests.support.faults.jobs import TENANT, Job
+from tests.support.faults.stages import Stage, stage_of
+from tests.support.faults.strikes import Kind, Strike
+from tests.support.faults.trial import Trial, contents_of
+from tests.support.servers import PostgresServer, start_postgres
 
 KILLS_OF_A_DATABASE = 20
 SHARE_OF_POINTS = 0.5

@@ -34,7 +34,7 @@ from meter_assets.migration.run_history import StepRun
 from meter_assets.rules.steps import MIGRATION
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.servers import start_postgres
+from tests.support.servers import start_postgres
 
 SECONDS_OF_QUIET = 10
 SECONDS_BETWEEN_WRITES = 0.02

@@ -9,7 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.servers import PostgresServer, start_postgres
+from tests.support.servers import PostgresServer, start_postgres
 
 # How many examples properties are tried on: `pytest --hypothesis-profile=NAME`.
 for _name, _examples in {"fast": 5, "default": 12, "thorough": 500}.items():

@@ -26,9 +26,9 @@ from meter_assets.migration.step_run import LAWS
 from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS, Invariant
 from meter_assets.rules.steps import CHANGES
 from meter_assets.settings import TABLES, Launchpad, Watching
-from tests import databases
-from tests.oracle import Database
-from tests.strategies import billing_databases
+from tests.support import databases
+from tests.support.oracle import Database
+from tests.support.strategies import billing_databases
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

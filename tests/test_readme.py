@@ -10,7 +10,7 @@ import pytest
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.cli.main import main
-from tests.command_line import CommandLine
+from tests.support.command_line import CommandLine
 
 README = Path(__file__).parent.parent / "README.md"
 

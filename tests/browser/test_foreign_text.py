@@ -1,7 +1,8 @@
 """A database whose every text is an attacker's, on the pages of Dagster: it requests, launches and links nothing.
 
-The payloads are in `tests.foreign`. Everything that shows foreign text is made by the command line and by jobs, on the
-instance of a real `dagster dev`; then a real browser opens every page, and all that it requests is recorded.
+The payloads are in `tests.support.foreign`. Everything that shows foreign text is made by the command line and by
+jobs, on the instance of a real `dagster dev`; then a real browser opens every page, and all that it requests is
+recorded.
 """
 
 import json
@@ -21,9 +22,9 @@ from meter_assets.definitions import build_definitions
 from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS
 from meter_assets.rules.steps import CHANGES
 from meter_assets.settings import DATABASE_URL_VARIABLE
-from tests.browser.stack import Stack, browser_page, running_ui
-from tests.command_line import CommandLine
-from tests.foreign import WORD, change_what_was_written, poison, refuse_with
+from tests.support.browser import Stack, browser_page, running_ui
+from tests.support.command_line import CommandLine
+from tests.support.foreign import WORD, change_what_was_written, poison, refuse_with
 
 pytestmark = [
     pytest.mark.browser,

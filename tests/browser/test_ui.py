@@ -17,7 +17,7 @@ from meter_assets.reports.chart import WIDTH
 from meter_assets.reports.preview import preview
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.rules.steps import CHANGES
-from tests.browser.stack import ROOT, Stack, browser_page, running_ui
+from tests.support.browser import ROOT, Stack, browser_page, running_ui
 
 pytestmark = [
     pytest.mark.browser,

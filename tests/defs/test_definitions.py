@@ -22,7 +22,7 @@ from meter_assets.defs.tenant_partitions import tenant_partitions
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity, of_group
 from meter_assets.rules.steps import CHANGES
-from tests.command_line import HEALTHY, make_small_tenants
+from tests.support.command_line import HEALTHY, make_small_tenants
 
 TABLES = {
     "tenants",

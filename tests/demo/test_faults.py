@@ -14,9 +14,9 @@ from meter_assets.demo import database
 from meter_assets.demo.database import Demo, make_demo
 from meter_assets.demo.faults import FAULTS, Fault
 from meter_assets.demo.generator import DemoSize, fill, make_tables
-from tests import oracle
-from tests.databases import read
-from tests.oracle import Database
+from tests.support import oracle
+from tests.support.databases import read
+from tests.support.oracle import Database
 
 DEFAULT = Policy.from_values({})
 OTHER_POLICY = Policy.from_values(

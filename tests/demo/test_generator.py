@@ -10,9 +10,9 @@ from meter_assets.billing.money import MINOR_UNIT_DIGITS
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import MONEY_COLUMNS, REQUIRED_COLUMNS, BillingSchema, billing_tables
 from meter_assets.demo.generator import TENANT_NAMES, DemoSize, fill, make_tables, tenant_name
-from tests import oracle
-from tests.databases import read
-from tests.oracle import Database
+from tests.support import oracle
+from tests.support.databases import read
+from tests.support.oracle import Database
 
 SMALL = DemoSize(tenants=3, customers=12, months=5)
 DEFAULT = Policy.from_values({})

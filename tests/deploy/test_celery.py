@@ -28,11 +28,11 @@ from meter_assets.runtime.instance import (
     open_instance,
 )
 from meter_assets.settings import DATABASE_URL_VARIABLE
-from tests.databases import STEP_RUNS, comparable, migrate, read
-from tests.deploy import stack
-from tests.oracle import Database
-from tests.processes import NotInTime, kill, started, until
-from tests.servers import PostgresServer
+from tests.support import deployment as stack
+from tests.support.databases import STEP_RUNS, comparable, migrate, read
+from tests.support.oracle import Database
+from tests.support.processes import NotInTime, kill, started, until
+from tests.support.servers import PostgresServer
 
 CONFIG = stack.ROOT / "deploy" / "celery" / "dagster.yaml"
 HELD, BROKEN = 7, 21

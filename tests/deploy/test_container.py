@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy import stack
-from tests.processes import NotInTime, free_port, started, until
+from tests.support import deployment as stack
+from tests.support.processes import NotInTime, free_port, started, until
 
 DOCS = stack.ROOT / "docs" / "deployment.md"
 LINES = re.sub(r"\\\n\s*", "", (stack.ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8")).splitlines()

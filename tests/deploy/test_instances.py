@@ -34,8 +34,8 @@ from meter_assets.runtime.instance import (
 )
 from meter_assets.runtime.kubernetes_launcher import KubernetesLauncher
 from meter_assets.settings import CONFIG_VARIABLE
-from tests.command_line import HEALTHY, make_small_tenants
-from tests.deploy import stack
+from tests.support import deployment as stack
+from tests.support.command_line import HEALTHY, make_small_tenants
 
 pytestmark = pytest.mark.slow
 README = stack.ROOT / stack.FOLDERS["kubernetes"] / "README.md"

@@ -19,7 +19,7 @@ from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
 from meter_assets.runtime.instance import POSTGRES_URL_VARIABLE
 from meter_assets.runtime.processes import PROCESS_TAG, Process, end_lost_runs, tags_of_this_process
-from tests.deploy import stack
+from tests.support import deployment as stack
 
 
 @dg.op

@@ -30,9 +30,9 @@ from meter_assets.monitoring.alerts.delivery import (
 from meter_assets.runtime.celery_launcher import URL_VARIABLE, LostRunsLauncher
 from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
 from meter_assets.settings import DATABASE_URL_VARIABLE
-from tests.command_line import HEALTHY, CommandLine, make_small_tenants
-from tests.deploy import stack
-from tests.processes import started, until
+from tests.support import deployment as stack
+from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
+from tests.support.processes import started, until
 
 SECRET, ENCODED = "hunter2/@:x", "hunter2%2F%40%3Ax"
 FORMS = ("hunter2", ENCODED)

@@ -28,11 +28,11 @@ from playwright.sync_api import Page
 from websockets.exceptions import InvalidStatus
 
 from meter_assets.runtime.web_guard import HOSTS_VARIABLE
-from tests.browser.stack import browser_page
-from tests.command_line import COMMAND, CommandLine
-from tests.deploy import web
-from tests.deploy.web import GUARDED, LAUNCH, PLAIN, Answer, Server, Site, site
-from tests.processes import free_port
+from tests.support import web
+from tests.support.browser import browser_page
+from tests.support.command_line import COMMAND, CommandLine
+from tests.support.processes import free_port
+from tests.support.web import GUARDED, LAUNCH, PLAIN, Answer, Server, Site, site
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("web"), pytest.mark.filterwarnings("default::ResourceWarning")]
 FOREIGN = "https://evil.example"

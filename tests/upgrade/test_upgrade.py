@@ -17,10 +17,10 @@ from meter_assets.migration.records import altered
 from meter_assets.migration.rollback import preview_rollback
 from meter_assets.migration.run_history import BATCHES_KEPT
 from meter_assets.monitoring.watch import migrated, watch
-from tests.command_line import CommandLine, make_small_tenants
-from tests.databases import STEP_RUNS, migrate
-from tests.test_apply import everything
-from tests.test_rollback import undo
+from tests.migration.test_apply import everything
+from tests.migration.test_rollback import undo
+from tests.support.command_line import CommandLine, make_small_tenants
+from tests.support.databases import STEP_RUNS, migrate
 
 FOLDER = Path(__file__).parent
 FAULT = ("several_active_meters", 2)

@@ -1,0 +1,40 @@
+"""The SQL of every change on each engine, pinned, so that a change of it is seen and read before it is accepted.
+
+`METER_ASSETS_UPDATE_GOLDEN=1 pytest tests/rules/test_golden_sql.py` writes the files in tests/golden anew.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Dialect, Select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.relations import billing_relations
+from meter_assets.billing.schema import billing_tables
+from meter_assets.rules.steps import CHANGES
+
+GOLDEN = Path(__file__).parent / "golden"
+DIALECTS: dict[str, Dialect] = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}  # type: ignore[no-untyped-call]
+BREAKS = re.compile(r"(?<!OUTER) (?=(?:LEFT OUTER JOIN|JOIN|WHERE|GROUP BY|WHEN|ELSE|AND) )")
+
+
+def _readable(statement: Select[tuple[object, ...]], dialect: Dialect) -> str:
+    """Return a statement with its values in it, broken into lines."""
+    text = str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    return "\n".join(line.rstrip() for line in BREAKS.sub("\n", text).splitlines())
+
+
+@pytest.mark.parametrize("engine", DIALECTS)
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_sql_is_what_it_was(name: str, engine: str) -> None:
+    change = CHANGES[name](billing_relations(billing_tables(), 1), Policy())
+    parts = {"rows": change.rows, "outcomes": change.outcomes}
+    found = "\n\n".join(f"-- {part}\n{_readable(one, DIALECTS[engine])};" for part, one in parts.items()) + "\n"
+    file = GOLDEN / engine / f"{name}.sql"
+    if os.environ.get("METER_ASSETS_UPDATE_GOLDEN"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(found, encoding="utf-8")
+    assert found == file.read_text(encoding="utf-8"), f"{file.name} has changed; read the change, then see above"

@@ -1,0 +1,119 @@
+"""Steps in batches as tests make them: of tenant 1, with others who do something between the plan and a batch."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import BillingSchema, billing_tables
+from meter_assets.migration.apply import run_step
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.rollback import UndoneStep, roll_back
+from meter_assets.migration.run_history import (
+    RecordedStep,
+    StepRun,
+    recorded_steps,
+)
+from meter_assets.migration.step_report import StepReport
+from meter_assets.rules.steps import MIGRATION
+from tests.migration.test_apply import invoice, ledger, payment
+from tests.support.databases import journal_of, tenant
+from tests.support.oracle import Database
+
+SCHEMA = billing_tables()
+DEFAULT = Policy.from_values({})
+PLANNED = "CREATE TEMPORARY TABLE meter_migration_plan"
+
+
+def in_batches(
+    database: BillingDatabase,
+    size: int,
+    *steps: str,
+    tenant_id: Any = 1,
+    policy: Policy = DEFAULT,
+    run_id: str = "first",
+    allow_invalid: bool = False,
+) -> dict[str, StepReport]:
+    """Make these steps (all where none are named) of a tenant in batches, and let go of it."""
+    of = tenant(tenant_id)
+    try:
+        return {
+            step: run_step(database, StepRun(step, of, run_id, policy, allow_invalid, batch_size=size))
+            for step in steps or MIGRATION
+        }
+    finally:
+        database.release()
+
+
+def roll_back_in_batches(
+    database: BillingDatabase, size: int | None, run_id: str = "undo", *, before: str | None = None
+) -> list[UndoneStep]:
+    """Roll tenant 1 back, wholly or to before a run, and let go of it."""
+    try:
+        return list(roll_back(database, tenant(1), run_id, DEFAULT, before_run=before, batch_size=size))
+    finally:
+        database.release()
+
+
+@contextmanager
+def before_each_batch(database: BillingDatabase, do: Callable[[int, int], None]) -> Iterator[None]:
+    """Do something, given the number of the plan and that of its batch, after the plan and before each batch begins."""
+    plan, batch = 0, 0
+
+    def count_plans(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
+        nonlocal plan, batch
+        if statement.startswith(PLANNED):
+            plan, batch = plan + 1, 0
+
+    @contextmanager
+    def watched() -> Iterator[Connection]:
+        with connect() as connection, pytest.MonkeyPatch.context() as patch:
+            begin = connection.begin
+
+            def begin_later() -> Any:
+                nonlocal batch
+                if plan:
+                    batch += 1
+                    do(plan, batch)
+                return begin()
+
+            patch.setattr(connection, "begin", begin_later)
+            yield connection
+
+    connect = database.connection
+    event.listen(database.engine, "before_cursor_execute", count_plans)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(database, "connection", watched)
+            yield
+    finally:
+        event.remove(database.engine, "before_cursor_execute", count_plans)
+
+
+def as_others(url: str, statement: str) -> None:
+    """Change the database as others do: from a connection of their own, committed at once."""
+    with BillingDatabase(url).engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def journals(database: BillingDatabase, run_id: str, schema: BillingSchema = SCHEMA) -> dict[str, dict[Any, Any]]:
+    """What a run has journaled, by step."""
+    with database.snapshot() as connection:
+        return {step: journal_of(connection, schema, step, run_id) for step in MIGRATION}
+
+
+def recorded(database: BillingDatabase, run_id: str) -> list[RecordedStep]:
+    """What is recorded of a run, oldest step first."""
+    return [step for step in recorded_steps(database, [tenant(1)]) if step.run_id == run_id]
+
+
+def as_recorded(database: BillingDatabase, run_id: str) -> list[tuple[str, str, int | None]]:
+    return [(step.step, step.outcome, step.rows_changed) for step in recorded(database, run_id)]
+
+
+def five_payments() -> Database:
+    """Tenants 1 and 2; the first has five payments without a meter, 11 to 15, and owes 30.00."""
+    return ledger([invoice(1, "30.00")], [payment(number, "1.00") for number in range(1, 6)])
