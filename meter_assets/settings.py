@@ -5,7 +5,6 @@ import shlex
 import shutil
 import sys
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
@@ -150,11 +149,6 @@ def command(name: str) -> str:
         return name
     here = Path.cwd()
     return shlex.quote(str(beside.relative_to(here)) if beside.is_relative_to(here) else str(beside))
-
-
-def show_time(moment: datetime) -> str:
-    """Return a recorded point in time as text, in UTC, which is what it is where an engine keeps no time zone."""
-    return f"{(moment.astimezone(UTC) if moment.tzinfo else moment):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

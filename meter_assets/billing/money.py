@@ -15,7 +15,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-MINOR_UNIT_DIGITS = 2
+from meter_assets.formatting import MINOR_UNIT_DIGITS
+
 _MINOR_UNITS = 10**MINOR_UNIT_DIGITS
 
 
@@ -118,15 +119,3 @@ def or_zero(exact_expression: ColumnElement[Decimal]) -> ColumnElement[Decimal]:
 def positive_part(exact_expression: ColumnElement[Decimal]) -> ColumnElement[Decimal]:
     """Return max(expression, 0). `greatest` is not portable; a case is."""
     return case((exact_expression > ZERO, exact_expression), else_=ZERO)
-
-
-def show(value: Decimal | None) -> str:
-    """Return money as text for people, in currency units: '1,234.50'; '-' where there is none."""
-    if value is None or not value.is_finite():
-        return "-" if value is None else str(value)
-    return f"{value:,.{max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))}f}"
-
-
-def minor_units(value: Decimal) -> int:
-    """Return money as a whole number of minor units (hundredths), for a plot: what is smaller than that is cut off."""
-    return int(value.scaleb(MINOR_UNIT_DIGITS))

@@ -34,7 +34,7 @@ from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyCon
 from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from meter_assets.billing.money import MINOR_UNIT_DIGITS
+from meter_assets.formatting import MINOR_UNIT_DIGITS
 
 REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "tenants": ("id", "name"),

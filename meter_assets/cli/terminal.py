@@ -16,10 +16,10 @@ from rich.status import Status
 from rich.text import Text
 
 from meter_assets import settings
-from meter_assets.billing.money import show
 from meter_assets.cli.runner import TenantRun
 from meter_assets.cli.terminal_table import drawn
 from meter_assets.foreign_text import named, shown, visible, visible_lines
+from meter_assets.formatting import show_money, show_time
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import Verdict
 from meter_assets.migration.rollback import Rollback
@@ -224,7 +224,7 @@ class Terminal:
         for one in steps:
             took = f"{(one.finished_at - one.started_at).total_seconds():.1f}" if one.finished_at else "-"
             count = "-" if one.rows_changed is None else f"{one.rows_changed:,}"
-            started = settings.show_time(one.started_at)
+            started = show_time(one.started_at)
             undone = one.undoes_run_id[:_ENOUGH_OF_A_RUN_ID] if one.undoes_run_id else "-"
             ids = (one.run_id, str(one.tenant_id), one.step, undone)
             rows.append((started, *ids, took, one.outcome, count, one.message or ""))
@@ -264,7 +264,7 @@ class Terminal:
                 f"{sum(report.changed for report in one.steps):,}",
                 f"{sum(report.for_review for report in one.steps):,}",
                 f"{sum(report.left_unresolved for report in one.steps):,}",
-                show(render.difference(one)),
+                show_money(render.difference(one)),
                 "would FAIL" if one.would_fail else "not judged" if one.verdicts is None else "would succeed",
             )
             for one in previews

@@ -7,7 +7,6 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from meter_assets.billing.money import minor_units
 from meter_assets.billing.schema import REQUIRED_COLUMNS
 from meter_assets.defs import launchpad, metadata
 from meter_assets.defs.partitions import TENANTS
@@ -15,6 +14,7 @@ from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import DOMAIN, OWNERS, RunConfig, failures, tenant_of
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import named
+from meter_assets.formatting import minor_units
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import Preview, preview

@@ -13,6 +13,7 @@ from meter_assets import settings
 from meter_assets.defs.step import RunConfig, failures
 from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
+from meter_assets.formatting import show_time
 from meter_assets.runtime.event_log import delete_runs
 
 RUNS_AT_ONCE = 100
@@ -41,7 +42,7 @@ def delete_runs_that_watched(context: dg.OpExecutionContext, config: RetentionCo
     while old := _old_runs(context.instance, before):
         evaluations += delete_runs(context.instance, old)
         runs += len(old)
-        context.log.info(f"Deleted {runs:,} runs from before {settings.show_time(before)}.")
+        context.log.info(f"Deleted {runs:,} runs from before {show_time(before)}.")
     return dg.Output(None, metadata={"runs_deleted": runs, "evaluations_deleted": evaluations})
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from meter_assets.billing.money import minor_units
 from meter_assets.billing.schema import JOURNALED
 from meter_assets.defs import metadata
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.engines.drivers import LONGEST_REASON
 from meter_assets.errors import MeterAssetsError, MissingPartition
 from meter_assets.foreign_text import named, shown
+from meter_assets.formatting import minor_units
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.run_history import StepRun

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from meter_assets.billing.money import MINOR_UNIT_DIGITS
 from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
+from meter_assets.formatting import MINOR_UNIT_DIGITS
 
 CHUNK = 10_000
 

@@ -55,6 +55,7 @@ from meter_assets.errors import (
     UnsuitableSchema,
 )
 from meter_assets.foreign_text import quoted, shown
+from meter_assets.formatting import show_time
 from meter_assets.migration import records
 
 LEGAL_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -310,7 +311,7 @@ class BillingDatabase:
             if holder is None:
                 words, run_id = [f"probably run {quoted(row.run_id)}, which is recorded as running"], row.run_id
             undoing = "the rollback of " if row.undoes is not None else ""
-            words.append(f"its step {undoing}{quoted(row.step)} began {settings.show_time(row.started_at)}")
+            words.append(f"its step {undoing}{quoted(row.step)} began {show_time(row.started_at)}")
         return TenantLocked(tenant.key, words, run_id)
 
     def _holder(self, connection: Connection, tenant: Tenant, lock: Lock) -> Holder | None:
@@ -322,7 +323,7 @@ class BillingDatabase:
 def _as_words(holder: Holder | None) -> list[str]:
     if holder is None:
         return []
-    since = [f"since {settings.show_time(holder.since)}"] if holder.since else []
+    since = [f"since {show_time(holder.since)}"] if holder.since else []
     return [f"run {quoted(holder.run_id)}", f"process {holder.process} on {holder.host}", *since]
 
 

@@ -24,11 +24,12 @@ from sqlalchemy import (
 )
 
 from meter_assets.billing.constructs import member_of, nulls_last
-from meter_assets.billing.money import exact, or_zero, show
+from meter_assets.billing.money import exact, or_zero
 from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import UPDATED_AT_COLUMN, BillingSchema, journal_name
 from meter_assets.foreign_text import quoted
+from meter_assets.formatting import show_money
 from meter_assets.monitoring.watermarks import Mark, as_text, came_since
 from meter_assets.rules.invariants import INVARIANTS
 
@@ -97,9 +98,8 @@ def _changes(
     statement = _first_of_each_tenant(schema, name, wrong, policy, _came_since(schema, name, drifted))
     for row in connection.execute(statement):
         when = "" if row.changed_at is None else f" at {quoted(row.changed_at)}"
-        words = (
-            f"{_SAID[name]} {quoted(row.id)} of {show(row.amount)} on meter {quoted(row.meter_id)} came or was changed"
-        )
+        what = f"{_SAID[name]} {quoted(row.id)} of {show_money(row.amount)}"
+        words = f"{what} on meter {quoted(row.meter_id)} came or was changed"
         told = _IS_WRONG_BY_IT if row.is_it else _IS_THE_FIRST
         rank = (not row.is_it, row.changed_at is None, as_text(row.changed_at))
         yield row.tenant_id, _Change(rank, f"{words}{when}, {told}")
@@ -152,7 +152,9 @@ def _overwritten(
         if row.tenant_id not in told:
             told.add(row.tenant_id)
             when = "" if row.changed_at is None else f", last at {quoted(row.changed_at)}"
-            left = f"run {quoted(row.run_id)} left a net of {show(row.written)}, {show(row.found)} was found"
+            left = (
+                f"run {quoted(row.run_id)} left a net of {show_money(row.written)}, {show_money(row.found)} was found"
+            )
             yield row.tenant_id, f"meter {quoted(row.id)} itself was written{when}: {left}"
 
 

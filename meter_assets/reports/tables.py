@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from meter_assets.billing.money import show
+from meter_assets.formatting import show_money, show_time
 from meter_assets.migration.evaluation import Verdict
 from meter_assets.migration.rollback import Rollback, UndoneStep
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.preview import Preview
-from meter_assets.settings import show_time
 
 LONGEST_CELL = 1_000
 """So many characters of a cell are shown: an example of a few values, or a message of ours, has fewer."""
@@ -62,17 +61,19 @@ def _tells(name: str, records: Sequence[dict[str, str]]) -> bool:
 
 def outcomes(report: StepReport) -> Grid:
     """Return a step's rows by outcome, with the money in them."""
-    rows = [("changed", rule, f"{tally.rows:,}", show(tally.money)) for rule, tally in report.rules.items()]
+    rows = [("changed", rule, f"{tally.rows:,}", show_money(tally.money)) for rule, tally in report.rules.items()]
     correct = report.already_correct
-    rows.append(("already correct", "", f"{correct.rows:,}", show(correct.money)))
-    rows += [("unresolved", why, f"{tally.rows:,}", show(tally.money)) for why, tally in report.unresolved.items()]
+    rows.append(("already correct", "", f"{correct.rows:,}", show_money(correct.money)))
+    rows += [
+        ("unresolved", why, f"{tally.rows:,}", show_money(tally.money)) for why, tally in report.unresolved.items()
+    ]
     return Grid("Rows", ("outcome", "rule or reason", "rows", _MONEY_OF_A_STEP[report.step]), tuple(rows))
 
 
 def money(report: StepReport) -> Grid:
     """Return the sums of money before and after a step."""
     rows = [
-        (name, show(sums.before), show(sums.after), show(sums.after - sums.before))
+        (name, show_money(sums.before), show_money(sums.after), show_money(sums.after - sums.before))
         for name, sums in report.sums.items()
     ]
     return Grid("Money", ("sum of", "before", "after", "difference"), tuple(rows))
@@ -124,7 +125,7 @@ def statuses(preview: Preview) -> Grid:
             "(null)" if one.status is None else one.status,
             "yes" if one.counted else "no",
             f"{one.rows:,}",
-            show(one.money),
+            show_money(one.money),
         )
         for one in preview.statuses
     )
@@ -137,8 +138,9 @@ def bases(preview: Preview) -> Grid:
     if not found.meters:
         return Grid("Balance bases", (), (), "Both bases bill every meter the same.")
     note = (
-        f"{found.meters:,} meters are billed differently: {show(found.charges_and_opening_balance)} by charges and "
-        f"opening balance, {show(found.invoice_totals)} by invoice totals (which count carried-forward debt again)."
+        f"{found.meters:,} meters are billed differently: {show_money(found.charges_and_opening_balance)} by charges "
+        f"and opening balance, {show_money(found.invoice_totals)} by invoice totals (which count carried-forward debt "
+        "again)."
     )
     return from_records("Balance bases, largest differences", found.largest, note)
 

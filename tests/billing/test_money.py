@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Numeric, Table, insert, select, text
 
-from meter_assets.billing.money import exact, show, stored, total
+from meter_assets.billing.money import exact, stored, total
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
+from meter_assets.formatting import show_money
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.evaluation import judge
 from meter_assets.rules.invariants import INVARIANTS
@@ -51,7 +52,7 @@ def test_sums_and_what_is_put_back_are_exact(connection: Any, amounts: list[Deci
     ],
 )
 def test_money_reads_well(value: Decimal | None, shown: str) -> None:
-    assert show(value) == shown
+    assert show_money(value) == shown
 
 
 def test_an_amount_that_is_no_number_is_an_error(billing_url: str, engine_name: str) -> None:

@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, create_engine, event
 
-from meter_assets.billing.money import MINOR_UNIT_DIGITS
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import MONEY_COLUMNS, REQUIRED_COLUMNS, BillingSchema, billing_tables
 from meter_assets.demo.generator import TENANT_NAMES, DemoSize, fill, make_tables, tenant_name
+from meter_assets.formatting import MINOR_UNIT_DIGITS
 from tests.support import oracle
 from tests.support.databases import read
 from tests.support.oracle import Database
