@@ -23,9 +23,9 @@ from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.engines.drivers import analyze_if_never
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.migration.run_history import StepRun
+from meter_assets.migration.step_run import StepRun
 from meter_assets.reports.preview import preview
-from meter_assets.rules.steps import CHANGES, MIGRATION
+from meter_assets.rules.steps import MIGRATION, STEPS
 
 STEP = "payment_meter_ids"
 
@@ -78,7 +78,7 @@ def _bare_update(database: BillingDatabase, tenant: Tenant) -> None:
     with database.transaction() as connection:
         schema = database.schema(connection)
         payments = schema.tables["payments"]
-        changed = CHANGES[STEP](billing_relations(schema, tenant.id), Policy.from_values({})).rows.subquery()
+        changed = STEPS[STEP].compute(billing_relations(schema, Policy(), tenant.id)).rows.subquery()
         connection.execute(
             update(payments).values(meter_id=changed.c.meter_id_after).where(payments.c.id == changed.c.id)
         )

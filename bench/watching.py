@@ -26,9 +26,10 @@ from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializa
 from dagster._core.storage.event_log import SqlEventLogStorage
 from sqlalchemy import Connection, Engine, delete, event, func, insert, select, text, update
 
+from meter_assets.billing.own_tables import BACKUP, RUNS, SUCCEEDED, Effect
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
-from meter_assets.billing.schema import BACKUP, JOURNALED, RUNS, UPDATED_AT_COLUMN, BillingSchema, billing_tables
+from meter_assets.billing.schema import UPDATED_AT_COLUMN, BillingSchema, billing_tables
 from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import alerts
@@ -38,10 +39,10 @@ from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.engines.drivers import analyze_if_never
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal import record
-from meter_assets.migration.run_history import SUCCEEDED, Entry
+from meter_assets.migration.step_run import Entry
 from meter_assets.monitoring.alerts.delivery import WEBHOOK_VARIABLE
-from meter_assets.rules.invariants import GUARDED_STEP
-from meter_assets.rules.steps import CHANGES, MIGRATION, Effect
+from meter_assets.rules.invariants import Group
+from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
 from meter_assets.runtime.event_log import Reader
 from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
 
@@ -137,7 +138,7 @@ def _measure_passes(
 
 def _standing(instance: dg.DagsterInstance) -> str:
     """Say how the checks of severity ERROR stand, by tenant."""
-    reader = Reader(instance, tuple(GUARDED_STEP.values()), alerts.CHECKS)
+    reader = Reader(instance, tuple(map(guarded_step, Group)), alerts.CHECKS)
     found = reader.latest_outcomes(reader.last_settled(0, datetime.now(UTC) + timedelta(days=1)))
     failing = {one.partition for one in found if not one.passed}
     green = {one.partition for one in found} - failing
@@ -252,12 +253,12 @@ def make_migrated_tenants(
 
 
 def _make(connection: Connection, schema: BillingSchema, step: str, entry: Entry) -> None:
-    change = CHANGES[step](billing_relations(schema), POLICY)
+    change = STEPS[step].compute(billing_relations(schema, POLICY))
     record(connection, change, schema, entry)
     if change.effect is Effect.UPDATE:
         table, journal = schema.table(change.target), schema.journal(step)
         values = {name: journal.c[f"{name}_after"] for name in change.columns}
-        same = table.c.id == journal.c[JOURNALED[step][1]], journal.c.step_run_id == entry.id
+        same = table.c.id == journal.c[STEPS[step].key], journal.c.step_run_id == entry.id
         connection.execute(update(table).values(values).where(*same))
 
 
@@ -279,7 +280,7 @@ def record_materializations(instance: dg.DagsterInstance, tenants: Sequence[Tena
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage)
     with storage.index_transaction() as connection:
-        for asset in GUARDED_STEP.values():
+        for asset in map(guarded_step, Group):
             for tenant in tenants:
                 made = dg.AssetMaterialization(asset, partition=tenant.key)
                 connection.execute(storage.prepare_insert_event(_entry(made)))

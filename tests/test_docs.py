@@ -22,9 +22,8 @@ from meter_assets.definitions import build_definitions
 from meter_assets.demo.faults import FAULTS
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.step_run import LAWS
-from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS, Invariant
-from meter_assets.rules.steps import CHANGES
+from meter_assets.rules.invariants import INVARIANTS, Invariant
+from meter_assets.rules.steps import STEPS, guarded_step
 from meter_assets.settings import TABLES, Launchpad, Watching
 from tests.support import databases
 from tests.support.oracle import Database
@@ -36,7 +35,7 @@ CHECKS = DOCS / "checks"
 SECTIONS = ["What it means", "How to look", "How to mend", "Which command"]
 LAW_NAMES = [one.name for one in INVARIANTS]
 FAULTY, CLEAN = 1, 2
-SCHEMA = billing_tables()
+SCHEMA = billing_tables(steps=tuple(STEPS.values()))
 
 
 # Reading the pages
@@ -74,10 +73,10 @@ class Found:
 
 
 def find(connection: Connection, schema: BillingSchema, tenant_id: Any) -> Found:
-    relations, policy, found = billing_relations(schema, tenant_id), Policy(), Found()
+    relations, found = billing_relations(schema, Policy(), tenant_id), Found()
     for law in INVARIANTS:
         listed = by_id(law, connection.execute(text(LOOK[law.name]), {"tenant": tenant_id}))
-        broken = by_id(law, connection.execute(law.violations(relations, policy)))
+        broken = by_id(law, connection.execute(law.violations(relations)))
         found.by_page[law.name] = {key: in_common(row, broken.get(key, {})) for key, row in listed.items()}
         found.by_law[law.name] = {key: in_common(row, listed.get(key, {})) for key, row in broken.items()}
     return found
@@ -252,10 +251,10 @@ def is_mended(
 ) -> bool:
     with connection.begin_nested() as savepoint:
         touched = connection.execute(text(statement), values).rowcount
-        relations, policy = billing_relations(schema, FAULTY), Policy()
+        relations = billing_relations(schema, Policy(), FAULTY)
         for step in ("payment_meter_ids", "invoice_amounts"):
-            relations = relations.after(CHANGES[step](relations, policy))
-        left = connection.execute(law.violations(relations, policy)).mappings()
+            relations = relations.after(STEPS[step].compute(relations))
+        left = connection.execute(law.violations(relations)).mappings()
         mended = touched == 1 and row[law.subject] not in [one[law.subject] for one in left]
         savepoint.rollback()
     return mended
@@ -269,9 +268,9 @@ def test_every_check_has_its_page(law: Invariant) -> None:
     content = page(law.name)
     assert content.startswith(f"# {law.name}\n\n> {law.law}\n")
     assert re.findall(r"^## (.*)$", content, flags=re.MULTILINE) == SECTIONS
-    blocked = [step for step in ("meter_balances", "customer_balances") if law in LAWS[step].before]
+    blocked = [step for step in ("meter_balances", "customer_balances") if law in STEPS[step].guards.before]
     words = f"{' and '.join(f'`{step}`' for step in blocked)} of the tenant" if blocked else "nothing"
-    facts = (law.severity, law.group, f"`{GUARDED_STEP[law.group]}`")
+    facts = (law.severity, law.group, f"`{guarded_step(law.group)}`")
     assert f"| {' | '.join(facts)} | {words} |" in content
     assert law.blocks == ("meter_balances" in blocked)
     assert re.findall(r":(\w+)", re.sub(r"'[^']*'", "", LOOK[law.name])).count("tenant") > 0

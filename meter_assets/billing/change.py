@@ -1,67 +1,79 @@
-"""What every change is: rows that would differ, as data. Making one is in the sibling modules, writing in `journal`."""
+"""What a change is: rows that would differ, as data.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+Computing a change is in `rules.steps` and `rules.undo`, journaling and writing it in `migration.journal`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum, auto
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, cast, null, select
+from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, cast, func, null, select
 
-from meter_assets.billing.schema import MONEY_COLUMNS
+from meter_assets.billing.own_tables import Effect, JournaledStep
 
 WOULD_CHANGE = "would_change"
 ALREADY_CORRECT = "already_correct"
 UNRESOLVED = "unresolved"
 
 
-class Effect(Enum):
-    """What a change does to its rows in the target table."""
-
-    UPDATE = auto()
-    ADD = auto()
-    REMOVE = auto()
-
-
 @dataclass(frozen=True)
 class Change:
-    """One step's change of one tenant.
+    """What a step changes of one tenant, or what undoing it would.
 
     `rows` yields exactly the rows that differ: tenant_id, id, `<column>_before` and `<column>_after` of every written
-    column (money in stored form), and the rule that decided. `outcomes` yields every row looked at: tenant_id, id,
+    column (money in stored form), and the rule that decided. `outcomes` yields every row examined: tenant_id, id,
     outcome (`WOULD_CHANGE`, `ALREADY_CORRECT`, `UNRESOLVED`), label (its rule or reason) and the exact money at stake.
     """
 
-    name: str
-    table: str
-    columns: tuple[str, ...]
+    step: JournaledStep
     rows: Select[Any]
     outcomes: Select[Any]
-    weight: Callable[[FromClause, FromClause], ColumnElement[Decimal]]
-    """How much money a changed row moves, from (changed rows, the table's rows): orders the largest changes."""
-    for_review: frozenset[str] = frozenset()
-    target: str = field(default="")
-    """The table that is written, if it is not `table`: the backup is filled from customers."""
-    label: str = field(default="")
-    """What queries call it, if it is not `name`: two changes of one name may meet in a query."""
+    columns: tuple[str, ...] = ()
+    """The columns that are written, if the database lacks some of the step's."""
+    label: str = ""
+    """What queries call it, if it is not the step's name: two changes of one step may meet in a query."""
     effect: Effect = Effect.UPDATE
-    left_alone: Select[Any] | None = None
+    undoes: bool = False
+    """Whether it undoes what the step has written."""
+    skipped: Select[Any] | None = None
     """Of a change that undoes: the rows that were changed since, with what was expected and found."""
 
-    @property
-    def undoes(self) -> bool:
-        """Whether it undoes what a step has written."""
-        return self.left_alone is not None or self.effect is Effect.REMOVE
-
     def __post_init__(self) -> None:
-        """Let the written table be the table looked at, and the label the name, unless others are given."""
-        object.__setattr__(self, "target", self.target or self.table)
-        object.__setattr__(self, "label", self.label or self.name)
+        """Let the columns and the label be the step's, unless others are given."""
+        object.__setattr__(self, "columns", self.columns or self.step.columns)
+        object.__setattr__(self, "label", self.label or self.step.name)
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return self.step.name
+
+    @property
+    def table(self) -> str:
+        """The billing table whose rows are examined."""
+        return self.step.table
+
+    @property
+    def target(self) -> str:
+        """The table that is written."""
+        return self.step.target
 
     @property
     def money_columns(self) -> tuple[str, ...]:
         """The written columns that hold money."""
-        return tuple(column for column in self.columns if column in MONEY_COLUMNS.get(self.table, ()))
+        return tuple(column for column in self.columns if column in self.step.money)
+
+    @property
+    def for_review(self) -> frozenset[str]:
+        """The rules that may be wrong; to undo what they decided is right."""
+        return frozenset() if self.undoes else self.step.for_review
+
+    def weight(self, changed: FromClause, rows: FromClause) -> ColumnElement[Decimal]:
+        """Return how much money each changed row moves, in exact form, given also the table's rows."""
+        if not self.step.writes_worth:
+            return func.abs(self.step.worth_of(rows))
+        return func.abs(self.step.worth_of(changed, "_after") - self.step.worth_of(changed, "_before"))
 
     def as_cte(self) -> CTE:
         """Return the rows as a common table expression, computed once however often a query reads them."""

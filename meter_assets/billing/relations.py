@@ -33,9 +33,11 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.constructs import member_of, nothing
+from meter_assets.billing.own_tables import BACKUP, RUNS
+from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import BACKUP, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, RUNS, BillingSchema, is_live
-from meter_assets.migration.run_history import tenants_with
+from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BillingSchema, is_live
+from meter_assets.billing.step_runs import tenants_with
 
 if TYPE_CHECKING:
     from meter_assets.billing.change import Change
@@ -49,10 +51,11 @@ class BillingRelations:
     """The rows of one tenant (or of several, or, with `tenant_id` None, of each) that a query may look at."""
 
     schema: BillingSchema
+    policy: Policy
     tenant_id: Any
     rows: Mapping[str, FromClause]
-    decided: Mapping[str, FromClause]
-    """Per change: tenant_id, id, rule and after-values of the rows that it has decided, for those who judge rules."""
+    assigned: FromClause
+    """The payments that the migration has given a meter: tenant_id, id, meter_id_after and the rule that decided."""
 
     @property
     def customers(self) -> FromClause:
@@ -118,49 +121,52 @@ class BillingRelations:
             .subquery("assignments")
         )
 
-    def counted_payments(self, policy: Policy, *, counted: bool = True) -> Subquery:
+    def counted_payments(self, *, counted: bool = True) -> Subquery:
         """Return the payments whose status counts (or those whose status does not)."""
-        return self._by_status("payments", policy, counted)
+        return self._by_status("payments", counted)
 
-    def counted_invoices(self, policy: Policy, *, counted: bool = True) -> Subquery:
+    def counted_invoices(self, *, counted: bool = True) -> Subquery:
         """Return the invoices whose status counts (or those whose status does not)."""
-        return self._by_status("invoices", policy, counted)
+        return self._by_status("invoices", counted)
 
-    def _by_status(self, table: str, policy: Policy, counted: bool) -> Subquery:
+    def _by_status(self, table: str, counted: bool) -> Subquery:
         rows = self.rows[table]
-        has_money = self.is_counted(table, rows, policy)
+        has_money = self.is_counted(table, rows)
         name = f"{'counted' if counted else 'uncounted'}_{table}"
         return select(rows).where(has_money if counted else ~has_money).subquery(name)
 
-    def is_counted(self, table: str, rows: FromClause, policy: Policy) -> ColumnElement[bool]:
+    def is_counted(self, table: str, rows: FromClause) -> ColumnElement[bool]:
         """Say whether a row of payments or invoices (or of their lines) counts: whether its status has money in it."""
+        policy = self.policy
         by_table = {"payments": policy.uncounted_payment_statuses, "invoices": policy.uncounted_invoice_statuses}
         return or_(rows.c.status.is_(None), ~has_status(rows, by_table[table]))
 
     def after(self, change: "Change") -> "BillingRelations":
-        """Return these relations as they would be once the change were made."""
+        """Return these relations as they would be once the change were applied."""
         changed = change.as_cte()
         rows = {**self.rows, change.target: change.overlay(self.rows[change.target], changed)}
-        decided = dict(self.decided)
-        if change.name in decided:
-            names = list(decided[change.name].c.keys())
-            both = select(decided[change.name]).union_all(select(*(changed.c[name] for name in names)))
-            decided[change.name] = both.subquery(f"decided_{change.name}")
-        return replace(self, rows=rows, decided=decided)
+        if change.name != PAYMENT_METER_IDS:
+            return replace(self, rows=rows)
+        names = list(self.assigned.c.keys())
+        both = select(self.assigned).union_all(select(*(changed.c[name] for name in names)))
+        return replace(self, rows=rows, assigned=both.subquery("assigned_payments"))
 
 
-def billing_relations(schema: BillingSchema, tenant_id: Any = None, *, deleted_too: bool = False) -> BillingRelations:
+def billing_relations(
+    schema: BillingSchema, policy: Policy, tenant_id: Any = None, *, deleted_too: bool = False
+) -> BillingRelations:
     """Return the tables as they are: of one tenant, of a list of them, or of all (every row carries its tenant_id).
 
-    With `deleted_too`, soft-deleted rows are among them, for those who undo what was written.
+    The policy says which rows count, and decides the rules. With `deleted_too`, soft-deleted rows are among them, for
+    those who undo what was written.
     """
     rows: dict[str, FromClause] = {
         name: _tenant_rows(schema, name, tenant_id, deleted_too=deleted_too) for name in TENANT_TABLES
     }
     rows["invoice_bills"] = _tenant_lines(schema, rows["invoices"], tenant_id)
     rows[BACKUP] = _backup_rows(schema, rows["customers"], tenant_id)
-    decided = {"payment_meter_ids": _journaled_payment_meter_ids(schema, rows["payments"], tenant_id)}
-    return BillingRelations(schema, tenant_id, rows, decided)
+    assigned = _assigned_payments(schema, rows["payments"], tenant_id)
+    return BillingRelations(schema, policy, tenant_id, rows, assigned)
 
 
 def is_active(assignments: FromClause) -> ColumnElement[bool]:
@@ -239,9 +245,9 @@ def _backup_rows(schema: BillingSchema, customers: FromClause, tenant_id: Any) -
     return none.where(false()).subquery(BACKUP)
 
 
-def _journaled_payment_meter_ids(schema: BillingSchema, payments: FromClause, tenant_id: Any) -> Subquery:
-    journal = schema.journal("payment_meter_ids")
-    if journal.name in schema.own_tables_present:
+def _assigned_payments(schema: BillingSchema, payments: FromClause, tenant_id: Any) -> Subquery:
+    if schema.has_journal(PAYMENT_METER_IDS):
+        journal = schema.journal(PAYMENT_METER_IDS)
         made: Select[Any] = select(
             journal.c.tenant_id, journal.c.payment_id.label("id"), journal.c.meter_id_after, journal.c.rule
         )

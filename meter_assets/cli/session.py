@@ -25,12 +25,11 @@ from meter_assets.errors import InvalidSettings, NotAsRecorded
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.rollback import steps_to_undo, tenants_of_run
 from meter_assets.migration.run_history import RecordedStep
-from meter_assets.rules.invariants import GUARDED_STEP, Group, of_group
-from meter_assets.rules.steps import MIGRATION
+from meter_assets.rules.invariants import Group, of_group
+from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
 from meter_assets.runtime.instance import open_instance
 from meter_assets.runtime.processes import end_lost_runs
 
-BATCHED = frozenset({"payment_meter_ids", "invoice_amounts", "meter_balances"})
 """The steps that write rows which others write too; the backup only adds rows of our own."""
 
 
@@ -63,7 +62,7 @@ class Session:
 
         Returns the exit status.
         """
-        batched = [step for step in steps or MIGRATION if step in BATCHED and batch_size]
+        batched = [step for step in steps or MIGRATION if STEPS[step].batchable and batch_size]
         in_batches = {step: {"config": {"batch_size": batch_size}} for step in batched}
         runs = self._run_all(Launch(job, assets=steps, config={"ops": in_batches}))
         self.terminal.discrepancies(runs)
@@ -117,7 +116,7 @@ class Session:
 
         Returns the exit status.
         """
-        checks = [(GUARDED_STEP[group], one.name) for one in of_group(group)] if group else []
+        checks = [(guarded_step(group), one.name) for one in of_group(group)] if group else []
         runs = self._run_all(Launch("validate_meter_financial_data", checks=checks))
         self.terminal.discrepancies(runs)
         self.terminal.validation_summary(runs)

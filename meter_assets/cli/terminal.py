@@ -16,6 +16,7 @@ from rich.status import Status
 from rich.text import Text
 
 from meter_assets import settings
+from meter_assets.billing.invoice_lines import NO_LINES
 from meter_assets.cli.runner import TenantRun
 from meter_assets.cli.terminal_table import drawn
 from meter_assets.foreign_text import named, shown, visible, visible_lines
@@ -27,8 +28,8 @@ from meter_assets.migration.run_history import RecordedStep
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import Preview
-from meter_assets.rules.invariants import GUARDED_STEP, Group
-from meter_assets.rules.steps.invoice_amounts import NO_LINES
+from meter_assets.rules.invariants import Group
+from meter_assets.rules.steps import guarded_step
 
 STEPS = {
     "payment_meter_ids": "1/5 payment meter ids",
@@ -313,7 +314,7 @@ class Progress:
             return True
         groups = VALIDATIONS.get(label, ())
         verdicts = [one for one in run.verdicts if one.group in groups]
-        all_judged = all(f"{GUARDED_STEP[group]}_checks" in self._judged for group in groups)
+        all_judged = all(f"{guarded_step(group)}_checks" in self._judged for group in groups)
         if verdicts and (finished or all_judged):
             self._terminal.validation(label, verdicts)
             return True

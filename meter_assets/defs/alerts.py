@@ -29,7 +29,8 @@ from meter_assets.monitoring.alerts.delivery import (
     deliver,
 )
 from meter_assets.monitoring.alerts.messages import LISTED, Message, News
-from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS, Severity
+from meter_assets.rules.invariants import INVARIANTS, Group, Severity
+from meter_assets.rules.steps import guarded_step
 from meter_assets.runtime.event_log import Outcome, Reader
 
 CHECKS = tuple(one.name for one in INVARIANTS if one.severity is Severity.ERROR)
@@ -116,7 +117,7 @@ def _known(context: dg.SensorEvaluationContext) -> State | None:
 
 def _read(instance: dg.DagsterInstance, known: State | None) -> tuple[State, list[Message]]:
     """Return what is known now, and one message per run that has brought news."""
-    reader, state = Reader(instance, tuple(GUARDED_STEP.values()), CHECKS), known or State()
+    reader, state = Reader(instance, tuple(map(guarded_step, Group)), CHECKS), known or State()
     goes_on = known is not None and reader.run_at(state.read_to) == state.read_run
     read_from = state.read_to if goes_on else 0
     read_to = reader.last_settled(read_from, datetime.now(UTC) - SETTLING)

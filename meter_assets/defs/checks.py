@@ -75,8 +75,8 @@ def _judged(
 ) -> list[Verdict]:
     tenant = tenant_of(context, billing)
     with billing.database.snapshot() as connection:
-        relations = billing_relations(billing.database.schema(connection), tenant.id)
-        return judge(connection, invariants, relations, policy.policy())
+        relations = billing_relations(billing.database.schema(connection), policy.policy(), tenant.id)
+        return judge(connection, invariants, relations)
 
 
 def _result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:

@@ -18,7 +18,7 @@ from meter_assets.formatting import minor_units
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import Preview, preview
-from meter_assets.rules.steps import CHANGES, MIGRATION
+from meter_assets.rules.steps import MIGRATION, STEPS
 
 
 class PreviewConfig(RunConfig):
@@ -72,14 +72,14 @@ def migration_preview(
 
 def _require_steps(steps: Sequence[str]) -> None:
     """Raise InvalidSettings unless each is a step, none is there twice, and there is one at least."""
-    unknown = [step for step in steps if step not in CHANGES]
+    unknown = [step for step in steps if step not in STEPS]
     twice = [step for step in dict.fromkeys(steps) if list(steps).count(step) > 1]
     problems = [f"There is no step {step!r}." for step in unknown] + [f"{step} is named twice." for step in twice]
     if not steps:
         problems = ["No step is named."]
     if problems:
         raise InvalidSettings(
-            f"Nothing can be previewed: {' '.join(problems)} Name each step once, in steps: {', '.join(CHANGES)}."
+            f"Nothing can be previewed: {' '.join(problems)} Name each step once, in steps: {', '.join(STEPS)}."
         )
 
 

@@ -15,7 +15,7 @@ from meter_assets.foreign_text import named, quoted
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.rollback import Rollback, UndoneStep, preview_rollback, roll_back
 from meter_assets.reports import tables as render
-from meter_assets.rules.steps import CHANGES
+from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import NEVER_AGAIN
 
 
@@ -89,7 +89,7 @@ def _undone(
     """Undo the steps and return what was done; where one fails, what was done before goes with the failure."""
     found = Rollback(tenant=tenant.key, name=tenant.name, steps=[])
     # Once, and before the first commit: should this process be killed, Dagster does not claim what is no longer so.
-    forget = cache(partial(forget_materializations, context.instance, CHANGES, tenant.key))
+    forget = cache(partial(forget_materializations, context.instance, STEPS, tenant.key))
     try:
         with failures():
             for one in roll_back(

@@ -11,7 +11,6 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from meter_assets.billing.schema import JOURNALED
 from meter_assets.defs import metadata
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.engines.drivers import LONGEST_REASON
@@ -20,16 +19,15 @@ from meter_assets.foreign_text import named, shown
 from meter_assets.formatting import minor_units
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import Tenant
-from meter_assets.migration.run_history import StepRun
 from meter_assets.migration.step_report import StepReport
+from meter_assets.migration.step_run import StepRun
 from meter_assets.reports import tables as render
+from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
 
 OWNERS = ["team:billing-data"]
 MIGRATION_GROUP = "meter_migration"
 DOMAIN = {"domain": "utility-billing"}
-_SHORT = {"amount of payments with a meter": "paid_on_meters"}
-"""Names of sums that are too long for the page that plots them."""
 
 
 class RunConfig(dg.Config):
@@ -131,8 +129,9 @@ def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
 
 def _plotted(report: StepReport) -> dict[str, int]:
     """Return the sums of money afterwards as whole minor units, which Dagster plots over time and over tenants."""
+    step = STEPS[report.step]
     return {
-        f"{_SHORT.get(name, name)}_minor_units": minor_units(sums.after)
+        f"{step.sum_metric if name == step.sum_title else name}_minor_units": minor_units(sums.after)
         for name, sums in report.sums.items()
         if sums.after.is_finite()
     }
@@ -140,4 +139,4 @@ def _plotted(report: StepReport) -> dict[str, int]:
 
 def tags_of(step: str) -> dict[str, str]:
     """Return the tags of a step's asset, by which the UI finds it: among others, which table it writes."""
-    return {**DOMAIN, "writes": JOURNALED[step][0]}
+    return {**DOMAIN, "writes": STEPS[step].target}

@@ -23,7 +23,8 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.evaluation import Verdict
 from meter_assets.monitoring.watch import Baseline, Pass, Watched, watch
 from meter_assets.reports import tables as render
-from meter_assets.rules.invariants import GUARDED_STEP, Group, Severity
+from meter_assets.rules.invariants import Group, Severity
+from meter_assets.rules.steps import guarded_step
 from meter_assets.runtime.event_log import Materializations, latest_materializations, store_evaluations
 
 ONE_AT_A_TIME = {"meter_assets/watching": "one at a time", "dagster/priority": "1"}
@@ -47,7 +48,7 @@ def judge_migrated_tenants(
     """Judge every law for the migrated tenants, in so many statements however many tenants there are."""
     begun = monotonic()
     # Read before the snapshot: what was materialized since is not what the results are about.
-    targets = latest_materializations(context.instance, GUARDED_STEP.values())
+    targets = latest_materializations(context.instance, map(guarded_step, Group))
     with failures():
         found = _pass(context, billing.database, policy, full=config.full)
     is_stored = _store(context, billing.database, found, targets)
@@ -162,7 +163,7 @@ def _errors(watched: Watched) -> list[Verdict]:
 def _evaluations(watched: Watched, targets: Materializations) -> Iterator[dg.AssetCheckEvaluation]:
     key = watched.tenant.key
     for verdict in watched.verdicts:
-        asset = GUARDED_STEP[Group(verdict.group)]
+        asset = guarded_step(Group(verdict.group))
         entries = evidence(verdict)
         if not verdict.holds:
             entries["known_since"] = watched.since[verdict.name]

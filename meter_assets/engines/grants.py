@@ -12,7 +12,8 @@ from sqlalchemy import Connection, MetaData, Table, bindparam, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from meter_assets.billing.schema import BACKUP, JOURNALED, RUNS, BillingSchema, journal_name
+from meter_assets.billing.own_tables import BACKUP, RETIRED_BACKUPS, RUNS
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import shown, visible
 
@@ -138,17 +139,16 @@ def _writes(
 
     A rollback moves rows out of the backup, and is the only one to take any away.
     """
-    for step, (table, _, _) in JOURNALED.items():
-        if table != BACKUP:
-            yield f"{_columns('UPDATE', schema.written_columns(step))} ON {_named(tables[table])}"
-    moved = {Purpose.migrate: BACKUP, Purpose.rollback: journal_name(BACKUP)}[purpose]
-    added_to = [name for name in own if name not in (BACKUP, journal_name(BACKUP)) or name == moved]
+    updating = [step for step in schema.steps if step.target != BACKUP]
+    for step in updating:
+        yield f"{_columns('UPDATE', schema.written_columns(step))} ON {_named(tables[step.target])}"
+    moved = {Purpose.migrate: BACKUP, Purpose.rollback: RETIRED_BACKUPS}[purpose]
+    added_to = [name for name in own if name not in (BACKUP, RETIRED_BACKUPS) or name == moved]
     yield f"INSERT ON {', '.join(_named(own[name]) for name in added_to)}"
     if purpose is Purpose.rollback:
         yield f"DELETE ON {_named(own[BACKUP])}"
     # Of a batch, rows are read by the version that PostgreSQL gives them.
-    written = {JOURNALED[step][0] for step in JOURNALED} - {BACKUP}
-    yield from (f"SELECT (xmin) ON {_named(tables[name])}" for name in sorted(written))
+    yield from (f"SELECT (xmin) ON {_named(tables[name])}" for name in sorted({step.target for step in updating}))
 
 
 def _columns(right: str, columns: Iterable[str]) -> str:

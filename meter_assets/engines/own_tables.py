@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-from meter_assets.billing.schema import BACKUP, JOURNALED, REQUIRED_COLUMNS, RUNS, BillingSchema, journal_name
+from meter_assets.billing.own_tables import RETIRED_BACKUPS, RUNS
+from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
 from meter_assets.foreign_text import quoted
 
 # No function is called and no types are compared here that another role's could fit better than the server's own.
@@ -94,8 +95,8 @@ def problems_of(connection: Connection, schema: BillingSchema, *, known: bool = 
     if connection.dialect.name == "sqlite":
         return list(_on_sqlite(connection, schema))
     own = [schema.own[name] for name in sorted(schema.own_tables_present)]
-    written = [f"{JOURNALED[step][0]}.{name}" for step in JOURNALED for name in schema.written_columns(step)]
-    columns = {f"{table.name}.{column.name}" for table in own for column in table.c} | set(_kept_columns())
+    written = [f"{step.target}.{name}" for step in schema.steps for name in schema.written_columns(step)]
+    columns = {f"{table.name}.{column.name}" for table in own for column in table.c} | set(_kept_columns(schema))
     values = {
         "own": [table.name for table in own],
         "billing": list(REQUIRED_COLUMNS),
@@ -108,10 +109,10 @@ def problems_of(connection: Connection, schema: BillingSchema, *, known: bool = 
     return [" ".join([quoted(row.at), row.what, *([quoted(row.which)] if row.which else [])]) for row in rows]
 
 
-def _kept_columns() -> Iterator[str]:
+def _kept_columns(schema: BillingSchema) -> Iterator[str]:
     """Yield the columns that a journal may have from when the billing table still had them."""
-    for step, (_, _, names) in JOURNALED.items():
-        yield from (f"{journal_name(step)}.{name}_{side}" for name in names for side in ("before", "after"))
+    for step in schema.steps:
+        yield from (f"{step.journal}.{name}_{side}" for name in step.columns for side in ("before", "after"))
 
 
 def lock(connection: Connection, schema: BillingSchema, *, to_roll_back: bool) -> None:
@@ -122,7 +123,7 @@ def lock(connection: Connection, schema: BillingSchema, *, to_roll_back: bool) -
     """
     if connection.dialect.name == "postgresql":
         format_table = connection.dialect.identifier_preparer.format_table
-        not_written = set() if to_roll_back else {journal_name(BACKUP)}
+        not_written = set() if to_roll_back else {RETIRED_BACKUPS}
         written = [format_table(schema.own[name]) for name in sorted(schema.own_tables_present - not_written)]
         connection.exec_driver_sql(f"LOCK TABLE {', '.join(written)} IN ROW EXCLUSIVE MODE")
 

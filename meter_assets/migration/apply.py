@@ -1,23 +1,20 @@
-"""Making one step of one tenant, for real: lock, journal, write, verify, commit; or nothing at all.
+"""Runs one step of one tenant for real: lock, journal, write, check, commit; or nothing at all.
 
-One transaction per step and tenant, or in batches (see there). What a step changes and must keep is in `work`; how it
-is recorded and written in `journal`; how its beginning and its end are recorded in `lifecycle`.
+One transaction per step and tenant, or several (see `batches`). What a step changes is in `step_run`, what must hold
+for it in `stages`, how it is written in `journal`, how its start and its outcome are recorded in `recording`.
 """
 
 from functools import partial
 
-from sqlalchemy import select
-
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.migration import run_history as history
 from meter_assets.migration.batches import run_in_batches
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.journal import record, record_commit, recorded, require_room, write
+from meter_assets.migration.journal import record, record_commit, recorded, write
 from meter_assets.migration.journal_audit import require_trusted
-from meter_assets.migration.recording import begun, held_and_prepared, tried_again
-from meter_assets.migration.run_history import Entry, StepRun
+from meter_assets.migration.recording import begun, held_and_prepared, succeed, tried_again
+from meter_assets.migration.stages import Moment, Situation, require
 from meter_assets.migration.step_report import StepReport, step_report, take_stock
-from meter_assets.migration.step_run import work_of
+from meter_assets.migration.step_run import Entry, StepRun, prepare_run
 
 
 def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
@@ -40,18 +37,18 @@ def _make(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry:
     with database.transaction() as connection:
         database.hold_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
         require_trusted(connection, schema, run)
-        work = work_of(schema, run)
-        change, relations = work.change, work.relations
-        work.require_laws_before(connection)
+        step = prepare_run(schema, run)
+        change, relations = step.change, step.relations
+        require(connection, Moment.before, Situation(step, relations))
         stock = take_stock(connection, change, relations)
         journaled = record(connection, change, schema, entry)
         record_commit(connection, change, schema, entry, journaled)
         changed = recorded(change, schema, entry)
-        require_room(connection, change, schema, changed)
+        require(connection, Moment.computed, Situation(step, relations, changed))
         write(connection, change, schema, entry, journaled)
-        work.require_laws_after(connection, relations, select(changed.c.id))
+        require(connection, Moment.written, Situation(step, relations, changed))
         report = step_report(connection, change, relations, changed, stock)
-        history.succeed(connection, schema, entry)
+        succeed(connection, schema, entry)
         if report.changed:
             run.about_to_commit()
     return report

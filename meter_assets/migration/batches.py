@@ -22,18 +22,17 @@ from sqlalchemy.schema import CreateTableAs
 
 from meter_assets.billing.constructs import row_version
 from meter_assets.billing.money import total
+from meter_assets.billing.own_tables import Effect
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines.drivers import is_conflict, is_kept_waiting
 from meter_assets.errors import RowsKeepChanging, StepError, StoppedInBatches
-from meter_assets.migration import run_history as history
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.journal import Keys, record, record_commit, recorded, require_room, row_id_of, write
+from meter_assets.migration.journal import Keys, record, record_commit, recorded, row_id_of, write
 from meter_assets.migration.journal_audit import require_trusted
-from meter_assets.migration.recording import begun, tried_again
-from meter_assets.migration.run_history import Entry, StepRun
+from meter_assets.migration.recording import begun, succeed, tried_again
+from meter_assets.migration.stages import Moment, Situation, require
 from meter_assets.migration.step_report import StepReport, Stock, Tally, all_together, step_report, take_stock
-from meter_assets.migration.step_run import Work, work_of
-from meter_assets.rules.steps import Effect
+from meter_assets.migration.step_run import Entry, PreparedStep, StepRun, prepare_run
 
 ROUNDS, ROUNDS_WITHOUT_WAITING = 5, 2
 """How often a step is planned at most, and how often without waiting for rows that others hold."""
@@ -48,11 +47,12 @@ _VERSION = "version_when_planned"
 class Plan:
     """What a step was found to change, in one snapshot, kept in tables of this connection.
 
-    `rows` are those that change, `outcomes` is all that was looked at. `work` is the step's, with these tables in place
+    `rows` are those that change, `outcomes` is all that was examined. `step` has these tables in place
     of what would be computed again.
     """
 
-    work: Work
+    run: StepRun
+    step: PreparedStep
     rows: Table
     outcomes: Table
     stock: Stock
@@ -104,7 +104,7 @@ def _one_round(
     Each round is recorded as a step run of its own: what it writes may have been written by others in between.
     """
     with begun(database, schema, run) as entry:
-        plan = _planned(database, connection, work_of(schema, run), size, len(earlier), missed)
+        plan = _planned(database, connection, schema, run, size, len(earlier), missed)
         made = sum(_batch(database, connection, plan, entry, part) for part in range(len(plan.ranges)))
         left = plan.stock.would_change - made
         if left and len(earlier) + 1 == ROUNDS:
@@ -113,39 +113,45 @@ def _one_round(
 
 
 def _finished(connection: Connection, plan: Plan, entry: Entry, made: int) -> tuple[StepReport, Table | None]:
-    change, schema, stock, missed = plan.work.change, plan.work.schema, plan.stock, None
+    change, schema, stock, missed = plan.step.change, plan.step.schema, plan.stock, None
     left = stock.would_change - made
     with connection.begin():
         if left:
             missed = _kept(connection, f"meter_migration_missed_{plan.number}", _missed(plan, entry))
             stock = stock.without(_tallies(connection, missed))
-        report = step_report(connection, change, plan.work.relations, recorded(change, schema, entry), stock)
-        history.succeed(connection, schema, entry, left)
+        report = step_report(connection, change, plan.step.relations, recorded(change, schema, entry), stock)
+        succeed(connection, schema, entry, left)
     return report, missed
 
 
 def _planned(
-    database: BillingDatabase, connection: Connection, work: Work, size: int, number: int, missed: Table | None
+    database: BillingDatabase,
+    connection: Connection,
+    schema: BillingSchema,
+    run: StepRun,
+    size: int,
+    number: int,
+    missed: Table | None,
 ) -> Plan:
-    change = work.change
+    step = prepare_run(schema, run)
+    change = step.change
     with connection.begin():
-        _hold(database, connection, work)
-        require_trusted(connection, work.schema, work.run)
-        work.require_laws_before(connection)
+        _hold(database, connection, schema, run)
+        require_trusted(connection, schema, run)
+        require(connection, Moment.before, Situation(step, step.relations))
         outcomes = _kept(connection, f"meter_migration_outcomes_{number}", _only(change.outcomes, missed))
-        rows = _kept(connection, f"meter_migration_plan_{number}", _with_versions(work, _only(change.rows, missed)))
+        rows = _kept(connection, f"meter_migration_plan_{number}", _with_versions(step, _only(change.rows, missed)))
         planned = replace(change, rows=_without_versions(rows), outcomes=select(outcomes))
-        stock = take_stock(connection, planned, work.relations)
-        require_room(connection, planned, work.schema, rows)
-        after = work.relations.after(planned)
-        work.require_laws_after(connection, after, select(rows.c.id), of_the_tenant=missed is None)
+        stock = take_stock(connection, planned, step.relations)
+        require(connection, Moment.computed, Situation(step, step.relations, rows))
+        after = step.relations.after(planned)
+        require(connection, Moment.written, Situation(step, after, rows, of_the_tenant=missed is None))
         ranges = tuple(_ranges(connection, rows, size))
-    return Plan(replace(work, change=planned), rows, outcomes, stock, ranges, number)
+    return Plan(run, replace(step, change=planned), rows, outcomes, stock, ranges, number)
 
 
-def _hold(database: BillingDatabase, connection: Connection, work: Work) -> None:
-    run = work.run
-    database.hold_within(connection, work.schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
+def _hold(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> None:
+    database.hold_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
 
 
 def _only(computed: Select[Any], missed: Table | None) -> Select[Any]:
@@ -156,14 +162,14 @@ def _only(computed: Select[Any], missed: Table | None) -> Select[Any]:
     return select(row).join(missed, missed.c.id == row.c.id)
 
 
-def _with_versions(work: Work, changing: Select[Any]) -> Select[Any]:
+def _with_versions(step: PreparedStep, changing: Select[Any]) -> Select[Any]:
     """Return rows that the step would change, each with the version that it has now."""
-    if work.change.effect is Effect.ADD:
+    if step.change.effect is Effect.ADD:
         return changing
-    rows, target = changing.subquery("changing"), work.schema.table(work.change.target)
+    rows, target = changing.subquery("changing"), step.schema.table(step.change.target)
     same_row = and_(row_id_of(target) == rows.c.id, target.c.tenant_id == rows.c.tenant_id)
     versioned = select(rows, row_version(*target.c).label(_VERSION)).join(target, same_row)
-    return versioned.where(target.c.tenant_id == work.run.tenant.id)
+    return versioned.where(target.c.tenant_id == step.relations.tenant_id)
 
 
 def _without_versions(rows: Table) -> Select[Any]:
@@ -207,12 +213,12 @@ def _make_batch(database: BillingDatabase, connection: Connection, plan: Plan, e
     keys = plan.ranges[part]
     with connection.begin():
         _prepare_for_a_batch(connection, plan)
-        _hold(database, connection, plan.work)
-        batch = replace(plan.work.change, rows=_still_as_planned(plan, keys))
-        journaled = record(connection, batch, plan.work.schema, entry)
-        record_commit(connection, batch, plan.work.schema, entry, journaled, keys, part)
-        write(connection, batch, plan.work.schema, entry, journaled, keys)
-        plan.work.run.about_to_commit()
+        _hold(database, connection, plan.step.schema, plan.run)
+        batch = replace(plan.step.change, rows=_still_as_planned(plan, keys))
+        journaled = record(connection, batch, plan.step.schema, entry)
+        record_commit(connection, batch, plan.step.schema, entry, journaled, keys, part)
+        write(connection, batch, plan.step.schema, entry, journaled, keys)
+        plan.run.about_to_commit()
     return journaled
 
 
@@ -222,15 +228,15 @@ def _prepare_for_a_batch(connection: Connection, plan: Plan) -> None:
     # A batch locks its rows as they are by then. In one snapshot, a row that was changed after it would end the batch.
     connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {MILLISECONDS_TO_WAIT}")
-    if row_id_of(plan.work.schema.table(plan.work.change.target)).primary_key:
+    if row_id_of(plan.step.schema.table(plan.step.change.target)).primary_key:
         # The rows of a batch are few and have an index: among those of other tenants, they are better looked up.
         connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
 
 
 def _still_as_planned(plan: Plan, keys: Keys) -> Select[Any]:
     """Return the planned rows of a range that nobody has written since they were planned, and lock them."""
-    change, planned = plan.work.change, plan.rows
-    target = plan.work.schema.table(change.target)
+    change, planned = plan.step.change, plan.rows
+    target = plan.step.schema.table(change.target)
     rows = _without_versions(planned).where(keys.has(planned.c.id))
     if change.effect is Effect.ADD:
         return rows
@@ -247,7 +253,7 @@ def _still_as_planned(plan: Plan, keys: Keys) -> Select[Any]:
 def _missed(plan: Plan, entry: Entry) -> Select[Any]:
     """Return the planned rows that were not written: their rule, and the money that was in them when planned."""
     planned, outcome = plan.rows, plan.outcomes
-    made = recorded(plan.work.change, plan.work.schema, entry)
+    made = recorded(plan.step.change, plan.step.schema, entry)
     return (
         select(planned.c.id, planned.c.rule, outcome.c.money)
         .select_from(planned)

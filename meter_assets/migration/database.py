@@ -16,18 +16,10 @@ from sqlalchemy import URL, ColumnElement, Connection, Engine, func, make_url, s
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from meter_assets import settings
-from meter_assets.billing.schema import (
-    BACKUP,
-    JOURNALED,
-    OWN_TABLES,
-    RECORDS,
-    RUNNING,
-    RUNS,
-    BillingSchema,
-    is_live,
-    journal_name,
-    read_schema,
-)
+from meter_assets.billing.own_tables import BACKUP, RECORDS, RETIRED_BACKUPS, RUNNING, RUNS
+from meter_assets.billing.reflection import read_schema
+from meter_assets.billing.schema import BillingSchema, is_live
+from meter_assets.billing.step_runs import step_runs
 from meter_assets.engines import drivers as engines
 from meter_assets.engines import own_tables, urls
 from meter_assets.engines.tenant_lock import (
@@ -56,10 +48,9 @@ from meter_assets.errors import (
 )
 from meter_assets.foreign_text import quoted, shown
 from meter_assets.formatting import show_time
-from meter_assets.migration import records
+from meter_assets.rules.steps import MIGRATION, STEPS
 
 LEGAL_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_WRITTEN_STEPS = ("payment_meter_ids", "invoice_amounts", "meter_balances")
 
 
 @dataclass(frozen=True)
@@ -182,7 +173,7 @@ class BillingDatabase:
         Raises UnsuitableSchema, naming all that is missing or unfit at once, and OwnTablesNotTrusted.
         """
         try:
-            schema, problems = read_schema(connection)
+            schema, problems = read_schema(connection, tuple(STEPS.values()))
         except DBAPIError as error:
             if not engines.is_no_database(error):
                 raise
@@ -198,7 +189,7 @@ class BillingDatabase:
         To roll back, only those that the released version before this one did not have: what a rollback reads is there,
         and a table made for it would stand, empty, for one that was lost. Raises what `schema` raises.
         """
-        schema = self.schema(connection).make_own_tables(connection, RECORDS if to_roll_back else OWN_TABLES)
+        schema = self.schema(connection).make_own_tables(connection, RECORDS if to_roll_back else ())
         self._require_ours(connection, schema)
         return schema
 
@@ -302,7 +293,7 @@ class BillingDatabase:
             holder = self._holder(connection, tenant, lock)
             if RUNS not in schema.own_tables_present:
                 return TenantLocked(tenant.key, _as_words(holder), holder.run_id if holder else None)
-            runs = records.step_runs(schema)
+            runs = step_runs(schema)
             of_holder = runs.c.outcome == RUNNING if holder is None else runs.c.run_id == holder.run_id
             newest = select(runs).where(runs.c.tenant_id == tenant.id, of_holder).order_by(runs.c.id.desc()).limit(1)
             row = connection.execute(newest).first()
@@ -364,14 +355,13 @@ def _postgresql_obstacles(connection: Connection, schema: BillingSchema, to_roll
 
 def _rights(schema: BillingSchema, to_roll_back: bool) -> Iterator[tuple[str, ColumnElement[bool]]]:
     """Yield what a live run must be allowed to do, and how PostgreSQL is asked whether it is."""
-    updated = {JOURNALED[step][0]: schema.written_columns(step) for step in _WRITTEN_STEPS}
-    for table, columns in updated.items():
-        for column in columns:
-            yield f"update {table}.{column}", func.has_column_privilege(table, column, "UPDATE")
-    others = BACKUP if to_roll_back else journal_name(BACKUP)  # a rollback takes rows from the one to the other
+    for step in (STEPS[name] for name in MIGRATION):
+        for column in schema.written_columns(step) if step.target != BACKUP else ():
+            yield f"update {step.target}.{column}", func.has_column_privilege(step.target, column, "UPDATE")
+    others = BACKUP if to_roll_back else RETIRED_BACKUPS  # a rollback takes rows from the one to the other
     for name in sorted(schema.own_tables_present - {others}):
         yield f"insert into {name}", func.has_table_privilege(name, "INSERT")
     if to_roll_back and BACKUP in schema.own_tables_present:
         yield f"delete from {BACKUP}", func.has_table_privilege(BACKUP, "DELETE")
-    if missing := set(RECORDS if to_roll_back else OWN_TABLES) - schema.own_tables_present:
+    if missing := set(RECORDS if to_roll_back else schema.own) - schema.own_tables_present:
         yield f"create {', '.join(sorted(missing))}", func.has_schema_privilege(func.current_schema(), "CREATE")

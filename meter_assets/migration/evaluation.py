@@ -6,7 +6,6 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
-from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.foreign_text import Shown, quoted
 from meter_assets.rules.invariants import Invariant, Severity
@@ -41,7 +40,6 @@ def judge(
     connection: Connection,
     invariants: Iterable[Invariant],
     relations: BillingRelations,
-    policy: Policy,
     *,
     only_ids: Select[Any] | None = None,
 ) -> list[Verdict]:
@@ -49,7 +47,7 @@ def judge(
 
     `only_ids` restricts them to violations whose subject is among these ids: what a step has just written.
     """
-    return [_judge_one(connection, one, relations, policy, only_ids) for one in invariants]
+    return [_judge_one(connection, one, relations, only_ids) for one in invariants]
 
 
 def broken(verdicts: Iterable[Verdict]) -> dict[str, tuple[int, str]]:
@@ -61,10 +59,9 @@ def _judge_one(
     connection: Connection,
     invariant: Invariant,
     relations: BillingRelations,
-    policy: Policy,
     only_ids: Select[Any] | None,
 ) -> Verdict:
-    found = invariant.violations(relations, policy).subquery("violations")
+    found = invariant.violations(relations).subquery("violations")
     in_all = func.count().over().label("violations_in_all")
     # The count comes first in the order, although all rows have the same: by the id alone, a server may walk the
     # index of the whole table to find the first few rows of one tenant.
@@ -79,24 +76,22 @@ def judge_each(
     connection: Connection,
     invariants: Iterable[Invariant],
     relations: BillingRelations,
-    policy: Policy,
     tenant_ids: Sequence[Any],
 ) -> list[Mapping[Any, Verdict]]:
     """Judge the invariants for each of these tenants, one statement each; the relations are theirs, or of all tenants.
 
     Returns, per invariant, the verdicts by tenant id.
     """
-    return [_judge_each(connection, one, relations, policy, tenant_ids) for one in invariants]
+    return [_judge_each(connection, one, relations, tenant_ids) for one in invariants]
 
 
 def _judge_each(
     connection: Connection,
     invariant: Invariant,
     relations: BillingRelations,
-    policy: Policy,
     tenant_ids: Sequence[Any],
 ) -> Mapping[Any, Verdict]:
-    found = invariant.violations(relations, policy).subquery("violations")
+    found = invariant.violations(relations).subquery("violations")
     of_tenant = func.count().over(partition_by=found.c.tenant_id).label("violations_in_all")
     place = func.row_number().over(partition_by=found.c.tenant_id, order_by=found.c[invariant.subject])
     counted = select(of_tenant, place.label("place"), found).subquery("counted")

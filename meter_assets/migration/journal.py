@@ -30,12 +30,13 @@ from sqlalchemy import (
     update,
 )
 
+from meter_assets.billing.change import Change
 from meter_assets.billing.constructs import nothing, rows_digest
 from meter_assets.billing.money import exact
-from meter_assets.billing.schema import BACKUP, COMMITS, JOURNALED, OUTCOMES, BillingSchema
+from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, Effect, JournaledStep
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import ColumnTooSmall, JournalAltered, RowsChangedMeanwhile, TenantLost
-from meter_assets.migration.run_history import Entry
-from meter_assets.rules.steps import Change, Effect
+from meter_assets.migration.step_run import Entry
 
 SHOWN_ROWS = 3
 
@@ -70,7 +71,7 @@ def record(connection: Connection, change: Change, schema: BillingSchema, entry:
         )
         return connection.execute(statement).rowcount
     names = [column.key for column in rows.c]
-    targets = [JOURNALED[change.name][1] if name == "id" else name for name in names]
+    targets = [change.step.key if name == "id" else name for name in names]
     statement = insert(schema.journal(change.name)).from_select(
         ["step_run_id", "run_id", *targets],
         select(literal(entry.id), literal(entry.run_id), *(rows.c[name] for name in names)),
@@ -83,22 +84,22 @@ def recorded(change: Change, schema: BillingSchema, entry: Entry) -> FromClause:
     if change.effect is Effect.ADD:
         backup = schema.own[BACKUP]
         of_run = backup.c.run_id == entry.run_id, backup.c.tenant_id == entry.tenant.id
-        return select(*backed_up_columns(backup, "")).where(*of_run).subquery("recorded")
+        return select(*backed_up_columns(change.step, backup, "")).where(*of_run).subquery("recorded")
     journal = schema.journal(change.name)
-    return select(*journaled_columns(schema, change.name)).where(*_of_entry(journal, entry)).subquery("recorded")
+    return select(*journaled_columns(schema, change.step)).where(*_of_entry(journal, entry)).subquery("recorded")
 
 
-def journaled_columns(schema: BillingSchema, step: str) -> list[ColumnElement[Any]]:
+def journaled_columns(schema: BillingSchema, step: JournaledStep) -> list[ColumnElement[Any]]:
     """Return the columns of a step's journal, named as those of a change's rows."""
-    journal = schema.journal(step)
+    journal = schema.journal(step.name)
     values = [journal.c[f"{name}_{side}"] for name in schema.written_columns(step) for side in ("before", "after")]
-    return [journal.c.tenant_id, journal.c[JOURNALED[step][1]].label("id"), *values, journal.c.rule]
+    return [journal.c.tenant_id, journal.c[step.key].label("id"), *values, journal.c.rule]
 
 
-def backed_up_columns(rows: FromClause, suffix: str) -> list[ColumnElement[Any]]:
+def backed_up_columns(step: JournaledStep, rows: FromClause, suffix: str) -> list[ColumnElement[Any]]:
     """Return a backup's columns, named as those of a change's rows; their names here may end in a suffix."""
     values: list[ColumnElement[Any]] = []
-    for name in JOURNALED[BACKUP][2]:
+    for name in step.columns:
         value = rows.c[f"{name}{suffix}"]
         values += [nothing(value.type).label(f"{name}_before"), value.label(f"{name}_after")]
     return [rows.c.tenant_id, rows.c.customer_id.label("id"), *values, literal("first_backup").label("rule")]
@@ -153,7 +154,7 @@ def write(
         return  # it was written as it was recorded
     table, journal = schema.table(change.target), schema.journal(change.name)
     mine = and_(_same_row(change, table, journal), *_of_entry(journal, entry), keys.has(row_id_of(table)))
-    mine = and_(mine, keys.has(journal.c[JOURNALED[change.name][1]]))
+    mine = and_(mine, keys.has(journal.c[change.step.key]))
     unchanged = holds(table, journal, change.columns, "before")
     if change.effect is Effect.REMOVE:
         statement: Any = delete(table).where(exists(select(1).select_from(journal).where(mine, unchanged)))
@@ -179,7 +180,7 @@ def holds(table: FromClause, journal: FromClause, columns: Sequence[str], side: 
 
 
 def _same_row(change: Change, table: Table, journal: Table) -> ColumnElement[bool]:
-    row_id = journal.c[JOURNALED[change.name][1]]
+    row_id = journal.c[change.step.key]
     return and_(row_id_of(table) == row_id, table.c.tenant_id == journal.c.tenant_id)
 
 
@@ -188,7 +189,7 @@ def _of_entry(journal: Table, entry: Entry) -> tuple[ColumnElement[bool], ...]:
 
 
 def _expected_and_found(change: Change, table: Table, journal: Table) -> list[Any]:
-    shown: list[Any] = [journal.c[JOURNALED[change.name][1]]]
+    shown: list[Any] = [journal.c[change.step.key]]
     for name in change.columns:
         shown += [journal.c[f"{name}_before"].label(f"expected_{name}"), table.c[name].label(f"found_{name}")]
     return shown

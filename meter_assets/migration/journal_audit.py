@@ -11,15 +11,17 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, insert, select, union_all
 
 from meter_assets.billing.constructs import rows_digest
-from meter_assets.billing.schema import BACKUP, COMMITS, JOURNALED, RUNNING, RUNS, BillingSchema, journal_name
+from meter_assets.billing.own_tables import BACKUP, COMMITS, RUNNING, RUNS, Effect, JournaledStep
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import JournalAltered, JournalIncomplete
 from meter_assets.foreign_text import quoted
 from meter_assets.migration import records
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.journal import Keys, backed_up_columns, journaled_columns
-from meter_assets.migration.run_history import RecordedStep, StepRun, recorded_steps_of
+from meter_assets.migration.run_history import RecordedStep, recorded_steps_of
+from meter_assets.migration.step_run import StepRun
+from meter_assets.rules.undo import writers_of
 
-_CUSTOMERS = "customer_balances"
 _EDITED = "rows are no longer as it journaled them"
 
 
@@ -38,15 +40,16 @@ def require_as_recorded(
     """
     records.require_unaltered(connection, schema, tenant.id)
     for one in steps:
-        for table in _tables_of(one.step):
+        for table in _tables_of(schema, one.step):
             if table not in schema.own_tables_present:
                 raise JournalIncomplete(tenant.key, _title(one), table, one.rows_changed or 0, None)
-    read = _read(steps, every)
-    for step in JOURNALED:
-        if journal_name(step) in schema.own_tables_present:
-            _require_journal(connection, schema, tenant, step, read.get(step, []), every)
+    read = _read(schema, steps, every)
+    for step in schema.steps:
+        if step.journal in schema.own_tables_present:
+            _require_journal(connection, schema, tenant, step, read.get(step.name, []), every)
     if BACKUP in schema.own_tables_present:
-        _require_backup(connection, schema, tenant, every, is_read=any(one.step == BACKUP for one in steps))
+        is_read = any(_adds(schema, one.step) for one in steps)
+        _require_backup(connection, schema, tenant, every, is_read=is_read)
 
 
 def require_trusted(connection: Connection, schema: BillingSchema, run: StepRun) -> None:
@@ -55,10 +58,10 @@ def require_trusted(connection: Connection, schema: BillingSchema, run: StepRun)
     A step that undoes another reads its journal. The backup is read by the step that completes it: had it been deleted,
     it would be made again from balances of today.
     """
-    if run.step == BACKUP:
+    if _adds(schema, run.step):
         _require_backup(connection, schema, run.tenant, recorded_steps_of(connection, schema, [run.tenant.id]))
     elif run.undoes is not None:
-        _require_journal(connection, schema, run.tenant, run.step, [run.undoes], [run.undoes])
+        _require_journal(connection, schema, run.tenant, schema.journaled[run.step], [run.undoes], [run.undoes])
 
 
 def adopt(connection: Connection, schema: BillingSchema, tenant: Tenant) -> None:
@@ -81,21 +84,30 @@ def _title(one: RecordedStep) -> str:
     return f"{'the rollback of ' if one.undoes is not None else ''}{quoted(one.step)} of run {quoted(one.run_id)}"
 
 
-def _tables_of(step: str) -> tuple[str, ...]:
-    """Return the names of the tables that undoing a step reads or writes, but for those that it restores."""
-    if step == BACKUP:
-        return BACKUP, journal_name(BACKUP), journal_name(_CUSTOMERS)
-    return (journal_name(step),)
+def _adds(schema: BillingSchema, step: str) -> bool:
+    """Say whether a step adds rows to the backup, which is its own journal."""
+    return schema.journaled[step].effect is Effect.ADD
 
 
-def _read(steps: Sequence[RecordedStep], every: Sequence[RecordedStep]) -> Mapping[str, list[RecordedStep]]:
+def _tables_of(schema: BillingSchema, name: str) -> tuple[str, ...]:
+    """Return the names of the tables that undoing a step reads or writes, except those that it restores."""
+    step = schema.journaled[name]
+    if step.effect is Effect.ADD:
+        return BACKUP, step.journal, *(one.journal for one in writers_of(schema, step))
+    return (step.journal,)
+
+
+def _read(
+    schema: BillingSchema, steps: Sequence[RecordedStep], every: Sequence[RecordedStep]
+) -> Mapping[str, list[RecordedStep]]:
     """Return, by step, whose journaled rows undoing `steps` reads: their own, and what was restored of later ones.
 
     The backup has no journal of what was added; its rows are kept for customers whose balances were not restored.
     """
     undone, since = {one.id for one in steps}, {one.step: min(each.id for each in steps) for one in steps}
-    if since.pop(BACKUP, None) is not None:
-        since[_CUSTOMERS] = 0
+    for backup in [name for name in since if _adds(schema, name)]:
+        del since[backup]
+        since |= {one.name: 0 for one in writers_of(schema, schema.journaled[backup])}
 
     def is_read(one: RecordedStep) -> bool:
         return one.id in undone if one.undoes is None else one.undoes >= since[one.step]
@@ -107,13 +119,13 @@ def _require_journal(
     connection: Connection,
     schema: BillingSchema,
     tenant: Tenant,
-    step: str,
+    step: JournaledStep,
     read: Sequence[RecordedStep],
     every: Sequence[RecordedStep],
 ) -> None:
     """Look at the rows that step runs have journaled: all of those that are read, no others under any of `every`."""
-    journal = schema.journal(step)
-    runs = {one.id: one for one in every if one.step == step and (step != BACKUP or one.undoes is not None)}
+    journal, adds = schema.journal(step.name), step.effect is Effect.ADD
+    runs = {one.id: one for one in every if one.step == step.name and (not adds or one.undoes is not None)}
     counted = select(journal.c.step_run_id, func.count()).where(journal.c.step_run_id.in_(runs))
     there = _counted(connection, counted.group_by(journal.c.step_run_id))
     for key, one in runs.items():
@@ -136,15 +148,15 @@ def _too_many(there: int, recorded: int | None) -> str:
 
 
 def _compared(
-    connection: Connection, schema: BillingSchema, step: str, read: Sequence[RecordedStep]
+    connection: Connection, schema: BillingSchema, step: JournaledStep, read: Sequence[RecordedStep]
 ) -> Iterator[tuple[RecordedStep, bool]]:
     """Yield step runs, and whether their journaled rows have the recorded digests, commit by commit.
 
     Those of version 1.0.0 that no later run has adopted have none: of them the counts must do.
     """
-    journal = schema.journal(step)
+    journal = schema.journal(step.name)
     commits = records.commits_of(connection, schema, [one.id for one in read])
-    row_id = journal.c[JOURNALED[step][1]]
+    row_id = journal.c[step.key]
     for one in read:
         mine = select(*journaled_columns(schema, step)).where(journal.c.step_run_id == one.id)
         for commit in commits.get(one.id, ()):
@@ -203,7 +215,7 @@ def _require_backup(
         sharing = [each.id for each in every if each.run_id == one.run_id and kept_by.get(each.id)]
         if len(sharing) > 1:
             continue
-        made_by = _made_by(schema, tenant, BACKUP, one.id, one.run_id, None, keeps=one.id in sharing)
+        made_by = _made_by(schema, tenant, one.step, one.id, one.run_id, None, keeps=one.id in sharing)
         for commit in commits.get(one.id, ()):
             if not _matches(connection, commit, made_by, backup.c.customer_id):
                 raise JournalAltered(tenant.key, _title(one), BACKUP, _EDITED)
@@ -223,14 +235,16 @@ def _made_by(
 
     Those that it added to the backup are there, where it `keeps` any, or where rollbacks have put them.
     """
-    journal = schema.journal(step)
-    if step != BACKUP or undoes is not None:
-        return select(*journaled_columns(schema, step)).where(journal.c.step_run_id == step_run_id)
+    journal, writes = schema.journal(step), schema.journaled[step]
+    if writes.effect is not Effect.ADD or undoes is not None:
+        return select(*journaled_columns(schema, writes)).where(journal.c.step_run_id == step_run_id)
     backup, runs = schema.own[BACKUP], schema.own[RUNS]
-    there = select(*backed_up_columns(backup, "")).where(backup.c.tenant_id == tenant.id, backup.c.run_id == run_id)
+    there = select(*backed_up_columns(writes, backup, "")).where(
+        backup.c.tenant_id == tenant.id, backup.c.run_id == run_id
+    )
     if journal.name not in schema.own_tables_present:
         return there
-    retired = select(*backed_up_columns(journal, "_before")).join(runs, runs.c.id == journal.c.step_run_id)
+    retired = select(*backed_up_columns(writes, journal, "_before")).join(runs, runs.c.id == journal.c.step_run_id)
     retired = retired.where(runs.c.undoes == step_run_id)
     return select(union_all(there, retired).subquery("made")) if keeps else retired
 

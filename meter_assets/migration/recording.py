@@ -1,25 +1,33 @@
-"""What surrounds a step however it is made: its tenant is held, our tables are there, its end is recorded.
+"""Records the start and the outcome of every step run, whatever happens in between.
 
-What happens in between is in `apply` and `batches`.
+What a step does in between is in `apply` and `batches`; which tables keep what is recorded, in `records`.
 """
 
+import json
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from meter_assets.billing.schema import OWN_TABLES, RECORDS, BillingSchema
+from meter_assets import __version__
+from meter_assets.billing.own_tables import FAILED, INTERRUPTED, PARTIAL, RECORDS, RUNNING, RUNS, SUCCEEDED
+from meter_assets.billing.schema import BillingSchema
+from meter_assets.billing.step_runs import step_runs
 from meter_assets.engines.drivers import analyze_if_never, is_conflict, reason
-from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUnconfirmed
-from meter_assets.migration import run_history as history
+from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUnconfirmed, TenantLost
+from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal_audit import adopt
-from meter_assets.migration.run_history import FAILED, INTERRUPTED, Entry, StepRun
+from meter_assets.migration.step_run import Entry, StepRun
 
 T = TypeVar("T")
 ATTEMPTS = 3
+NOTHING_KEPT = "nothing of the step was kept"
+BATCHES_KEPT = "the rows of its finished batches stay, journaled, and the same command goes on from there"
 
 
 def tried_again(make: Callable[[], T], attempts: int = ATTEMPTS) -> T:
@@ -48,7 +56,7 @@ def held_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[Billi
 def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
     with database.snapshot() as connection:
         schema = database.schema(connection)
-    if schema.own_tables_present.issuperset(RECORDS if run.rolls_back else OWN_TABLES):
+    if schema.own_tables_present.issuperset(RECORDS if run.rolls_back else schema.own):
         return schema
     with database.alone(), database.transaction() as connection:
         schema = database.make_own_tables(connection, to_roll_back=run.rolls_back)
@@ -62,7 +70,7 @@ def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Ite
     with database.transaction() as connection:
         database.hold_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
         adopt(connection, schema, run.tenant)
-        entry = history.begin(connection, schema, run)
+        entry = _start(connection, schema, run)
     try:
         yield entry
     except BaseException as error:
@@ -112,7 +120,60 @@ def _record_failure(
     try:
         with database.transaction() as connection:
             database.hold_own_tables(connection, schema, to_roll_back=run.rolls_back)
-            return history.fail(connection, schema, entry, outcome, message)
+            return _fail(connection, schema, entry, outcome, message)
     except (MeterAssetsError, DBAPIError) as error:
         failure.add_note(f"Nor could that be recorded: {error}")
     return True
+
+
+def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> Entry:
+    """Record that a step is running. The tenant must be held: whoever left a step run without an end is dead.
+
+    Raises RecordsAltered where what is recorded of the tenant was changed.
+    """
+    runs, known = schema.own[RUNS], step_runs(schema)
+    records.require_unaltered(connection, schema, run.tenant.id)
+    died = known.c.tenant_id == run.tenant.id, known.c.outcome == RUNNING
+    for step_run_id, rows in connection.execute(select(known.c.id, known.c.rows_changed).where(*died)).all():
+        message = f"The process ended before the step did; {BATCHES_KEPT if rows else NOTHING_KEPT}."
+        records.end(connection, schema, step_run_id, INTERRUPTED, message)
+    made = connection.execute(
+        insert(runs).values(
+            run_id=run.run_id,
+            tenant_id=run.tenant.id,
+            step=run.step,
+            undoes=run.undoes.id if run.undoes else None,
+            started_at=datetime.now(UTC),
+            outcome=RUNNING,
+            policy=json.dumps({**run.policy.model_dump(mode="json"), "allow_invalid": run.allow_invalid}),
+            software_version=__version__,
+        )
+    )
+    (entry_id,) = made.inserted_primary_key or (None,)
+    return Entry(int(str(entry_id)), run.run_id, run.tenant)
+
+
+def succeed(connection: Connection, schema: BillingSchema, entry: Entry, missed: int = 0) -> None:
+    """Record that a step is made, or a round of its batches; in the transaction that makes it.
+
+    `missed` are the rows that the round should have written and that are left to the next. Raises TenantLost where the
+    step is no longer recorded as running: another run has begun one since.
+    """
+    message = f"Others changed or held {missed:,} rows: left to the next round." if missed else None
+    try:
+        is_ours = records.end(connection, schema, entry.id, PARTIAL if missed else SUCCEEDED, message)
+    except IntegrityError as error:
+        raise TenantLost(entry.tenant.key) from error
+    if not is_ours:
+        raise TenantLost(entry.tenant.key)
+
+
+def _fail(connection: Connection, schema: BillingSchema, entry: Entry, outcome: str, message: str) -> bool:
+    """Record how a step that did not end well has ended.
+
+    Returns False where it is recorded as made after all: its commit was done, and only the word of it was lost.
+    """
+    if records.end(connection, schema, entry.id, outcome, message):
+        return True
+    known = step_runs(schema)
+    return connection.scalar(select(known.c.outcome).where(known.c.id == entry.id)) not in (SUCCEEDED, PARTIAL)

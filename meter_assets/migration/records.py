@@ -14,9 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Subquery, case, func, insert, select
+from sqlalchemy import Connection, RowMapping, insert, select
 
-from meter_assets.billing.schema import COMMITS, OUTCOMES, RUNNING, RUNS, BillingSchema
+from meter_assets.billing.own_tables import COMMITS, OUTCOMES, RUNNING, RUNS
+from meter_assets.billing.schema import BillingSchema
+from meter_assets.billing.step_runs import keeps_outcomes
 from meter_assets.errors import RecordsAltered
 from meter_assets.foreign_text import quoted
 
@@ -33,38 +35,6 @@ _SEALED_OF_A_RUN = (
 )
 """Of RUNS. Its tenant is sealed as text; points in time are not, since engines keep them with or without a zone."""
 _SEALED_OF_A_COMMIT = ("part", "rows_changed", "digest", "above_id", "up_to_id")
-
-
-def step_runs(schema: BillingSchema, name: str = "step_runs") -> Subquery:
-    """Return every step run with how it ended: the columns of RUNS, those that tell of its end as they are by now.
-
-    `rows_changed` is how many rows its committed transactions have journaled; null while there is none and it runs on.
-    """
-    runs = schema.own[RUNS]
-    began = [runs.c[key] for key in ("id", "run_id", "tenant_id", "step", "undoes", "started_at")]
-    why = [runs.c.policy, runs.c.software_version]
-    if not _keeps_outcomes(schema):
-        ended = [runs.c.finished_at, runs.c.outcome, runs.c.rows_changed, runs.c.message]
-        return select(*began, *ended, *why).subquery(name)
-    outcomes, commits = schema.own[OUTCOMES], schema.own[COMMITS]
-    rows = func.sum(commits.c.rows_changed).label("rows_changed")
-    changed = select(commits.c.step_run_id, rows).group_by(commits.c.step_run_id).subquery("changed")
-    has_ended = outcomes.c.step_run_id.is_not(None)
-    in_all = func.coalesce(changed.c.rows_changed, runs.c.rows_changed, case((has_ended, 0)))
-    ended_as = [
-        func.coalesce(outcomes.c.finished_at, runs.c.finished_at).label("finished_at"),
-        func.coalesce(outcomes.c.outcome, runs.c.outcome).label("outcome"),
-        in_all.label("rows_changed"),
-        case((has_ended, outcomes.c.message), else_=runs.c.message).label("message"),
-    ]
-    joined = runs.outerjoin(outcomes, outcomes.c.step_run_id == runs.c.id)
-    joined = joined.outerjoin(changed, changed.c.step_run_id == runs.c.id)
-    return select(*began, *ended_as, *why).select_from(joined).subquery(name)
-
-
-def _keeps_outcomes(schema: BillingSchema) -> bool:
-    """Say whether the tables are there that version 1.0.0 did not have."""
-    return schema.own_tables_present.issuperset((OUTCOMES, COMMITS))
 
 
 def end(connection: Connection, schema: BillingSchema, step_run_id: int, outcome: str, message: str | None) -> bool:
@@ -101,7 +71,7 @@ def require_unaltered(connection: Connection, schema: BillingSchema, tenant_id: 
 
 def altered(connection: Connection, schema: BillingSchema, tenant_id: Any = None) -> Iterator[RecordsAltered]:
     """Yield an error for each step run of a tenant (of all tenants) of which the record is not what was sealed."""
-    if RUNS not in schema.own_tables_present or not _keeps_outcomes(schema):
+    if RUNS not in schema.own_tables_present or not keeps_outcomes(schema):
         return
     wanted = [] if tenant_id is None else [schema.own[RUNS].c.tenant_id == tenant_id]
     runs = _recorded(connection, schema, *wanted)
@@ -138,7 +108,7 @@ def commits_of(
     connection: Connection, schema: BillingSchema, step_run_ids: Sequence[int] | None
 ) -> dict[int, list[RowMapping]]:
     """Return the rows of COMMITS of these step runs (of all), in the order of their parts."""
-    if not _keeps_outcomes(schema):
+    if not keeps_outcomes(schema):
         return {}
     commits = schema.own[COMMITS]
     statement = select(commits).order_by(commits.c.step_run_id, commits.c.part)

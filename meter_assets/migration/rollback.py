@@ -11,16 +11,18 @@ from pathlib import Path
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
+from meter_assets.billing.own_tables import RUNS
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
-from meter_assets.billing.schema import RUNS, BillingSchema
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import UnknownRun
 from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name, quoted
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal_audit import require_as_recorded
-from meter_assets.migration.run_history import RecordedStep, StepRun, recorded_steps_of
+from meter_assets.migration.run_history import RecordedStep, recorded_steps_of
 from meter_assets.migration.step_report import StepReport, step_report, take_stock
+from meter_assets.migration.step_run import StepRun
 from meter_assets.reports.export import export_changed, export_left_alone
 from meter_assets.rules.undo import CHANGED_SINCE, ROW_GONE, once_newer_are_undone, undo
 
@@ -177,10 +179,11 @@ def preview_rollback(
     with database.snapshot() as connection:
         schema = database.schema(connection)
         steps = _to_undo(connection, schema, tenant, before_run)
-        now = billing_relations(schema, tenant.id, deleted_too=True)
+        now = billing_relations(schema, Policy(), tenant.id, deleted_too=True)  # no policy decides what is undone
         for step in steps:
-            relations, kept = once_newer_are_undone(now, step.step, step.id)
-            change = undo(relations, step.step, step.id, step.run_id, kept)
+            writes = schema.journaled[step.step]
+            relations, kept = once_newer_are_undone(now, writes, step.id)
+            change = undo(relations, writes, step.id, step.run_id, kept)
             stock = take_stock(connection, change, relations)
             report = step_report(connection, change, relations, change.as_cte(), stock)
             done.append(UndoneStep(made=step, report=report))

@@ -12,21 +12,16 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select
 
+from meter_assets.billing.change import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
 from meter_assets.billing.money import exact, or_zero, total
 from meter_assets.billing.relations import BillingRelations, as_text
+from meter_assets.billing.schema import MONEY_COLUMNS
 from meter_assets.foreign_text import Shown, shown
-from meter_assets.rules.steps import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
 
 SHOWN_ROWS = 10
 LISTED_ROWS = 1_000
 """How many of the rows that a rollback left alone are listed."""
 _AS_STORED = " as stored"
-_CONTEXT = {
-    "payments": ("amount", "customer_id", "invoice_id"),
-    "invoices": ("invoice_number",),
-    "meters": ("meter_number",),
-    "customers": ("name",),
-}
 
 
 class Tally(BaseModel):
@@ -192,7 +187,8 @@ def _shown(
     What names a row comes first.
     """
     row = relations.rows[change.table]
-    context = [exact(row.c[name]).label(name) if name == "amount" else row.c[name] for name in _CONTEXT[change.table]]
+    is_money, names = MONEY_COLUMNS.get(change.table, ()), change.step.context
+    context = [exact(row.c[name]).label(name) if name in is_money else row.c[name] for name in names]
     own = [column for column in shown_columns(change, changed) if column.key not in ("tenant_id", "id")]
     statement = select(changed.c.id, *context, *own).join(
         row, and_(row.c.id == changed.c.id, row.c.tenant_id == changed.c.tenant_id)
@@ -205,9 +201,9 @@ def _shown(
 
 
 def _left_alone(connection: Connection, change: Change) -> list[dict[str, str]]:
-    if change.left_alone is None:
+    if change.skipped is None:
         return []
-    found = connection.execute(left_alone_rows(change.left_alone, change.money_columns).limit(LISTED_ROWS)).mappings()
+    found = connection.execute(left_alone_rows(change.skipped, change.money_columns).limit(LISTED_ROWS)).mappings()
     return [as_listed(one) for one in found]
 
 
@@ -236,17 +232,24 @@ def as_listed(row: Mapping[Any, Any]) -> dict[str, str]:
 
 
 def _sums(connection: Connection, change: Change, changed: FromClause, stock: Stock) -> dict[str, BeforeAfter]:
-    if change.undoes and not change.money_columns:
-        left = sum((tally.money for tally in stock.of(UNRESOLVED).values()), Decimal(0))
-        moved = sum((tally.money for tally in stock.of(WOULD_CHANGE).values()), Decimal(0))
-        return {"amount of payments with a meter from that run": BeforeAfter(before=left + moved, after=left)}
     if not change.money_columns:
-        before = stock.of(ALREADY_CORRECT).get("", Tally()).money
-        moved = sum((tally.money for tally in stock.of(WOULD_CHANGE).values()), Decimal(0))
-        return {"amount of payments with a meter": BeforeAfter(before=before, after=before + moved)}
+        return _sums_of_worth(change, stock)
     moves = [
         total(or_zero(exact(changed.c[f"{name}_after"])) - or_zero(exact(changed.c[f"{name}_before"])))
         for name in change.money_columns
     ]
     moved_by = dict(zip(change.money_columns, connection.execute(select(*moves)).one(), strict=True))
     return {name: BeforeAfter(before=sums, after=sums + moved_by[name]) for name, sums in stock.sums.items()}
+
+
+def _sums_of_worth(change: Change, stock: Stock) -> dict[str, BeforeAfter]:
+    """Return the sum of a step that writes no money: of what its rows stand for, over those that are as they should be.
+
+    Undone, it is that of the rows that are left as the step wrote them.
+    """
+    moved = sum((tally.money for tally in stock.of(WOULD_CHANGE).values()), Decimal(0))
+    if change.undoes:
+        left = sum((tally.money for tally in stock.of(UNRESOLVED).values()), Decimal(0))
+        return {f"{change.step.sum_title} from that run": BeforeAfter(before=left + moved, after=left)}
+    before = stock.of(ALREADY_CORRECT).get("", Tally()).money
+    return {change.step.sum_title: BeforeAfter(before=before, after=before + moved)}

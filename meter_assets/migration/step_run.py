@@ -1,101 +1,99 @@
-"""What a step run is to do: its change, on which relations, and the laws that it must keep. Writes nothing.
+"""A step run: which step of which tenant runs, and the step prepared to run.
 
-Undoing a step is a step like others: what it changes is in `changes.undo`. How a step is made is in `apply`.
+Undoing a step is a step run like others: what it changes is computed in `rules.undo`. Add here what a run is told. How
+a step runs is in `apply` and `batches`, what must hold for it in `stages`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Select
-
+from meter_assets.billing.change import Change
+from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
-from meter_assets.billing.schema import JOURNALED, BillingSchema
-from meter_assets.errors import BlockedByInvariants, StepInvariantBroken
-from meter_assets.migration.evaluation import broken, judge
-from meter_assets.migration.run_history import StepRun
-from meter_assets.rules.invariants import INVARIANTS, Group, Invariant, Severity, blocking, of_group
-from meter_assets.rules.steps import CHANGES, Change
+from meter_assets.billing.schema import BillingSchema
+from meter_assets.errors import InvalidSettings
+from meter_assets.migration.database import Tenant
+from meter_assets.migration.run_history import RecordedStep
+from meter_assets.rules.steps import STEPS, Step, StepGuards
 from meter_assets.rules.undo import made_later, undo
 
 
-@dataclass(frozen=True)
-class Laws:
-    """What must hold for a step: before it writes, about the rows that it wrote, and about the tenant afterwards."""
-
-    before: tuple[Invariant, ...] = ()
-    of_written_rows: tuple[Invariant, ...] = ()
-    after: tuple[Invariant, ...] = ()
-
-
-def _named(*names: str) -> tuple[Invariant, ...]:
-    return tuple(one for one in INVARIANTS if one.name in names)
-
-
-_BALANCES = tuple(one for one in of_group(Group.balances) if one.severity is Severity.ERROR)
-LAWS = {
-    "payment_meter_ids": Laws(of_written_rows=_named("every_payment_meter_exists_in_its_tenant")),
-    "invoice_amounts": Laws(
-        of_written_rows=_named(
-            "every_counted_invoice_adds_up",
-            "every_uncounted_invoice_adds_up",
-            "every_counted_invoice_equals_its_lines",
-            "every_uncounted_invoice_equals_its_lines",
-        )
-    ),
-    "customer_balances_backup": Laws(after=of_group(Group.backup)),
-    "meter_balances": Laws(before=blocking(), after=_BALANCES),
-    "customer_balances": Laws(before=(*of_group(Group.backup), *_BALANCES)),
-}
-_NO_LAWS = Laws()
+def _nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
-class Work:
-    """One step run's change, the relations that it is computed on, and the laws that it must keep."""
+class StepRun:
+    """Which step of which tenant is run, under which run id and policy; or which recorded step it undoes.
 
-    run: StepRun
+    With `batch_size`, so many rows are written per transaction; without, all in one.
+    """
+
+    step: str
+    tenant: Tenant
+    run_id: str
+    policy: Policy
+    allow_invalid: bool = False
+    batch_size: int | None = None
+    undoes: RecordedStep | None = None
+    about_to_commit: Callable[[], None] = _nothing
+    """Is called at the end of each transaction that changes rows, just before it commits: more than once, it may be."""
+
+    def __post_init__(self) -> None:
+        """Raise InvalidSettings for a batch of no rows."""
+        if self.batch_size is not None and self.batch_size < 1:
+            raise InvalidSettings(f"batch_size is {self.batch_size}; it takes a number of rows, 1 or more.")
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether it undoes what a step has written."""
+        return self.undoes is not None
+
+    @property
+    def title(self) -> str:
+        """The step in words, as messages name it."""
+        name = self.step if self.undoes is None else f"the rollback of {self.step}"
+        return f"{name} of tenant {self.tenant.key}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A step run that has begun: its row in meter_migration_runs, under whose id its changes are journaled."""
+
+    id: int
+    run_id: str
+    tenant: Tenant
+
+
+@dataclass(frozen=True)
+class PreparedStep:
+    """A step of one tenant, prepared to run: its change, the relations that it reads, and what guards it."""
+
+    tenant: str
+    """The tenant's key."""
     relations: BillingRelations
     change: Change
-    laws: Laws
+    guards: StepGuards
+    allow_invalid: bool = False
 
     @property
     def schema(self) -> BillingSchema:
         """The tables."""
         return self.relations.schema
 
-    def require_laws_before(self, connection: Connection) -> None:
-        """Raise BlockedByInvariants where what the step would read is not valid, unless that is allowed."""
-        if self.run.allow_invalid:
-            return
-        found = broken(judge(connection, self.laws.before, self.relations, self.run.policy))
-        if found:
-            raise BlockedByInvariants(self.run.step, self.run.tenant.key, found)
 
-    def require_laws_after(
-        self, connection: Connection, relations: BillingRelations, written: Select[Any], *, of_the_tenant: bool = True
-    ) -> None:
-        """Raise StepInvariantBroken where these relations, with the rows written, break a law of the step.
-
-        Unless it is to be `of_the_tenant`, only what is said of each row written is judged.
-        """
-        of_rows, after, policy = self.laws.of_written_rows, self.laws.after, self.run.policy
-        if not of_the_tenant:
-            row_id = JOURNALED[self.change.name][1]
-            of_rows, after = (*of_rows, *(one for one in after if one.subject == row_id)), ()
-        found = broken(
-            judge(connection, of_rows, relations, policy, only_ids=written)
-            + judge(connection, after, relations, policy)
-        )
-        if found:
-            raise StepInvariantBroken(self.run.step, self.run.tenant.key, found)
+def prepare(step: Step, tenant: str, relations: BillingRelations, *, allow_invalid: bool = False) -> PreparedStep:
+    """Return a step that would run on these relations of a tenant."""
+    return PreparedStep(tenant, relations, step.compute(relations), step.guards, allow_invalid)
 
 
-def work_of(schema: BillingSchema, run: StepRun) -> Work:
-    """Return what a step run is to do."""
+def prepare_run(schema: BillingSchema, run: StepRun) -> PreparedStep:
+    """Return the step that a step run executes, or the undoing of the one that it undoes."""
     if run.undoes is None:
-        relations = billing_relations(schema, run.tenant.id)
-        return Work(run, relations, CHANGES[run.step](relations, run.policy), LAWS[run.step])
-    relations = billing_relations(schema, run.tenant.id, deleted_too=True)
-    kept = made_later(schema, run.tenant.id, run.step, run.undoes.id)
-    change = undo(relations, run.step, run.undoes.id, run.undoes.run_id, kept)
-    return Work(run, relations, change, _NO_LAWS)
+        relations = billing_relations(schema, run.policy, run.tenant.id)
+        return prepare(STEPS[run.step], run.tenant.key, relations, allow_invalid=run.allow_invalid)
+    step = schema.journaled[run.step]
+    relations = billing_relations(schema, run.policy, run.tenant.id, deleted_too=True)
+    kept = made_later(schema, run.tenant.id, step, run.undoes.id)
+    change = undo(relations, step, run.undoes.id, run.undoes.run_id, kept)
+    return PreparedStep(run.tenant.key, relations, change, StepGuards())

@@ -25,9 +25,9 @@ from sqlalchemy import (
 
 from meter_assets.billing.constructs import member_of, nulls_last
 from meter_assets.billing.money import exact, or_zero
-from meter_assets.billing.policy import BalanceBasis, Policy
+from meter_assets.billing.policy import BalanceBasis
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import UPDATED_AT_COLUMN, BillingSchema, journal_name
+from meter_assets.billing.schema import UPDATED_AT_COLUMN, BillingSchema
 from meter_assets.foreign_text import quoted
 from meter_assets.formatting import show_money
 from meter_assets.monitoring.watermarks import Mark, as_text, came_since
@@ -55,9 +55,7 @@ class _Change:
     words: str
 
 
-def first_changes(
-    connection: Connection, relations: BillingRelations, policy: Policy, drifted: Sequence[Drifted]
-) -> dict[Any, str]:
+def first_changes(connection: Connection, relations: BillingRelations, drifted: Sequence[Drifted]) -> dict[Any, str]:
     """Return, by tenant id and in words, what came or was changed since the marks and may have broken a balance.
 
     Three statements. Named is a row of just the amount by which a meter is wrong; without one, the first that came or
@@ -65,10 +63,10 @@ def first_changes(
     """
     if not drifted:
         return {}
-    wrong = _wrong_meters(relations, policy)
+    wrong = _wrong_meters(relations)
     found: dict[Any, _Change] = {}
     for name in _SAID:
-        for tenant, change in _changes(connection, relations.schema, name, wrong, policy, drifted):
+        for tenant, change in _changes(connection, relations, name, wrong, drifted):
             if tenant not in found or change.rank < found[tenant].rank:
                 found[tenant] = change
     words_of = {tenant: change.words for tenant, change in found.items()}
@@ -78,9 +76,9 @@ def first_changes(
     return words_of
 
 
-def _wrong_meters(relations: BillingRelations, policy: Policy) -> FromClause:
+def _wrong_meters(relations: BillingRelations) -> FromClause:
     """Return the meters that break the law: tenant_id, meter_id and by how much their net is wrong."""
-    found = _LAW.violations(relations, policy).subquery("violations")
+    found = _LAW.violations(relations).subquery("violations")
     stored = or_zero(found.c.balance) - or_zero(found.c.overpayment)
     recomputed = found.c.recomputed_balance - found.c.recomputed_overpayment
     return select(found.c.tenant_id, found.c.meter_id, (stored - recomputed).label("difference")).subquery("wrong")
@@ -88,14 +86,13 @@ def _wrong_meters(relations: BillingRelations, policy: Policy) -> FromClause:
 
 def _changes(
     connection: Connection,
-    schema: BillingSchema,
+    relations: BillingRelations,
     name: str,
     wrong: FromClause,
-    policy: Policy,
     drifted: Sequence[Drifted],
 ) -> Iterator[tuple[Any, _Change]]:
     """Yield of each tenant the row of this table that is to be named, with the tenant's id."""
-    statement = _first_of_each_tenant(schema, name, wrong, policy, _came_since(schema, name, drifted))
+    statement = _first_of_each_tenant(relations, name, wrong, _came_since(relations.schema, name, drifted))
     for row in connection.execute(statement):
         when = "" if row.changed_at is None else f" at {quoted(row.changed_at)}"
         what = f"{_SAID[name]} {quoted(row.id)} of {show_money(row.amount)}"
@@ -114,10 +111,10 @@ def _came_since(schema: BillingSchema, name: str, drifted: Sequence[Drifted]) ->
 
 
 def _first_of_each_tenant(
-    schema: BillingSchema, name: str, wrong: FromClause, policy: Policy, came: ColumnElement[bool]
+    relations: BillingRelations, name: str, wrong: FromClause, came: ColumnElement[bool]
 ) -> Select[Any]:
-    table = schema.tables[name]
-    by_totals = name == "invoices" and policy.balance_basis is BalanceBasis.invoice_totals
+    table = relations.schema.tables[name]
+    by_totals = name == "invoices" and relations.policy.balance_basis is BalanceBasis.invoice_totals
     amount = exact(table.c.total_amount if by_totals else table.c.amount)
     changed_at = table.c[UPDATED_AT_COLUMN] if UPDATED_AT_COLUMN in table.c else null()
     is_it = case((func.abs(amount) == func.abs(wrong.c.difference), 1), else_=0)
@@ -144,7 +141,7 @@ def _overwritten(
     connection: Connection, schema: BillingSchema, wrong: FromClause, drifted: Sequence[Drifted]
 ) -> Iterator[tuple[Any, str]]:
     """Yield a meter of each tenant that no longer holds what its last recomputation wrote: someone wrote the meter."""
-    if journal_name("meter_balances") not in schema.own_tables_present:
+    if not schema.has_journal("meter_balances"):
         return
     told = set()
     statement = _no_longer_as_written(schema, wrong, _came_since(schema, "meters", drifted))

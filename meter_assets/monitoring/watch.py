@@ -13,14 +13,15 @@ from pydantic import BaseModel
 from sqlalchemy import Connection, func, select
 
 from meter_assets import __version__
+from meter_assets.billing.own_tables import RUNS, SUCCEEDED
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
-from meter_assets.billing.schema import RUNS, BillingSchema
+from meter_assets.billing.schema import BillingSchema
+from meter_assets.billing.step_runs import step_runs, tenants_with
 from meter_assets.errors import RecordsAltered
 from meter_assets.migration import records
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.evaluation import Verdict, judge_each
-from meter_assets.migration.run_history import SUCCEEDED, tenants_with
 from meter_assets.monitoring.drift import Drifted, first_changes
 from meter_assets.monitoring.watermarks import Mark, changed_tenants, marks_at, take_marks
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity
@@ -135,7 +136,7 @@ def migrated(connection: Connection, schema: BillingSchema) -> dict[Any, datetim
     """
     if RUNS not in schema.own_tables_present:
         return {}
-    runs = records.step_runs(schema)
+    runs = step_runs(schema)
     made = runs.c.step == "meter_balances", runs.c.undoes.is_(None), runs.c.outcome == SUCCEEDED
     in_force = runs.c.tenant_id.in_(tenants_with(schema, "meter_balances"))
     last = select(runs.c.tenant_id, func.max(runs.c.finished_at)).where(*made, in_force).group_by(runs.c.tenant_id)
@@ -158,12 +159,12 @@ def _judged(
     if not tenants:
         return {}
     ids = [tenant.id for tenant in tenants]
-    by_law = judge_each(connection, INVARIANTS, _relations(schema, ids), policy, ids)
+    by_law = judge_each(connection, INVARIANTS, _relations(schema, policy, ids), ids)
     return {tenant.key: [of_law[tenant.id] for of_law in by_law] for tenant in tenants}
 
 
-def _relations(schema: BillingSchema, ids: list[Any]) -> BillingRelations:
-    return billing_relations(schema, ids if len(ids) <= NAMED_TENANTS else None)
+def _relations(schema: BillingSchema, policy: Policy, ids: list[Any]) -> BillingRelations:
+    return billing_relations(schema, policy, ids if len(ids) <= NAMED_TENANTS else None)
 
 
 def _known(tenant: Tenant, earlier: Baseline | None, balanced: datetime, laws: str) -> Failing:
@@ -214,5 +215,5 @@ def _first_changes(
         groups.setdefault(str(failing[one.key].marks), []).append(one)
     named = list(groups.values())[:NAMED_PASSES]
     drifted = [Drifted([one.id for one in group], failing[group[0].key].marks or {}) for group in named]
-    relations = _relations(schema, [one for group in drifted for one in group.tenants])
-    return first_changes(connection, relations, policy, drifted)
+    relations = _relations(schema, policy, [one for group in drifted for one in group.tenants])
+    return first_changes(connection, relations, drifted)

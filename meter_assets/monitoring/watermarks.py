@@ -26,7 +26,8 @@ from sqlalchemy import (
 )
 
 from meter_assets.billing.constructs import member_of
-from meter_assets.billing.schema import REQUIRED_COLUMNS, RUNS, UPDATED_AT_COLUMN, BillingSchema
+from meter_assets.billing.own_tables import RUNS
+from meter_assets.billing.schema import REQUIRED_COLUMNS, UPDATED_AT_COLUMN, BillingSchema
 
 SETTLING = timedelta(minutes=1)
 """Rows changed in the last minute are looked at again by the next pass: more may come with the same time."""

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, select
 
+from meter_assets.billing.change import Change
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import spreadsheet_cell
 from meter_assets.migration.step_report import as_listed, left_alone_rows, shown_columns
 from meter_assets.private_files import make_folder, written
-from meter_assets.rules.steps import Change
 
 ROWS_AT_A_TIME = 5_000
 
@@ -32,10 +32,10 @@ def export_changed(connection: Connection, change: Change, folder: Path, name: s
 
 def export_left_alone(connection: Connection, change: Change, folder: Path, name: str) -> None:
     """Write every row that undoing a change would leave alone, expected and found. Raises as `export_changed` does."""
-    if change.left_alone is None:
+    if change.skipped is None:
         return
-    rows = map(as_listed, _streamed(connection, left_alone_rows(change.left_alone, change.money_columns)))
-    _write(folder, name, change.left_alone.selected_columns.keys(), (row.values() for row in rows))
+    rows = map(as_listed, _streamed(connection, left_alone_rows(change.skipped, change.money_columns)))
+    _write(folder, name, change.skipped.selected_columns.keys(), (row.values() for row in rows))
 
 
 def _streamed(connection: Connection, statement: Select[Any]) -> Iterable[RowMapping]:

@@ -4,28 +4,27 @@ Nothing is written and no lock is taken. Each step sees what the steps before it
 objects that `apply` makes real, so the two cannot disagree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, FromClause, func, select
+from sqlalchemy import Connection, Select, func, select
 
+from meter_assets.billing.ledger import balance_bases
 from meter_assets.billing.money import exact, total
 from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.relations import BillingRelations, as_text, billing_relations
-from meter_assets.errors import ColumnTooSmall
 from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import Verdict, judge
-from meter_assets.migration.journal import require_room
+from meter_assets.migration.stages import Moment, Situation, problems
 from meter_assets.migration.step_report import SHOWN_ROWS, StepReport, step_report, take_stock
-from meter_assets.migration.step_run import LAWS
+from meter_assets.migration.step_run import PreparedStep, prepare
 from meter_assets.reports.export import export_changed
-from meter_assets.rules.invariants import INVARIANTS, Invariant, Severity, about
-from meter_assets.rules.steps import CHANGES, MIGRATION, Change
-from meter_assets.rules.steps.meter_balances import balance_bases
+from meter_assets.rules.invariants import INVARIANTS, Group, Invariant, Severity
+from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step, invariants_about
 
 
 class StatusTally(BaseModel):
@@ -85,23 +84,22 @@ def preview(
     that would change is written to `<export>/<tenant>/<change>.csv`, streamed. Raises what `BillingDatabase.snapshot`
     and `schema` raise, and InvalidSettings for a folder that cannot be written.
     """
+    folder = None if export is None else export / file_name(tenant.key, LONGEST_NAME)
     with database.snapshot() as connection:
-        relations = billing_relations(database.schema(connection), tenant.id)
-        statuses = _statuses(connection, relations, policy)
-        reports, obstacles = [], []
-        for step in steps:
-            change = CHANGES[step](relations, policy)
-            after = relations.after(change)
-            changed = change.as_cte()
-            reports.append(
-                step_report(connection, change, relations, changed, take_stock(connection, change, relations))
-            )
-            obstacles += _obstacles(connection, change, relations, changed)
-            if export is not None:
-                export_changed(connection, change, export / file_name(tenant.key, LONGEST_NAME), change.name)
-            relations = after
-        bases = _bases(connection, relations, policy)
-        verdicts = judge(connection, _laws(steps), relations, policy) if validate else None
+        relations = billing_relations(database.schema(connection), policy, tenant.id)
+        statuses = _statuses(connection, relations)
+        evaluations = _Evaluations(connection)
+        reports: list[StepReport] = []
+        obstacles: list[str] = []
+        for name in steps:
+            step = prepare(STEPS[name], tenant.key, relations, allow_invalid=not validate)
+            report, found, relations = _preview_step(connection, step, evaluations)
+            reports.append(report)
+            obstacles += found
+            if folder is not None:
+                export_changed(connection, step.change, folder, name)
+        bases = _bases(connection, relations)
+        results = evaluations.of(_bearing_on(steps), relations) if validate else None
     return Preview(
         tenant=tenant.key,
         name=tenant.name,
@@ -110,30 +108,78 @@ def preview(
         statuses=statuses,
         bases=bases,
         obstacles=obstacles,
-        verdicts=verdicts,
+        verdicts=results,
     )
 
 
-def _laws(steps: Sequence[str]) -> list[Invariant]:
-    """Return the laws that bear on these steps, and those without which the live steps would be refused."""
-    kept = {law.name for step in steps for law in (*LAWS[step].before, *LAWS[step].after)}
-    bearing = about(steps)
-    return [law for law in INVARIANTS if law in bearing or law.name in kept]
+def _preview_step(
+    connection: Connection, step: PreparedStep, evaluations: "_Evaluations"
+) -> tuple[StepReport, list[str], BillingRelations]:
+    """Go through the stages of a step; return its report, what would stop it, and the relations with its change.
+
+    That invariants would block it is no obstacle here: the preview tells each of them.
+    """
+    change, relations, after = step.change, step.relations, step.relations.after(step.change)
+    changed = change.as_cte()
+    list(problems(connection, Moment.before, Situation(step, relations), evaluations.evaluate))
+    report = step_report(connection, change, relations, changed, take_stock(connection, change, relations))
+    found = list(problems(connection, Moment.computed, Situation(step, relations, changed), evaluations.evaluate))
+    evaluations.forget(change.name)
+    found += problems(connection, Moment.written, Situation(step, after, changed), evaluations.evaluate)
+    return report, [str(one) for one in found], after
 
 
-def _obstacles(connection: Connection, change: Change, relations: BillingRelations, changed: FromClause) -> list[str]:
-    try:
-        require_room(connection, change, relations.schema, changed)
-    except ColumnTooSmall as error:
-        return [str(error)]
-    return []
+class _Evaluations:
+    """The invariants that one preview has evaluated: each once, until a step runs that may change what it reads.
+
+    A step changes nothing that the invariants of earlier steps read.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the connection of the preview's snapshot."""
+        self._connection = connection
+        self._known: dict[str, Verdict] = {}
+
+    def of(self, invariants: Iterable[Invariant], relations: BillingRelations) -> list[Verdict]:
+        """Return the results of these invariants on these relations, evaluated now unless they are known."""
+        wanted = list(invariants)
+        missing = [one for one in wanted if one.name not in self._known]
+        self._known |= {one.name: one for one in judge(self._connection, missing, relations)}
+        return [self._known[one.name] for one in wanted]
+
+    def evaluate(
+        self, invariants: Iterable[Invariant], relations: BillingRelations, only_ids: Select[Any] | None
+    ) -> list[Verdict]:
+        """Return results as a stage wants them: what the whole tenant passes, the rows of `only_ids` pass."""
+        wanted = list(invariants)
+        results = self.of(wanted, relations)
+        if only_ids is None:
+            return results
+        return [
+            whole if whole.holds else judge(self._connection, [one], relations, only_ids=only_ids)[0]
+            for one, whole in zip(wanted, results, strict=True)
+        ]
+
+    def forget(self, step: str) -> None:
+        """Forget the results that may be others once a step has run: those of its own invariants and of later steps."""
+        order = list(STEPS)
+        later = order[order.index(step) :]
+        self._known = {name: one for name, one in self._known.items() if guarded_step(Group(one.group)) not in later}
 
 
-def _statuses(connection: Connection, relations: BillingRelations, policy: Policy) -> list[StatusTally]:
+def _bearing_on(steps: Sequence[str]) -> list[Invariant]:
+    """Return the invariants about the rows of these steps, and those without which the live steps would be refused."""
+    guards = [STEPS[step].guards for step in steps]
+    kept = {one.name for guard in guards for one in (*guard.before, *guard.after)}
+    about = invariants_about(steps)
+    return [one for one in INVARIANTS if one in about or one.name in kept]
+
+
+def _statuses(connection: Connection, relations: BillingRelations) -> list[StatusTally]:
     found = []
     for table, money in (("payments", "amount"), ("invoices", "total_amount")):
         row = relations.rows[table]
-        counted = relations.is_counted(table, row, policy)
+        counted = relations.is_counted(table, row)
         labelled = select(
             as_text(row.c.status).label("status"), counted.label("counted"), exact(row.c[money]).label("money")
         )
@@ -148,12 +194,12 @@ def _statuses(connection: Connection, relations: BillingRelations, policy: Polic
     return found
 
 
-def _bases(connection: Connection, relations: BillingRelations, policy: Policy) -> BalanceBases:
-    meter = balance_bases(relations, policy).order_by(None).subquery("differing")
+def _bases(connection: Connection, relations: BillingRelations) -> BalanceBases:
+    meter = balance_bases(relations).order_by(None).subquery("differing")
     names = [basis.value for basis in BalanceBasis]
     sums = connection.execute(select(func.count(), *(total(meter.c[name]) for name in names))).one()
     largest: list[dict[str, str]] = []
     if sums[0]:
-        rows = connection.execute(balance_bases(relations, policy).limit(SHOWN_ROWS)).mappings()
+        rows = connection.execute(balance_bases(relations).limit(SHOWN_ROWS)).mappings()
         largest = [{key: str(value) for key, value in row.items() if key != "tenant_id"} for row in rows]
     return BalanceBases(meters=sums[0], charges_and_opening_balance=sums[1], invoice_totals=sums[2], largest=largest)

@@ -9,17 +9,10 @@ from meter_assets.migration.evaluation import Verdict
 from meter_assets.migration.rollback import Rollback, UndoneStep
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.preview import Preview
+from meter_assets.rules.steps import STEPS
 
 LONGEST_CELL = 1_000
 """So many characters of a cell are shown: an example of a few values, or a message of ours, has fewer."""
-_MONEY_OF_A_STEP = {
-    "payment_meter_ids": "amount",
-    "invoice_amounts": "total before",
-    "customer_balances_backup": "net",
-    "meter_balances": "net before",
-    "customer_balances": "net before",
-}
-"""Which money is in the rows that a step looks at; net is balance less overpayment."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ def outcomes(report: StepReport) -> Grid:
     rows += [
         ("unresolved", why, f"{tally.rows:,}", show_money(tally.money)) for why, tally in report.unresolved.items()
     ]
-    return Grid("Rows", ("outcome", "rule or reason", "rows", _MONEY_OF_A_STEP[report.step]), tuple(rows))
+    return Grid("Rows", ("outcome", "rule or reason", "rows", STEPS[report.step].worth_title), tuple(rows))
 
 
 def money(report: StepReport) -> Grid:

@@ -63,8 +63,8 @@ def test_an_amount_that_is_no_number_is_an_error(billing_url: str, engine_name: 
         connection.execute(text(f"UPDATE payments SET amount = {no_number} WHERE id = 1"))
         connection.execute(text(f"UPDATE invoice_bills SET amount = {no_number} WHERE invoice_id = 2"))
     with database.snapshot() as connection:
-        relations = billing_relations(database.schema(connection), 1)
+        relations = billing_relations(database.schema(connection), Policy(), 1)
         laws = [one for one in INVARIANTS if one.name.endswith("_amount_is_a_number")]
-        payments, invoices = judge(connection, laws, relations, Policy())
+        payments, invoices = judge(connection, laws, relations)
     assert payments.samples[0]["payment_id"] == "1"
     assert invoices.samples[0]["invoice_id"] == "2"

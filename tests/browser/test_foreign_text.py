@@ -19,8 +19,8 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
-from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS
-from meter_assets.rules.steps import CHANGES
+from meter_assets.rules.invariants import INVARIANTS
+from meter_assets.rules.steps import STEPS, guarded_step
 from meter_assets.settings import DATABASE_URL_VARIABLE
 from tests.support.browser import Stack, browser_page, running_ui
 from tests.support.command_line import CommandLine
@@ -179,7 +179,7 @@ def test_no_page_of_an_asset_obeys_a_name(stack: Stack, watched: Watched) -> Non
         assert WORD in watched.seen[path]
     expect(watched.page.get_by_alt_text("Rows by outcome")).to_be_visible()
     watched.open("/assets/migration_preview", "rows_that_would_change")
-    for asset in CHANGES:
+    for asset in STEPS:
         if asset != "customer_balances":
             watched.open(f"/assets/{asset}?view=events", "rows_restored|rows_changed", click=("[Show JSON]",))
             watched.open(f"/assets/{asset}?view=partitions&partition={DRIFTED}", "rows_changed")
@@ -190,7 +190,7 @@ def test_no_page_of_a_check_obeys_a_name(stack: Stack, watched: Watched) -> None
     failed = {one.check_name for one in _failed_checks(stack) if WORD in str(one.metadata)}
     assert len(failed) > 3
     for name in failed:
-        asset = next(GUARDED_STEP[one.group] for one in INVARIANTS if one.name == name)
+        asset = next(guarded_step(one.group) for one in INVARIANTS if one.name == name)
         watched.open(f"/assets/{asset}?view=checks&checkDetail={name}", "this law|How to look")
     assert any(WORD in shown for path, shown in watched.seen.items() if "checkDetail" in path)
     assert_nothing_was_obeyed(watched)

@@ -16,7 +16,7 @@ from meter_assets.billing.schema import REQUIRED_COLUMNS
 from meter_assets.reports.chart import WIDTH
 from meter_assets.reports.preview import preview
 from meter_assets.rules.invariants import INVARIANTS
-from meter_assets.rules.steps import CHANGES
+from meter_assets.rules.steps import STEPS
 from tests.support.browser import ROOT, Stack, browser_page, running_ui
 
 pytestmark = [
@@ -89,7 +89,7 @@ def cells(page: Page, first: str) -> list[str]:
 
 def test_the_graph_shows_every_asset_and_the_partitions_of_the_tenants(stack: Stack, page: Page) -> None:
     for address, drawn in (
-        (LINEAGE, {*CHANGES, *REQUIRED_COLUMNS} - {"tenants"}),
+        (LINEAGE, {*STEPS, *REQUIRED_COLUMNS} - {"tenants"}),
         ("/assets/migration_preview?view=lineage", {"migration_preview", *REQUIRED_COLUMNS}),
     ):
         page.goto(f"{stack.url}{address}")

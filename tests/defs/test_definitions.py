@@ -12,8 +12,9 @@ from dagster._core.definitions.metadata.metadata_set import TableMetadataSet
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from sqlalchemy import inspect, text
 
+from meter_assets.billing.own_tables import RUNS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import JOURNALED, MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS, RUNS
+from meter_assets.billing.schema import MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import metadata
 from meter_assets.defs.partitions import PARTITION_TAG, TENANTS
@@ -21,7 +22,7 @@ from meter_assets.defs.resources import BillingResource, policy_resource
 from meter_assets.defs.tenant_partitions import tenant_partitions
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity, of_group
-from meter_assets.rules.steps import CHANGES
+from meter_assets.rules.steps import STEPS
 from tests.support.command_line import HEALTHY, make_small_tenants
 
 TABLES = {
@@ -132,7 +133,7 @@ def test_the_column_schemas_have_what_is_read_or_written_and_of_which_type(defs:
     assert schemas.keys() == TABLES | set(WRITES) - {"migration_preview"}
     for table in TABLES:
         assert set(schemas[table]) == {*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ())}
-    for step, (table, _, columns) in JOURNALED.items():
+    for step, table, columns in ((one.name, one.target, one.columns) for one in STEPS.values()):
         assert set(columns) <= set(schemas[step])
         assert all(schemas[step][name].description for name in columns), step
         if table in TABLES:
@@ -311,7 +312,7 @@ SENSELESS: dict[str, tuple[str, dict[str, Any], str]] = {
     "no step": (PREVIEW, told_to("migration_preview", steps=[]), "No step is named. Name each step once"),
     "a step twice": (
         PREVIEW,
-        told_to("migration_preview", steps=[*CHANGES, *CHANGES]),
+        told_to("migration_preview", steps=[*STEPS, *STEPS]),
         "meter_balances is named twice.",
     ),
     "too many days": (

@@ -19,7 +19,7 @@ from meter_assets.billing.schema import billing_tables
 from meter_assets.defs.partitions import PARTITION_TAG, sync_partitions
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.rules.steps import CHANGES
+from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.celery_launcher import URL_VARIABLE, LostRunsLauncher
 from meter_assets.runtime.instance import (
     BOUND_VARIABLE,
@@ -39,7 +39,7 @@ HELD, BROKEN = 7, 21
 SIZE = DemoSize(tenants=BROKEN, customers=3, months=3)
 HEALTHY = [str(number) for number in range(1, BROKEN)]
 JOB = "migrate_meter_financials"
-STEPS = 8
+STEPS_OF_A_RUN = 8
 """Of a run: four assets, and the checks of each."""
 SECONDS = 500  # it takes a minute where nothing else goes on
 BACKFILL = """
@@ -78,7 +78,7 @@ class Deployment:
     def is_made(self, run: dg.DagsterRun) -> bool:
         """Say whether a run has made all of its steps: one that died just then is not started again, nor need it be."""
         if run.status is dg.DagsterRunStatus.FAILURE:
-            return self.instance.get_run_stats(run.run_id).steps_succeeded == STEPS
+            return self.instance.get_run_stats(run.run_id).steps_succeeded == STEPS_OF_A_RUN
         return run.status is dg.DagsterRunStatus.SUCCESS
 
     def worker_of(self, run_id: str) -> str:
@@ -205,7 +205,7 @@ def state(database: BillingDatabase) -> tuple[Database, dict[str, list[tuple[Any
     journals = {}
     with database.snapshot() as connection:
         schema = database.schema(connection)
-        for step in sorted(set(CHANGES) - {"customer_balances", "customer_balances_backup"}):
+        for step in sorted(set(STEPS) - {"customer_balances", "customer_balances_backup"}):
             journal = schema.journal(step)
             kept = [column for column in journal.c if column.key not in ("run_id", "step_run_id")]
             found = connection.execute(journal.select().with_only_columns(*kept).where(journal.c.tenant_id != BROKEN))

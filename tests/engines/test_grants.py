@@ -9,12 +9,15 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import ProgrammingError
 
-from meter_assets.billing.schema import BACKUP, OWN_TABLES, RECORDS, RUNS, BillingSchema, billing_tables, journal_name
+from meter_assets.billing.own_tables import BACKUP, RECORDS, RUNS
+from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.cli.runner import Launch, run_tenant
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.resources import BillingResource
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.rules.steps import STEPS
 from tests.support.command_line import CommandLine, make_small_tenants
+from tests.support.databases import OWN_TABLES
 
 MONEY_OF_OTHERS = "UPDATE payments SET amount = 0"
 TENANT = "1"
@@ -86,7 +89,7 @@ def test_each_role_can_do_its_own_work_and_nothing_more(owner: CommandLine, role
     assert checked.status == 1, "what was rolled back is as wrong as it was"
     assert monitor("rollback", "--yes", "--tenant", TENANT).status == 2
 
-    journal = journal_name("payment_meter_ids")
+    journal = STEPS["payment_meter_ids"].journal
     for reader in (preview, monitor):
         refused(reader, MONEY_OF_OTHERS, "UPDATE payments SET meter_id = 1", f"DELETE FROM {journal}")
         refused(reader, "INSERT INTO meter_migration_runs (run_id) VALUES ('x')", "CREATE TABLE mine (id INTEGER)")

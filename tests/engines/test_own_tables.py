@@ -9,16 +9,17 @@ from psycopg2.errors import LockNotAvailable
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from meter_assets.billing.schema import BACKUP, COMMITS, OUTCOMES, RUNS, journal_name
+from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, RUNS
 from meter_assets.errors import OwnTablesNotTrusted
 from meter_assets.migration import apply
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.recording import tried_again
+from meter_assets.rules.steps import STEPS
 from tests.migration.test_apply import SCHEMA, after_journaling, everything, owing_20
 from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
 from tests.support.databases import migrate, start_over
 
-PAYMENTS = journal_name("payment_meter_ids")
+PAYMENTS = STEPS["payment_meter_ids"].journal
 MALLORY = "mallory"
 EVIL = (
     "CREATE FUNCTION evil() RETURNS trigger LANGUAGE plpgsql AS "

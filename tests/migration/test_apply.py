@@ -20,8 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Connection, Enum, Integer, String, event, insert, make_url, text
 
+from meter_assets.billing.own_tables import BACKUP, FAILED, INTERRUPTED, RECORDS, SUCCEEDED
 from meter_assets.billing.policy import BalanceBasis, Policy
-from meter_assets.billing.schema import BACKUP, RECORDS, BillingSchema, billing_tables, journal_name
+from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.demo.generator import DemoSize, fill
 from meter_assets.engines.drivers import analyze_if_never
 from meter_assets.errors import (
@@ -34,9 +35,8 @@ from meter_assets.errors import (
 )
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.recording import ATTEMPTS
-from meter_assets.migration.run_history import FAILED, INTERRUPTED, SUCCEEDED
 from meter_assets.reports.preview import preview
-from meter_assets.rules.steps import MIGRATION
+from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support import oracle
 from tests.support.databases import (
     comparable,
@@ -143,7 +143,7 @@ def everything(database: BillingDatabase, *, but_not_of: Any = None, but_runs: b
 @contextmanager
 def after_journaling(database: BillingDatabase, step: str, do: Callable[[Connection], Any]) -> Iterator[None]:
     """Do something between a step's record and its update, in every attempt."""
-    record = f"INSERT INTO {BACKUP if step == BACKUP else journal_name(step)} "
+    record = f"INSERT INTO {BACKUP if step == BACKUP else STEPS[step].journal} "
 
     def interfere(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
         if statement.startswith(record):

@@ -6,7 +6,6 @@ is in `test_live_traffic`.
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import ceil
@@ -18,9 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event, literal, select, text
 
+from meter_assets.billing.change import Change
+from meter_assets.billing.own_tables import BACKUP, FAILED, INTERRUPTED, RECORDS, SUCCEEDED
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import BACKUP, RECORDS, BillingSchema
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.cli.runner import Launch, run_tenant
 from meter_assets.definitions import build_definitions
 from meter_assets.errors import (
@@ -30,15 +31,10 @@ from meter_assets.errors import (
     StepInvariantBroken,
 )
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.recording import BATCHES_KEPT
 from meter_assets.migration.rollback import UndoneStep
-from meter_assets.migration.run_history import (
-    BATCHES_KEPT,
-    FAILED,
-    INTERRUPTED,
-    SUCCEEDED,
-)
 from meter_assets.migration.step_report import StepReport
-from meter_assets.rules.steps import CHANGES, MIGRATION, Change
+from meter_assets.rules.steps import MIGRATION, STEPS, Step
 from tests.migration.test_apply import SHAPES, after_journaling, everything, invoice, ledger, payment, row_of
 from tests.support import oracle
 from tests.support.batches import (
@@ -150,17 +146,16 @@ def test_each_batch_is_so_many_rows_and_one_commit(billing_url: str, size: int) 
 # Laws and limits, judged on the plan
 
 
-def _spoiled(step: str, column: str, value: Any) -> Callable[[BillingRelations, Policy], Change]:
-    """The change of a step, but for a value that it must not write."""
-    original = CHANGES[step]
+def _spoiled(step: Step, column: str, value: Any) -> Step:
+    """The step, except that its change has a value that it must not write."""
 
-    def change(relations: BillingRelations, policy: Policy) -> Change:
-        sound = original(relations, policy)
+    def change(relations: BillingRelations) -> Change:
+        sound = step.compute(relations)
         row = sound.rows.subquery("sound")
         spoiled = literal(value, row.c[f"{column}_after"].type).label(f"{column}_after")
         return replace(sound, rows=select(*(spoiled if one.key == f"{column}_after" else one for one in row.c)))
 
-    return change
+    return replace(step, compute=change)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +173,7 @@ def test_a_plan_that_would_break_a_law_leaves_nothing_written(
     database = start_over(billing_url, SCHEMA, rows)
     migrate(database, 1, steps=MIGRATION[: MIGRATION.index(step)], run_id="earlier")
     before = everything(database, but_runs=True)
-    monkeypatch.setitem(CHANGES, step, _spoiled(step, column, value))
+    monkeypatch.setitem(STEPS, step, _spoiled(STEPS[step], column, value))
 
     with pytest.raises(StepInvariantBroken) as raised:
         in_batches(database, 1, step)

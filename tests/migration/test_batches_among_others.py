@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, make_url, text
 
+from meter_assets.billing.own_tables import FAILED, INTERRUPTED, PARTIAL, SUCCEEDED
+from meter_assets.billing.step_runs import tenants_with
 from meter_assets.errors import (
     RowsKeepChanging,
     StoppedInBatches,
@@ -20,13 +22,6 @@ from meter_assets.errors import (
 )
 from meter_assets.migration.batches import ROUNDS, ROUNDS_WITHOUT_WAITING
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.run_history import (
-    FAILED,
-    INTERRUPTED,
-    PARTIAL,
-    SUCCEEDED,
-    tenants_with,
-)
 from meter_assets.migration.step_report import Tally
 from meter_assets.rules.steps import MIGRATION
 from tests.migration.test_apply import after_journaling, everything, invoice, ledger, owing_20, payment, row_of

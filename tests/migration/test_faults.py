@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import NullPool, create_engine, make_url, text
 
-from meter_assets.billing.schema import BACKUP, RUNS, journal_name
+from meter_assets.billing.own_tables import BACKUP, RUNS
 from meter_assets.errors import DatabaseBusy, DatabaseUnreachable, StatementFailed, StepError, StepUnconfirmed
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.reports.preview import preview
+from meter_assets.rules.steps import STEPS
 from tests.support import command_line
 from tests.support.command_line import CommandLine, make_small_tenants
 from tests.support.databases import STEP_RUNS
@@ -284,7 +285,7 @@ def held_by_another(url: str, table: str) -> Iterator[None]:
     ("job", "part", "tables"),
     [
         (MIGRATE, 0, ["payments", "invoice_bills"]),
-        (MIGRATE, 1, ["invoices", "customers", "meters", RUNS, BACKUP, journal_name("invoice_amounts")]),
+        (MIGRATE, 1, ["invoices", "customers", "meters", RUNS, BACKUP, STEPS["invoice_amounts"].journal]),
         pytest.param(IN_BATCHES, 0, ["payments"], marks=FURTHER),
         (ROLL_BACK, 0, ["payments", "meters", RUNS, BACKUP]),
         (PREVIEW, 0, ["payments", "meters"]),

@@ -9,19 +9,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, text
 
+from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, RUNS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import BACKUP, COMMITS, OUTCOMES, OWN_TABLES, RUNS, journal_name
 from meter_assets.errors import JournalAltered, JournalIncomplete, NotAsRecorded, RecordsAltered
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import preview_rollback, roll_back
 from meter_assets.monitoring.watch import watch
+from meter_assets.rules.steps import STEPS
 from tests.migration.test_apply import SCHEMA, everything, ledger, owing_20, payment
 from tests.support.batches import in_batches
 from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
-from tests.support.databases import migrate, start_over, tenant
+from tests.support.databases import OWN_TABLES, migrate, start_over, tenant
 
 DEFAULT = Policy.from_values({})
-PAYMENTS, METERS = journal_name("payment_meter_ids"), journal_name("meter_balances")
+PAYMENTS, METERS = STEPS["payment_meter_ids"].journal, STEPS["meter_balances"].journal
 STEP_RUN = f"(SELECT min(id) FROM {RUNS} WHERE step = 'payment_meter_ids')"
 FORGED = (
     f"INSERT INTO {PAYMENTS} (step_run_id, run_id, tenant_id, payment_id, meter_id_before, meter_id_after, rule) "

@@ -22,16 +22,17 @@ import psycopg2
 import pytest
 from sqlalchemy import Connection, Engine, event, make_url
 
+from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import BACKUP, JOURNALED, billing_tables
+from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.errors import StepError
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.recording import ATTEMPTS
 from meter_assets.migration.rollback import roll_back
-from meter_assets.migration.run_history import StepRun
-from meter_assets.rules.steps import MIGRATION
+from meter_assets.migration.step_run import StepRun
+from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support import oracle
 from tests.support.command_line import HEALTHY, CommandLine
 from tests.support.databases import comparable, read, tenant
@@ -267,9 +268,10 @@ def journaled(shell: CommandLine) -> Log:
     """Return what the migration has journaled of every row, in its order."""
     log: Log = defaultdict(list)
     with shell.database.snapshot() as connection:
-        for step in (step for step in MIGRATION if JOURNALED[step][0] in LOGGED):
-            table, row_id, columns = JOURNALED[step]
-            rows = connection.execute(SCHEMA.journal(step).select().order_by("step_run_id")).mappings()
+        for step in (step for step in MIGRATION if STEPS[step].target in LOGGED):
+            table, row_id, columns = STEPS[step].target, STEPS[step].key, STEPS[step].columns
+            journal = shell.database.schema(connection).journal(step)
+            rows = connection.execute(journal.select().order_by("step_run_id")).mappings()
             for row in rows:
                 before, after = ({name: row[f"{name}_{side}"] for name in columns} for side in ("before", "after"))
                 log[table, row[row_id]].append(Write(before, after))

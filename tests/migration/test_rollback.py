@@ -28,14 +28,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, make_url, text
 
+from meter_assets.billing.own_tables import BACKUP, OUTCOMES
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import BACKUP, OUTCOMES, journal_name
 from meter_assets.cli.runner import Launch, TenantRun, run_tenant
 from meter_assets.definitions import build_definitions
 from meter_assets.errors import JournalIncomplete, UnknownRun
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import Rollback, preview_rollback, roll_back
-from meter_assets.rules.steps import MIGRATION
+from meter_assets.rules.steps import MIGRATION, STEPS
 from meter_assets.runtime.instance import POSTGRES_URL_VARIABLE
 from tests.migration.test_apply import SCHEMA, SHAPES, after_journaling, everything, ledger, owing_20, payment, row_of
 from tests.migration.test_faults import PROJECT, struck
@@ -386,7 +386,7 @@ def test_where_journaled_rows_are_lost_nothing_is_undone_that_would_need_them(tm
     shutil.copyfile(file, kept)
     for what, (step, *statements) in LOST.items():
         shutil.copyfile(kept, file)
-        write(database, *(one.format(journal=journal_name(step)) for one in statements))
+        write(database, *(one.format(journal=STEPS[step].journal) for one in statements))
         left = everything(database)
         with pytest.raises(JournalIncomplete, match="nothing was undone: the table .* Put the table or its rows back"):
             preview_rollback(database, tenant(1))
@@ -399,7 +399,7 @@ def test_where_journaled_rows_are_lost_nothing_is_undone_that_would_need_them(tm
 def test_runs_after_the_one_whose_rows_are_lost_can_be_undone(tmp_path: Path) -> None:
     database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, owing_20())
     three_runs(database)
-    write(database, f"DELETE FROM {journal_name('meter_balances')} WHERE run_id = 'b2-second'")
+    write(database, f"DELETE FROM {STEPS['meter_balances'].journal} WHERE run_id = 'b2-second'")
     assert {one.made.run_id for one in undo(database, before="b3").steps} == {"b3-third"}
     with pytest.raises(JournalIncomplete, match=r"has 0 of the 1 rows that meter_balances of run b2-second recorded"):
         preview_rollback(database, tenant(1), "a1")
@@ -425,7 +425,7 @@ def test_customers_come_back_as_backed_up_and_the_next_migration_backs_up_anew(b
     assert billing_rows(database)["customers"] == customers
     assert row_of(database, "customers", 1)["balance"] == backup[0]["balance"] == Decimal("7.00")
     assert backed_up(database) == []
-    retired = f"SELECT run_id, customer_id, balance_before FROM {journal_name(BACKUP)}"
+    retired = f"SELECT run_id, customer_id, balance_before FROM {STEPS[BACKUP].journal}"
     with database.snapshot() as connection:
         assert [(*row[:2], Decimal(row[2])) for row in connection.execute(text(retired))] == [("undo", 1, 7)]
 
@@ -533,7 +533,7 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
     )
     shell = _shell_in(billing_url, tmp_path, monkeypatch)
     assert shell("backfill-payment-meter-ids", "--tenant", "1").status == 0
-    assert shell.rows(f"SELECT count(*) FROM {journal_name('payment_meter_ids')}") == [(10_000,)]
+    assert shell.rows(f"SELECT count(*) FROM {STEPS['payment_meter_ids'].journal}") == [(10_000,)]
     changed = [100 * number for number in range(1, 101)]
     shell.change(f"UPDATE payments SET meter_id = 3 WHERE id IN ({', '.join(map(str, changed))})")
 
@@ -725,7 +725,7 @@ def test_a_run_rolled_back_without_naming_tenants_is_that_of_its_tenant_alone(on
 @pytest.mark.slow
 def test_a_tenant_whose_journal_is_not_whole_fails_and_others_are_rolled_back(one_shell: CommandLine) -> None:
     assert one_shell("migrate-meter-financials", "--yes", "--tenant", ALSO_HEALTHY).status == 0
-    one_shell.change(f"DELETE FROM {journal_name('meter_balances')} WHERE tenant_id = {HEALTHY}")
+    one_shell.change(f"DELETE FROM {STEPS['meter_balances'].journal} WHERE tenant_id = {HEALTHY}")
     meters = f"SELECT * FROM meters WHERE tenant_id = {HEALTHY}"
     before = one_shell.rows(meters)
     ended = one_shell("rollback", "--yes", "--tenant", HEALTHY, "--tenant", ALSO_HEALTHY)
@@ -866,7 +866,7 @@ def test_a_rollback_that_is_killed_leaves_no_claim_of_what_is_undone_and_is_fini
     arguments = ("rollback", "--yes", "--tenant", HEALTHY)
     for point, undone in (
         (
-            f"{BEFORE} INSERT INTO {journal_name('payment_meter_ids')}",
+            f"{BEFORE} INSERT INTO {STEPS['payment_meter_ids'].journal}",
             ["meter_balances"],
         ),  # right after the first commit
         (FORGETTING, ["meter_balances"]),  # right before the second

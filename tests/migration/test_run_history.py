@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import BACKUP, billing_tables
+from meter_assets.billing.schema import billing_tables
+from meter_assets.billing.step_runs import tenants_with
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import roll_back
-from meter_assets.migration.run_history import tenants_with
 from tests.migration.test_apply import owing_20
 from tests.support.databases import migrate, start_over, tenant
 

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Executable, Table, delete, insert, update
 
+from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import BACKUP, MONEY_COLUMNS, billing_tables
+from meter_assets.billing.schema import MONEY_COLUMNS, billing_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import Rollback, preview_rollback, roll_back
 from meter_assets.rules.steps import MIGRATION

@@ -36,7 +36,8 @@ from meter_assets.monitoring.alerts.delivery import (
     SMTP_VARIABLE,
     WEBHOOK_VARIABLE,
 )
-from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS, Severity
+from meter_assets.rules.invariants import INVARIANTS, Group, Severity
+from meter_assets.rules.steps import guarded_step
 from meter_assets.runtime.event_log import store_evaluations
 from meter_assets.runtime.instance import POSTGRES_URL_VARIABLE
 from tests.monitoring.test_watch import Watch, instance_in, overwrite_a_balance
@@ -231,7 +232,7 @@ class Sensor:
         run = dg.DagsterRun(job_name="watch_migrated_tenants", run_id=str(uuid4()))
         evaluations = [
             dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey(GUARDED_STEP[LAWS[check].group]),
+                asset_key=dg.AssetKey(guarded_step(LAWS[check].group)),
                 check_name=check,
                 passed=passed,
                 severity=dg.AssetCheckSeverity[LAWS[check].severity],
@@ -607,7 +608,7 @@ def test_what_was_failing_before_alerts_were_turned_on_is_one_message(
 def test_what_was_found_before_a_rollback_is_no_tenants(hook: Hook, sensor: Sensor) -> None:
     sensor.cursor = None
     sensor.found({(BALANCES, "1"): False, (BALANCES, "2"): False})
-    forget_materializations(sensor.instance, GUARDED_STEP.values(), "1")
+    forget_materializations(sensor.instance, map(guarded_step, Group), "1")
     sensor.tick()
     assert heard(hook) == [({(BALANCES, "2")}, set())]
 
@@ -620,7 +621,7 @@ def test_of_a_tenant_that_was_rolled_back_or_is_gone_nothing_is_known_to_be_fail
     sensor.found({(BALANCES, "1"): False, (BALANCES, "2"): False})
     sensor.tick()
     if how == "rolled back":
-        forget_materializations(sensor.instance, GUARDED_STEP.values(), "1")
+        forget_materializations(sensor.instance, map(guarded_step, Group), "1")
     else:
         sensor.instance.delete_dynamic_partition(str(TENANTS.name), "1")
         sensor.found({(BALANCES, "2"): False})

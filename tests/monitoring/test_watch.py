@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, make_url, select, text, update
 
 from bench.watching import make_migrated_tenants, record_materializations
+from meter_assets.billing.own_tables import OUTCOMES, RUNS, SUCCEEDED
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
-from meter_assets.billing.schema import OUTCOMES, REQUIRED_COLUMNS, RUNS, UPDATED_AT_COLUMN, billing_tables
+from meter_assets.billing.schema import REQUIRED_COLUMNS, UPDATED_AT_COLUMN, billing_tables
 from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import watching as defs_watching
@@ -36,10 +37,10 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.evaluation import Verdict, judge
 from meter_assets.migration.rollback import roll_back
-from meter_assets.migration.run_history import SUCCEEDED
 from meter_assets.monitoring import watch as watching
 from meter_assets.monitoring.watch import Baseline, Pass, Watched, watch
-from meter_assets.rules.invariants import GUARDED_STEP, INVARIANTS, Severity
+from meter_assets.rules.invariants import INVARIANTS, Severity
+from meter_assets.rules.steps import guarded_step
 from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
 from meter_assets.settings import CONFIG_VARIABLE
 from tests.migration.test_apply import invoice, ledger, payment
@@ -158,7 +159,7 @@ def test_a_pass_finds_of_each_tenant_what_judging_it_alone_finds(
     with database.snapshot() as connection:
         schema = database.schema(connection)
         for one in found.watched:
-            alone = judge(connection, INVARIANTS, billing_relations(schema, one.tenant.id), policy)
+            alone = judge(connection, INVARIANTS, billing_relations(schema, policy, one.tenant.id))
             assert comparable(list(one.verdicts)) == comparable(alone)
 
 
@@ -414,7 +415,7 @@ def without_backup(database: BillingDatabase) -> list[str]:
     with database.snapshot() as connection:
         schema = database.schema(connection)
         laws = [one for one in INVARIANTS if one.name == "every_customer_has_a_backup"]
-        found = [judge(connection, laws, billing_relations(schema, tenant), Policy()) for tenant in (1, 2)]
+        found = [judge(connection, laws, billing_relations(schema, Policy(), tenant)) for tenant in (1, 2)]
     each = [row["customer_id"] for [verdict] in found for row in verdict.samples]
     watched = [verdict for one in look(database).watched for verdict in one.verdicts if verdict.name == laws[0].name]
     if watched:
@@ -717,7 +718,7 @@ class Watch:
         return rows, self.instance.daemon_cursor_storage.get_cursor_values({baseline_key(self.database)})
 
 
-KEYS = [dg.AssetCheckKey(dg.AssetKey(GUARDED_STEP[one.group]), one.name) for one in INVARIANTS]
+KEYS = [dg.AssetCheckKey(dg.AssetKey(guarded_step(one.group)), one.name) for one in INVARIANTS]
 
 
 @contextmanager

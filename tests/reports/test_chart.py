@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from meter_assets.migration.step_report import StepReport, Tally
 from meter_assets.reports.chart import BARS, LABELS, WIDTH, rows_by_outcome
-from meter_assets.rules.steps import CHANGES
+from meter_assets.rules.steps import STEPS
 
 SHOWN_AT_ONCE = 1_000
 COLORS = {"changed": "royalblue", "for review": "gold", "already correct": "silver", "unresolved": "crimson"}
@@ -47,9 +47,9 @@ def drawn(markdown: str) -> tuple[list[str], dict[str, list[tuple[int, int, int]
     return [str(text.text) for text in picture.iter(f"{SVG}text")], rectangles
 
 
-@given(counts=st.lists(st.tuples(*[st.integers(0, 10**9)] * 4), min_size=1, max_size=len(CHANGES)))
+@given(counts=st.lists(st.tuples(*[st.integers(0, 10**9)] * 4), min_size=1, max_size=len(STEPS)))
 def test_each_bar_is_divided_as_the_rows_are(counts: list[tuple[int, int, int, int]]) -> None:
-    reports = [report(step, *of_step) for step, of_step in zip(CHANGES, counts, strict=False)]
+    reports = [report(step, *of_step) for step, of_step in zip(STEPS, counts, strict=False)]
     markdown = rows_by_outcome(reports)
     labels, rectangles = drawn(markdown)
     assert labels == [one.step for one in reports]

@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.relations import billing_relations
-from meter_assets.billing.schema import BACKUP, JOURNALED, MONEY_COLUMNS, billing_tables
+from meter_assets.billing.schema import MONEY_COLUMNS, billing_tables
 from meter_assets.demo.generator import DemoSize, fill
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import BillingDatabase
@@ -28,7 +29,7 @@ from meter_assets.migration.step_report import StepReport
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import preview
 from meter_assets.rules.invariants import INVARIANTS
-from meter_assets.rules.steps import MIGRATION
+from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support import oracle
 from tests.support.databases import dump, journal_of, migrate, start_over, tenant
 from tests.support.oracle import ChangedRow, Database, Row
@@ -39,7 +40,7 @@ DEFAULT = Policy.from_values({})
 ON_A_THIRD = settings(max_examples=settings().max_examples // 3)  # of the profile's: each is whole migrations
 DATABASES = st.booleans().flatmap(lambda yes: billing_databases(backups=yes))
 MONEY = frozenset(name for names in MONEY_COLUMNS.values() for name in names)
-WRITTEN = {**{step: names for step, (_, _, names) in JOURNALED.items()}, BACKUP: ("balance", "overpayment")}
+WRITTEN = {**{step.name: step.columns for step in STEPS.values()}, BACKUP: ("balance", "overpayment")}
 
 
 def everything(database: BillingDatabase) -> dict[str, Any]:
@@ -138,8 +139,8 @@ def test_the_live_run_does_what_the_preview_said_and_the_preview_leaves_no_trace
         for step in MIGRATION:
             journal = journal_of(connection, SCHEMA, step, "live")
             assert files[step] == [as_exported(row_id, journal[row_id], step) for row_id in sorted(journal)], step
-        relations = billing_relations(database.schema(connection), 1)
-        verdicts = judge(connection, INVARIANTS, relations, policy)
+        relations = billing_relations(database.schema(connection), policy, 1)
+        verdicts = judge(connection, INVARIANTS, relations)
     assert foreseen.verdicts is not None
     for said, found in zip(foreseen.verdicts, verdicts, strict=True):
         assert (said.name, said.violations) == (found.name, found.violations)

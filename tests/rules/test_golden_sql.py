@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import billing_tables
-from meter_assets.rules.steps import CHANGES
+from meter_assets.rules.steps import STEPS
 
 GOLDEN = Path(__file__).parent / "golden"
 DIALECTS: dict[str, Dialect] = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}  # type: ignore[no-untyped-call]
@@ -28,9 +28,9 @@ def _readable(statement: Select[tuple[object, ...]], dialect: Dialect) -> str:
 
 
 @pytest.mark.parametrize("engine", DIALECTS)
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", STEPS)
 def test_the_sql_is_what_it_was(name: str, engine: str) -> None:
-    change = CHANGES[name](billing_relations(billing_tables(), 1), Policy())
+    change = STEPS[name].compute(billing_relations(billing_tables(), Policy(), 1))
     parts = {"rows": change.rows, "outcomes": change.outcomes}
     found = "\n\n".join(f"-- {part}\n{_readable(one, DIALECTS[engine])};" for part, one in parts.items()) + "\n"
     file = GOLDEN / engine / f"{name}.sql"

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from sqlalchemy import Connection, select
 
+from meter_assets.billing.change import Change
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
 from meter_assets.billing.schema import billing_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.step_report import shown_columns
 from meter_assets.rules.invariants import INVARIANTS
-from meter_assets.rules.steps import CHANGES, MIGRATION, Change
+from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support import oracle
 from tests.support.databases import load, make_tables
 from tests.support.strategies import billing_databases, policies
@@ -64,7 +65,7 @@ def violations_of(
     """Return the ids of the rows that break each invariant, of one tenant."""
     found: dict[str, set[Any]] = {}
     for invariant in INVARIANTS:
-        rows = connection.execute(invariant.violations(relations, policy)).mappings().all()
+        rows = connection.execute(invariant.violations(relations)).mappings().all()
         mine = [row[invariant.subject] for row in rows if row["tenant_id"] == tenant_id]
         assert len(mine) == len(set(mine)), f"{invariant.name} names a row twice"
         found[invariant.name] = set(mine)
@@ -80,9 +81,9 @@ def test_changes_compose_to_what_the_oracle_migrates(
     with connection.begin() as transaction:
         load(connection, SCHEMA, rows)
         for tenant in rows["tenants"]:
-            relations, expected_rows = billing_relations(SCHEMA, tenant["id"]), rows
+            relations, expected_rows = billing_relations(SCHEMA, policy, tenant["id"]), rows
             for step in (*MIGRATION, "customer_balances"):
-                change = CHANGES[step](relations, policy)
+                change = STEPS[step].compute(relations)
                 expected = ORACLE[step](expected_rows, tenant["id"], policy)
                 assert rows_of(connection, change) == expected.rows, step
                 assert outcomes_of(connection, change) == expected.outcomes, step
@@ -100,12 +101,12 @@ def test_invariants_find_what_the_oracle_finds(connection: Connection, rows: ora
         load(connection, SCHEMA, rows)
         for tenant in rows["tenants"]:
             key = tenant["id"]
-            relations = billing_relations(SCHEMA, key)
+            relations = billing_relations(SCHEMA, policy, key)
             expected = oracle.violations(rows, key, policy)
             assert violations_of(connection, relations, policy, key) == expected
-            assert violations_of(connection, billing_relations(SCHEMA), policy, key) == expected
+            assert violations_of(connection, billing_relations(SCHEMA, policy), policy, key) == expected
             for step in MIGRATION:
-                relations = relations.after(CHANGES[step](relations, policy))
+                relations = relations.after(STEPS[step].compute(relations))
             after, made = oracle.migrated(rows, key, policy)
             review = {"first_active_meter", "first_assigned_meter"}
             decided = {at for at, row in made["payment_meter_ids"].rows.items() if row.rule in review}

@@ -12,12 +12,9 @@ from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import UndoneStep, roll_back
-from meter_assets.migration.run_history import (
-    RecordedStep,
-    StepRun,
-    recorded_steps,
-)
+from meter_assets.migration.run_history import RecordedStep, recorded_steps
 from meter_assets.migration.step_report import StepReport
+from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.steps import MIGRATION
 from tests.migration.test_apply import invoice, ledger, payment
 from tests.support.databases import journal_of, tenant

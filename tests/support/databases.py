@@ -13,16 +13,19 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, delete, event, insert, inspect, select, text
 
 from meter_assets.billing.money import exact
+from meter_assets.billing.own_tables import BACKUP, INTERRUPTED, OUTCOMES, RUNS, own_table_names
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import BACKUP, JOURNALED, MONEY_COLUMNS, OUTCOMES, OWN_TABLES, RUNS, BillingSchema
+from meter_assets.billing.schema import MONEY_COLUMNS, BillingSchema
+from meter_assets.billing.step_runs import step_runs
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.migration.records import end, step_runs
-from meter_assets.migration.run_history import INTERRUPTED, StepRun
+from meter_assets.migration.records import end
 from meter_assets.migration.step_report import StepReport
-from meter_assets.rules.steps import MIGRATION
+from meter_assets.migration.step_run import StepRun
+from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support.oracle import ChangedRow, Database
 
+OWN_TABLES = own_table_names(tuple(STEPS.values()))
 _MONEY = {**MONEY_COLUMNS, BACKUP: ("balance", "overpayment")}
 _NOT_THE_ORACLES = ("backed_up_at", "run_id")
 STEP_RUNS = """(
@@ -178,8 +181,8 @@ def journal_of(connection: Connection, schema: BillingSchema, step: str, run_id:
             row["customer_id"]: {name: row[name] for name in _MONEY[BACKUP]} for row in found if row["run_id"] == run_id
         }
         return {key: ChangedRow(dict.fromkeys(row), row, "first_backup") for key, row in kept.items()}
-    table, row_id, _ = JOURNALED[step]
-    columns = schema.written_columns(step)
+    table, row_id = STEPS[step].target, STEPS[step].key
+    columns, schema = schema.written_columns(STEPS[step]), replace(schema, steps=tuple(STEPS.values()))
     money = tuple(f"{name}_{side}" for name in _MONEY[table] for side in ("before", "after"))
     return {
         row[row_id]: ChangedRow(
@@ -201,7 +204,7 @@ def runs_of(connection: Connection, schema: BillingSchema, run_id: str) -> dict[
     """Return what was recorded of a run, by step."""
     if not inspect(connection).has_table(RUNS):
         return {}
-    runs = step_runs(replace(schema, own_tables_present=frozenset(OWN_TABLES)))
+    runs = step_runs(replace(schema, own_tables_present=frozenset(OWN_TABLES), steps=tuple(STEPS.values())))
     found = connection.execute(select(runs).where(runs.c.run_id == run_id).order_by(runs.c.id))
     return {row.step: row for row in found}
 

@@ -9,18 +9,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, text
 
+from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, RUNS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import BACKUP, COMMITS, OUTCOMES, OWN_TABLES, REQUIRED_COLUMNS, RUNS, journal_name
+from meter_assets.billing.schema import REQUIRED_COLUMNS
 from meter_assets.errors import JournalAltered
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.recording import BATCHES_KEPT
 from meter_assets.migration.records import altered
 from meter_assets.migration.rollback import preview_rollback
-from meter_assets.migration.run_history import BATCHES_KEPT
 from meter_assets.monitoring.watch import migrated, watch
 from tests.migration.test_apply import everything
 from tests.migration.test_rollback import undo
 from tests.support.command_line import CommandLine, make_small_tenants
-from tests.support.databases import STEP_RUNS, migrate
+from tests.support.databases import OWN_TABLES, STEP_RUNS, migrate
 
 FOLDER = Path(__file__).parent
 FAULT = ("several_active_meters", 2)
@@ -125,7 +126,7 @@ def test_one_run_of_version_1_0_is_undone_alone(old: BillingDatabase) -> None:
         f"UPDATE {RUNS} SET rows_changed = 0 WHERE tenant_id = 1 AND step = 'payment_meter_ids'",
         f"INSERT INTO {BACKUP} SELECT tenant_id, 99, balance, overpayment, backed_up_at, run_id FROM {BACKUP} "
         "WHERE customer_id = 1",
-        f"INSERT INTO {journal_name('meter_balances')} (step_run_id, run_id, tenant_id, meter_id, balance_after, rule) "
+        "INSERT INTO meter_migration_meter_balances (step_run_id, run_id, tenant_id, meter_id, balance_after, rule) "
         "VALUES (4, 'x', 1, 99, 5, 'x')",
     ],
 )

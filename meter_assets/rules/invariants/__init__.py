@@ -1,6 +1,8 @@
-"""What must hold, one module per group. Pure: no connection, no clock, no environment, no Dagster."""
+"""What must hold, one module per group.
 
-from collections.abc import Collection, Mapping
+Add an invariant as one function that returns the rows that violate it, with its entry in the list of its module. What
+invariants share with steps is in `billing`; which step an invariant guards is said in the step.
+"""
 
 from meter_assets.rules.invariants.backup import BACKUP
 from meter_assets.rules.invariants.balances import BALANCES
@@ -8,15 +10,7 @@ from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 from meter_assets.rules.invariants.invoices import INVOICES
 from meter_assets.rules.invariants.payments import PAYMENTS
 
-__all__ = ["GUARDED_STEP", "INVARIANTS", "Group", "Invariant", "Severity", "about", "blocking", "of_group"]
-
-GUARDED_STEP: Mapping[Group, str] = {
-    Group.payments: "payment_meter_ids",
-    Group.invoices: "invoice_amounts",
-    Group.backup: "customer_balances_backup",
-    Group.balances: "meter_balances",
-}
-"""Per group, the step (and asset) whose rows its laws are about."""
+__all__ = ["INVARIANTS", "Group", "Invariant", "Severity", "blocking", "errors_of", "named", "of_group"]
 
 INVARIANTS: tuple[Invariant, ...] = (*PAYMENTS, *INVOICES, *BACKUP, *BALANCES)
 
@@ -27,11 +21,14 @@ def of_group(group: Group) -> tuple[Invariant, ...]:
     return tuple(sorted(found, key=lambda one: one.severity is Severity.WARN))
 
 
-def about(steps: Collection[str]) -> tuple[Invariant, ...]:
-    """Return the laws that bear on these steps: those about their rows; all of them, where balances are written."""
-    if GUARDED_STEP[Group.balances] in steps:
-        return INVARIANTS
-    return tuple(one for one in INVARIANTS if GUARDED_STEP[one.group] in steps)
+def errors_of(group: Group) -> tuple[Invariant, ...]:
+    """Return the invariants of one group that have severity ERROR."""
+    return tuple(one for one in of_group(group) if one.severity is Severity.ERROR)
+
+
+def named(*names: str) -> tuple[Invariant, ...]:
+    """Return the invariants with these names."""
+    return tuple(one for one in INVARIANTS if one.name in names)
 
 
 def blocking() -> tuple[Invariant, ...]:

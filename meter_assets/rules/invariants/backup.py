@@ -5,13 +5,11 @@ from typing import Any
 from sqlalchemy import Select, and_, false, func, select
 
 from meter_assets.billing.money import exact
-from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 
 
-def _without_backup(relations: BillingRelations, policy: Policy) -> Select[Any]:
-    del policy
+def _without_backup(relations: BillingRelations) -> Select[Any]:
     customer, kept, last = relations.customers, relations.backup, relations.backed_up_to()
     same = and_(kept.c.customer_id == customer.c.id, kept.c.tenant_id == customer.c.tenant_id)
     shown = [exact(customer.c[name]).label(name) for name in ("balance", "overpayment")]

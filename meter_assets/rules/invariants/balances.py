@@ -5,15 +5,15 @@ from typing import Any
 from sqlalchemy import FromClause, Select, Subquery, and_, case, func, or_, select
 
 from meter_assets.billing.constructs import nulls_last
+from meter_assets.billing.ledger import invoices_in_order, net, recomputed
 from meter_assets.billing.money import ZERO, amount, exact, or_zero, total
-from meter_assets.billing.policy import BalanceBasis, Policy
+from meter_assets.billing.policy import BalanceBasis
 from meter_assets.billing.relations import BillingRelations, is_active
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
-from meter_assets.rules.steps.meter_balances import invoices_in_order, net, recomputed
 
 
-def _differs_from_transactions(relations: BillingRelations, policy: Policy) -> Select[Any]:
-    meter = recomputed(relations, policy)
+def _differs_from_transactions(relations: BillingRelations) -> Select[Any]:
+    meter = recomputed(relations)
     stored_as = {name: exact(meter.c[name]) for name in ("balance", "overpayment")}
     differs = [value.is_distinct_from(meter.c[f"new_{name}"]) for name, value in stored_as.items()]
     return select(
@@ -26,8 +26,7 @@ def _differs_from_transactions(relations: BillingRelations, policy: Policy) -> S
     ).where(or_(*differs))
 
 
-def _negative_or_two_sided(relations: BillingRelations, policy: Policy) -> Select[Any]:
-    del policy
+def _negative_or_two_sided(relations: BillingRelations) -> Select[Any]:
     meter = relations.meters
     balance, overpayment = exact(meter.c.balance), exact(meter.c.overpayment)
     return select(
@@ -39,13 +38,13 @@ def _negative_or_two_sided(relations: BillingRelations, policy: Policy) -> Selec
     ).where(or_(balance < ZERO, overpayment < ZERO, and_(balance > ZERO, overpayment > ZERO)))
 
 
-def _money_not_conserved(relations: BillingRelations, policy: Policy) -> Select[Any]:
+def _money_not_conserved(relations: BillingRelations) -> Select[Any]:
     """Per tenant, the two ways to add up the same money, where they differ.
 
     One side never looks at meters' balances: all counted charges, openings and payments. The other side is what
     the meters store, and the counted invoices and payments that no meter of the tenant holds.
     """
-    parts = [*_transactions(relations, policy), _balances(relations)]
+    parts = [*_transactions(relations), _balances(relations)]
     moved = parts[0].union_all(*parts[1:]).subquery("moved")
     transactions, meters = total(moved.c.transactions), total(moved.c.meters)
     return (
@@ -60,15 +59,15 @@ def _money_not_conserved(relations: BillingRelations, policy: Policy) -> Select[
     )
 
 
-def _transactions(relations: BillingRelations, policy: Policy) -> list[Select[Any]]:
+def _transactions(relations: BillingRelations) -> list[Select[Any]]:
     """Counted invoices, openings and payments; what no meter holds is on the meters' side too."""
-    by_totals = policy.balance_basis is BalanceBasis.invoice_totals
-    invoice, payment = relations.counted_invoices(policy), relations.counted_payments(policy)
+    by_totals = relations.policy.balance_basis is BalanceBasis.invoice_totals
+    invoice, payment = relations.counted_invoices(), relations.counted_payments()
     charge = or_zero(exact(invoice.c.total_amount if by_totals else invoice.c.amount))
     found = [_sided(relations, invoice, charge), _sided(relations, payment, -or_zero(exact(payment.c.amount)))]
     if by_totals:
         return found
-    first, meter = invoices_in_order(relations, policy), relations.meters
+    first, meter = invoices_in_order(relations), relations.meters
     opening = or_zero(exact(first.c.balance_brought_forward))
     of_meter = and_(meter.c.id == first.c.meter_id, meter.c.tenant_id == first.c.tenant_id)
     openings = select(first.c.tenant_id, opening, ZERO).join(meter, of_meter).where(first.c.place == 1)
@@ -89,8 +88,8 @@ def _balances(relations: BillingRelations) -> Select[Any]:
     return select(meter.c.tenant_id, ZERO, net(meter))
 
 
-def _opening_after_invoices_on_another_meter(relations: BillingRelations, policy: Policy) -> Select[Any]:
-    invoice, meter = invoices_in_order(relations, policy), relations.meters
+def _opening_after_invoices_on_another_meter(relations: BillingRelations) -> Select[Any]:
+    invoice, meter = invoices_in_order(relations), relations.meters
     of_customer = (invoice.c.tenant_id, invoice.c.customer_id)
     in_time = (*nulls_last(invoice.c.invoice_date), invoice.c.id)
     first_of_customer = func.row_number().over(partition_by=of_customer, order_by=in_time)
@@ -130,7 +129,7 @@ def _opening_after_invoices_on_another_meter(relations: BillingRelations, policy
     )
 
 
-def _tenant_disagrees_with_backup(relations: BillingRelations, policy: Policy) -> Select[Any]:
+def _tenant_disagrees_with_backup(relations: BillingRelations) -> Select[Any]:
     kept, meter = relations.backup, relations.meters
     backed_up = select(kept.c.tenant_id, total(_kept_net(kept)).label("backed_up")).group_by(kept.c.tenant_id)
     on_meters = select(meter.c.tenant_id, total(net(meter)).label("on_meters")).group_by(meter.c.tenant_id)
@@ -144,11 +143,11 @@ def _tenant_disagrees_with_backup(relations: BillingRelations, policy: Policy) -
             (now - left.c.backed_up).label("difference"),
         )
         .outerjoin(right, right.c.tenant_id == left.c.tenant_id)
-        .where(func.abs(now - left.c.backed_up) > amount(policy.tolerance))
+        .where(func.abs(now - left.c.backed_up) > amount(relations.policy.tolerance))
     )
 
 
-def _customer_disagrees_with_backup(relations: BillingRelations, policy: Policy) -> Select[Any]:
+def _customer_disagrees_with_backup(relations: BillingRelations) -> Select[Any]:
     customer, kept, owed = relations.customers, relations.backup, _net_of_customers_meters(relations)
     before, now = _kept_net(kept), or_zero(owed.c.net)
     return (
@@ -162,7 +161,7 @@ def _customer_disagrees_with_backup(relations: BillingRelations, policy: Policy)
         )
         .join(kept, and_(kept.c.customer_id == customer.c.id, kept.c.tenant_id == customer.c.tenant_id))
         .outerjoin(owed, and_(owed.c.customer_id == customer.c.id, owed.c.tenant_id == customer.c.tenant_id))
-        .where(func.abs(now - before) > amount(policy.tolerance))
+        .where(func.abs(now - before) > amount(relations.policy.tolerance))
     )
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations
 
 
@@ -42,7 +41,7 @@ class Invariant:
     subject: str
     law: str
     remedy: str
-    violations: Callable[[BillingRelations, Policy], Select[Any]]
+    violations: Callable[[BillingRelations], Select[Any]]
 
     @property
     def blocks(self) -> bool:

@@ -3,11 +3,23 @@
 from functools import partial
 from typing import Any
 
-from sqlalchemy import FromClause, Select, Subquery, Text, and_, case, cast, func, literal, null, or_, select, union_all
+from sqlalchemy import FromClause, Select, Text, and_, case, cast, func, literal, or_, select
 
-from meter_assets.billing.constructs import day
-from meter_assets.billing.money import ZERO, ExactMoney, exact, is_number, or_zero, positive_part
-from meter_assets.billing.policy import Policy
+from meter_assets.billing.invoice_lines import (
+    AMOUNTS,
+    BILL_MISSING,
+    BILL_OF_OTHER_TENANT,
+    LINE_AMOUNT_NULL,
+    LINE_OF_OTHER_TENANT,
+    equals_its_lines,
+    its_bill,
+    line_defects,
+    line_sums,
+    reason_to_skip,
+    recomputed,
+)
+from meter_assets.billing.ledger import movements
+from meter_assets.billing.money import ExactMoney, exact, is_number, or_zero, positive_part
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 from meter_assets.rules.invariants.references import (
@@ -17,51 +29,39 @@ from meter_assets.rules.invariants.references import (
     uncounted_without_meter,
     without_meter,
 )
-from meter_assets.rules.steps.invoice_amounts import (
-    BILL_MISSING,
-    BILL_OF_OTHER_TENANT,
-    COLUMNS,
-    LINE_AMOUNT_NULL,
-    LINE_OF_OTHER_TENANT,
-    invoice_amounts,
-    its_bill,
-    line_defects,
-    line_sums,
-)
-from meter_assets.rules.steps.meter_balances import invoices_in_order
 
 
-def _does_not_add_up(relations: BillingRelations, policy: Policy, *, counted: bool) -> Select[Any]:
-    invoice = rows_by_status("invoices", relations, policy, counted=counted)
+def _does_not_add_up(relations: BillingRelations, *, counted: bool) -> Select[Any]:
+    invoice = rows_by_status("invoices", relations, counted=counted)
     parts = or_zero(exact(invoice.c.amount)) + or_zero(exact(invoice.c.balance_brought_forward))
     shown = [exact(invoice.c[name]).label(name) for name in ("amount", "balance_brought_forward")]
     return evidence("invoices", invoice, *shown).where(parts != or_zero(exact(invoice.c.total_amount)))
 
 
-def _differs_from_its_lines(relations: BillingRelations, policy: Policy, *, counted: bool) -> Select[Any]:
-    invoice = rows_by_status("invoices", relations, policy, counted=counted)
-    wrong = invoice_amounts(relations, policy).rows.subquery("differs_from_lines")
-    shown = [exact(wrong.c[f"{name}_after"]).label(f"lines_{name}") for name in COLUMNS]
+def _differs_from_its_lines(relations: BillingRelations, *, counted: bool) -> Select[Any]:
+    invoice = rows_by_status("invoices", relations, counted=counted)
+    found = recomputed(relations)
+    differs = and_(reason_to_skip(found, relations.policy).is_(None), ~equals_its_lines(found))
+    wrong = select(found).where(differs).subquery("differs_from_lines")
+    shown = [wrong.c[f"lines_{name}"] for name in AMOUNTS]
     same = and_(wrong.c.id == invoice.c.id, wrong.c.tenant_id == invoice.c.tenant_id)
     return evidence("invoices", invoice, *shown).join(wrong, same)
 
 
-def _incomplete_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
+def _incomplete_lines(relations: BillingRelations) -> Select[Any]:
     line, bill = relations.lines, relations.rows["bills"]
     defects = line_defects(relations, line, bill)
-    incomplete = and_(
-        relations.is_counted("invoices", line, policy), or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL])
-    )
+    incomplete = and_(relations.is_counted("invoices", line), or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL]))
     return _shown_line(relations, line, bill).where(
         or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT], incomplete)
     )
 
 
-def _incomplete_uncounted_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
+def _incomplete_uncounted_lines(relations: BillingRelations) -> Select[Any]:
     line, bill = relations.lines, relations.rows["bills"]
     defects = line_defects(relations, line, bill)
     return _shown_line(relations, line, bill).where(
-        ~relations.is_counted("invoices", line, policy),
+        ~relations.is_counted("invoices", line),
         ~or_(defects[LINE_OF_OTHER_TENANT], defects[BILL_OF_OTHER_TENANT]),
         or_(defects[BILL_MISSING], defects[LINE_AMOUNT_NULL]),
     )
@@ -83,9 +83,8 @@ def _shown_line(relations: BillingRelations, line: FromClause, bill: FromClause)
     ).outerjoin(bill, its_bill(line, bill))
 
 
-def _not_a_number(relations: BillingRelations, policy: Policy) -> Select[Any]:
+def _not_a_number(relations: BillingRelations) -> Select[Any]:
     """The invoices that have text or NaN for money, in a column of their own or in a line."""
-    del policy
     invoice, line = relations.invoices, relations.lines
     bad_lines = (
         select(line.c.tenant_id, line.c.invoice_id, func.min(line.c.id).label("invoice_bill_id"))
@@ -98,29 +97,28 @@ def _not_a_number(relations: BillingRelations, policy: Policy) -> Select[Any]:
         select(
             invoice.c.tenant_id,
             invoice.c.id.label("invoice_id"),
-            *(cast(invoice.c[name], Text).label(name) for name in COLUMNS),
+            *(cast(invoice.c[name], Text).label(name) for name in AMOUNTS),
             bad_lines.c.invoice_bill_id,
         )
         .outerjoin(bad_lines, same)
-        .where(or_(bad_lines.c.invoice_id.is_not(None), *(~is_number(invoice.c[name]) for name in COLUMNS)))
+        .where(or_(bad_lines.c.invoice_id.is_not(None), *(~is_number(invoice.c[name]) for name in AMOUNTS)))
     )
 
 
-def _without_lines(relations: BillingRelations, policy: Policy) -> Select[Any]:
-    del policy
+def _without_lines(relations: BillingRelations) -> Select[Any]:
     invoice, sums = relations.invoices, line_sums(relations)
     same = and_(sums.c.invoice_id == invoice.c.id, sums.c.tenant_id == invoice.c.tenant_id)
     return evidence("invoices", invoice).outerjoin(sums, same).where(sums.c.invoice_id.is_(None))
 
 
-def _brought_forward_differs(relations: BillingRelations, policy: Policy) -> Select[Any]:
+def _brought_forward_differs(relations: BillingRelations) -> Select[Any]:
     """Invoices, not the first of their meter, whose brought-forward is not what the meter owed on that day.
 
     What was owed is a running sum over the meter's invoices and payments in the order of their days: payments count
     from the day after, and a payment without a day (its own or its invoice's) from the beginning. A credit may
     be brought forward as itself or as nothing.
     """
-    ledger = _ledger(relations, policy)
+    ledger = movements(relations)
     before = func.sum(ledger.c.moves, type_=ExactMoney()).over(
         partition_by=(ledger.c.tenant_id, ledger.c.meter_id),
         order_by=(ledger.c.undated, ledger.c.on_day, ledger.c.is_payment, ledger.c.place),
@@ -135,42 +133,6 @@ def _brought_forward_differs(relations: BillingRelations, policy: Policy) -> Sel
         brought.label("balance_brought_forward"),
         at.c.owed.label("meter_owed_before"),
     ).where(at.c.is_payment == 0, at.c.place > 1, brought != at.c.owed, brought != positive_part(at.c.owed))
-
-
-def _ledger(relations: BillingRelations, policy: Policy) -> Subquery:
-    """What moved each meter's debt: its counted invoices (the first with its opening balance) and payments."""
-    invoice, payment = invoices_in_order(relations, policy), relations.counted_payments(policy)
-    opening = case((invoice.c.place == 1, or_zero(exact(invoice.c.balance_brought_forward))), else_=ZERO)
-    of_payment = relations.invoices
-    named = and_(of_payment.c.id == payment.c.invoice_id, of_payment.c.tenant_id == payment.c.tenant_id)
-    paid_on = func.coalesce(day(payment.c.paid_at), day(of_payment.c.invoice_date))
-    billed = select(
-        invoice.c.tenant_id,
-        invoice.c.meter_id,
-        case((invoice.c.invoice_date.is_(None), 1), else_=0).label("undated"),
-        day(invoice.c.invoice_date).label("on_day"),
-        literal(0).label("is_payment"),
-        invoice.c.place,
-        (or_zero(exact(invoice.c.amount)) + opening).label("moves"),
-        invoice.c.id.label("invoice_id"),
-        invoice.c.balance_brought_forward,
-    )
-    paid = (
-        select(
-            payment.c.tenant_id,
-            payment.c.meter_id,
-            case((paid_on.is_(None), -1), else_=0),
-            paid_on,
-            literal(1),
-            literal(0),
-            -or_zero(exact(payment.c.amount)),
-            null(),
-            null(),
-        )
-        .outerjoin(of_payment, named)
-        .where(payment.c.meter_id.is_not(None))
-    )
-    return union_all(billed, paid).subquery("ledger")
 
 
 INVOICES = (

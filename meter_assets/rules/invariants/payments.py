@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, Text, and_, cast, func, select
 
 from meter_assets.billing.money import is_number
-from meter_assets.billing.policy import Policy
+from meter_assets.billing.payment_rules import FOR_REVIEW
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 from meter_assets.rules.invariants.references import (
@@ -15,20 +15,17 @@ from meter_assets.rules.invariants.references import (
     uncounted_without_meter,
     without_meter,
 )
-from meter_assets.rules.steps.payment_meter_ids import FOR_REVIEW
 
 
-def _not_its_invoices_meter(relations: BillingRelations, policy: Policy) -> Select[Any]:
-    del policy
+def _not_its_invoices_meter(relations: BillingRelations) -> Select[Any]:
     payment, invoice = relations.payments, relations.invoices
     same = and_(invoice.c.id == payment.c.invoice_id, invoice.c.tenant_id == payment.c.tenant_id)
     found = evidence("payments", payment, payment.c.meter_id, invoice.c.meter_id.label("invoice_meter_id"))
     return found.join(invoice, same).where(payment.c.meter_id != invoice.c.meter_id)
 
 
-def _assigned_by_a_rule_for_review(relations: BillingRelations, policy: Policy) -> Select[Any]:
-    del policy
-    payment, decided = relations.payments, relations.decided["payment_meter_ids"]
+def _assigned_by_a_rule_for_review(relations: BillingRelations) -> Select[Any]:
+    payment, decided = relations.payments, relations.assigned
     # A payment that was rolled back and assigned again is journaled twice; it is one payment to look at.
     which = (decided.c.tenant_id, decided.c.id, decided.c.meter_id_after)
     for_review = select(*which, func.min(decided.c.rule).label("rule")).where(decided.c.rule.in_(sorted(FOR_REVIEW)))
@@ -39,13 +36,12 @@ def _assigned_by_a_rule_for_review(relations: BillingRelations, policy: Policy) 
     return evidence("payments", payment, payment.c.meter_id, made.c.rule).join(made, still_so)
 
 
-def _without_amount(relations: BillingRelations, policy: Policy) -> Select[Any]:
-    payment = relations.counted_payments(policy)
+def _without_amount(relations: BillingRelations) -> Select[Any]:
+    payment = relations.counted_payments()
     return evidence("payments", payment, payment.c.meter_id).where(payment.c.amount.is_(None))
 
 
-def _not_a_number(relations: BillingRelations, policy: Policy) -> Select[Any]:
-    del policy
+def _not_a_number(relations: BillingRelations) -> Select[Any]:
     payment = relations.payments
     return select(
         payment.c.tenant_id, payment.c.id.label("payment_id"), cast(payment.c.amount, Text).label("found")

@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select
 
 from meter_assets.billing.money import exact
-from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations
 
 _EVIDENCE = {
@@ -21,31 +20,31 @@ def evidence(table: str, rows: FromClause, *more: Any) -> Select[Any]:
     return select(rows.c.tenant_id, rows.c.id.label(subject), exact(rows.c[money]).label(money), *shown, *more)
 
 
-def rows_by_status(table: str, relations: BillingRelations, policy: Policy, *, counted: bool) -> FromClause:
+def rows_by_status(table: str, relations: BillingRelations, *, counted: bool) -> FromClause:
     """Return the counted, or the uncounted, payments or invoices."""
     if table == "payments":
-        return relations.counted_payments(policy, counted=counted)
-    return relations.counted_invoices(policy, counted=counted)
+        return relations.counted_payments(counted=counted)
+    return relations.counted_invoices(counted=counted)
 
 
-def without_meter(table: str, relations: BillingRelations, policy: Policy) -> Select[Any]:
+def without_meter(table: str, relations: BillingRelations) -> Select[Any]:
     """Return the counted rows that name no meter."""
-    row = rows_by_status(table, relations, policy, counted=True)
+    row = rows_by_status(table, relations, counted=True)
     return evidence(table, row).where(row.c.meter_id.is_(None))
 
 
-def uncounted_without_meter(table: str, relations: BillingRelations, policy: Policy) -> Select[Any]:
+def uncounted_without_meter(table: str, relations: BillingRelations) -> Select[Any]:
     """Return the rows without money in them that name no meter, or none that there is."""
-    row = rows_by_status(table, relations, policy, counted=False)
+    row = rows_by_status(table, relations, counted=False)
     meter, owner = relations.meters, relations.owner("meters", row.c.meter_id)
     found = evidence(table, row, row.c.meter_id).outerjoin(meter, _its_meter(row, meter))
     return found.where(meter.c.id.is_(None), owner.is_(None))
 
 
-def meter_not_of_tenant(table: str, relations: BillingRelations, policy: Policy) -> Select[Any]:
+def meter_not_of_tenant(table: str, relations: BillingRelations) -> Select[Any]:
     """Return the rows whose meter is another tenant's, and the counted rows whose meter does not exist."""
     row = relations.rows[table]
-    counted = relations.is_counted(table, row, policy)
+    counted = relations.is_counted(table, row)
     meter, owner = relations.meters, relations.owner("meters", row.c.meter_id)
     return (
         evidence(table, row, row.c.meter_id, owner.label("meter_tenant_id"))

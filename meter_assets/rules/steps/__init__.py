@@ -1,13 +1,12 @@
-"""What would change, one module per step. Pure: no connection, no clock, no environment, no Dagster.
+"""The steps, one module each: what each would change, and what guards it.
 
-`CHANGES` has every change by its name; `MIGRATION` is the order in which the migration makes its four.
+Add a step as a module with its `Step` value, and list it here in the order in which steps depend on each other. Steps
+do not import each other: what they share is in `billing`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection
 
-from meter_assets.billing.change import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change, Effect
-from meter_assets.billing.policy import Policy
-from meter_assets.billing.relations import BillingRelations
+from meter_assets.rules.invariants import INVARIANTS, Group, Invariant
 from meter_assets.rules.steps import (
     customer_balances,
     customer_balances_backup,
@@ -15,21 +14,37 @@ from meter_assets.rules.steps import (
     meter_balances,
     payment_meter_ids,
 )
+from meter_assets.rules.steps.step import Step, StepGuards
 
-__all__ = ["ALREADY_CORRECT", "CHANGES", "MIGRATION", "UNRESOLVED", "WOULD_CHANGE", "Change", "Effect", "MakeChange"]
+__all__ = ["MIGRATION", "STEPS", "Step", "StepGuards", "guarded_step", "invariants_about"]
 
-MakeChange = Callable[[BillingRelations, Policy], Change]
-
-CHANGES: Mapping[str, MakeChange] = {
-    payment_meter_ids.NAME: payment_meter_ids.payment_meter_ids,
-    invoice_amounts.NAME: invoice_amounts.invoice_amounts,
-    customer_balances_backup.NAME: customer_balances_backup.customer_balances_backup,
-    meter_balances.NAME: meter_balances.meter_balances,
-    customer_balances.NAME: customer_balances.customer_balances,
-}
 MIGRATION = (
-    payment_meter_ids.NAME,
-    invoice_amounts.NAME,
-    customer_balances_backup.NAME,
-    meter_balances.NAME,
+    payment_meter_ids.STEP.name,
+    invoice_amounts.STEP.name,
+    customer_balances_backup.STEP.name,
+    meter_balances.STEP.name,
 )
+"""The names of the steps that migrate a tenant, in their order."""
+STEPS: dict[str, Step] = {
+    step.name: step
+    for step in (
+        payment_meter_ids.STEP,
+        invoice_amounts.STEP,
+        customer_balances_backup.STEP,
+        meter_balances.STEP,
+        customer_balances.STEP,
+    )
+}
+"""Every step by its name, in the order in which they depend on each other."""
+
+
+def guarded_step(group: Group) -> str:
+    """Return the name of the step (and asset) whose rows a group of invariants is about."""
+    return next(step.name for step in STEPS.values() if step.checks is group)
+
+
+def invariants_about(steps: Collection[str]) -> tuple[Invariant, ...]:
+    """Return the invariants about the rows of these steps; all of them, where meters' balances are written."""
+    if guarded_step(Group.balances) in steps:
+        return INVARIANTS
+    return tuple(one for one in INVARIANTS if guarded_step(one.group) in steps)

@@ -1,28 +1,25 @@
-"""Customers' balances as the sums over their active meters, for code that still reads them. Pure: one SELECT.
+"""Customers' balances as the sums over their active meters, for code that still reads them.
 
-Not part of the migration. A customer without an active meter has nothing to sum, and is left as it is and reported:
-an empty sum would erase what the customer owes.
+Not part of the migration. A customer without an active meter has nothing to sum, and is skipped and reported: an empty
+sum would erase what the customer owes.
 """
 
-from decimal import Decimal
-
-from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, literal, select
+from sqlalchemy import Subquery, and_, case, literal, select
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
 from meter_assets.billing.money import exact, or_zero, stored, total
-from meter_assets.billing.policy import Policy
+from meter_assets.billing.payment_rules import CUSTOMER_WITHOUT_ACTIVE_METER
 from meter_assets.billing.relations import BillingRelations, is_active
-from meter_assets.rules.steps.payment_meter_ids import CUSTOMER_WITHOUT_ACTIVE_METER
+from meter_assets.rules.invariants import Group, errors_of, of_group
+from meter_assets.rules.steps.step import Step, StepGuards
 
-NAME = "customer_balances"
 COLUMNS = ("balance", "overpayment")
 SUM_OF_ACTIVE_METERS = "sum_of_active_meters"
 RULES = (SUM_OF_ACTIVE_METERS,)
 
 
-def customer_balances(relations: BillingRelations, policy: Policy) -> Change:
+def customer_balances(relations: BillingRelations) -> Change:
     """Return the change that makes customers' balance and overpayment the sums over their active meters."""
-    del policy
     customer, sums = relations.customers, _active_meter_sums(relations)
     joined = customer.outerjoin(
         sums, and_(sums.c.customer_id == customer.c.id, sums.c.tenant_id == customer.c.tenant_id)
@@ -32,9 +29,7 @@ def customer_balances(relations: BillingRelations, policy: Policy) -> Change:
     rule = case((has_meter, SUM_OF_ACTIVE_METERS))
     after = {name: stored(sums.c[name]) for name in COLUMNS}
     return Change(
-        name=NAME,
-        table="customers",
-        columns=COLUMNS,
+        STEP,
         rows=select(
             customer.c.tenant_id,
             customer.c.id,
@@ -47,14 +42,9 @@ def customer_balances(relations: BillingRelations, policy: Policy) -> Change:
             customer.c.tenant_id,
             customer.c.id,
             *outcome_columns(same, rule, literal(CUSTOMER_WITHOUT_ACTIVE_METER)),
-            _net(customer, "").label("money"),
+            STEP.worth_of(customer).label("money"),
         ).select_from(joined),
-        weight=lambda changed, _: func.abs(_net(changed, "_after") - _net(changed, "_before")),
     )
-
-
-def _net(rows: FromClause, side: str) -> ColumnElement[Decimal]:
-    return or_zero(exact(rows.c[f"balance{side}"])) - or_zero(exact(rows.c[f"overpayment{side}"]))
 
 
 def _active_meter_sums(relations: BillingRelations) -> Subquery:
@@ -76,3 +66,18 @@ def _active_meter_sums(relations: BillingRelations) -> Subquery:
         .group_by(pairs.c.tenant_id, pairs.c.customer_id)
         .subquery("active_meter_sums")
     )
+
+
+STEP = Step(
+    name="customer_balances",
+    title="Set customers' balances to the sums over their active meters",
+    table="customers",
+    key="customer_id",
+    columns=COLUMNS,
+    money=COLUMNS,
+    worth=(("balance", 1), ("overpayment", -1)),
+    worth_title="net before",
+    context=("name",),
+    guards=StepGuards(before=(*of_group(Group.backup), *errors_of(Group.balances))),
+    compute=customer_balances,
+)

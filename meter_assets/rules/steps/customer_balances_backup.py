@@ -1,23 +1,21 @@
-"""The balances of every customer that has no backup yet. Pure: returns one SELECT."""
+"""The backup: the balances of every customer that has no backup yet."""
 
-from sqlalchemy import and_, func, literal, null, select
+from sqlalchemy import and_, literal, null, select
 
-from meter_assets.billing.change import Change, Effect, outcome_columns
+from meter_assets.billing.change import Change, outcome_columns
 from meter_assets.billing.constructs import nothing
-from meter_assets.billing.money import exact, or_zero
-from meter_assets.billing.policy import Policy
+from meter_assets.billing.own_tables import BACKUP, RETIRED_BACKUPS, Effect
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import BACKUP
+from meter_assets.rules.invariants import Group, of_group
+from meter_assets.rules.steps.step import Step, StepGuards
 
-NAME = "customer_balances_backup"
 COLUMNS = ("balance", "overpayment")
 FIRST_BACKUP = "first_backup"
 RULES = (FIRST_BACKUP,)
 
 
-def customer_balances_backup(relations: BillingRelations, policy: Policy) -> Change:
+def customer_balances_backup(relations: BillingRelations) -> Change:
     """Return the rows to add to the backup. A backup that is there is never overwritten, so there is no policy."""
-    del policy
     customer, kept = relations.customers, relations.backup
     same = and_(kept.c.customer_id == customer.c.id, kept.c.tenant_id == customer.c.tenant_id)
     joined = customer.outerjoin(kept, same)
@@ -26,11 +24,8 @@ def customer_balances_backup(relations: BillingRelations, policy: Policy) -> Cha
     for name in COLUMNS:
         values += [nothing(customer.c[name].type).label(f"{name}_before"), customer.c[name].label(f"{name}_after")]
     return Change(
-        name=NAME,
-        table="customers",
-        target=BACKUP,
+        STEP,
         effect=Effect.ADD,
-        columns=COLUMNS,
         rows=select(customer.c.tenant_id, customer.c.id, *values, rule.label("rule"))
         .select_from(joined)
         .where(kept.c.customer_id.is_(None)),
@@ -38,9 +33,26 @@ def customer_balances_backup(relations: BillingRelations, policy: Policy) -> Cha
             customer.c.tenant_id,
             customer.c.id,
             *outcome_columns(kept.c.customer_id.is_not(None), rule, null()),
-            (or_zero(exact(customer.c.balance)) - or_zero(exact(customer.c.overpayment))).label("money"),
+            STEP.worth_of(customer).label("money"),
         ).select_from(joined),
-        weight=lambda changed, _: func.abs(
-            or_zero(exact(changed.c.balance_after)) - or_zero(exact(changed.c.overpayment_after))
-        ),
     )
+
+
+STEP = Step(
+    name="customer_balances_backup",
+    title="Back up customers' balances",
+    table="customers",
+    target=BACKUP,
+    effect=Effect.ADD,
+    journal=RETIRED_BACKUPS,
+    key="customer_id",
+    columns=COLUMNS,
+    money=COLUMNS,
+    worth=(("balance", 1), ("overpayment", -1)),
+    worth_title="net",
+    context=("name",),
+    guards=StepGuards(after=of_group(Group.backup)),
+    checks=Group.backup,
+    batchable=False,
+    compute=customer_balances_backup,
+)

@@ -1,40 +1,27 @@
-"""The amounts of every invoice, recomputed from its lines. Pure: returns one SELECT."""
+"""The amounts of every invoice, recomputed from its lines."""
 
-from decimal import Decimal
-
-from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, literal, null, select
+from sqlalchemy import and_, case, select
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
-from meter_assets.billing.money import ZERO, exact, or_zero, stored, total
-from meter_assets.billing.policy import InvoicesWithoutBills, Policy
-from meter_assets.billing.relations import BillingRelations, as_text
-
-NAME = "invoice_amounts"
-COLUMNS = ("amount", "balance_brought_forward", "total_amount")
-BROUGHT_FORWARD_BILL_TYPE = "BALANCE"
+from meter_assets.billing.invoice_lines import AMOUNTS, equals_its_lines, reason_to_skip, recomputed
+from meter_assets.billing.money import exact, or_zero, stored
+from meter_assets.billing.relations import BillingRelations
+from meter_assets.rules.invariants import Group, named
+from meter_assets.rules.steps.step import Step, StepGuards
 
 SUM_OF_LINES = "sum_of_lines"
 ZERO_WITHOUT_LINES = "zero_without_lines"
 RULES = (SUM_OF_LINES, ZERO_WITHOUT_LINES)
 
-NO_LINES = "no_lines"
-LINE_OF_OTHER_TENANT = "line_of_other_tenant"
-BILL_MISSING = "bill_missing"
-BILL_OF_OTHER_TENANT = "bill_of_other_tenant"
-LINE_AMOUNT_NULL = "line_amount_null"
 
-
-def invoice_amounts(relations: BillingRelations, policy: Policy) -> Change:
+def invoice_amounts(relations: BillingRelations) -> Change:
     """Return the change that makes amount, balance_brought_forward and total_amount the sums of the lines."""
-    invoice = _recomputed(relations)
-    reason = _reason_to_leave(invoice, policy)
-    same = and_(*(exact(invoice.c[name]).is_not_distinct_from(invoice.c[f"lines_{name}"]) for name in COLUMNS))
+    invoice = recomputed(relations)
+    reason, same = reason_to_skip(invoice, relations.policy), equals_its_lines(invoice)
     rule = case((invoice.c.lines.is_(None), ZERO_WITHOUT_LINES), else_=SUM_OF_LINES)
-    after = {name: stored(invoice.c[f"lines_{name}"]) for name in COLUMNS}
+    after = {name: stored(invoice.c[f"lines_{name}"]) for name in AMOUNTS}
     return Change(
-        name=NAME,
-        table="invoices",
-        columns=COLUMNS,
+        STEP,
         rows=select(invoice.c.tenant_id, invoice.c.id, *changed_columns(invoice, after), rule.label("rule")).where(
             reason.is_(None), ~same
         ),
@@ -44,80 +31,27 @@ def invoice_amounts(relations: BillingRelations, policy: Policy) -> Change:
             *outcome_columns(and_(reason.is_(None), same), case((reason.is_(None), rule)), reason),
             or_zero(exact(invoice.c.total_amount)).label("money"),
         ),
-        weight=lambda changed, _: func.abs(
-            exact(changed.c.total_amount_after) - or_zero(exact(changed.c.total_amount_before))
-        ),
     )
 
 
-def _recomputed(relations: BillingRelations) -> Subquery:
-    """Every invoice with the sums of its lines in exact form, and what is wrong with them."""
-    invoice, sums = relations.invoices, line_sums(relations)
-    charges, brought_forward = or_zero(sums.c.charges), or_zero(sums.c.brought_forward)
-    return (
-        select(
-            *(invoice.c[name] for name in ("tenant_id", "id", *COLUMNS)),
-            sums.c.lines,
-            *(sums.c[name] for name in _DEFECTS),
-            charges.label("lines_amount"),
-            brought_forward.label("lines_balance_brought_forward"),
-            (charges + brought_forward).label("lines_total_amount"),
+STEP = Step(
+    name="invoice_amounts",
+    title="Recompute invoices' amounts from their lines",
+    table="invoices",
+    key="invoice_id",
+    columns=AMOUNTS,
+    money=AMOUNTS,
+    worth=(("total_amount", 1),),
+    worth_title="total before",
+    context=("invoice_number",),
+    guards=StepGuards(
+        of_written_rows=named(
+            "every_counted_invoice_adds_up",
+            "every_uncounted_invoice_adds_up",
+            "every_counted_invoice_equals_its_lines",
+            "every_uncounted_invoice_equals_its_lines",
         )
-        .outerjoin(sums, and_(sums.c.invoice_id == invoice.c.id, sums.c.tenant_id == invoice.c.tenant_id))
-        .subquery("recomputed")
-    )
-
-
-def line_defects(relations: BillingRelations, line: FromClause, bill: FromClause) -> dict[str, ColumnElement[bool]]:
-    """Return, per reason, whether a line (outer-joined by `its_bill`) keeps its invoice from being summed.
-
-    The first that holds names the reason. Each is true or false, never null.
-    """
-    elsewhere = relations.owner("bills", line.c.bill_id).is_not(None)
-    return {
-        LINE_OF_OTHER_TENANT: and_(line.c.line_tenant_id.is_not(None), line.c.line_tenant_id != line.c.tenant_id),
-        BILL_MISSING: and_(bill.c.id.is_(None), ~elsewhere),
-        BILL_OF_OTHER_TENANT: and_(bill.c.id.is_(None), elsewhere),
-        LINE_AMOUNT_NULL: line.c.amount.is_(None),
-    }
-
-
-def its_bill(line: FromClause, bill: FromClause) -> ColumnElement[bool]:
-    """Say whether a bill is the one that a line names."""
-    return and_(bill.c.id == line.c.bill_id, bill.c.tenant_id == line.c.tenant_id)
-
-
-_DEFECTS = (LINE_OF_OTHER_TENANT, BILL_MISSING, BILL_OF_OTHER_TENANT, LINE_AMOUNT_NULL)
-
-
-def line_sums(relations: BillingRelations) -> Subquery:
-    """Return, per invoice that has lines: their count, their sums in exact form, and how many have each defect."""
-    line, bill = relations.lines, relations.rows["bills"]
-    is_brought_forward = func.coalesce(func.upper(as_text(bill.c.bill_type)), literal("")) == BROUGHT_FORWARD_BILL_TYPE
-
-    def sum_where(condition: ColumnElement[bool]) -> ColumnElement[Decimal]:
-        return total(case((condition, or_zero(exact(line.c.amount))), else_=ZERO))
-
-    return (
-        select(
-            line.c.tenant_id,
-            line.c.invoice_id,
-            func.count().label("lines"),
-            sum_where(~is_brought_forward).label("charges"),
-            sum_where(is_brought_forward).label("brought_forward"),
-            *(
-                func.sum(case((bad, 1), else_=0)).label(reason)
-                for reason, bad in line_defects(relations, line, bill).items()
-            ),
-        )
-        .outerjoin(bill, its_bill(line, bill))
-        .group_by(line.c.tenant_id, line.c.invoice_id)
-        .subquery("line_sums")
-    )
-
-
-def _reason_to_leave(invoice: FromClause, policy: Policy) -> ColumnElement[str | None]:
-    kept = policy.invoices_without_bills is InvoicesWithoutBills.keep
-    without_lines = literal(NO_LINES) if kept else null()
-    defects = [(invoice.c[reason] > 0, literal(reason)) for reason in _DEFECTS]
-    return case((invoice.c.lines.is_(None), without_lines), *defects, else_=null())
+    ),
+    checks=Group.invoices,
+    compute=invoice_amounts,
+)

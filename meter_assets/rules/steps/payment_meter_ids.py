@@ -1,4 +1,4 @@
-"""The meter of every payment that has none: its invoice's, or else its customer's. Pure: returns one SELECT."""
+"""The meter of every payment that has none: its invoice's, or else its customer's."""
 
 from typing import Any
 
@@ -6,37 +6,37 @@ from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, se
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
 from meter_assets.billing.money import exact
+from meter_assets.billing.payment_rules import (
+    CUSTOMER_WITHOUT_ACTIVE_METER,
+    FIRST_ACTIVE_METER,
+    FIRST_ASSIGNED_METER,
+    FOR_REVIEW,
+    INVOICE,
+    PAYMENT_METER_IDS,
+    RULES,
+    SOLE_ACTIVE_METER,
+)
 from meter_assets.billing.policy import CustomersWithoutActiveMeter, Policy
 from meter_assets.billing.relations import BillingRelations, is_active
-
-NAME = "payment_meter_ids"
-
-INVOICE = "invoice"
-SOLE_ACTIVE_METER = "sole_active_meter"
-FIRST_ACTIVE_METER = "first_active_meter"
-FIRST_ASSIGNED_METER = "first_assigned_meter"
-RULES = (INVOICE, SOLE_ACTIVE_METER, FIRST_ACTIVE_METER, FIRST_ASSIGNED_METER)
-FOR_REVIEW = frozenset({FIRST_ACTIVE_METER, FIRST_ASSIGNED_METER})
+from meter_assets.rules.invariants import Group, named
+from meter_assets.rules.steps.step import Step, StepGuards
 
 INVOICE_MISSING = "invoice_missing"
 INVOICE_OF_OTHER_TENANT = "invoice_of_other_tenant"
 INVOICE_WITHOUT_METER = "invoice_without_meter"
 CUSTOMER_MISSING = "customer_missing"
-CUSTOMER_WITHOUT_ACTIVE_METER = "customer_without_active_meter"
 CUSTOMER_WITHOUT_METER = "customer_without_meter"
 METER_OF_OTHER_TENANT = "meter_of_other_tenant"
 
 
-def payment_meter_ids(relations: BillingRelations, policy: Policy) -> Change:
+def payment_meter_ids(relations: BillingRelations) -> Change:
     """Return the change that gives payments their meter ids. A meter id that is there is never touched."""
-    payment = _decided(relations, policy)
+    payment = _decided(relations)
     has_rule = payment.c.decision.in_(RULES)
     rule = case((has_rule, payment.c.decision))
     meter_id = case((payment.c.decision == INVOICE, payment.c.invoice_meter_id), else_=payment.c.assigned_meter_id)
     return Change(
-        name=NAME,
-        table="payments",
-        columns=("meter_id",),
+        STEP,
         rows=select(
             payment.c.tenant_id,
             payment.c.id,
@@ -49,12 +49,28 @@ def payment_meter_ids(relations: BillingRelations, policy: Policy) -> Change:
             *outcome_columns(payment.c.meter_id.is_not(None), rule, payment.c.decision),
             exact(payment.c.amount).label("money"),
         ),
-        weight=lambda _, payments: func.abs(exact(payments.c.amount)),
-        for_review=FOR_REVIEW,
     )
 
 
-def _decided(relations: BillingRelations, policy: Policy) -> Subquery:
+STEP = Step(
+    name=PAYMENT_METER_IDS,
+    title="Give payments their meter ids",
+    table="payments",
+    key="payment_id",
+    columns=("meter_id",),
+    worth=(("amount", 1),),
+    worth_title="amount",
+    sum_title="amount of payments with a meter",
+    sum_metric="paid_on_meters",
+    context=("amount", "customer_id", "invoice_id"),
+    for_review=FOR_REVIEW,
+    guards=StepGuards(of_written_rows=named("every_payment_meter_exists_in_its_tenant")),
+    checks=Group.payments,
+    compute=payment_meter_ids,
+)
+
+
+def _decided(relations: BillingRelations) -> Subquery:
     """Every payment with the rule or reason that applies to it, and the meters that the rules would take."""
     payment, customer = relations.payments, relations.customers
     invoice, meter = relations.invoices, relations.meters
@@ -65,7 +81,7 @@ def _decided(relations: BillingRelations, policy: Policy) -> Subquery:
 
     decision = case(
         (payment.c.invoice_id.is_not(None), _by_invoice(relations, payment, invoice, meter)),
-        else_=_by_customer(customer, assigned, foreign, policy),
+        else_=_by_customer(customer, assigned, foreign, relations.policy),
     )
     return (
         select(

@@ -9,7 +9,7 @@ from meter_assets.billing.policy import Policy
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.rollback import roll_back
-from meter_assets.migration.run_history import StepRun
+from meter_assets.migration.step_run import StepRun
 from meter_assets.reports.preview import preview
 from meter_assets.rules.steps import MIGRATION
 

@@ -11,18 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect
 
-from meter_assets.billing.schema import (
-    BACKUP,
-    COMMITS,
-    JOURNALED,
-    OUTCOMES,
-    REQUIRED_COLUMNS,
-    RUNNING,
-    RUNS,
-    journal_name,
-)
-from meter_assets.migration.run_history import FAILED, INTERRUPTED, SUCCEEDED
-from meter_assets.rules.steps import MIGRATION
+from meter_assets.billing.own_tables import BACKUP, COMMITS, FAILED, INTERRUPTED, OUTCOMES, RUNNING, RUNS, SUCCEEDED
+from meter_assets.billing.schema import REQUIRED_COLUMNS
+from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support.faults.jobs import TENANT, Job
 
 Row = dict[str, Any]
@@ -57,9 +48,9 @@ def as_stored(found: Contents) -> dict[str, list[str]]:
 
 def journaled(found: Contents) -> Counter[int]:
     """Return how many rows each step run has journaled; its id is the key."""
-    counted = Counter(row["step_run_id"] for step in JOURNALED for row in found.get(journal_name(step), []))
+    counted = Counter(row["step_run_id"] for step in STEPS for row in found.get(STEPS[step].journal, []))
     by_id = {run["id"]: run for run in found.get(RUNS, [])}
-    retired_from = Counter(by_id[row["step_run_id"]]["undoes"] for row in found.get(journal_name(BACKUP), []))
+    retired_from = Counter(by_id[row["step_run_id"]]["undoes"] for row in found.get(STEPS[BACKUP].journal, []))
     for run in by_id.values():
         if run["step"] == BACKUP and run["undoes"] is None:
             kept = [row for row in found[BACKUP] if (row["run_id"], row["tenant_id"]) == (run["run_id"], TENANT.id)]
@@ -129,10 +120,10 @@ def _still_running(now: Contents, undisturbed: Undisturbed) -> Iterator[str]:
 def _journal_and_data(now: Contents, original: Contents) -> Iterator[str]:
     """The original rows, with all that is journaled made in its order, are the rows that are there now."""
     made = {name: {row["id"]: row for row in deepcopy(original[name])} for name in REQUIRED_COLUMNS}
-    for step, (table, row_id, columns) in JOURNALED.items():
+    for step, table, row_id, columns in ((one.name, one.target, one.key, one.columns) for one in STEPS.values()):
         if table == BACKUP:
             continue
-        for entry in sorted(now.get(journal_name(step), []), key=lambda entry: entry["step_run_id"]):
+        for entry in sorted(now.get(STEPS[step].journal, []), key=lambda entry: entry["step_run_id"]):
             row = made[table][entry[row_id]]
             for name in columns:
                 if row[name] != entry[f"{name}_before"]:

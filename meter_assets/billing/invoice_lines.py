@@ -1,0 +1,100 @@
+"""Invoices' lines: their sums per invoice, and what keeps an invoice from being summed.
+
+Add here what steps and invariants compute from lines. What a meter is billed by its invoices is in `ledger`.
+"""
+
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, literal, null, select
+
+from meter_assets.billing.money import ZERO, exact, or_zero, total
+from meter_assets.billing.policy import InvoicesWithoutBills, Policy
+from meter_assets.billing.relations import BillingRelations, as_text
+
+AMOUNTS = ("amount", "balance_brought_forward", "total_amount")
+BROUGHT_FORWARD_BILL_TYPE = "BALANCE"
+
+NO_LINES = "no_lines"
+LINE_OF_OTHER_TENANT = "line_of_other_tenant"
+BILL_MISSING = "bill_missing"
+BILL_OF_OTHER_TENANT = "bill_of_other_tenant"
+LINE_AMOUNT_NULL = "line_amount_null"
+
+
+def recomputed(relations: BillingRelations) -> Subquery:
+    """Return every invoice with the sums of its lines in exact form, and what is wrong with them."""
+    invoice, sums = relations.invoices, line_sums(relations)
+    charges, brought_forward = or_zero(sums.c.charges), or_zero(sums.c.brought_forward)
+    return (
+        select(
+            *(invoice.c[name] for name in ("tenant_id", "id", *AMOUNTS)),
+            sums.c.lines,
+            *(sums.c[name] for name in _DEFECTS),
+            charges.label("lines_amount"),
+            brought_forward.label("lines_balance_brought_forward"),
+            (charges + brought_forward).label("lines_total_amount"),
+        )
+        .outerjoin(sums, and_(sums.c.invoice_id == invoice.c.id, sums.c.tenant_id == invoice.c.tenant_id))
+        .subquery("recomputed")
+    )
+
+
+def line_defects(relations: BillingRelations, line: FromClause, bill: FromClause) -> dict[str, ColumnElement[bool]]:
+    """Return, per reason, whether a line (outer-joined by `its_bill`) keeps its invoice from being summed.
+
+    The first that holds names the reason. Each is true or false, never null.
+    """
+    elsewhere = relations.owner("bills", line.c.bill_id).is_not(None)
+    return {
+        LINE_OF_OTHER_TENANT: and_(line.c.line_tenant_id.is_not(None), line.c.line_tenant_id != line.c.tenant_id),
+        BILL_MISSING: and_(bill.c.id.is_(None), ~elsewhere),
+        BILL_OF_OTHER_TENANT: and_(bill.c.id.is_(None), elsewhere),
+        LINE_AMOUNT_NULL: line.c.amount.is_(None),
+    }
+
+
+def its_bill(line: FromClause, bill: FromClause) -> ColumnElement[bool]:
+    """Say whether a bill is the one that a line names."""
+    return and_(bill.c.id == line.c.bill_id, bill.c.tenant_id == line.c.tenant_id)
+
+
+_DEFECTS = (LINE_OF_OTHER_TENANT, BILL_MISSING, BILL_OF_OTHER_TENANT, LINE_AMOUNT_NULL)
+
+
+def line_sums(relations: BillingRelations) -> Subquery:
+    """Return, per invoice that has lines: their count, their sums in exact form, and how many have each defect."""
+    line, bill = relations.lines, relations.rows["bills"]
+    is_brought_forward = func.coalesce(func.upper(as_text(bill.c.bill_type)), literal("")) == BROUGHT_FORWARD_BILL_TYPE
+
+    def sum_where(condition: ColumnElement[bool]) -> ColumnElement[Decimal]:
+        return total(case((condition, or_zero(exact(line.c.amount))), else_=ZERO))
+
+    return (
+        select(
+            line.c.tenant_id,
+            line.c.invoice_id,
+            func.count().label("lines"),
+            sum_where(~is_brought_forward).label("charges"),
+            sum_where(is_brought_forward).label("brought_forward"),
+            *(
+                func.sum(case((bad, 1), else_=0)).label(reason)
+                for reason, bad in line_defects(relations, line, bill).items()
+            ),
+        )
+        .outerjoin(bill, its_bill(line, bill))
+        .group_by(line.c.tenant_id, line.c.invoice_id)
+        .subquery("line_sums")
+    )
+
+
+def reason_to_skip(invoice: FromClause, policy: Policy) -> ColumnElement[str | None]:
+    """Return why an invoice that was `recomputed` keeps its amounts; null where the lines decide them."""
+    kept = policy.invoices_without_bills is InvoicesWithoutBills.keep
+    without_lines = literal(NO_LINES) if kept else null()
+    defects = [(invoice.c[reason] > 0, literal(reason)) for reason in _DEFECTS]
+    return case((invoice.c.lines.is_(None), without_lines), *defects, else_=null())
+
+
+def equals_its_lines(invoice: FromClause) -> ColumnElement[bool]:
+    """Say whether the amounts of an invoice that was `recomputed` are the sums of its lines."""
+    return and_(*(exact(invoice.c[name]).is_not_distinct_from(invoice.c[f"lines_{name}"]) for name in AMOUNTS))

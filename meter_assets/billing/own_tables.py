@@ -1,0 +1,219 @@
+"""Our own tables beside the billing tables: the records of step runs, the journals, the backup.
+
+Add a table here that the product keeps in the billing database. What a step writes is said in a `JournaledStep`, from
+which its journal follows. Nothing here reads or writes: see `migration.records` and `migration.journal`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Identity,
+    Integer,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import UserDefinedType
+
+from meter_assets.billing.money import exact, or_zero
+
+if TYPE_CHECKING:
+    from meter_assets.billing.schema import BillingSchema
+
+RUNS = "meter_migration_runs"
+OUTCOMES = "meter_migration_outcomes"
+COMMITS = "meter_migration_commits"
+RECORDS = (RUNS, OUTCOMES, COMMITS)
+BACKUP = "customer_balances_backup"
+RETIRED_BACKUPS = "meter_migration_retired_backups"
+"""The backup is its own journal; here are the rows that rollbacks took out of it."""
+RUNNING = "running"
+"""The outcome of a step run that has not ended. RUNS keeps it: how a step run ended is in OUTCOMES."""
+SUCCEEDED, FAILED, INTERRUPTED = "succeeded", "failed", "interrupted"
+PARTIAL = "partial"
+"""A round of batches that others kept from some of its rows: the next round comes back to them."""
+
+
+class Effect(Enum):
+    """What a change does to its rows in the target table."""
+
+    UPDATE = auto()
+    ADD = auto()
+    REMOVE = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournaledStep:
+    """What a step writes, from which its journal, its rights, its rollback and its report follow."""
+
+    name: str
+    table: str
+    """The billing table whose rows the step examines."""
+    key: str
+    """What its journal calls the id of such a row."""
+    columns: tuple[str, ...]
+    """The columns that it writes, of those that the database has."""
+    money: tuple[str, ...] = ()
+    """Those of the written columns that hold money."""
+    worth: tuple[tuple[str, int], ...]
+    """The money that a row stands for: columns of `table`, each with its sign, such as ("overpayment", -1)."""
+    target: str = ""
+    """The table that is written, if it is not `table`: the backup is filled from customers."""
+    journal: str = ""
+    """The name of the journal's table, if it is not `meter_migration_<name>`."""
+    effect: Effect = Effect.UPDATE
+    for_review: frozenset[str] = frozenset()
+    """The rules that may be wrong: what they decide is for a person to look at."""
+    context: tuple[str, ...] = ()
+    """Columns of `table` that tell a person which row it is."""
+    worth_title: str = "money"
+    """What the money is that a row stands for, as the heading of a column."""
+    sum_title: str = ""
+    """What the sum is of, for a step that writes no money: "amount of payments with a meter"."""
+    sum_metric: str = ""
+    """A short name of that sum, for a plot."""
+
+    def __post_init__(self) -> None:
+        """Let the written table be the one examined, and the journal be named for the step, unless others are given."""
+        object.__setattr__(self, "target", self.target or self.table)
+        object.__setattr__(self, "journal", self.journal or f"meter_migration_{self.name}")
+
+    @property
+    def writes_worth(self) -> bool:
+        """Whether the money that a row stands for is in the columns that are written."""
+        return all(name in self.columns for name, _ in self.worth)
+
+    def worth_of(self, rows: FromClause, suffix: str = "") -> ColumnElement[Any]:
+        """Return, in exact form, the money that each of these rows stands for; the columns' names may have a suffix."""
+        (first, sign), *others = self.worth
+        money = or_zero(exact(rows.c[first + suffix]))
+        money = money if sign > 0 else -money
+        for name, sign in others:
+            part = or_zero(exact(rows.c[name + suffix]))
+            money = money + part if sign > 0 else money - part
+        return money
+
+
+def build_own_tables(schema: "BillingSchema") -> Iterator[Table]:
+    """Yield our own tables, whether or not they have been created; id columns have the billing tables' types."""
+    metadata = MetaData(schema=schema.tables["tenants"].schema)
+    yield _runs_table(schema, metadata)
+    yield _outcomes_table(schema, metadata)
+    yield _commits_table(schema, metadata)
+    yield _backup_table(schema, metadata)
+    for step in schema.steps:
+        yield _journal_table(schema, step, metadata)
+
+
+def own_table_names(steps: Sequence[JournaledStep]) -> tuple[str, ...]:
+    """Return the names of all our own tables."""
+    return (*RECORDS, BACKUP, *(step.journal for step in steps))
+
+
+def _money() -> Numeric[Any]:
+    """Return a type that holds any money: without precision where the engine allows it."""
+    return Numeric().with_variant(Numeric(38, 8), "mysql", "mariadb")
+
+
+class _AsItIs(UserDefinedType[Any]):
+    """A column of SQLite that keeps whatever it is given: one with a type might make a number of text."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **kw: Any) -> str:
+        """Return the declared type: SQLite converts nothing in a column of this one."""
+        return "BLOB"
+
+
+def _id_column(name: str, like: Column[Any], **kw: Any) -> Column[Any]:
+    return Column(name, like.type, nullable=False, autoincrement=False, **kw)
+
+
+def _runs_table(schema: "BillingSchema", metadata: MetaData) -> Table:
+    return Table(
+        RUNS,
+        metadata,
+        Column("id", Integer, Identity(), primary_key=True),
+        Column("run_id", String(64), nullable=False),
+        _id_column("tenant_id", schema.tables["tenants"].c.id, index=True),
+        Column("step", String(64), nullable=False),
+        Column("undoes", Integer),
+        Column("started_at", DateTime(timezone=True), nullable=False),
+        # Version 1.0.0 wrote these four when a step run ended. They stay as they are inserted: running, and null.
+        Column("finished_at", DateTime(timezone=True)),
+        Column("outcome", String(16), nullable=False),
+        Column("rows_changed", Integer),
+        Column("message", Text),
+        Column("policy", Text, nullable=False),
+        Column("software_version", String(64), nullable=False),
+    )
+
+
+def _outcomes_table(schema: "BillingSchema", metadata: MetaData) -> Table:
+    return Table(
+        OUTCOMES,
+        metadata,
+        Column("step_run_id", Integer, primary_key=True, autoincrement=False),
+        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        Column("outcome", String(16), nullable=False),
+        Column("finished_at", DateTime(timezone=True), nullable=False),
+        Column("message", Text),
+        Column("seal", String(64), nullable=False),
+    )
+
+
+def _commits_table(schema: "BillingSchema", metadata: MetaData) -> Table:
+    return Table(
+        COMMITS,
+        metadata,
+        Column("step_run_id", Integer, nullable=False),
+        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        Column("part", Integer, nullable=False),
+        Column("rows_changed", Integer, nullable=False),
+        Column("digest", String(64), nullable=False),
+        Column("above_id", String(255)),
+        Column("up_to_id", String(255)),
+        PrimaryKeyConstraint("step_run_id", "part"),
+    )
+
+
+def _backup_table(schema: "BillingSchema", metadata: MetaData) -> Table:
+    return Table(
+        BACKUP,
+        metadata,
+        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        _id_column("customer_id", schema.tables["customers"].c.id),
+        Column("balance", _money()),
+        Column("overpayment", _money()),
+        Column("backed_up_at", DateTime(timezone=True), nullable=False),
+        Column("run_id", String(64), nullable=False),
+        PrimaryKeyConstraint("tenant_id", "customer_id"),
+    )
+
+
+def _journal_table(schema: "BillingSchema", step: JournaledStep, metadata: MetaData) -> Table:
+    values: list[Column[Any]] = []
+    for name in schema.written_columns(step):
+        kind = _money() if name in step.money else schema.tables[step.table].c[name].type
+        values += [Column(f"{name}_{side}", kind.with_variant(_AsItIs(), "sqlite")) for side in ("before", "after")]
+    return Table(
+        step.journal,
+        metadata,
+        Column("step_run_id", Integer, nullable=False),
+        Column("run_id", String(64), nullable=False),
+        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        _id_column(step.key, schema.tables[step.table].c.id),
+        *values,
+        Column("rule", String(64), nullable=False),
+        PrimaryKeyConstraint("step_run_id", step.key),
+    )
