@@ -16,7 +16,8 @@ from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import failures, tenant_of
 from meter_assets.migration.evaluation import Verdict, judge
 from meter_assets.reports.tables import from_records
-from meter_assets.rules.invariants import INVARIANTS, Group, Invariant, Severity, of_group
+from meter_assets.rules.invariants import INVARIANTS, Invariant, Severity, of_group
+from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
 
 EXAMPLE, FIRST_CHANGE = "for_example", "first_change"
@@ -25,12 +26,13 @@ check's result as Markdown: it has no text of the database.
 """
 
 
-def checks_of(group: Group, asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
-    """Return the checks of one group of laws, each of which can be selected alone.
+def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
+    """Return the checks of a step's asset: of the invariants that it guards, each of which can be selected alone.
 
     ERROR blocks what is downstream in the run, and fails the run; WARN does neither.
     """
-    invariants = {one.name: one for one in of_group(group)}
+    group = STEPS[asset.key.to_python_identifier()].checks
+    invariants = {one.name: one for one in (of_group(group) if group else ())}
 
     @dg.multi_asset_check(
         name=f"{asset.key.to_python_identifier()}_checks",

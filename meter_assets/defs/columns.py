@@ -9,9 +9,8 @@ import dagster as dg
 from sqlalchemy import Boolean, Column, Date, DateTime, Numeric
 from sqlalchemy.types import TypeEngine
 
-from meter_assets.billing.own_tables import BACKUP
+from meter_assets.billing.own_tables import BACKUP, JournaledStep
 from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, billing_tables
-from meter_assets.rules.steps import STEPS
 
 _DEFAULT = billing_tables()
 _KINDS: Mapping[type[TypeEngine], str] = {  # type: ignore[type-arg]
@@ -58,11 +57,11 @@ def read_columns(table: str) -> dg.TableSchema:
     return _schema_of(table, (*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ())))
 
 
-def written_columns(step: str) -> dg.TableSchema:
+def written_columns(step: JournaledStep) -> dg.TableSchema:
     """Return the columns that a step writes, with those that say of which row; of the backup, all."""
-    table = STEPS[step].target
+    table = step.target
     every = tuple(_DEFAULT.table(table).c.keys())
-    return _schema_of(table, every if table == BACKUP else ("id", "tenant_id", *STEPS[step].columns))
+    return _schema_of(table, every if table == BACKUP else ("id", "tenant_id", *step.columns))
 
 
 def _schema_of(table: str, names: Sequence[str]) -> dg.TableSchema:

@@ -9,7 +9,6 @@ from time import monotonic
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
 from meter_assets.defs import metadata
 from meter_assets.defs.resources import BillingResource, PolicyResource
@@ -36,16 +35,6 @@ class RunConfig(dg.Config):
     def __init__(self, **told: Any) -> None:
         """Take what was told, by name."""
         super().__init__(**{name: value for name, value in told.items() if value is not None})
-
-
-class StepConfig(RunConfig):
-    """What a run of a step may be told."""
-
-    batch_size: int | None = Field(
-        default=None,
-        description="Write so many rows per transaction, in the order of their ids, so that others who write the same "
-        "rows wait for one batch at most (10000 is a good choice). Without, the step is one transaction.",
-    )
 
 
 class Unforeseen(Exception):
@@ -135,8 +124,3 @@ def _plotted(report: StepReport) -> dict[str, int]:
         for name, sums in report.sums.items()
         if sums.after.is_finite()
     }
-
-
-def tags_of(step: str) -> dict[str, str]:
-    """Return the tags of a step's asset, by which the UI finds it: among others, which table it writes."""
-    return {**DOMAIN, "writes": STEPS[step].target}

@@ -66,5 +66,6 @@ STEP = Step(
     context=("meter_number",),
     guards=StepGuards(before=blocking(), after=errors_of(Group.balances)),
     checks=Group.balances,
+    overridable=True,
     compute=meter_balances,
 )

@@ -35,3 +35,5 @@ class Step(JournaledStep):
     """The group of invariants about the rows that the step writes: the checks of its asset."""
     batchable: bool = True
     """Whether it may be written in several transactions."""
+    overridable: bool = False
+    """Whether a run may be told to write although the guards before it fail."""
