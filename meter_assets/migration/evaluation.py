@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, literal, select, union_all
 
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.foreign_text import Shown, quoted
@@ -43,11 +43,40 @@ def judge(
     *,
     only_ids: Select[Any] | None = None,
 ) -> list[Verdict]:
-    """Judge the invariants on the relations, one statement each.
+    """Evaluate the invariants on the relations: one statement counts, one more for each that is violated gives samples.
 
-    `only_ids` restricts them to violations whose subject is among these ids: what a step has just written.
+    What the relations compute is then computed once for all of them. `only_ids` restricts them to violations whose
+    subject is among these ids: what a step has just written.
     """
-    return [_judge_one(connection, one, relations, only_ids) for one in invariants]
+    wanted = list(invariants)
+    if len(wanted) <= 1:
+        return [_judge_one(connection, one, relations, only_ids) for one in wanted]
+    violated = _violated(connection, wanted, relations, only_ids)
+    return [
+        _judge_one(connection, one, relations, only_ids) if one.name in violated else _verdict(one, [], [])
+        for one in wanted
+    ]
+
+
+def _violated(
+    connection: Connection, invariants: Sequence[Invariant], relations: BillingRelations, only_ids: Select[Any] | None
+) -> set[str]:
+    """Return the names of those of the invariants that any row violates."""
+    counts = [
+        select(literal(one.name).label("name"), func.count().label("violations")).select_from(
+            _violations(one, relations, only_ids).subquery()
+        )
+        for one in invariants
+    ]
+    return {row.name for row in connection.execute(union_all(*counts)) if row.violations}
+
+
+def _violations(invariant: Invariant, relations: BillingRelations, only_ids: Select[Any] | None) -> Select[Any]:
+    found = invariant.violations(relations)
+    if only_ids is None:
+        return found
+    rows = found.subquery("violations")
+    return select(rows).where(rows.c[invariant.subject].in_(only_ids))
 
 
 def broken(verdicts: Iterable[Verdict]) -> dict[str, tuple[int, str]]:
