@@ -39,7 +39,7 @@ from meter_assets.engines.drivers import analyze_if_never
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal import record
 from meter_assets.migration.run_history import SUCCEEDED, Entry
-from meter_assets.monitoring.alerts.delivery import WEBHOOK_VARIABLE
+from meter_assets.monitoring.alerts.receivers import WEBHOOK_VARIABLE
 from meter_assets.rules.invariants import GUARDED_STEP
 from meter_assets.rules.steps import CHANGES, MIGRATION, Effect
 from meter_assets.runtime.event_log import Reader

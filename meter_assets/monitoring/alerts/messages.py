@@ -1,4 +1,7 @@
-"""What people are told: the news of one run, and how they read in a message."""
+"""What an alert says: the news of one run as values, as a headline and as lines of text.
+
+Change here what people read. How a message reaches them belongs in `delivery` and its channels.
+"""
 
 import hashlib
 from typing import Any
@@ -57,9 +60,13 @@ class Message(BaseModel):
 
     @property
     def text(self) -> str:
-        """The message for people: each line begins with a word of ours, and no program makes a link of its data."""
+        """The whole message for people."""
+        return f"{self.headline}\n{self.details}"
+
+    @property
+    def details(self) -> str:
+        """What follows the headline: each line begins with a word of ours, and no program makes a link of its data."""
         lines = [
-            self.headline,
             *_listed("Newly failing", self.newly_failing, self.newly_failing_count),
             *_listed("Recovered", self.recovered, self.recovered_count),
         ]
