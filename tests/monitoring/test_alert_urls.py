@@ -7,6 +7,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from meter_assets.monitoring.alerts import delivery
 from meter_assets.monitoring.alerts.messages import Message, News
 from meter_assets.monitoring.alerts.receivers import URLS_VARIABLE, WEBHOOK_VARIABLE, channels
 from tests.support.alert_sensor import Sensor
-from tests.support.processes import free_port
+from tests.support.processes import free_port, until
 from tests.support.receivers import SECONDS, TRICKLE, Hook, Mailbox
 
 BALANCES = "every_meter_balance_equals_its_transactions"
@@ -184,6 +185,24 @@ def test_receivers_that_fail_delay_no_other_and_get_each_message_later(
     assert sensor.tick() == sensor.tick() == "0 new messages, 0 undelivered."
     for one in (works, *broken):
         assert ["tenant 1" in text for _, text in one.received()] == [True, False]
+
+
+def test_all_receivers_are_served_at_the_same_time(
+    receive: Callable[[str], Receiver], sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "SECONDS_TO_ANSWER", SECONDS)
+    receivers = [receive("json") for _ in range(3)]
+    name(" ".join(one.url for one in receivers), sensor, monkeypatch)
+    hooks = [one.server for one in receivers if isinstance(one.server, Chat)]
+    for hook in hooks:
+        hook.answer = None
+    sensor.found({(BALANCES, "1"): False})
+    with ThreadPoolExecutor(1) as thread:
+        tick = thread.submit(sensor.tick)
+        until(lambda: all(hook.paths for hook in hooks), "all receivers are asked", SECONDS / 2, every=0.02)
+        for hook in hooks:
+            hook._closing.set()
+        assert tick.result().count("did not take it") == 3
 
 
 def test_a_message_overtakes_only_one_whose_content_was_refused(

@@ -75,13 +75,12 @@ class Service:
         receiver = Apprise(_service(self.url), asset=_asset())
         body = message.details.strip()
         with receiver.notify(body, message.headline, notify_type=kind, body_format=NotifyFormat.TEXT) as result:
+            if result:
+                return
             statuses = [int(found[1]) for entry in result.logs() if (found := _STATUS.search(entry.message))]
-            if not result:
-                raise (
-                    delivery.refusal(self.receiver, statuses[-1])
-                    if statuses
-                    else delivery.NotDelivered(f"{self.receiver} did not take it")
-                )
+        if statuses:
+            raise delivery.refusal(self.receiver, statuses[-1])
+        raise delivery.NotDelivered(f"{self.receiver} did not take it")
 
 
 def _service(url: str) -> "NotifyBase | None":
