@@ -1,5 +1,6 @@
 """Fixtures of the tests of alerts: receivers that the environment names, and the sensor."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -14,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from meter_assets.defs import alerts as sensor_module
 from meter_assets.monitoring.alerts import delivery
 from meter_assets.monitoring.alerts.receivers import WEBHOOK_VARIABLE
+from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, open_instance
 from tests.support.alert_sensor import SECRET_PATH, Sensor, name_a_mail_server
 from tests.support.receivers import SECONDS, Hook, Mailbox
 from tests.support.watching import instance_in
@@ -36,13 +38,23 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def new_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a Dagster instance with nothing in it: to copy it takes less time than to create its tables."""
+    folder = tmp_path_factory.mktemp("instances") / "dagster"
+    with instance_in(folder):
+        return folder
+
+
 @pytest.fixture
-def sensor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sensor]:
+def sensor(new_instance: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sensor]:
     """The sensor, which has ticked once on an instance where nothing is known, and need not wait for what is stored."""
     monkeypatch.setattr(sensor_module, "SETTLING", timedelta(0))
     monkeypatch.setattr(delivery, "SECONDS_TO_ANSWER", 0.5)
     monkeypatch.setattr(delivery, "SECONDS_TO_WAIT", SECONDS)
-    with instance_in(tmp_path / "dagster") as instance:
+    folder = shutil.copytree(new_instance, tmp_path / "dagster")
+    monkeypatch.setenv(DAGSTER_HOME_VARIABLE, str(folder))
+    with open_instance() as instance:
         made = Sensor(instance)
         made.tick()
         yield made
