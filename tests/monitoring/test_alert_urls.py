@@ -18,7 +18,7 @@ from apprise.plugins.slack import NotifySlack
 
 from meter_assets.definitions import build_definitions
 from meter_assets.errors import InvalidSettings
-from meter_assets.monitoring.alerts import delivery
+from meter_assets.monitoring.alerts import apprise_service, delivery
 from meter_assets.monitoring.alerts.messages import Message, News
 from meter_assets.monitoring.alerts.receivers import URLS_VARIABLE, WEBHOOK_VARIABLE, channels
 from tests.support.alert_sensor import Sensor
@@ -105,6 +105,7 @@ def in_mail(mail: Any) -> tuple[str, str]:
 def receive(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Receiver]]:
     """A function that starts a receiver of a service."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    monkeypatch.setattr(apprise_service, "ROUNDS", 1)
     with ExitStack() as stack:
 
         def start(service: str) -> Receiver:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 """How Apprise's services log the status of a response that is not a success."""
 _INSECURE_MAIL = re.compile(r"[?&]mode=insecure\b", re.IGNORECASE)
-_ROUNDS = 100_000
+ROUNDS = 100_000
+"""How often the fingerprint of a URL is hashed."""
 
 
 class _WithoutSecrets(logging.Filter):
@@ -138,4 +139,4 @@ def _problem(service: "NotifyBase", url: str) -> str | None:
 @cache
 def _fingerprint(url: str) -> str:
     """Return a short hash of a URL. It is stored, so it is slow to compute: a password cannot be guessed from it."""
-    return hashlib.pbkdf2_hmac("sha256", url.encode(), b"meter-assets alerts", _ROUNDS, dklen=4).hex()
+    return hashlib.pbkdf2_hmac("sha256", url.encode(), b"meter-assets alerts", ROUNDS, dklen=4).hex()
