@@ -123,7 +123,7 @@ def _known(context: dg.SensorEvaluationContext) -> State | None:
 
 
 def _read(instance: dg.DagsterInstance, known: State | None) -> tuple[State, list[Message]]:
-    """Return what is known now, and one message per run that has brought news."""
+    """Return what is known now, and one message per run that found something new."""
     reader, state = Reader(instance, tuple(GUARDED_STEP.values()), CHECKS), known or State()
     goes_on = known is not None and reader.run_at(state.read_to) == state.read_run
     read_from = state.read_to if goes_on else 0
@@ -144,9 +144,8 @@ def _still_known(
 ) -> dict[tuple[str, str], Failing]:
     """Return what was known to be failing, without tenants that are gone and what is no longer there to be found.
 
-    After a rollback, nothing is found under a tenant's name that was found before. Nobody is told of what is left out:
-    nothing has recovered, there is nothing any more that could fail. Should the tenant be migrated again and fail, that
-    is news.
+    After a rollback, nothing is found under a tenant's name that was found before. No message is sent about what is
+    left out: it has not recovered, and it can no longer fail. If the tenant is migrated again and fails, that is news.
     """
     tenants = set(instance.get_dynamic_partitions(str(TENANTS.name)))
     known = {(one.check, one.tenant): one for one in state.failing}

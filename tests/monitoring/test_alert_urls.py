@@ -43,7 +43,6 @@ class Chat(Hook):
     """A web server that answers "ok" as Slack does, with TLS where it has a certificate."""
 
     def __init__(self, certificate: Path | None = None) -> None:
-        """Start to listen."""
         super().__init__()
         handler: Any = self._server.RequestHandlerClass
         usual = handler.end_headers
@@ -72,11 +71,9 @@ class Receiver:
     texts: Callable[[Any], tuple[str, str]]
 
     def received(self) -> list[tuple[str, str]]:
-        """Return the title and the text of each message."""
         return [self.texts(one) for one in self.server.received]
 
     def close(self) -> None:
-        """Stop to listen."""
         self.server.close()
 
 
@@ -103,7 +100,6 @@ def in_mail(mail: Any) -> tuple[str, str]:
 
 @pytest.fixture
 def receive(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Receiver]]:
-    """A function that starts a receiver of a service."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     monkeypatch.setattr(apprise_service, "ROUNDS", 1)
     with ExitStack() as stack:
@@ -128,7 +124,6 @@ def receive(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 
 
 def name(urls: str, sensor: Sensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turn on alerts to these receivers."""
     monkeypatch.setenv(URLS_VARIABLE, urls)
     assert sensor.tick() == "0 new messages, 0 undelivered."
 

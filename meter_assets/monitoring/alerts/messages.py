@@ -15,13 +15,13 @@ LONGEST = 800
 
 
 class News(BaseModel):
-    """One check of one tenant that has begun to fail, or has recovered."""
+    """One check of one tenant that started to fail, or that recovered."""
 
     tenant: Shown
     check: Shown
     severity: str
     says: str
-    """What the check says of it, in one line, but not more than a message can hold; of a recovered one, its law."""
+    """What the check says of it, in one line of at most LONGEST characters; of a recovered one, its description."""
 
     @field_validator("says")
     @classmethod
@@ -30,9 +30,9 @@ class News(BaseModel):
 
 
 class Message(BaseModel):
-    """What one run has brought: of the checks that are newly failing, and of those that have recovered, the first.
+    """The news of one run: the first of the checks that started to fail, and of those that recovered.
 
-    A message lists LISTED of each at most: receivers refuse what is too long, and it is kept until they take it.
+    A message lists LISTED of each at most: receivers refuse a message that is too long.
     """
 
     run_id: Shown
