@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -40,7 +40,7 @@ from meter_assets.engines.drivers import analyze_if_never
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal import record
 from meter_assets.migration.step_run import Entry
-from meter_assets.monitoring.alerts.delivery import WEBHOOK_VARIABLE
+from meter_assets.monitoring.alerts.receivers import WEBHOOK_VARIABLE
 from meter_assets.rules.invariants import Group
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
 from meter_assets.runtime.event_log import Reader
@@ -234,7 +234,7 @@ def make_migrated_tenants(
 
     Returns the number of rows per table. Journals and the backup are as runs would have them, under one step's id.
     """
-    tables = schema or billing_tables(timestamps=True)
+    tables = replace(schema or billing_tables(timestamps=True), steps=tuple(STEPS.values()))
     with database.transaction() as connection:
         make_tables(connection, tables)
         made = dict(fill(connection, tables, size, seed=1))

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
@@ -42,6 +43,11 @@ def database_url() -> str:
             "postgresql://user@host/billing, or unset the variable to use the demo database."
         )
     return url.strip()
+
+
+def variables(names: Iterable[str]) -> dict[str, str]:
+    """Return the values of these variables, for those that are set."""
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 class Watching(BaseModel):

@@ -1,13 +1,14 @@
-"""The sensor that tells people what is new: checks that have begun to fail, and checks that have recovered.
+"""The sensor `check_alerts`: sends a message about checks that started to fail, and about checks that recovered.
 
-So does watching itself: a run that should have judged and failed is told as a check that fails.
-
-One message per run, and none for what was known before. What a receiver does not take stays in the outbox, which the
-sensor's cursor has, and is tried again at the next tick.
+A run of `watch_migrated_tenants` that failed is reported like a check that fails. There is one message per run, and
+none for what was known before. A message that a receiver does not take stays in the outbox, which is part of the
+sensor's cursor, and is tried again at the next tick. Decide here what is news; what a message says and how it is
+delivered belongs in `monitoring.alerts`.
 """
 
 import time
 from collections.abc import Container, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -19,24 +20,24 @@ from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import LEGAL_KEY
-from meter_assets.monitoring.alerts.delivery import (
-    MAIL_TO_VARIABLE,
-    WEBHOOK_VARIABLE,
-    Channel,
-    NotDelivered,
-    NotThisMessage,
-    channels,
-    deliver,
-)
+from meter_assets.monitoring.alerts.delivery import Channel, NotDelivered, NotThisMessage, deliver
 from meter_assets.monitoring.alerts.messages import LISTED, Message, News
+from meter_assets.monitoring.alerts.receivers import (
+    MAIL_TO_VARIABLE,
+    URLS_VARIABLE,
+    VARIABLES,
+    WEBHOOK_VARIABLE,
+    channels,
+)
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity
 from meter_assets.rules.steps import guarded_step
 from meter_assets.runtime.event_log import Outcome, Reader
+from meter_assets.settings import variables
 
 CHECKS = tuple(one.name for one in INVARIANTS if one.severity is Severity.ERROR)
 SECONDS_BETWEEN_TICKS = 30
 SECONDS_TO_DELIVER = 30
-"""What is not begun by then is left to the next tick: Dagster ends one that takes longer than a minute."""
+"""A delivery that has not started by then waits for the next tick: Dagster ends a tick that takes over a minute."""
 SETTLING = timedelta(seconds=30)
 """How long the transaction may take that stores what a run has found: what is newer is left to the next tick."""
 BEFORE_THE_FIRST_TICK = "before alerts were turned on"
@@ -47,6 +48,13 @@ class Pending(BaseModel):
 
     message: Message
     to: list[str]
+
+
+class Delivered(NamedTuple):
+    """What a receiver has taken, by the ids of the messages, and why it has not taken more."""
+
+    taken: set[str]
+    problems: list[str]
 
 
 class Failing(NamedTuple):
@@ -73,7 +81,7 @@ class State(BaseModel):
 
 def _default_status() -> dg.DefaultSensorStatus:
     try:
-        wanted = bool(channels())
+        wanted = bool(channels(variables(VARIABLES)))
     except InvalidSettings:
         wanted = True  # so that its ticks say what is wrong
     return dg.DefaultSensorStatus.RUNNING if wanted else dg.DefaultSensorStatus.STOPPED
@@ -82,18 +90,18 @@ def _default_status() -> dg.DefaultSensorStatus:
 @dg.sensor(
     minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
     default_status=_default_status(),
-    description="Sends one message per run about the ERROR checks that have begun to fail or have recovered, to the "
-    f"webhook and the mailboxes that the environment names ({WEBHOOK_VARIABLE}, {MAIL_TO_VARIABLE}). What a receiver "
+    description="Sends one message per run about the ERROR checks that have started to fail or have recovered, to the "
+    f"receivers that the environment names ({URLS_VARIABLE}, {WEBHOOK_VARIABLE}, {MAIL_TO_VARIABLE}). What a receiver "
     "does not take is tried again at each tick.",
 )
 def check_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Read what checks have found since the last tick, and deliver what is new."""
     try:
-        ways = channels()
+        ways = channels(variables(VARIABLES))
     except InvalidSettings as error:
         return dg.SensorResult(skip_reason=str(error), cursor=context.cursor)
     if not ways:
-        said = f"No receiver is named: set {WEBHOOK_VARIABLE}, or {MAIL_TO_VARIABLE} and what goes with it."
+        said = f"No receiver is named: set {URLS_VARIABLE}, {WEBHOOK_VARIABLE}, or the variables for e-mail."
         return dg.SensorResult(skip_reason=said, cursor=context.cursor)
     known = _known(context)
     state, messages = _read(context.instance, known)
@@ -116,7 +124,7 @@ def _known(context: dg.SensorEvaluationContext) -> State | None:
 
 
 def _read(instance: dg.DagsterInstance, known: State | None) -> tuple[State, list[Message]]:
-    """Return what is known now, and one message per run that has brought news."""
+    """Return what is known now, and one message per run that found something new."""
     reader, state = Reader(instance, tuple(map(guarded_step, Group)), CHECKS), known or State()
     goes_on = known is not None and reader.run_at(state.read_to) == state.read_run
     read_from = state.read_to if goes_on else 0
@@ -137,9 +145,8 @@ def _still_known(
 ) -> dict[tuple[str, str], Failing]:
     """Return what was known to be failing, without tenants that are gone and what is no longer there to be found.
 
-    After a rollback, nothing is found under a tenant's name that was found before. Nobody is told of what is left out:
-    nothing has recovered, there is nothing any more that could fail. Should the tenant be migrated again and fail, that
-    is news.
+    After a rollback, nothing is found under a tenant's name that was found before. No message is sent about what is
+    left out: it has not recovered, and it can no longer fail. If the tenant is migrated again and fails, that is news.
     """
     tenants = set(instance.get_dynamic_partitions(str(TENANTS.name)))
     known = {(one.check, one.tenant): one for one in state.failing}
@@ -206,31 +213,35 @@ def _news(found: Sequence[Outcome], failing: dict[tuple[str, str], Failing]) -> 
 
 
 def _deliver(state: State, ways: Sequence[Channel]) -> list[str]:
-    """Deliver what can be, and return why the rest could not. No way can use up the time of those after it."""
-    problems: list[str] = []
+    """Deliver what can be delivered, to all receivers at the same time, and return why the rest could not be."""
     deadline = time.monotonic() + SECONDS_TO_DELIVER
-    for left, way in zip(range(len(ways), 0, -1), ways, strict=True):
-        now = time.monotonic()
-        problems += _deliver_by(way, state.outbox, now + (deadline - now) / left)
-    named = {way.name for way in ways}
-    state.outbox = [one for one in state.outbox if named & set(one.to)]
-    return list(dict.fromkeys(problems))
+
+    def deliver_by(way: Channel) -> Delivered:
+        return _deliver_by(way, [one.message for one in state.outbox if way.name in one.to], deadline)
+
+    with ThreadPoolExecutor(len(ways)) as threads:
+        delivered = {way.name: by for way, by in zip(ways, threads.map(deliver_by, ways), strict=True)}
+    for pending in state.outbox:
+        taken_by = {name for name, by in delivered.items() if pending.message.id in by.taken}
+        pending.to = [name for name in pending.to if name not in taken_by]
+    state.outbox = [one for one in state.outbox if delivered.keys() & set(one.to)]
+    return list(dict.fromkeys(problem for by in delivered.values() for problem in by.problems))
 
 
-def _deliver_by(way: Channel, outbox: Sequence[Pending], deadline: float) -> list[str]:
-    """Deliver what waits for a way, and return why not all was taken.
+def _deliver_by(way: Channel, messages: Sequence[Message], deadline: float) -> Delivered:
+    """Deliver the messages that wait for a channel, until the deadline.
 
-    Oldest first, so that none overtakes another: only a message that was refused for what it is may be overtaken.
+    Oldest first, so that none overtakes another: only a message whose content was refused may be overtaken.
     """
-    problems: list[str] = []
-    for pending in outbox:
-        if way.name not in pending.to or time.monotonic() > deadline:
-            continue
+    found = Delivered(set(), [])
+    for message in messages:
+        if time.monotonic() > deadline:
+            break
         try:
-            deliver(way, pending.message)
-            pending.to.remove(way.name)
-        except NotThisMessage as error:
-            problems.append(str(error))
+            deliver(way, message)
+            found.taken.add(message.id)
         except NotDelivered as error:
-            return [*problems, str(error)]
-    return problems
+            found.problems.append(str(error))
+            if not isinstance(error, NotThisMessage):
+                break
+    return found

@@ -49,7 +49,8 @@ def test_it_does_not_run_as_root_and_holds_no_secret() -> None:
 
 def test_it_installs_pinned_versions_for_our_python() -> None:
     assert arguments("FROM") == ["python:3.11-slim-bookworm"]
-    assert any(".[celery,kubernetes]" in run and "--constraint constraints.txt" in run for run in arguments("RUN"))
+    installs = [run for run in arguments("RUN") if "--constraint constraints.txt" in run]
+    assert any(".[alerts,celery,kubernetes]" in run for run in installs)
 
 
 @pytest.mark.slow

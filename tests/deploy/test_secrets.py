@@ -21,7 +21,7 @@ from meter_assets.defs.alerts import check_alerts
 from meter_assets.defs.partitions import sync_partitions
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.monitoring.alerts.delivery import (
+from meter_assets.monitoring.alerts.receivers import (
     MAIL_FROM_VARIABLE,
     MAIL_TO_VARIABLE,
     SMTP_VARIABLE,

@@ -1,15 +1,21 @@
-"""A mail server, and how it is handed a mail: never without TLS unless that is turned off. Nothing here knows alerts.
+"""The mailboxes of METER_ASSETS_ALERT_EMAIL_TO and their mail server, which is used with TLS unless that is turned off.
 
-What goes wrong is raised as the libraries raise it. Their words may have secrets in them: who repeats them sees to it.
+Apprise does not send these mails: it cannot log in with a password that is not ASCII, does not report that a server
+refused the content of a mail for good, and gives each mail a new Message-ID. Other mail needs no code, only a URL
+(`apprise_service`). MailServer raises what the libraries raise, whose text may contain secrets: its callers must not
+repeat it.
 """
 
 import base64
 import smtplib
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from meter_assets.monitoring.alerts import delivery
+from meter_assets.monitoring.alerts.messages import Message
 
 PORTS = {"smtp": 587, "smtps": 465}
 _AUTHENTICATED = 235
@@ -17,26 +23,26 @@ _AUTHENTICATED = 235
 
 @dataclass(frozen=True)
 class MailServer:
-    """A mail server, and who we are to it."""
+    """A mail server, and how to log in there."""
 
     host: str
     port: int
     is_tls: bool
-    """Whether all is in TLS, from the start."""
+    """Whether the connection uses TLS from the start."""
     starttls: bool
-    """Whether TLS is begun before anything is told; where it cannot be, nothing is."""
+    """Whether STARTTLS comes before anything else; a server that cannot do it gets no mail and no password."""
     user: str
-    password: str
+    password: str = field(repr=False)
 
     @classmethod
     def from_url(cls, url: str) -> "MailServer":
-        """Return what a URL such as smtp://user:password@host:587 names. Raises ValueError for any other."""
+        """Return the server that a URL such as smtp://user:password@host:587 names. Raises ValueError for any other."""
         parts = urlsplit(url)
         # A '#', '/' or '?' that belongs to a password would make a host of the user's name, and a port of its rest.
         if parts.scheme not in PORTS or not parts.hostname or parts.path.strip("/") or parts.fragment:
             raise ValueError("not the URL of a mail server")
         if parts.port == 0 or (parts.password and not parts.username):
-            raise ValueError("a port or a user that is none")
+            raise ValueError("an invalid port, or a password without a user")
         return cls(
             host=parts.hostname,
             port=parts.port or PORTS[parts.scheme],
@@ -50,7 +56,7 @@ class MailServer:
         return f"{self.host}:{self.port}"
 
     def send(self, mail: EmailMessage, sender: str, receiver: str, seconds_to_answer: float) -> None:
-        """Send a mail. Raises what smtplib does, and OSError, for one that was not taken."""
+        """Send a mail. Raises OSError or an error of smtplib where it was not taken."""
         server = self._connected(seconds_to_answer)
         try:
             if self.starttls and not self.is_tls:
@@ -59,13 +65,13 @@ class MailServer:
                 self._log_in(server)
             server.send_message(mail, sender, [receiver])
             with suppress(OSError):
-                server.putcmd("quit")  # it has the mail: what it says to this is of no interest
+                server.putcmd("quit")  # the mail is taken: the answer to this does not matter
         finally:
             server.close()
 
     def _connected(self, seconds_to_answer: float) -> smtplib.SMTP:
         if self.is_tls:
-            # By themselves, smtplib's connections would take any certificate.
+            # Without a context, smtplib accepts any certificate.
             context = ssl.create_default_context()
             return smtplib.SMTP_SSL(self.host, self.port, timeout=seconds_to_answer, context=context)
         return smtplib.SMTP(self.host, self.port, timeout=seconds_to_answer)
@@ -74,7 +80,7 @@ class MailServer:
         if f"{self.user}{self.password}".isascii():
             server.login(self.user, self.password)
             return
-        # smtplib's own ways know ASCII only; of all ways, PLAIN is the one whose encoding is defined (RFC 4616).
+        # smtplib logs in with ASCII only; PLAIN is the mechanism whose encoding is defined (RFC 4616).
         server.ehlo_or_helo_if_needed()
         given = base64.b64encode(f"\0{self.user}\0{self.password}".encode()).decode()
         code, said = server.docmd("AUTH", f"PLAIN {given}")
@@ -85,5 +91,36 @@ class MailServer:
 def _starttls(url: SplitResult) -> bool:
     name, _, value = (url.query or "starttls=true").partition("=")
     if name != "starttls" or value.lower() not in ("true", "false"):
-        raise ValueError("an option that is none")
+        raise ValueError("an invalid option")
     return value.lower() == "true"
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mailbox, reached by a mail server. Each mailbox gets its own mails: one may be refused where another is not."""
+
+    server: MailServer
+    sender: str
+    mailbox: str
+
+    @property
+    def name(self) -> str:
+        """The channel's name in the outbox."""
+        return f"mail to {self.mailbox}"
+
+    @property
+    def receiver(self) -> str:
+        """The mail server, and for whom."""
+        return f"the mail server {self.server}, for {self.mailbox},"
+
+    def deliver(self, message: Message) -> None:
+        """Send the message. Raises NotThisMessage where the server refuses its content for good."""
+        mail = EmailMessage()
+        mail["Subject"], mail["From"], mail["To"] = message.headline, self.sender, self.mailbox
+        mail["Message-ID"] = f"<{message.id}@meter-assets>"
+        mail.set_content(message.text)
+        try:
+            self.server.send(mail, self.sender, self.mailbox, delivery.SECONDS_TO_ANSWER)
+        except smtplib.SMTPDataError as error:
+            refused = delivery.NotThisMessage if error.smtp_code >= 500 else delivery.NotDelivered
+            raise refused(f"{self.receiver} did not take it (reply {error.smtp_code})") from None

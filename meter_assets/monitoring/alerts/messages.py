@@ -1,4 +1,7 @@
-"""What people are told: the news of one run, and how they read in a message."""
+"""What an alert says: the news of one run as values, as a headline and as lines of text.
+
+Change here what people read. How a message reaches them belongs in `delivery` and its channels.
+"""
 
 import hashlib
 from typing import Any
@@ -12,13 +15,13 @@ LONGEST = 800
 
 
 class News(BaseModel):
-    """One check of one tenant that has begun to fail, or has recovered."""
+    """One check of one tenant that started to fail, or that recovered."""
 
     tenant: Shown
     check: Shown
     severity: str
     says: str
-    """What the check says of it, in one line, but not more than a message can hold; of a recovered one, its law."""
+    """What the check says of it, in one line of at most LONGEST characters; of a recovered one, its description."""
 
     @field_validator("says")
     @classmethod
@@ -27,9 +30,9 @@ class News(BaseModel):
 
 
 class Message(BaseModel):
-    """What one run has brought: of the checks that are newly failing, and of those that have recovered, the first.
+    """The news of one run: the first of the checks that started to fail, and of those that recovered.
 
-    A message lists LISTED of each at most: receivers refuse what is too long, and it is kept until they take it.
+    A message lists LISTED of each at most: receivers refuse a message that is too long.
     """
 
     run_id: Shown
@@ -57,9 +60,13 @@ class Message(BaseModel):
 
     @property
     def text(self) -> str:
-        """The message for people: each line begins with a word of ours, and no program makes a link of its data."""
+        """The whole message for people."""
+        return f"{self.headline}\n{self.details}"
+
+    @property
+    def details(self) -> str:
+        """What follows the headline: each line begins with a word of ours, and no program makes a link of its data."""
         lines = [
-            self.headline,
             *_listed("Newly failing", self.newly_failing, self.newly_failing_count),
             *_listed("Recovered", self.recovered, self.recovered_count),
         ]

@@ -1,0 +1,42 @@
+"""The webhook of METER_ASSETS_ALERT_WEBHOOK_URL, which gets the whole message as JSON.
+
+It is not sent by Apprise, whose payload is text: receivers read `newly_failing` and `recovered` from this one, with
+tenants and checks as values. Any other kind of webhook needs no code, only a URL (`apprise_service`).
+"""
+
+import html
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from meter_assets.monitoring.alerts import delivery
+from meter_assets.monitoring.alerts.messages import Message
+
+_PLAIN_TEXT = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
+"""Tells Slack and compatible services to show the text as it is: data must not become a link or notify a channel."""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A URL that takes JSON: Slack and compatible services read `text`, others the rest."""
+
+    url: str = field(repr=False)
+    name: str = "webhook"
+
+    @property
+    def receiver(self) -> str:
+        """Its host; the rest of the URL is as secret as a password."""
+        return f"the webhook at {urlsplit(self.url).hostname}"
+
+    def deliver(self, message: Message) -> None:
+        """Post the message. Raises NotDelivered for any answer but success."""
+        text = html.escape(message.text, quote=False)
+        body = {"text": text, **_PLAIN_TEXT, "id": message.id, **message.model_dump(mode="json")}
+        # A redirect would turn the request into a GET without the message. The body of the answer is not read.
+        options: dict[str, Any] = {"timeout": delivery.SECONDS_TO_ANSWER, "allow_redirects": False, "stream": True}
+        with requests.post(self.url, json=body, **options) as answer:
+            status = answer.status_code
+        if not 200 <= status < 300:
+            raise delivery.refusal(self.receiver, status)
