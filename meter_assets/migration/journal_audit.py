@@ -5,7 +5,7 @@ added or edited would be written to an invoice or a meter that nobody migrated.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, select, union_all
@@ -15,9 +15,9 @@ from meter_assets.billing.own_tables import BACKUP, COMMITS, RUNNING, RUNS, Effe
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import JournalAltered, JournalIncomplete
 from meter_assets.foreign_text import quoted
-from meter_assets.migration import records
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.journal import Keys, backed_up_columns, journaled_columns
+from meter_assets.migration.records import StepRunRecord, commits_of, end, read_records, require_unaltered
 from meter_assets.migration.run_history import RecordedStep, recorded_steps_of
 from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.undo import writers_of
@@ -38,7 +38,7 @@ def require_as_recorded(
     not recorded, or others than were. `every` are all the tenant's recorded steps: what was restored before is read
     too, lest it be restored again.
     """
-    records.require_unaltered(connection, schema, tenant.id)
+    require_unaltered(read_records(connection, schema, tenant_id=tenant.id))
     for one in steps:
         for table in _tables_of(schema, one.step):
             if table not in schema.own_tables_present:
@@ -64,12 +64,14 @@ def require_trusted(connection: Connection, schema: BillingSchema, run: StepRun)
         _require_journal(connection, schema, run.tenant, schema.journaled[run.step], [run.undoes], [run.undoes])
 
 
-def adopt(connection: Connection, schema: BillingSchema, tenant: Tenant) -> None:
+def adopt(connection: Connection, schema: BillingSchema, tenant: Tenant, records: Iterable[StepRunRecord]) -> bool:
     """Seal what version 1.0.0 has recorded of a tenant, with the digests of its journals as they are now.
 
-    A step run whose journal has another number of rows than it recorded gets no digest: a rollback will refuse it.
+    A step run whose journal has another number of rows than it recorded gets no digest: a rollback will refuse it. Says
+    whether there was anything to seal.
     """
-    for run in records.kept_by_version_1_0(connection, schema, tenant.id):
+    unsealed = [one.run for one in records if one.is_kept_by_version_1_0]
+    for run in unsealed:
         rows = run["rows_changed"] or 0
         made = _made_by(schema, tenant, run["step"], run["id"], run["run_id"], run["undoes"])
         found = connection.execute(_digest(made)).one()
@@ -77,7 +79,8 @@ def adopt(connection: Connection, schema: BillingSchema, tenant: Tenant) -> None
             values = {"step_run_id": run["id"], "tenant_id": tenant.id, "part": 0}
             connection.execute(insert(schema.own[COMMITS]).values(**values, rows_changed=rows, digest=found[1]))
         if run["outcome"] != RUNNING:
-            records.end(connection, schema, run["id"], run["outcome"], run["message"])
+            end(connection, schema, run["id"], run["outcome"], run["message"])
+    return bool(unsealed)
 
 
 def _title(one: RecordedStep) -> str:
@@ -155,7 +158,7 @@ def _compared(
     Those of version 1.0.0 that no later run has adopted have none: of them the counts must do.
     """
     journal = schema.journal(step.name)
-    commits = records.commits_of(connection, schema, [one.id for one in read])
+    commits = commits_of(connection, schema, [one.id for one in read])
     row_id = journal.c[step.key]
     for one in read:
         mine = select(*journaled_columns(schema, step)).where(journal.c.step_run_id == one.id)
@@ -209,7 +212,7 @@ def _require_backup(
     if not is_read:
         return
     kept_by = _kept_by_each_step(every)
-    commits = records.commits_of(connection, schema, list(kept_by))
+    commits = commits_of(connection, schema, list(kept_by))
     for one in (each for each in every if each.id in kept_by):
         # Rows that are there say of which run they are. Of a run that made the backup twice, one has been undone.
         sharing = [each.id for each in every if each.run_id == one.run_id and kept_by.get(each.id)]

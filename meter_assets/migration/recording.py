@@ -69,7 +69,6 @@ def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Ite
     """Record that a step has begun, and, if it does not end well, how it has ended. It records its success itself."""
     with database.transaction() as connection:
         database.hold_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
-        adopt(connection, schema, run.tenant)
         entry = _start(connection, schema, run)
     try:
         yield entry
@@ -131,12 +130,14 @@ def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> Entry
 
     Raises RecordsAltered where what is recorded of the tenant was changed.
     """
-    runs, known = schema.own[RUNS], step_runs(schema)
-    records.require_unaltered(connection, schema, run.tenant.id)
-    died = known.c.tenant_id == run.tenant.id, known.c.outcome == RUNNING
-    for step_run_id, rows in connection.execute(select(known.c.id, known.c.rows_changed).where(*died)).all():
-        message = f"The process ended before the step did; {BATCHES_KEPT if rows else NOTHING_KEPT}."
-        records.end(connection, schema, step_run_id, INTERRUPTED, message)
+    runs = schema.own[RUNS]
+    known = records.read_records(connection, schema, tenant_id=run.tenant.id)
+    if adopt(connection, schema, run.tenant, known):
+        known = records.read_records(connection, schema, tenant_id=run.tenant.id)
+    records.require_unaltered(known)
+    for died in (one for one in known if one.is_running):
+        message = f"The process ended before the step did; {BATCHES_KEPT if died.rows_changed else NOTHING_KEPT}."
+        records.end(connection, schema, died.run["id"], INTERRUPTED, message)
     made = connection.execute(
         insert(runs).values(
             run_id=run.run_id,

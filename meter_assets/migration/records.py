@@ -10,8 +10,10 @@ of its tenant. What is recorded when is in `history`; whether journals are as re
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select
@@ -37,52 +39,100 @@ _SEALED_OF_A_RUN = (
 _SEALED_OF_A_COMMIT = ("part", "rows_changed", "digest", "above_id", "up_to_id")
 
 
+@dataclass(frozen=True)
+class StepRunRecord:
+    """All that our tables say of one step run: its row in RUNS, how it ended by OUTCOMES, its rows in COMMITS."""
+
+    run: Mapping[Any, Any]
+    commits: tuple[Mapping[Any, Any], ...] = ()
+
+    @property
+    def rows_changed(self) -> int:
+        """How many rows its committed transactions have journaled."""
+        return sum(one["rows_changed"] for one in self.commits) or self.run["rows_changed"] or 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended, as far as is recorded."""
+        return self.run["ended_as"] is None and self.run["outcome"] == RUNNING
+
+    @property
+    def is_kept_by_version_1_0(self) -> bool:
+        """Whether only RUNS tells how it ended: version 1.0.0 recorded it, and no later version has sealed it."""
+        return self.run["ended_as"] is None and _is_of_version_1_0(self.run)
+
+    @property
+    def alteration(self) -> RecordsAltered | None:
+        """An error that says how the record is not what was sealed, if it is not."""
+        problem = _problem(self.run, self.commits)
+        run = self.run
+        return RecordsAltered(str(run["tenant_id"]), run["step"], run["run_id"], problem) if problem else None
+
+
+def read_records(
+    connection: Connection, schema: BillingSchema, *, tenant_id: Any = None, step_run_id: int | None = None
+) -> list[StepRunRecord]:
+    """Return the records of the step runs of a tenant, or of one step run, or of all, in their order.
+
+    One statement. None where the tables are missing that version 1.0.0 did not have.
+    """
+    if RUNS not in schema.own_tables_present or not keeps_outcomes(schema):
+        return []
+    runs, outcomes, commits = schema.own[RUNS], schema.own[OUTCOMES], schema.own[COMMITS]
+    ended = outcomes.c.outcome.label("ended_as"), outcomes.c.message.label("ended_with"), outcomes.c.seal
+    of_commit = [commits.c[name].label(f"commit_{name}") for name in _SEALED_OF_A_COMMIT]
+    joined = runs.outerjoin(outcomes, outcomes.c.step_run_id == runs.c.id)
+    joined = joined.outerjoin(commits, commits.c.step_run_id == runs.c.id)
+    statement = select(runs.c.tenant_id, *(runs.c[name] for name in _SEALED_OF_A_RUN), *ended, *of_commit)
+    statement = statement.select_from(joined).order_by(runs.c.id, commits.c.part)
+    if tenant_id is not None:
+        statement = statement.where(runs.c.tenant_id == tenant_id)
+    if step_run_id is not None:
+        statement = statement.where(runs.c.id == step_run_id)
+    rows = connection.execute(statement).mappings()
+    return [_record_of(list(of_run)) for _, of_run in groupby(rows, key=lambda row: row["id"])]
+
+
+def _record_of(rows: Sequence[RowMapping]) -> StepRunRecord:
+    """Return the record of a step run from its rows, one for each commit."""
+    commits = [{name: row[f"commit_{name}"] for name in _SEALED_OF_A_COMMIT} for row in rows]
+    return StepRunRecord(rows[0], tuple(one for one in commits if one["part"] is not None))
+
+
 def end(connection: Connection, schema: BillingSchema, step_run_id: int, outcome: str, message: str | None) -> bool:
     """Record how a step run ended, and seal all that is recorded of it; say whether it had not ended before.
 
     Raises IntegrityError where another transaction records it at the same moment.
     """
-    (run,) = _recorded(connection, schema, schema.own[RUNS].c.id == step_run_id)
-    if run["ended_as"] is not None:
+    (record,) = read_records(connection, schema, step_run_id=step_run_id)
+    if record.run["ended_as"] is not None:
         return False
-    values = {"step_run_id": step_run_id, "tenant_id": run["tenant_id"], "outcome": outcome, "message": message}
-    sealed = {**run, "ended_as": outcome, "ended_with": message}
-    commits = commits_of(connection, schema, [step_run_id])
-    values |= {"finished_at": datetime.now(UTC), "seal": _seal(sealed, commits.get(step_run_id, []))}
+    values = {"step_run_id": step_run_id, "tenant_id": record.run["tenant_id"], "outcome": outcome, "message": message}
+    sealed = {**record.run, "ended_as": outcome, "ended_with": message}
+    values |= {"finished_at": datetime.now(UTC), "seal": _seal(sealed, record.commits)}
     connection.execute(insert(schema.own[OUTCOMES]).values(**values))
     return True
 
 
-def kept_by_version_1_0(connection: Connection, schema: BillingSchema, tenant_id: Any) -> list[RowMapping]:
-    """Return a tenant's step runs of which only RUNS tells: version 1.0.0 recorded them, and nobody has sealed them."""
-    runs = _recorded(connection, schema, schema.own[RUNS].c.tenant_id == tenant_id)
-    return [run for run in runs if run["ended_as"] is None and _is_of_version_1_0(run)]
-
-
-def _is_of_version_1_0(run: RowMapping) -> bool:
+def _is_of_version_1_0(run: Mapping[Any, Any]) -> bool:
     return str(run["software_version"]).startswith("1.0.")
 
 
-def require_unaltered(connection: Connection, schema: BillingSchema, tenant_id: Any) -> None:
-    """Raise RecordsAltered where what is recorded of a tenant's step runs is not what was sealed."""
-    for found in altered(connection, schema, tenant_id):
-        raise found
+def require_unaltered(records: Iterable[StepRunRecord]) -> None:
+    """Raise RecordsAltered where what is recorded of step runs is not what was sealed."""
+    for record in records:
+        if record.alteration is not None:
+            raise record.alteration
 
 
 def altered(connection: Connection, schema: BillingSchema, tenant_id: Any = None) -> Iterator[RecordsAltered]:
     """Yield an error for each step run of a tenant (of all tenants) of which the record is not what was sealed."""
-    if RUNS not in schema.own_tables_present or not keeps_outcomes(schema):
-        return
-    wanted = [] if tenant_id is None else [schema.own[RUNS].c.tenant_id == tenant_id]
-    runs = _recorded(connection, schema, *wanted)
-    commits = commits_of(connection, schema, None if tenant_id is None else [run["id"] for run in runs])
-    for run in runs:
-        problem = _problem(run, commits.get(run["id"], []))
-        if problem:
-            yield RecordsAltered(str(run["tenant_id"]), run["step"], run["run_id"], problem)
+    for record in read_records(connection, schema, tenant_id=tenant_id):
+        if record.alteration is not None:
+            yield record.alteration
 
 
-def _problem(run: RowMapping, commits: Sequence[RowMapping]) -> str:
+def _problem(run: Mapping[Any, Any], commits: Sequence[Mapping[Any, Any]]) -> str:
     if run["ended_as"] is not None:
         return "" if _seal(run, commits) == run["seal"] else "its record is not as it was sealed when it ended"
     if _is_of_version_1_0(run):
@@ -94,28 +144,16 @@ def _problem(run: RowMapping, commits: Sequence[RowMapping]) -> str:
     return ""
 
 
-def _recorded(connection: Connection, schema: BillingSchema, *wanted: Any) -> list[RowMapping]:
-    """Return step runs as they are in RUNS, each with its row of OUTCOMES."""
-    runs, outcomes = schema.own[RUNS], schema.own[OUTCOMES]
-    columns = [runs.c.tenant_id, *(runs.c[name] for name in _SEALED_OF_A_RUN)]
-    ended = outcomes.c.outcome.label("ended_as"), outcomes.c.message.label("ended_with"), outcomes.c.seal
-    joined = runs.outerjoin(outcomes, outcomes.c.step_run_id == runs.c.id)
-    statement = select(*columns, *ended).select_from(joined).where(*wanted).order_by(runs.c.id)
-    return list(connection.execute(statement).mappings())
-
-
 def commits_of(
-    connection: Connection, schema: BillingSchema, step_run_ids: Sequence[int] | None
+    connection: Connection, schema: BillingSchema, step_run_ids: Sequence[int]
 ) -> dict[int, list[RowMapping]]:
-    """Return the rows of COMMITS of these step runs (of all), in the order of their parts."""
+    """Return the rows of COMMITS of these step runs, in the order of their parts."""
     if not keeps_outcomes(schema):
         return {}
     commits = schema.own[COMMITS]
-    statement = select(commits).order_by(commits.c.step_run_id, commits.c.part)
-    if step_run_ids is not None:
-        statement = statement.where(commits.c.step_run_id.in_(step_run_ids))
+    statement = select(commits).where(commits.c.step_run_id.in_(step_run_ids))
     found: dict[int, list[RowMapping]] = {}
-    for row in connection.execute(statement).mappings():
+    for row in connection.execute(statement.order_by(commits.c.step_run_id, commits.c.part)).mappings():
         found.setdefault(row["step_run_id"], []).append(row)
     return found
 
