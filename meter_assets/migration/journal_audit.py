@@ -17,7 +17,7 @@ from meter_assets.errors import JournalAltered, JournalIncomplete
 from meter_assets.foreign_text import quoted
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.journal import Keys, backed_up_columns, journaled_columns
-from meter_assets.migration.records import StepRunRecord, commits_of, end, read_records, require_unaltered
+from meter_assets.migration.records import SealedRecord, commits_of, end, read_records, require_unaltered
 from meter_assets.migration.run_history import RecordedStep, recorded_steps_of
 from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.undo import writers_of
@@ -64,7 +64,7 @@ def require_trusted(connection: Connection, schema: BillingSchema, run: StepRun)
         _require_journal(connection, schema, run.tenant, schema.journaled[run.step], [run.undoes], [run.undoes])
 
 
-def adopt(connection: Connection, schema: BillingSchema, tenant: Tenant, records: Iterable[StepRunRecord]) -> bool:
+def adopt(connection: Connection, schema: BillingSchema, tenant: Tenant, records: Iterable[SealedRecord]) -> bool:
     """Seal what version 1.0.0 has recorded of a tenant, with the digests of its journals as they are now.
 
     A step run whose journal has another number of rows than it recorded gets no digest: a rollback will refuse it. Says

@@ -40,7 +40,7 @@ _SEALED_OF_A_COMMIT = ("part", "rows_changed", "digest", "above_id", "up_to_id")
 
 
 @dataclass(frozen=True)
-class StepRunRecord:
+class SealedRecord:
     """All that our tables say of one step run: its row in RUNS, how it ended by OUTCOMES, its rows in COMMITS."""
 
     run: Mapping[Any, Any]
@@ -71,7 +71,7 @@ class StepRunRecord:
 
 def read_records(
     connection: Connection, schema: BillingSchema, *, tenant_id: Any = None, step_run_id: int | None = None
-) -> list[StepRunRecord]:
+) -> list[SealedRecord]:
     """Return the records of the step runs of a tenant, or of one step run, or of all, in their order.
 
     One statement. None where the tables are missing that version 1.0.0 did not have.
@@ -93,10 +93,10 @@ def read_records(
     return [_record_of(list(of_run)) for _, of_run in groupby(rows, key=lambda row: row["id"])]
 
 
-def _record_of(rows: Sequence[RowMapping]) -> StepRunRecord:
+def _record_of(rows: Sequence[RowMapping]) -> SealedRecord:
     """Return the record of a step run from its rows, one for each commit."""
     commits = [{name: row[f"commit_{name}"] for name in _SEALED_OF_A_COMMIT} for row in rows]
-    return StepRunRecord(rows[0], tuple(one for one in commits if one["part"] is not None))
+    return SealedRecord(rows[0], tuple(one for one in commits if one["part"] is not None))
 
 
 def end(connection: Connection, schema: BillingSchema, step_run_id: int, outcome: str, message: str | None) -> bool:
@@ -118,7 +118,7 @@ def _is_of_version_1_0(run: Mapping[Any, Any]) -> bool:
     return str(run["software_version"]).startswith("1.0.")
 
 
-def require_unaltered(records: Iterable[StepRunRecord]) -> None:
+def require_unaltered(records: Iterable[SealedRecord]) -> None:
     """Raise RecordsAltered where what is recorded of step runs is not what was sealed."""
     for record in records:
         if record.alteration is not None:
