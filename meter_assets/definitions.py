@@ -1,9 +1,10 @@
 """What Dagster loads: everything in `defs/`, found by Dagster's own loader, with the resources of the environment.
 
 Add an asset, a check, a job, a schedule or a sensor as a module of `defs/`: no list names it here. What belongs here is
-only what all definitions share: resources, the executor and links to the code.
+only what all definitions share: resources, the executor, code versions and links to the code.
 """
 
+import hashlib
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 import dagster as dg
 
 import meter_assets.defs
-from meter_assets import settings
+from meter_assets import __version__, settings
+from meter_assets.billing.policy import Policy
 from meter_assets.defs.resources import BillingResource, policy_resource
 
 
@@ -38,14 +40,16 @@ def load_definitions(folder: ModuleType = meter_assets.defs) -> dg.Definitions:
 def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Return the definitions, with these resources (billing, policy) in place of those of the environment."""
     settings.launchpad()  # a value that cannot be used is told before anything is launched
-    chosen = {"billing": BillingResource(), "policy": policy_resource(settings.policy()), **(resources or {})}
-    return complete(load_definitions(), chosen)
+    policy = settings.policy()
+    chosen = {"billing": BillingResource(), "policy": policy_resource(policy), **(resources or {})}
+    return complete(load_definitions(), chosen, policy)
 
 
-def complete(loaded: dg.Definitions, resources: Mapping[str, Any]) -> dg.Definitions:
-    """Return loaded definitions with their resources, links to the code, and executor."""
+def complete(loaded: dg.Definitions, resources: Mapping[str, Any], policy: Policy) -> dg.Definitions:
+    """Return loaded definitions with their resources, code versions, links to the code, and executor."""
+    version = code_version(policy)
     return dg.Definitions(
-        assets=_with_links_to_code(loaded.assets or ()),
+        assets=[_versioned(one, version) for one in _with_links_to_code(loaded.assets or ())],
         asset_checks=loaded.asset_checks,
         jobs=loaded.jobs,
         schedules=loaded.schedules,
@@ -56,8 +60,25 @@ def complete(loaded: dg.Definitions, resources: Mapping[str, Any]) -> dg.Definit
     )
 
 
+def code_version(policy: Policy) -> str:
+    """Return the code version of the assets: the software's version, and a digest of the policy's values.
+
+    Dagster shows an asset as changed when either differs from what it was materialized with; it starts no run for that.
+    The digest is of choices about meaning only. No URL, password or data of a database is in it.
+    """
+    digest = hashlib.sha256(policy.model_dump_json().encode()).hexdigest()
+    return f"{__version__}+policy.{digest[:12]}"
+
+
 def _each_once(found: Iterable[Any] | None) -> list[Any]:
     return list({id(one): one for one in found or ()}.values())
+
+
+def _versioned(asset: Any, version: str) -> Any:
+    """Return an asset with a code version; a billing table, which nothing here materializes, as it is."""
+    if not isinstance(asset, dg.AssetsDefinition):
+        return asset
+    return asset.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version))
 
 
 def _with_links_to_code(assets: Iterable[Any]) -> list[Any]:

@@ -96,7 +96,10 @@ def materialize(
     batch_size: int | None = None,
     allow_invalid: bool = False,
 ) -> dg.MaterializeResult[Any]:
-    """Make one step of the run's tenant and return what its materialization shows."""
+    """Make one step of the run's tenant and return what its materialization shows.
+
+    Its data version is the run's id: the same code may write other rows in another run, since the tables have changed.
+    """
     with failures():
         tenant = tenant_of(context, billing)
         context.log.info(metadata.log_line(f"{step} of tenant {named(tenant.key, tenant.name)}: begun"))
@@ -107,7 +110,9 @@ def materialize(
             f"{step} of tenant {tenant.key}: {report.changed:,} of {report.looked_at:,} rows changed, "
             f"{report.already_correct.rows:,} already correct, {report.left_unresolved:,} unresolved"
         )
-    return dg.MaterializeResult(metadata=step_metadata(report, monotonic() - begun))
+    return dg.MaterializeResult(
+        metadata=step_metadata(report, monotonic() - begun), data_version=dg.DataVersion(context.run.run_id)
+    )
 
 
 def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:

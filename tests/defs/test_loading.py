@@ -1,4 +1,4 @@
-"""What Dagster's loader finds in the folder of definitions."""
+"""What Dagster's loader finds in the folder of definitions, and which code version the assets have."""
 
 import json
 import os
@@ -9,9 +9,15 @@ from collections import Counter
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 import meter_assets
-from meter_assets.definitions import load_definitions
+from meter_assets import settings
+from meter_assets.billing.policy import Policy
+from meter_assets.definitions import build_definitions, code_version, load_definitions
+from meter_assets.defs.partitions import TENANTS
+from meter_assets.defs.resources import BillingResource
+from tests.support.command_line import HEALTHY, make_small_tenants
 
 NEW_MODULE = '''
 """An asset that no list names."""
@@ -70,9 +76,51 @@ def test_a_module_dropped_into_defs_is_found(tmp_path: Path) -> None:
 
 def test_each_definition_is_loaded_once_whatever_modules_import_it() -> None:
     loaded = load_definitions()
-    keys = [key for one in loaded.assets or () for key in ([one.key] if isinstance(one, dg.AssetSpec) else one.keys)]
+    keys = [key for one in loaded.assets or () if isinstance(one, dg.AssetsDefinition) for key in one.keys]
+    keys += [one.key for one in loaded.assets or () if isinstance(one, dg.AssetSpec)]
     checks = [key for one in loaded.asset_checks or () for key in one.check_keys]
     names = [one.name for one in (*(loaded.jobs or ()), *(loaded.schedules or ()), *(loaded.sensors or ()))]
     for found in (keys, checks, names):
         assert found
         assert max(Counter(found).values()) == 1
+
+
+def test_another_policy_or_software_version_is_another_code_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert code_version(Policy()) == code_version(Policy.from_values({"tolerance": "1.00"}))
+    assert code_version(Policy()) != code_version(Policy.from_values({"tolerance": "1.01"}))
+    before = code_version(Policy())
+    monkeypatch.setattr("meter_assets.definitions.__version__", "99.0.0")
+    assert code_version(Policy()) != before
+
+
+def test_every_asset_has_the_code_version_of_the_configured_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('[policy]\nbalance_basis = "invoice_totals"\n', encoding="utf-8")
+    monkeypatch.setenv(settings.CONFIG_VARIABLE, str(file))
+    graph = build_definitions().resolve_asset_graph()
+    expected = code_version(Policy.from_values({"balance_basis": "invoice_totals"}))
+    nodes = [graph.get(key) for key in graph.materializable_asset_keys]
+    assert {node.code_version for node in nodes} == {expected}
+    assert all(node.automation_condition is None for node in nodes), "nothing is materialized because it changed"
+
+
+def test_every_run_has_its_own_data_version_though_the_code_is_the_same(tmp_path: Path) -> None:
+    """Otherwise Dagster would not show what is downstream as out of date: tables change without the code."""
+    url = f"sqlite:///{tmp_path / 'billing.db'}"
+    (tmp_path / "billing.db").touch()
+    make_small_tenants(url)
+    job = build_definitions({"billing": BillingResource(url=url)}).resolve_job_def("migrate_meter_financials")
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(str(TENANTS.name), [HEALTHY])
+        events = [
+            event
+            for _ in range(2)
+            for event in job.execute_in_process(
+                instance=instance, partition_key=HEALTHY
+            ).asset_materializations_for_node("meter_balances")
+        ]
+    versions = [(event.tags or {})[tag] for event in events for tag in ("dagster/code_version", "dagster/data_version")]
+    assert versions[0] == versions[2] == code_version(settings.policy())
+    assert versions[1] != versions[3]
