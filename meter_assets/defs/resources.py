@@ -1,8 +1,7 @@
 """What Dagster hands to assets and checks: the billing database, and the policy as documented, validated config."""
 
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 from pydantic import Field, PrivateAttr, create_model
@@ -87,26 +86,29 @@ def _launched(run: dg.DagsterRun) -> str:
 class PolicyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The choices about meaning that a run is made with. They are recorded with every run that writes."""
 
+    policy_type: ClassVar[type[Policy]] = Policy
+
     def policy(self) -> Policy:
         """Return the policy. Raises UnknownPolicy for a value that there is not."""
-        return Policy.from_values({name: getattr(self, name) for name in Policy.model_fields})
+        return self.policy_type.from_values({name: getattr(self, name) for name in self.policy_type.model_fields})
 
 
 def policy_resource(defaults: Policy) -> PolicyResource:
     """Return the resource whose config has one documented field per policy, with these defaults."""
     fields: dict[str, Any] = {
         name: (_config_type(field.annotation) | None, _config_default(getattr(defaults, name), field.description))
-        for name, field in Policy.model_fields.items()
+        for name, field in type(defaults).model_fields.items()
     }
     made = create_model("PolicyResource", __base__=PolicyResource, __doc__=PolicyResource.__doc__, **fields)
+    made.policy_type = type(defaults)
     return made()
 
 
 def _config_type(kind: Any) -> Any:
     """Return what Dagster's config has in place of a policy's type. It lets null through, which `policy` refuses."""
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return kind
-    return str if kind is Decimal else list[str]
+    if kind is Decimal:
+        return str
+    return list[str] if kind == tuple[str, ...] else kind
 
 
 def _config_default(value: Any, description: str | None) -> Any:
