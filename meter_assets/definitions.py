@@ -1,40 +1,17 @@
-"""What Dagster loads: everything in `defs/`, found by Dagster's own loader, with the resources of the environment.
+"""What Dagster loads: everything in `defs/`, with the resources and the policy that the environment names.
 
-Add an asset, a check, a job, a schedule or a sensor as a module of `defs/`: no list names it here. What belongs here is
-only what all definitions share: resources, the executor, code versions and links to the code.
+Add an asset, a check, a job, a schedule or a sensor as a module of `defs/`: no list names it here. How the folder is
+loaded is in `loading`.
 """
 
-import hashlib
-import warnings
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-import meter_assets.defs
-from meter_assets import __version__, settings
-from meter_assets.billing.policy import Policy
+from meter_assets import settings
 from meter_assets.defs.resources import BillingResource, policy_resource
-
-
-def load_definitions(folder: ModuleType = meter_assets.defs) -> dg.Definitions:
-    """Return what a package of definitions contains, as Dagster's loader finds it, without resources.
-
-    An object that several modules import is the same definition, and is returned once.
-    """
-    root = Path(meter_assets.__file__).parent.parent
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.PreviewWarning)  # of functions that the loader itself calls
-        found = dg.ComponentTree.from_module(defs_module=folder, project_root=root).build_defs(Path())
-    return dg.Definitions(
-        assets=_each_once(found.assets),
-        asset_checks=_each_once(found.asset_checks),
-        jobs=_each_once(found.jobs),
-        schedules=_each_once(found.schedules),
-        sensors=_each_once(found.sensors),
-    )
+from meter_assets.loading import complete, load_definitions
 
 
 def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -42,49 +19,8 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
     settings.launchpad()  # a value that cannot be used is told before anything is launched
     policy = settings.policy()
     chosen = {"billing": BillingResource(), "policy": policy_resource(policy), **(resources or {})}
-    return complete(load_definitions(), chosen, policy)
-
-
-def complete(loaded: dg.Definitions, resources: Mapping[str, Any], policy: Policy) -> dg.Definitions:
-    """Return loaded definitions with their resources, code versions, links to the code, and executor."""
-    version = code_version(policy)
-    return dg.Definitions(
-        assets=[_versioned(one, version) for one in _with_links_to_code(loaded.assets or ())],
-        asset_checks=loaded.asset_checks,
-        jobs=loaded.jobs,
-        schedules=loaded.schedules,
-        sensors=loaded.sensors,
-        resources=resources,
-        # The SQL does the work: a process per step would only add its start-up.
-        executor=dg.in_process_executor,
-    )
-
-
-def code_version(policy: Policy) -> str:
-    """Return the code version of the assets: the software's version, and a digest of the policy's values.
-
-    Dagster shows an asset as changed when either differs from what it was materialized with; it starts no run for that.
-    The digest is of choices about meaning only. No URL, password or data of a database is in it.
-    """
-    digest = hashlib.sha256(policy.model_dump_json().encode()).hexdigest()
-    return f"{__version__}+policy.{digest[:12]}"
-
-
-def _each_once(found: Iterable[Any] | None) -> list[Any]:
-    return list({id(one): one for one in found or ()}.values())
-
-
-def _versioned(asset: Any, version: str) -> Any:
-    """Return an asset with a code version; a billing table, which nothing here materializes, as it is."""
-    if not isinstance(asset, dg.AssetsDefinition):
-        return asset
-    return asset.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version))
-
-
-def _with_links_to_code(assets: Iterable[Any]) -> list[Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # a link is all that is lost, should that change
-        return list(dg.with_source_code_references(list(assets)))
+    # The SQL does the work: a process per step would only add its start-up.
+    return complete(load_definitions(), chosen, policy, dg.in_process_executor)
 
 
 defs = build_definitions()

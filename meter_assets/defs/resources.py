@@ -10,6 +10,7 @@ from meter_assets import settings
 from meter_assets.billing.policy import Policy
 from meter_assets.defs import launchpad
 from meter_assets.defs.partitions import PARTITION_TAG
+from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.errors import ConfigurationError, InvalidSettings, MissingPartition
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.runtime.retries import NEVER_AGAIN
@@ -28,13 +29,14 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         "database), which keeps its password out of Dagster. A run config may name another one only where the table "
         "[launchpad] of the configuration file does, too.",
     )
+    scope: ClassVar[Scope] = UNNAMED
     _database: BillingDatabase | None = PrivateAttr(default=None)
 
     @property
     def database(self) -> BillingDatabase:
         """The billing database. Raises InvalidSettings for a URL that cannot be used."""
         if self._database is None:
-            self._database = BillingDatabase(self.url or settings.database_url())
+            self._database = BillingDatabase(self.url or self.scope.url or settings.database_url())
         return self._database
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -46,8 +48,8 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if context.run is None:
             return
         try:
-            launchpad.require_allowed(context.run.run_config)
-            _require_tenant(context.run)
+            launchpad.require_allowed(context.run.run_config, self.scope.named("billing"))
+            _require_tenant(context.run, self.scope)
             _require_batch_sizes(context.run)
         except ConfigurationError as error:
             if context.instance is not None:
@@ -60,8 +62,15 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._database.release()
 
 
-def _require_tenant(run: dg.DagsterRun) -> None:
-    if run.job_name not in JOBS_OF_OPS and PARTITION_TAG not in run.tags:
+def billing_resource(scope: Scope) -> BillingResource:
+    """Return the resource of a component's database. Its URL is in no config, so that no page of Dagster shows it."""
+    made = create_model("BillingResource", __base__=BillingResource, __doc__=BillingResource.__doc__)
+    made.scope = scope
+    return made()
+
+
+def _require_tenant(run: dg.DagsterRun, scope: Scope) -> None:
+    if run.job_name not in map(scope.named, JOBS_OF_OPS) and PARTITION_TAG not in run.tags:
         raise MissingPartition(_launched(run))
 
 

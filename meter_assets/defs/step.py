@@ -15,7 +15,7 @@ from meter_assets.billing.schema import JOURNALED
 from meter_assets.defs import metadata
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.engines.drivers import LONGEST_REASON
-from meter_assets.errors import MeterAssetsError, MissingPartition
+from meter_assets.errors import MeterAssetsError, MissingPartition, UnknownTenant
 from meter_assets.foreign_text import named, shown
 from meter_assets.formatting import minor_units
 from meter_assets.migration.apply import run_step
@@ -84,6 +84,8 @@ def tenant_of(
         raise MissingPartition(
             context.op_def.name if isinstance(context, dg.OpExecutionContext) else context.op_execution_context.op.name
         )
+    if not billing.scope.includes(context.partition_key):
+        raise UnknownTenant([context.partition_key], billing.scope.tenants or ())
     return billing.database.tenants([context.partition_key])[0]
 
 

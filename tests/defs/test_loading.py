@@ -14,9 +14,10 @@ import pytest
 import meter_assets
 from meter_assets import settings
 from meter_assets.billing.policy import Policy
-from meter_assets.definitions import build_definitions, code_version, load_definitions
+from meter_assets.definitions import build_definitions
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource
+from meter_assets.loading import code_version, load_definitions
 from tests.support.command_line import HEALTHY, make_small_tenants
 
 NEW_MODULE = '''
@@ -89,7 +90,7 @@ def test_another_policy_or_software_version_is_another_code_version(monkeypatch:
     assert code_version(Policy()) == code_version(Policy.from_values({"tolerance": "1.00"}))
     assert code_version(Policy()) != code_version(Policy.from_values({"tolerance": "1.01"}))
     before = code_version(Policy())
-    monkeypatch.setattr("meter_assets.definitions.__version__", "99.0.0")
+    monkeypatch.setattr("meter_assets.loading.__version__", "99.0.0")
     assert code_version(Policy()) != before
 
 
