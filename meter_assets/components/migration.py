@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from meter_assets.billing.policy import Policy
 from meter_assets.components.renaming import renamed
@@ -19,6 +19,30 @@ from meter_assets.loading import complete, load_definitions
 LEGAL_NAME = r"^([a-z][a-z0-9_]*)?$"
 
 
+class ScaffoldOptions(BaseModel):
+    """What `dg scaffold defs meter_assets.MeterMigration` may be told."""
+
+    url: str = Field(
+        default="{{ env.METER_ASSETS_DATABASE_URL }}", description="The billing database's URL, or its template."
+    )
+    name: str = Field(default="", description="The name of this database in the project.")
+
+
+class MeterMigrationScaffolder(dg.Scaffolder[ScaffoldOptions]):
+    """Writes the YAML of the component."""
+
+    @classmethod
+    def get_scaffold_params(cls) -> type[ScaffoldOptions]:
+        """Return the options of the command."""
+        return ScaffoldOptions
+
+    def scaffold(self, request: dg.ScaffoldRequest[ScaffoldOptions]) -> None:
+        """Write defs.yaml with the URL, and with the name if there is one."""
+        told = request.params.model_dump()
+        dg.scaffold_component(request, {name: value for name, value in told.items() if value})
+
+
+@dg.scaffold_with(MeterMigrationScaffolder)
 class MeterMigration(dg.Component, dg.Resolvable, dg.Model):
     """The migration of a utility-billing database from balances per customer to balances per meter.
 

@@ -20,7 +20,10 @@ def listed(ended: "subprocess.CompletedProcess[str]") -> dict[str, set[str]]:
     """Return what `dg list defs --json` lists, by kind."""
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout)
-    return {kind: {one.get("key") or one.get("name") for one in entries} for kind, entries in found.items()}
+    return {
+        kind: {one["asset_key" if kind == "assets" else "key" if kind == "asset_checks" else "name"] for one in entries}
+        for kind, entries in found.items()
+    }
 
 
 def test_this_project_checks_and_lists_its_definitions(tmp_path: Path) -> None:
@@ -47,9 +50,10 @@ def test_the_component_is_listed_and_scaffolded(tmp_path: Path) -> None:
     project = make_project(tmp_path, "shop", {})
     components = project.dg("list", "components", "--json")
     assert components.returncode == 0, components.stderr
-    assert "meter_assets.MeterMigration" in {one["key"] for one in json.loads(components.stdout)}
+    assert "meter_assets.MeterMigration" in {one["key"] for one in json.loads(components.stdout)["items"]}
     url = "sqlite:////nowhere/billing.db"
-    scaffolded = project.dg("scaffold", "defs", "meter_assets.MeterMigration", "billing", "--url", url)
+    command = ("scaffold", "defs", "meter_assets.MeterMigration", "billing")
+    scaffolded = project.dg(*command, "--url", url)
     assert scaffolded.returncode == 0, scaffolded.stderr
     written = (tmp_path / "shop" / "defs" / "billing" / "defs.yaml").read_text(encoding="utf-8")
     assert "type: meter_assets.MeterMigration" in written
