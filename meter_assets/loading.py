@@ -16,17 +16,16 @@ import dagster as dg
 import meter_assets.defs
 from meter_assets import __version__
 from meter_assets.billing.policy import Policy
+from meter_assets.errors import MeterAssetsError
 
 
 def load_definitions(folder: ModuleType = meter_assets.defs) -> dg.Definitions:
     """Return what a package of definitions contains, as Dagster's loader finds it, without resources.
 
-    An object that several modules import is the same definition, and is returned once.
+    An object that several modules import is the same definition, and is returned once. Raises InvalidSettings where a
+    module finds it.
     """
-    root = Path(meter_assets.__file__).parent.parent
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.PreviewWarning)  # of functions that the loader itself calls
-        found = dg.ComponentTree.from_module(defs_module=folder, project_root=root).build_defs(Path())
+    found = _found_in(folder)
     return dg.Definitions(
         assets=_each_once(found.assets),
         asset_checks=_each_once(found.asset_checks),
@@ -34,6 +33,18 @@ def load_definitions(folder: ModuleType = meter_assets.defs) -> dg.Definitions:
         schedules=_each_once(found.schedules),
         sensors=_each_once(found.sensors),
     )
+
+
+def _found_in(folder: ModuleType) -> dg.Definitions:
+    root = Path(meter_assets.__file__).parent.parent
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.PreviewWarning)  # of functions that the loader itself calls
+            return dg.ComponentTree.from_module(defs_module=folder, project_root=root).build_defs(Path())
+    except Exception as error:
+        if isinstance(error.__cause__, MeterAssetsError):  # in a picture of the folder, which says nothing to a user
+            raise error.__cause__ from None
+        raise
 
 
 def complete(
