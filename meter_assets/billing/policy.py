@@ -1,11 +1,12 @@
 """What an operator chooses about meaning: the policies, their values and defaults. Nothing here reads a file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from meter_assets.errors import UnknownPolicy
 
@@ -66,7 +67,7 @@ class Policy(BaseModel):
     )
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> "Policy":
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
         """Build a policy from named values, the defaults standing in for what is not named.
 
         Raises UnknownPolicy, listing what is valid, for a name or value that there is not.
@@ -74,18 +75,35 @@ class Policy(BaseModel):
         try:
             return cls(**dict(values))
         except ValidationError as error:
-            raise UnknownPolicy([_sentence(one["loc"], one["input"]) for one in error.errors()]) from None
+            sentences = [_sentence(cls.model_fields, one["loc"], one["input"]) for one in error.errors()]
+            raise UnknownPolicy(sentences) from None
 
 
-def _sentence(location: tuple[int | str, ...], given: Any) -> str:
+def _sentence(fields: Mapping[str, FieldInfo], location: tuple[int | str, ...], given: Any) -> str:
     name = str(location[0])
-    if name not in Policy.model_fields:
-        return f"There is no policy '{name}'; the policies are: {', '.join(Policy.model_fields)}."
-    return f"Policy '{name}' cannot be {given!r}; {_valid_values(name)}."
+    if name not in fields:
+        return f"There is no policy '{name}'; the policies are: {', '.join(fields)}."
+    return f"Policy '{name}' cannot be {given!r}; {_valid_values(fields[name])}."
 
 
-def _valid_values(name: str) -> str:
-    kind = Policy.model_fields[name].annotation
+_VALID: Mapping[Any, str] = {
+    bool: "it takes true or false",
+    int: "it takes a whole number",
+    Decimal: "it takes a number of currency units",
+    tuple[str, ...]: "it takes a list of texts",
+}
+
+
+def _valid_values(field: FieldInfo) -> str:
+    kind = field.annotation
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return f"its values are: {', '.join(kind)}"
-    return "it takes a number of currency units, 0 or more" if kind is Decimal else "it takes a list of texts"
+    return ", ".join([_VALID[kind], *_bounds(field)])
+
+
+def _bounds(field: FieldInfo) -> Iterator[str]:
+    """Yield the bounds of a number, such as "0 or more"."""
+    for bound in field.metadata:
+        for attribute, words in {"ge": "or more", "le": "or less"}.items():
+            if hasattr(bound, attribute):
+                yield f"{getattr(bound, attribute)} {words}"

@@ -43,12 +43,12 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, billing: BillingResource, policy: PolicyResource
     ) -> Iterator[dg.AssetCheckResult]:
         with failures():
-            selected = {key.name for key in context.selected_asset_check_keys}
+            selected = {key.name: key.asset_key for key in context.selected_asset_check_keys}
             verdicts = _judged(context, billing, policy, [one for one in invariants.values() if one.name in selected])
         if any(not one.holds and one.severity is Severity.ERROR for one in verdicts):
             never_start_again()
         for verdict in verdicts:
-            yield _result(verdict, asset.key)
+            yield _result(verdict, selected[verdict.name])
 
     return checks
 

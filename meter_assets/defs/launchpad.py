@@ -48,8 +48,10 @@ def export_folder(named: str | None) -> Path | None:
     raise ForbiddenRunConfig(f"{quoted(named)} as export_dir", f"{below}; {_allowed_in('export_dirs')}")
 
 
-def require_allowed(run_config: Mapping[str, Any]) -> None:
+def require_allowed(run_config: Mapping[str, Any], billing: str = "billing") -> None:
     """Raise ForbiddenRunConfig for a run config that names a database, or a variable, that it may not name.
+
+    `billing` is the name of the billing database's resource.
 
     Dagster puts a variable's value in the place of {"env": its name}, and errors and reports would show it.
     """
@@ -59,7 +61,7 @@ def require_allowed(run_config: Mapping[str, Any]) -> None:
             f"the environment variable {quoted(variable)}",
             "It may take no value from the environment: write the value itself, or leave it out",
         )
-    told = (run_config.get("resources") or {}).get("billing") or {}
+    told = (run_config.get("resources") or {}).get(billing) or {}
     url = (told.get("config") or {}).get("url")
     if url:
         _require_database(BillingDatabase(url))

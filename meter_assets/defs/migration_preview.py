@@ -67,7 +67,9 @@ def migration_preview(
             validate=config.judge_invariants,
             export=export,
         )
-    return dg.MaterializeResult(metadata=_metadata(found, monotonic() - begun))
+    return dg.MaterializeResult(
+        metadata=_metadata(found, monotonic() - begun), data_version=dg.DataVersion(context.run.run_id)
+    )
 
 
 def _require_steps(steps: Sequence[str]) -> None:

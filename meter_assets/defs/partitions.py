@@ -3,7 +3,7 @@
 And taken back: what Dagster says of a tenant whose migration was undone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 from dagster._core.events import AssetWipedData, DagsterEvent, DagsterEventType
@@ -11,23 +11,24 @@ from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 
+from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.migration.database import LEGAL_KEY, BillingDatabase
 
-TENANTS = dg.DynamicPartitionsDefinition(name="tenants")
+TENANTS = UNNAMED.partitions
 PARTITION_TAG = "dagster/partition"
 
 
 def partition_changes(
-    instance: dg.DagsterInstance, database: BillingDatabase
+    instance: dg.DagsterInstance, database: BillingDatabase, scope: Scope = UNNAMED
 ) -> tuple[list[str], list[str], list[str]]:
     """Return the keys to add, the keys to remove, and the tenants' ids that cannot be keys.
 
     Raises what `BillingDatabase.every_tenant` raises.
     """
-    keys = [tenant.key for tenant in database.every_tenant()]
+    keys = [tenant.key for tenant in database.every_tenant() if scope.includes(tenant.key)]
     illegal = [key for key in keys if not LEGAL_KEY.fullmatch(key)]
     wanted = [key for key in keys if LEGAL_KEY.fullmatch(key)]
-    present = instance.get_dynamic_partitions(str(TENANTS.name))
+    present = instance.get_dynamic_partitions(str(scope.partitions.name))
     return [key for key in wanted if key not in set(present)], sorted(set(present) - set(wanted)), illegal
 
 
@@ -40,7 +41,9 @@ def sync_partitions(instance: dg.DagsterInstance, database: BillingDatabase) -> 
         instance.delete_dynamic_partition(str(TENANTS.name), key)
 
 
-def forget_materializations(instance: dg.DagsterInstance, assets: Iterable[str], partition: str) -> None:
+def forget_materializations(
+    instance: dg.DagsterInstance, assets: Iterable[str | Sequence[str]], partition: str
+) -> None:
     """Let a partition of these assets, and its checks, be as if never materialized.
 
     Dagster's open-source storages cannot wipe single partitions. Here the events stay, in their runs and in the list of

@@ -1,8 +1,7 @@
 """What Dagster hands to assets and checks: the billing database, and the policy as documented, validated config."""
 
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 from pydantic import Field, PrivateAttr, create_model
@@ -11,6 +10,7 @@ from meter_assets import settings
 from meter_assets.billing.policy import Policy
 from meter_assets.defs import launchpad
 from meter_assets.defs.partitions import PARTITION_TAG
+from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.errors import ConfigurationError, InvalidSettings, MissingPartition
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.runtime.retries import NEVER_AGAIN
@@ -29,13 +29,14 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         "database), which keeps its password out of Dagster. A run config may name another one only where the table "
         "[launchpad] of the configuration file does, too.",
     )
+    scope: ClassVar[Scope] = UNNAMED
     _database: BillingDatabase | None = PrivateAttr(default=None)
 
     @property
     def database(self) -> BillingDatabase:
         """The billing database. Raises InvalidSettings for a URL that cannot be used."""
         if self._database is None:
-            self._database = BillingDatabase(self.url or settings.database_url())
+            self._database = BillingDatabase(self.url or self.scope.url or settings.database_url())
         return self._database
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -47,8 +48,8 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if context.run is None:
             return
         try:
-            launchpad.require_allowed(context.run.run_config)
-            _require_tenant(context.run)
+            launchpad.require_allowed(context.run.run_config, self.scope.named("billing"))
+            _require_tenant(context.run, self.scope)
             _require_batch_sizes(context.run)
         except ConfigurationError as error:
             if context.instance is not None:
@@ -61,8 +62,15 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._database.release()
 
 
-def _require_tenant(run: dg.DagsterRun) -> None:
-    if run.job_name not in JOBS_OF_OPS and PARTITION_TAG not in run.tags:
+def billing_resource(scope: Scope) -> BillingResource:
+    """Return the resource of a component's database. Its URL is in no config, so that no page of Dagster shows it."""
+    made = create_model("BillingResource", __base__=BillingResource, __doc__=BillingResource.__doc__)
+    made.scope = scope
+    return made()
+
+
+def _require_tenant(run: dg.DagsterRun, scope: Scope) -> None:
+    if run.job_name not in map(scope.named, JOBS_OF_OPS) and PARTITION_TAG not in run.tags:
         raise MissingPartition(_launched(run))
 
 
@@ -87,26 +95,29 @@ def _launched(run: dg.DagsterRun) -> str:
 class PolicyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The choices about meaning that a run is made with. They are recorded with every run that writes."""
 
+    policy_type: ClassVar[type[Policy]] = Policy
+
     def policy(self) -> Policy:
         """Return the policy. Raises UnknownPolicy for a value that there is not."""
-        return Policy.from_values({name: getattr(self, name) for name in Policy.model_fields})
+        return self.policy_type.from_values({name: getattr(self, name) for name in self.policy_type.model_fields})
 
 
 def policy_resource(defaults: Policy) -> PolicyResource:
     """Return the resource whose config has one documented field per policy, with these defaults."""
     fields: dict[str, Any] = {
         name: (_config_type(field.annotation) | None, _config_default(getattr(defaults, name), field.description))
-        for name, field in Policy.model_fields.items()
+        for name, field in type(defaults).model_fields.items()
     }
     made = create_model("PolicyResource", __base__=PolicyResource, __doc__=PolicyResource.__doc__, **fields)
+    made.policy_type = type(defaults)
     return made()
 
 
 def _config_type(kind: Any) -> Any:
     """Return what Dagster's config has in place of a policy's type. It lets null through, which `policy` refuses."""
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return kind
-    return str if kind is Decimal else list[str]
+    if kind is Decimal:
+        return str
+    return list[str] if kind == tuple[str, ...] else kind
 
 
 def _config_default(value: Any, description: str | None) -> Any:

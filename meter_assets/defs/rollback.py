@@ -7,8 +7,9 @@ import dagster as dg
 from pydantic import Field
 
 from meter_assets.defs import launchpad, metadata
-from meter_assets.defs.partitions import TENANTS, forget_materializations
+from meter_assets.defs.partitions import forget_materializations
 from meter_assets.defs.resources import BillingResource, PolicyResource
+from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.defs.step import RunConfig, failures, tenant_of
 from meter_assets.errors import InvalidSettings, MissingPartition
 from meter_assets.foreign_text import named, quoted
@@ -37,8 +38,7 @@ class RollbackConfig(RunConfig):
     )
 
 
-@dg.op
-def undo_steps(
+def _undo_steps(
     context: dg.OpExecutionContext, config: RollbackConfig, billing: BillingResource, policy: PolicyResource
 ) -> dg.Output[None]:
     """Undo a tenant's steps from their journals, newest first; rows that were changed since are listed, not touched."""
@@ -68,15 +68,30 @@ def undo_steps(
     return dg.Output(None, metadata=entries)
 
 
-@dg.job(
-    partitions_def=TENANTS,
-    tags=NEVER_AGAIN,  # Started again by Dagster, it might undo what was migrated since.
-    description="Undoes a tenant's migration from its journals, wholly or to before a run. Pick the tenant as "
-    "partition; set dry_run to see first what it would do.",
-)
-def rollback_meter_financials() -> None:
-    """Undo a tenant's steps."""
-    undo_steps()
+def rollback_job(scope: Scope, op: dg.OpDefinition) -> dg.JobDefinition:
+    """Return the job of one billing database, which executes this op."""
+
+    @dg.job(
+        name=scope.named("rollback_meter_financials"),
+        partitions_def=scope.partitions,
+        executor_def=dg.in_process_executor,
+        tags=NEVER_AGAIN,  # Started again by Dagster, it might undo what was migrated since.
+        description="Undoes a tenant's migration from its journals, wholly or to before a run. Pick the tenant as "
+        "partition; set dry_run to see first what it would do.",
+    )
+    def rollback() -> None:
+        op()
+
+    return rollback
+
+
+def undo_op(scope: Scope) -> dg.OpDefinition:
+    """Return the op of the job of one billing database."""
+    return dg.op(name=scope.named("undo_steps"))(scope.bind(_undo_steps))
+
+
+undo_steps = undo_op(UNNAMED)
+rollback_meter_financials = rollback_job(UNNAMED, undo_steps)
 
 
 def _undone(
@@ -88,8 +103,9 @@ def _undone(
 ) -> Rollback:
     """Undo the steps and return what was done; where one fails, what was done before goes with the failure."""
     found = Rollback(tenant=tenant.key, name=tenant.name, steps=[])
+    keys = [billing.scope.key(step).path for step in STEPS]
     # Once, and before the first commit: should this process be killed, Dagster does not claim what is no longer so.
-    forget = cache(partial(forget_materializations, context.instance, STEPS, tenant.key))
+    forget = cache(partial(forget_materializations, context.instance, keys, tenant.key))
     try:
         with failures():
             for one in roll_back(
@@ -101,7 +117,7 @@ def _undone(
                 batch_size=config.batch_size,
                 about_to_commit=forget,
             ):
-                _tell(context, tenant, one)
+                _tell(context, billing.scope, tenant, one)
                 found.steps.append(one)
     except dg.Failure as failure:
         entries = {**failure.metadata, **(_metadata(found, dry_run=False) if found.steps else {})}
@@ -111,11 +127,12 @@ def _undone(
     return found
 
 
-def _tell(context: dg.OpExecutionContext, tenant: Tenant, one: UndoneStep) -> None:
+def _tell(context: dg.OpExecutionContext, scope: Scope, tenant: Tenant, one: UndoneStep) -> None:
     whose = f"run {quoted(one.made.run_id)} of tenant {named(tenant.key, tenant.name)}"
     counts = f"{one.report.changed:,} rows restored, {one.left_alone:,} left alone"
     context.log.info(metadata.log_line(f"{one.made.step} of {whose}: {counts}"))
-    context.log_event(dg.AssetObservation(one.made.step, partition=tenant.key, metadata=_step_metadata(one)))
+    key = scope.key(one.made.step)
+    context.log_event(dg.AssetObservation(key, partition=tenant.key, metadata=_step_metadata(one)))
 
 
 def _step_metadata(one: UndoneStep) -> dict[str, Any]:

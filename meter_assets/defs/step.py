@@ -13,7 +13,7 @@ import dagster as dg
 from meter_assets.defs import metadata
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.engines.drivers import LONGEST_REASON
-from meter_assets.errors import MeterAssetsError, MissingPartition
+from meter_assets.errors import MeterAssetsError, MissingPartition, UnknownTenant
 from meter_assets.foreign_text import named, shown
 from meter_assets.formatting import minor_units
 from meter_assets.migration.apply import run_step
@@ -71,6 +71,8 @@ def tenant_of(
         raise MissingPartition(
             context.op_def.name if isinstance(context, dg.OpExecutionContext) else context.op_execution_context.op.name
         )
+    if not billing.scope.includes(context.partition_key):
+        raise UnknownTenant([context.partition_key], billing.scope.tenants or ())
     return billing.database.tenants([context.partition_key])[0]
 
 
@@ -83,7 +85,10 @@ def materialize(
     batch_size: int | None = None,
     allow_invalid: bool = False,
 ) -> dg.MaterializeResult[Any]:
-    """Make one step of the run's tenant and return what its materialization shows."""
+    """Make one step of the run's tenant and return what its materialization shows.
+
+    Its data version is the run's id: the same code may write other rows in another run, since the tables have changed.
+    """
     with failures():
         tenant = tenant_of(context, billing)
         context.log.info(metadata.log_line(f"{step} of tenant {named(tenant.key, tenant.name)}: begun"))
@@ -94,7 +99,9 @@ def materialize(
             f"{step} of tenant {tenant.key}: {report.changed:,} of {report.looked_at:,} rows changed, "
             f"{report.already_correct.rows:,} already correct, {report.left_unresolved:,} unresolved"
         )
-    return dg.MaterializeResult(metadata=step_metadata(report, monotonic() - begun))
+    return dg.MaterializeResult(
+        metadata=step_metadata(report, monotonic() - begun), data_version=dg.DataVersion(context.run.run_id)
+    )
 
 
 def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:

@@ -2,29 +2,39 @@
 
 import dagster as dg
 
-from meter_assets.defs.partitions import TENANTS, partition_changes
+from meter_assets.defs.partitions import partition_changes
 from meter_assets.defs.resources import BillingResource
+from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.errors import IllegalTenantId, MeterAssetsError
 
 
-@dg.sensor(
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Adds a partition for every new tenant and removes those of tenants that are gone.",
-)
-def tenant_partitions(context: dg.SensorEvaluationContext, billing: BillingResource) -> dg.SensorResult:
+def _sync(context: dg.SensorEvaluationContext, billing: BillingResource) -> dg.SensorResult:
     """Compare the tenants table with the partitions, and request what is missing or superfluous."""
+    tenants = billing.scope.partitions
     try:
-        added, removed, illegal = partition_changes(context.instance, billing.database)
+        added, removed, illegal = partition_changes(context.instance, billing.database, billing.scope)
     except MeterAssetsError as error:
         return dg.SensorResult(skip_reason=str(error))
     if illegal:
         context.log.warning(str(IllegalTenantId(illegal)))
     requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
     if added:
-        requests.append(TENANTS.build_add_request(added))
+        requests.append(tenants.build_add_request(added))
     if removed:
-        requests.append(TENANTS.build_delete_request(removed))
+        requests.append(tenants.build_delete_request(removed))
     if not requests:
         return dg.SensorResult(skip_reason="The partitions equal the tenants table.")
     return dg.SensorResult(dynamic_partitions_requests=requests)
+
+
+def tenants_sensor(scope: Scope) -> dg.SensorDefinition:
+    """Return the sensor of one billing database."""
+    return dg.sensor(
+        name=scope.named("tenant_partitions"),
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Adds a partition for every new tenant and removes those of tenants that are gone.",
+    )(scope.bind(_sync))
+
+
+tenant_partitions = tenants_sensor(UNNAMED)

@@ -47,10 +47,12 @@ def test_it_does_not_run_as_root_and_holds_no_secret() -> None:
     assert not re.search(r"PASSWORD|SECRET|TOKEN|_URL", given)
 
 
-def test_it_installs_pinned_versions_for_our_python() -> None:
+def test_it_installs_locked_versions_for_our_python() -> None:
     assert arguments("FROM") == ["python:3.11-slim-bookworm"]
-    installs = [run for run in arguments("RUN") if "--constraint constraints.txt" in run]
-    assert any(".[alerts,celery,kubernetes]" in run for run in installs)
+    installs = [run for run in arguments("RUN") if "pip install" in run]
+    assert len(installs) == 2
+    assert "--require-hashes --no-deps --requirement deploy.txt" in installs[0]
+    assert installs[1].endswith("pip install --no-deps --no-build-isolation .")
 
 
 @pytest.mark.slow
