@@ -82,11 +82,6 @@ def without_links(text: str) -> str:
     return _LINKS.sub(_ZERO_WIDTH_SPACE, text)
 
 
-def markdown(text: str) -> str:
-    """Return a text that Markdown and HTML show as it is: every character of theirs escaped, and no link."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", without_links(text))
-
-
 def spreadsheet_cell(value: Any) -> Any:
     """Return a value as a cell of a CSV or spreadsheet file that no program takes for a formula.
 

@@ -1,20 +1,18 @@
 """Metadata of runs, materializations and checks: the only place that builds Dagster's metadata values.
 
 Dagster's pages show a text, a table's cell and JSON as they are, and render Markdown: the browser requests an image
-in it, and a link can be clicked. So text of the database stands in texts, tables and JSON. Markdown is only for the
-picture that `chart` draws, and for descriptions, which are all ours (see `checks`). In the log of a run every address
-is made a link: lines for it pass `log_line`. Add a function here for each further kind of value; the contents of a
-table are made in `render`.
+in it, and a link can be clicked. So text of the database stands in texts, tables and JSON. Markdown is only for
+descriptions, which contain no text of the database (see `checks`). In the log of a run every address becomes a link:
+lines for it pass `log_line`. Add a function here for each further kind of value; what a table contains is in
+`reports.tables`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import dagster as dg
 from pydantic import BaseModel
 
 from meter_assets.foreign_text import shown, visible, without_links
-from meter_assets.migration.step_report import StepReport
-from meter_assets.reports import chart
 from meter_assets.reports.tables import LONGEST_CELL, Grid
 
 REPORT = "report"
@@ -41,11 +39,6 @@ def table(name: str, grid: Grid) -> Entries:
 def report(found: BaseModel) -> Entries:
     """Return a report as JSON, whole."""
     return {REPORT: dg.MetadataValue.json(found.model_dump(mode="json"))}
-
-
-def picture(steps: Sequence[StepReport]) -> dg.MarkdownMetadataValue:
-    """Return the picture of what becomes of each step's rows: the only Markdown, and nothing in it is foreign."""
-    return dg.MetadataValue.md(chart.rows_by_outcome(steps))
 
 
 def log_line(said: str) -> str:

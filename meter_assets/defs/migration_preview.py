@@ -93,7 +93,6 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
         "would_fail": found.would_fail,
         "duration_seconds": round(seconds, 3),
         **metadata.table("impact", render.impact(found)),
-        "picture": metadata.picture(found.steps),
     }
     if render.difference(found).is_finite():
         entries["net_change_minor_units"] = minor_units(render.difference(found))

@@ -13,7 +13,6 @@ from playwright.sync_api import Page, expect
 
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import REQUIRED_COLUMNS
-from meter_assets.reports.chart import WIDTH
 from meter_assets.reports.preview import preview
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.rules.steps import STEPS
@@ -110,9 +109,6 @@ def test_a_preview_is_made_by_clicking_and_its_numbers_are_on_the_page(stack: St
     for step in foreseen.steps:
         counts = (step.looked_at, step.changed, step.already_correct.rows, step.for_review, step.left_unresolved)
         assert cells(page, step.step) == [f"{count:,}" for count in counts], step.step
-    drawn = page.get_by_alt_text("Rows by outcome")
-    expect(drawn).to_be_visible()
-    assert drawn.evaluate("image => image.naturalWidth") == WIDTH, "the browser has made a picture of it"
     picture(page, "preview")
 
 
