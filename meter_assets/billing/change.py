@@ -6,6 +6,7 @@ Computing a change is in `rules.steps` and `rules.undo`, journaling and writing 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, cast, func, null, select
@@ -75,8 +76,9 @@ class Change:
             return func.abs(self.step.worth_of(rows))
         return func.abs(self.step.worth_of(changed, "_after") - self.step.worth_of(changed, "_before"))
 
-    def as_cte(self) -> CTE:
-        """Return the rows as a common table expression, computed once however often a query reads them."""
+    @cached_property
+    def cte(self) -> CTE:
+        """The rows as a common table expression, computed once however often a query reads them."""
         # Not by the change's own name: the backup is a table of that name, and may be read in the same query.
         return self.rows.cte(f"changed_{self.label}")
 

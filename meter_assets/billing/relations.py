@@ -143,7 +143,7 @@ class BillingRelations:
 
     def after(self, change: "Change") -> "BillingRelations":
         """Return these relations as they would be once the change were applied."""
-        changed = change.as_cte()
+        changed = change.cte
         rows = {**self.rows, change.target: change.overlay(self.rows[change.target], changed)}
         if change.name != PAYMENT_METER_IDS:
             return replace(self, rows=rows)

@@ -185,7 +185,7 @@ def preview_rollback(
             relations, kept = once_newer_are_undone(now, writes, step.id)
             change = undo(relations, writes, step.id, step.run_id, kept)
             stock = take_stock(connection, change, relations)
-            report = step_report(connection, change, relations, change.as_cte(), stock)
+            report = step_report(connection, change, relations, change.cte, stock)
             done.append(UndoneStep(made=step, report=report))
             if export is not None:
                 folder = export / file_name(tenant.key, LONGEST_NAME)

@@ -120,7 +120,7 @@ def _preview_step(
     That invariants would block it is no obstacle here: the preview tells each of them.
     """
     change, relations, after = step.change, step.relations, step.relations.after(step.change)
-    changed = change.as_cte()
+    changed = change.cte
     list(problems(connection, Moment.before, Situation(step, relations), evaluations.evaluate))
     report = step_report(connection, change, relations, changed, take_stock(connection, change, relations))
     found = list(problems(connection, Moment.computed, Situation(step, relations, changed), evaluations.evaluate))
