@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import dagster as dg
 from dagster import DagsterEventType, EventLogEntry
-from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
 
 from meter_assets.defs.metadata import REPORT
 from meter_assets.defs.partitions import PARTITION_TAG
@@ -23,6 +22,7 @@ from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.preview import Preview
 from meter_assets.rules.invariants import INVARIANTS, Severity
 from meter_assets.runtime.processes import tags_of_this_process
+from meter_assets.runtime.run_events import was_interrupted
 
 LONGEST_ERROR = 1_000
 """So many characters are told of an error that no sentence of ours foresees."""
@@ -140,13 +140,14 @@ def _read(run: TenantRun, entry: EventLogEntry) -> None:
     elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
         run.verdicts.append(verdict_of(event.asset_check_evaluation_data))
     elif event.event_type is DagsterEventType.STEP_FAILURE:
-        _read_failure(run, event.step_failure_data)
+        _read_failure(run, event)
 
 
-def _read_failure(run: TenantRun, data: StepFailureData) -> None:
-    if data.error_source is ErrorSource.INTERRUPT:
+def _read_failure(run: TenantRun, event: dg.DagsterEvent) -> None:
+    if was_interrupted(event):
         run.interrupted = True
         return
+    data = event.step_failure_data
     failure = data.user_failure_data
     if failure is not None:
         _read_rollback(run, failure.metadata)

@@ -1,6 +1,8 @@
-"""The launcher of one machine, which `dagster.yaml` names."""
+"""The launcher of one machine, which `dagster.yaml` names. The launchers of clusters have modules of their own."""
 
 from dagster import DagsterRun, DefaultRunLauncher
+
+# The answer to run monitoring: see `processes`.
 from dagster._core.launcher import CheckRunHealthResult
 
 from meter_assets.runtime.processes import health
