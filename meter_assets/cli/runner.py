@@ -1,6 +1,6 @@
-"""Launching a job for one tenant on the Dagster instance, in this process, and reading what came of it.
+"""The runner: runs a job for one tenant on the Dagster instance, in this process, and reads the results.
 
-The command line is a thin layer over this; nothing here prints.
+Add here what is read from the events of a run. Nothing here prints: that is for `progress` and `terminal`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,13 +25,13 @@ from meter_assets.runtime.processes import tags_of_this_process
 from meter_assets.runtime.run_events import was_interrupted
 
 LONGEST_ERROR = 1_000
-"""So many characters are told of an error that no sentence of ours foresees."""
+"""How many characters are shown of an error that has no sentence of ours."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
 class TenantRun:
-    """What one run of one tenant came to."""
+    """The results of one run of one tenant."""
 
     tenant: Tenant
     run_id: str
@@ -50,12 +50,12 @@ class TenantRun:
 
     @property
     def broken(self) -> list[Verdict]:
-        """The laws of severity ERROR that do not hold."""
+        """The invariants of severity ERROR that do not hold."""
         return [one for one in self.verdicts if not one.holds and one.severity is Severity.ERROR]
 
     @property
     def warnings(self) -> list[Verdict]:
-        """The laws of severity WARN that do not hold."""
+        """The invariants of severity WARN that do not hold."""
         return [one for one in self.verdicts if not one.holds and one.severity is Severity.WARN]
 
 
@@ -79,7 +79,7 @@ def run_tenant(
     tenant: Tenant,
     watch: Watch = lambda run, entry: None,
 ) -> TenantRun:
-    """Run a job for a tenant and return what came of it.
+    """Run a job for a tenant and return the results.
 
     `watch` is called with the run so far and every event as it happens.
 
@@ -124,7 +124,7 @@ def _cancel(instance: dg.DagsterInstance, run: TenantRun) -> None:
 
 
 def _read(run: TenantRun, entry: EventLogEntry) -> None:
-    """Keep what an event tells of the run."""
+    """Keep what an event says about the run."""
     event = entry.dagster_event
     if event is None:
         return
@@ -163,7 +163,7 @@ def _read_rollback(run: TenantRun, metadata: Mapping[str, dg.MetadataValue[Any]]
 
 
 def verdict_of(evaluation: dg.AssetCheckEvaluation) -> Verdict:
-    """Return a check's evaluation as the verdict that it was made from."""
+    """Return a check's evaluation as the verdict that it came from."""
     law = next(one for one in INVARIANTS if one.name == evaluation.check_name)
     shown = evaluation.metadata.get("first_violations")
     records = shown.records if isinstance(shown, dg.TableMetadataValue) else []
