@@ -70,8 +70,8 @@ class Watching(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     enabled: bool = Field(default=True, description="Whether the schedules run unless they are stopped in the UI.")
-    cron: str = Field(default="0 * * * *", description="When tenants that have changed are judged.")
-    full_cron: str = Field(default="30 2 * * *", description="When every migrated tenant is judged.")
+    cron: str = Field(default="0 * * * *", description="When tenants that have changed are evaluated.")
+    full_cron: str = Field(default="30 2 * * *", description="When every migrated tenant is evaluated.")
     timezone: str = Field(default="UTC", description="The time zone of all schedules, such as Europe/Prague.")
     keep_days: int = Field(default=90, ge=1, le=MOST_DAYS, description="How many days the runs that watched are kept.")
 
@@ -130,7 +130,7 @@ def watching() -> Watching:
 def launchpad() -> Launchpad:
     """Return where a run config may point, as the file that METER_ASSETS_CONFIG names has it (its table `launchpad`).
 
-    Raises InvalidSettings for a file that cannot be read, and for a value that cannot be used, which may hold a
+    Raises InvalidSettings for a file that cannot be read, and for a value that cannot be used, which may have a
     password and is not repeated.
     """
     values = _table("launchpad")

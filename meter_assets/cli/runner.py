@@ -164,16 +164,16 @@ def _read_rollback(run: TenantRun, metadata: Mapping[str, dg.MetadataValue[Any]]
 
 def verdict_of(evaluation: dg.AssetCheckEvaluation) -> Verdict:
     """Return a check's evaluation as the verdict that it came from."""
-    law = next(one for one in INVARIANTS if one.name == evaluation.check_name)
+    invariant = next(one for one in INVARIANTS if one.name == evaluation.check_name)
     shown = evaluation.metadata.get("first_violations")
     records = shown.records if isinstance(shown, dg.TableMetadataValue) else []
     return Verdict(
-        name=law.name,
-        group=law.group,
-        severity=law.severity,
-        subject=law.subject,
-        law=law.law,
-        remedy=law.remedy,
+        name=invariant.name,
+        group=invariant.group,
+        severity=invariant.severity,
+        subject=invariant.subject,
+        law=invariant.law,
+        remedy=invariant.remedy,
         violations=int(str(evaluation.metadata["violations"].value)),
         samples=[{key: str(value) for key, value in record.data.items()} for record in records],
     )

@@ -150,7 +150,7 @@ class Session:
         return max(*(run.exit_status for run in runs), int(fails))
 
     def _run_all(self, launch: Launch, *, brief: bool = False) -> list[TenantRun]:
-        """Run a job for every tenant; a failure ends that tenant, and the others go on unless told otherwise."""
+        """Run a job for every tenant; after a failure the other tenants go on, unless it stops on failure."""
         runs = []
         for at, tenant in enumerate(self.tenants, start=1):
             with following(self.terminal, tenant, at, len(self.tenants), brief=brief) as progress:

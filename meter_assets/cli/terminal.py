@@ -129,7 +129,7 @@ class Terminal:
         self.grid(render.Grid("Summary", headings, tuple(rows)))
 
     def validation_summary(self, runs: Sequence[TenantRun]) -> None:
-        """Print one line per tenant and law that does not hold."""
+        """Print one line per tenant and invariant that does not hold."""
         rows = []
         for run in runs:
             for one in (*run.broken, *run.warnings):
@@ -180,7 +180,7 @@ class Terminal:
                 self.grid(render.left_alone(one))
 
     def rollback_summary(self, runs: Sequence[TenantRun], *, dry_run: bool) -> None:
-        """Print what all tenants' rollbacks came to, and what to do next."""
+        """Print the results of all tenants' rollbacks, and what to do next."""
         found = [run.rollback for run in runs if run.rollback is not None]
         restored, left_alone = sum(one.restored for one in found), sum(one.left_alone for one in found)
         if dry_run:
@@ -199,7 +199,7 @@ class Terminal:
     def history(self, steps: Sequence[RecordedStep]) -> None:
         """Print what was run, as it is recorded."""
         if not steps:
-            self.print("No live run has been made on this database yet.")
+            self.print("No live run has started on this database yet.")
         headings = ("started", "run", "tenant", "step", "undoes run", "seconds", "outcome", "rows changed", "message")
         rows = []
         for one in steps:

@@ -25,7 +25,7 @@ from meter_assets.runtime.processes import health
 
 URL_VARIABLE = "METER_ASSETS_CELERY_REDIS_URL"
 SECONDS_UNTIL_LOST = 120
-"""More than a minute, which a PostgreSQL server takes to let go of the tenant of a machine that has vanished."""
+"""More than a minute, which a PostgreSQL server takes to release the lock of a machine that has vanished."""
 SECONDS_TO_ANSWER = 3.0
 SECONDS_AN_ANSWER_HOLDS = 2.0
 ENDED = {WorkerStatus.SUCCESS, WorkerStatus.FAILED}

@@ -51,7 +51,7 @@ def store_evaluations(
 
 
 def _execution(evaluation: dg.AssetCheckEvaluation, event: Mapping[str, Any], event_id: int) -> dict[str, Any]:
-    """Return the row that tells of an evaluation whose event is stored already."""
+    """Return the row of an evaluation whose event is stored already."""
     target = evaluation.target_materialization_data
     status = AssetCheckExecutionRecordStatus
     return {
@@ -213,7 +213,7 @@ class Reader:
             ]
 
     def _evaluated(self) -> ColumnElement[bool]:
-        """Say whether a row tells of one of the checks, and not of an evaluation that is only planned."""
+        """Return the condition for rows of these checks, without evaluations that are only planned."""
         found, status = AssetCheckExecutionsTable, AssetCheckExecutionRecordStatus
         return and_(
             found.c.asset_key.in_([dg.AssetKey(asset).to_string() for asset in self.assets]),

@@ -239,7 +239,7 @@ def _write_config(folder: Path) -> None:
 
 
 def _sqlite_storage(folder: Path, inst_data: ConfigurableClassData | None) -> DagsterStorage:
-    """Return the storage in that folder; whoever comes first makes its tables, which Dagster lets two do at once."""
+    """Return the storage in that folder; a lock lets one process create its tables, which Dagster does not."""
     lock = folder / "making-tables.lock"
     try:
         make_folder(folder)

@@ -9,9 +9,9 @@ from meter_assets.runtime.processes import health
 
 
 class LocalLauncher(DefaultRunLauncher):
-    """Dagster's own launcher, which also notices that a command line was killed and its run goes on for ever.
+    """Dagster's own launcher, which also notices that a command line was killed and its run would never end.
 
-    Of what it has launched, the code server tells by itself that a process has died.
+    The code server reports by itself that a process has died which it has launched.
     """
 
     @property
@@ -20,5 +20,5 @@ class LocalLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Say whether a run has lost its process, where that can be told here."""
+        """Say whether a run has lost its process, where that can be known here."""
         return health(run)

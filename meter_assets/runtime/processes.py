@@ -23,7 +23,7 @@ from meter_assets.runtime.run_status import NOT_FINISHED
 
 PROCESS_TAG = "meter_assets/process"
 SECONDS_APART = 2.0
-"""How exactly the system tells when a process was started: it rounds the time at which it was itself started."""
+"""How exactly the system knows the start of a process: it rounds the time of its own start."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Process:
             is_another = abs(_started(found) - self.seconds_after_boot) > SECONDS_APART
             return not is_another and found.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
-            return True  # it is somebody else's, or has just ended: then the next look will tell
+            return True  # it is somebody else's, or has just ended: then the next check will show it
 
 
 def tags_of_this_process() -> Mapping[str, str]:
-    """Return the tags of a run that this process executes itself; whoever began it runs it again, and not Dagster."""
+    """Return the tags of a run that this process executes itself; whoever started it runs it again, and not Dagster."""
     return {PROCESS_TAG: json.dumps(asdict(Process.of(psutil.Process()))), **NEVER_AGAIN}
 
 

@@ -183,7 +183,7 @@ def test_the_steps_of_the_migration_can_be_run_one_command_after_the_other(one_s
 
 
 def test_history_lists_every_step_with_its_outcome(one_shell: CommandLine) -> None:
-    assert "No live run has been made" in one_shell("history").words
+    assert "No live run has started" in one_shell("history").words
     one_shell(MIGRATE, "--yes", "--tenant", HEALTHY)
     printed = one_shell("history", "--tenant", HEALTHY).words
     for step in ("payment_meter_ids", "invoice_amounts", "customer_balances_backup", "meter_balances"):
