@@ -108,7 +108,6 @@ def test_a_forbidden_name_fails_ruff(module: str, code: str, copy: Path) -> None
     assert (done.returncode, "Found 1 error" in done.stdout) == (1, True), done.stdout
 
 
-@pytest.mark.xfail(strict=True, reason="billing.relations still imports migration.run_history")
 def test_the_pure_rooms_load_nothing_impure() -> None:
     command = [sys.executable, "-c", LOAD, *(f"meter_assets.{room}" for room in PURE_ROOMS)]
     loaded = json.loads(subprocess.check_output(command, text=True))
