@@ -1,12 +1,8 @@
 """meter-assets: move a utility-billing database from balances per customer to balances per meter."""
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-try:
-    __version__ = version("meter-assets")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+source"
+from meter_assets.version import __version__ as __version__
 
 
 def __getattr__(name: str) -> Any:

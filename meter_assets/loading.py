@@ -14,9 +14,9 @@ from typing import Any
 import dagster as dg
 
 import meter_assets.defs
-from meter_assets import __version__
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import MeterAssetsError
+from meter_assets.version import __version__
 
 
 def load_definitions(folder: ModuleType = meter_assets.defs) -> dg.Definitions:

@@ -1,4 +1,8 @@
-"""What the environment says: which database, which policy. The only module that reads the environment for them."""
+"""The settings of this product: what the environment and the configuration file say. The only reader of both.
+
+Add a function here for each new setting. A variable that configures one part of Dagster is named in the module of that
+part in `runtime`, which reads it through `variable` and decides what its text means.
+"""
 
 import os
 import shlex
@@ -24,6 +28,16 @@ HOME = Path(".meter_assets")
 """What this product keeps, below the current folder: the demo database and Dagster's storage."""
 
 
+def variable(name: str) -> str | None:
+    """Return a variable of the environment as it is set, or None where it is not set."""
+    return os.environ.get(name)
+
+
+def config_file() -> str | None:
+    """Return the path of the configuration file as the environment names it, or None where it names none."""
+    return variable(CONFIG_VARIABLE)
+
+
 def demo_database_path() -> Path:
     """Return where the demo database is: below the current folder."""
     return (HOME / "demo.db").resolve()
@@ -34,7 +48,7 @@ def database_url() -> str:
 
     Raises InvalidSettings where the variable is set but empty.
     """
-    url = os.environ.get(DATABASE_URL_VARIABLE)
+    url = variable(DATABASE_URL_VARIABLE)
     if url is None:
         return f"sqlite:///{demo_database_path()}"
     if not url.strip():
@@ -56,8 +70,8 @@ class Watching(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     enabled: bool = Field(default=True, description="Whether the schedules run unless they are stopped in the UI.")
-    cron: str = Field(default="0 * * * *", description="When tenants that have changed are judged.")
-    full_cron: str = Field(default="30 2 * * *", description="When every migrated tenant is judged.")
+    cron: str = Field(default="0 * * * *", description="When tenants that have changed are evaluated.")
+    full_cron: str = Field(default="30 2 * * *", description="When every migrated tenant is evaluated.")
     timezone: str = Field(default="UTC", description="The time zone of all schedules, such as Europe/Prague.")
     keep_days: int = Field(default=90, ge=1, le=MOST_DAYS, description="How many days the runs that watched are kept.")
 
@@ -108,7 +122,7 @@ def watching() -> Watching:
         names = ", ".join(str(one["loc"][0]) for one in error.errors())
         fields = ", ".join(Watching.model_fields)
         raise InvalidSettings(
-            f"The table [watching] of {os.environ.get(CONFIG_VARIABLE)} cannot be used: {names}. It may have {fields}; "
+            f"The table [watching] of {config_file()} cannot be used: {names}. It may have {fields}; "
             "enabled is true or false, keep_days a whole number from 1 to 36500, the others are texts."
         ) from None
 
@@ -116,7 +130,7 @@ def watching() -> Watching:
 def launchpad() -> Launchpad:
     """Return where a run config may point, as the file that METER_ASSETS_CONFIG names has it (its table `launchpad`).
 
-    Raises InvalidSettings for a file that cannot be read, and for a value that cannot be used, which may hold a
+    Raises InvalidSettings for a file that cannot be read, and for a value that cannot be used, which may have a
     password and is not repeated.
     """
     values = _table("launchpad")
@@ -125,14 +139,14 @@ def launchpad() -> Launchpad:
     except ValidationError as error:
         names = ", ".join(dict.fromkeys(str(one["loc"][0]) for one in error.errors()))
         raise InvalidSettings(
-            f"The table [launchpad] of {os.environ.get(CONFIG_VARIABLE)} cannot be used: {names}. It may have "
+            f"The table [launchpad] of {config_file()} cannot be used: {names}. It may have "
             "databases, a list of URLs without passwords, and export_dirs, a list of absolute paths."
         ) from None
 
 
 def _table(name: str) -> dict[str, Any]:
     """Return one table of the configuration file; empty where there is no file, or no such table in it."""
-    path = os.environ.get(CONFIG_VARIABLE)
+    path = config_file()
     if path is None:
         return {}
     if not path.strip():

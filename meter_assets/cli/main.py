@@ -1,5 +1,6 @@
-"""The command line, a thin layer over the jobs: every run is a run of the same Dagster instance. No SQL.
+"""The commands of `meter-assets`: a thin layer over the jobs of one Dagster instance. No SQL.
 
+Add a command here; what it does belongs in `session`, what it shows in `terminal`.
 Exit status: 0 all went well, 1 a step or a validation failed, 2 wrong usage or configuration.
 """
 
@@ -12,8 +13,9 @@ from typing import ParamSpec
 import click
 from dotenv import load_dotenv
 
-from meter_assets import __version__, settings
+from meter_assets import settings
 from meter_assets.errors import InvalidSettings, MeterAssetsError
+from meter_assets.version import __version__
 
 P = ParamSpec("P")
 
@@ -22,7 +24,7 @@ P = ParamSpec("P")
 
 
 def _failures_in_a_sentence(command: Callable[P, int]) -> Callable[P, None]:
-    """Let a command end with its exit status, and with one sentence in place of a traceback."""
+    """Let a command end with its exit status, and with one sentence instead of a traceback."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -91,14 +93,14 @@ def migrate_meter_financials(
 
     with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure) as session:
         if dry_run:
-            return session.preview(judge=not skip_validation, export=export)
+            return session.preview(evaluate=not skip_validation, export=export)
         session.confirm("migration of", yes)
         job = "migrate_meter_financials" + ("_without_validation" if skip_validation else "")
         return session.migrate(job, batch_size=batch_size)
 
 
 def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
-    """Add a command that makes some steps of the migration, with their checks."""
+    """Add a command that runs some steps of the migration, with their checks."""
 
     @main.command(name, help=help_text)
     @_tenants
@@ -141,11 +143,11 @@ _step_command(
     type=click.Choice(["payments", "invoices", "backup", "balances", "all"]),
     default="all",
     show_default=True,
-    help="Which invariants to judge.",
+    help="Which invariants to evaluate.",
 )
 @_failures_in_a_sentence
 def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: bool, group: str) -> int:
-    """Judge the invariants on the database as it is. Writes nothing."""
+    """Evaluate the invariants on the database as it is. Writes nothing."""
     from meter_assets.cli.session import open_session
     from meter_assets.rules.invariants import Group
 
@@ -256,10 +258,10 @@ def grants(purpose: str, role: str) -> int:
 @click.option("--customers", default=40, show_default=True, type=click.IntRange(10, 1_000_000), help="Per tenant.")
 @click.option("--months", default=12, show_default=True, type=click.IntRange(3, 240), help="Months of invoices.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same database.")
-@click.option("--fresh", is_flag=True, help="Make the demo database anew if it is there.")
+@click.option("--fresh", is_flag=True, help="Create the demo database again if it exists.")
 @_failures_in_a_sentence
 def demo(tenants: int, customers: int, months: int, seed: int, fresh: bool) -> int:
-    """Make a demo billing database, preview and migrate it, and say what to look at."""
+    """Create a demo billing database, preview and migrate it, and say what to look at."""
     from meter_assets.cli.tour import tour
     from meter_assets.demo.generator import DemoSize
 

@@ -1,6 +1,6 @@
-"""Launching a job for one tenant on the Dagster instance, in this process, and reading what came of it.
+"""The runner: runs a job for one tenant on the Dagster instance, in this process, and reads the results.
 
-The command line is a thin layer over this; nothing here prints.
+Add here what is read from the events of a run. Nothing here prints: that is for `progress` and `terminal`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import dagster as dg
 from dagster import DagsterEventType, EventLogEntry
-from dagster._core.execution.plan.objects import ErrorSource, StepFailureData
 
 from meter_assets.defs.metadata import REPORT
 from meter_assets.defs.partitions import PARTITION_TAG
@@ -23,15 +22,16 @@ from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.preview import Preview
 from meter_assets.rules.invariants import INVARIANTS, Severity
 from meter_assets.runtime.processes import tags_of_this_process
+from meter_assets.runtime.run_events import was_interrupted
 
 LONGEST_ERROR = 1_000
-"""So many characters are told of an error that no sentence of ours foresees."""
+"""How many characters are shown of an error that has no sentence of ours."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
 class TenantRun:
-    """What one run of one tenant came to."""
+    """The results of one run of one tenant."""
 
     tenant: Tenant
     run_id: str
@@ -50,12 +50,12 @@ class TenantRun:
 
     @property
     def broken(self) -> list[Verdict]:
-        """The laws of severity ERROR that do not hold."""
+        """The invariants of severity ERROR that do not hold."""
         return [one for one in self.verdicts if not one.holds and one.severity is Severity.ERROR]
 
     @property
     def warnings(self) -> list[Verdict]:
-        """The laws of severity WARN that do not hold."""
+        """The invariants of severity WARN that do not hold."""
         return [one for one in self.verdicts if not one.holds and one.severity is Severity.WARN]
 
 
@@ -79,7 +79,7 @@ def run_tenant(
     tenant: Tenant,
     watch: Watch = lambda run, entry: None,
 ) -> TenantRun:
-    """Run a job for a tenant and return what came of it.
+    """Run a job for a tenant and return the results.
 
     `watch` is called with the run so far and every event as it happens.
 
@@ -124,7 +124,7 @@ def _cancel(instance: dg.DagsterInstance, run: TenantRun) -> None:
 
 
 def _read(run: TenantRun, entry: EventLogEntry) -> None:
-    """Keep what an event tells of the run."""
+    """Keep what an event says about the run."""
     event = entry.dagster_event
     if event is None:
         return
@@ -140,13 +140,14 @@ def _read(run: TenantRun, entry: EventLogEntry) -> None:
     elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
         run.verdicts.append(verdict_of(event.asset_check_evaluation_data))
     elif event.event_type is DagsterEventType.STEP_FAILURE:
-        _read_failure(run, event.step_failure_data)
+        _read_failure(run, event)
 
 
-def _read_failure(run: TenantRun, data: StepFailureData) -> None:
-    if data.error_source is ErrorSource.INTERRUPT:
+def _read_failure(run: TenantRun, event: dg.DagsterEvent) -> None:
+    if was_interrupted(event):
         run.interrupted = True
         return
+    data = event.step_failure_data
     failure = data.user_failure_data
     if failure is not None:
         _read_rollback(run, failure.metadata)
@@ -162,17 +163,17 @@ def _read_rollback(run: TenantRun, metadata: Mapping[str, dg.MetadataValue[Any]]
 
 
 def verdict_of(evaluation: dg.AssetCheckEvaluation) -> Verdict:
-    """Return a check's evaluation as the verdict that it was made from."""
-    law = next(one for one in INVARIANTS if one.name == evaluation.check_name)
+    """Return a check's evaluation as the verdict that it came from."""
+    invariant = next(one for one in INVARIANTS if one.name == evaluation.check_name)
     shown = evaluation.metadata.get("first_violations")
     records = shown.records if isinstance(shown, dg.TableMetadataValue) else []
     return Verdict(
-        name=law.name,
-        group=law.group,
-        severity=law.severity,
-        subject=law.subject,
-        law=law.law,
-        remedy=law.remedy,
+        name=invariant.name,
+        group=invariant.group,
+        severity=invariant.severity,
+        subject=invariant.subject,
+        law=invariant.law,
+        remedy=invariant.remedy,
         violations=int(str(evaluation.metadata["violations"].value)),
         samples=[{key: str(value) for key, value in record.data.items()} for record in records],
     )

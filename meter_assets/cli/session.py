@@ -1,6 +1,6 @@
-"""One use of the command line: its database, its tenants, its Dagster instance; what it launches and shows.
+"""The shared context of one CLI invocation: its database, its tenants, its Dagster instance, its terminal.
 
-Between `cli`, which only parses, and `runs`, which only launches. No SQL.
+Add a method here for what a command launches and shows. `main` only parses, `runner` only launches. No SQL.
 """
 
 import sys
@@ -15,6 +15,7 @@ import click
 import dagster as dg
 
 from meter_assets import settings
+from meter_assets.cli.progress import following
 from meter_assets.cli.runner import Launch, TenantRun, run_tenant
 from meter_assets.cli.terminal import Terminal
 from meter_assets.definitions import build_definitions
@@ -35,7 +36,7 @@ from meter_assets.runtime.processes import end_lost_runs
 
 @dataclass
 class Session:
-    """One use of the command line: its database, its tenants, its Dagster instance, its terminal."""
+    """The shared context of one CLI invocation."""
 
     database: BillingDatabase
     tenants: list[Tenant]
@@ -44,7 +45,7 @@ class Session:
     terminal: Terminal
     stop_on_failure: bool = False
     runs: list[TenantRun] = field(default_factory=list)
-    begun: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
 
     def confirm(self, what: str, yes: bool) -> None:
         """Ask before a live run. Raises InvalidSettings where there is nobody to ask."""
@@ -58,7 +59,7 @@ class Session:
         click.confirm(f"{what.capitalize()} {count} of {self.database.url}? Every change is journaled.", abort=True)
 
     def migrate(self, job: str, *, steps: Sequence[str] = (), batch_size: int | None = None) -> int:
-        """Make the steps (all where none are named) of every tenant and show what came of it.
+        """Run the steps (all where none are named) of every tenant and show the results.
 
         Returns the exit status.
         """
@@ -67,7 +68,7 @@ class Session:
         runs = self._run_all(Launch(job, assets=steps, config={"ops": in_batches}))
         self.terminal.discrepancies(runs)
         self.terminal.summary(runs)
-        self.terminal.what_next(self.database, runs, time.monotonic() - self.begun)
+        self.terminal.what_next(self.database, runs, time.monotonic() - self.started)
         self.runs = runs
         return max(run.exit_status for run in runs)
 
@@ -80,7 +81,7 @@ class Session:
         yes: bool = False,
         export: Path | None = None,
     ) -> int:
-        """Undo the steps of every tenant, wholly or to before a run, and show what came of it.
+        """Roll back the steps of every tenant, all or back to before a run, and show the results.
 
         Returns the exit status: 1 if rows were left alone, or would be. Raises UnknownRun.
         """
@@ -101,18 +102,18 @@ class Session:
             runs = self._run_all(launch)
         self.terminal.rollback_summary(runs, dry_run=dry_run)
         if export is not None:
-            self.terminal.say(f"Rows that would be restored, or left alone: {export}/<tenant>/<step>_of_<run>.csv")
+            self.terminal.print(f"Rows that would be restored, or left alone: {export}/<tenant>/<step>_of_<run>.csv")
         return max(run.exit_status for run in runs)
 
     def _steps_to_undo(self, tenant: Tenant, before_run: str | None) -> list[RecordedStep]:
-        """Return the steps that a tenant's rollback undoes: none where it will be refused, which its run then says."""
+        """Return the steps that a tenant's rollback undoes: none where its run will refuse, and say why."""
         try:
             return steps_to_undo(self.database, tenant, before_run)
         except NotAsRecorded:
             return []
 
     def validate(self, group: Group | None = None) -> int:
-        """Judge the invariants (of one group, or all) of every tenant and show the verdicts.
+        """Evaluate the invariants (of one group, or all) of every tenant and show the results.
 
         Returns the exit status.
         """
@@ -126,15 +127,15 @@ class Session:
         self,
         *,
         steps: Sequence[str] | None = None,
-        judge: bool = True,
+        evaluate: bool = True,
         export: Path | None = None,
         brief: bool = False,
     ) -> int:
-        """Preview every tenant and show it, in brief or whole.
+        """Preview every tenant and show the previews, in brief or in full.
 
         Returns the exit status: 1 if a tenant would fail.
         """
-        config: dict[str, Any] = {"judge_invariants": judge, "export_dir": _as_text(export)}
+        config: dict[str, Any] = {"judge_invariants": evaluate, "export_dir": _as_text(export)}
         if steps is not None:
             config["steps"] = list(steps)
         launch = Launch("preview_meter_financials", config={"ops": {"migration_preview": {"config": config}}})
@@ -142,17 +143,17 @@ class Session:
             runs = self._run_all(launch, brief=brief)
         previews = [run.preview for run in runs if run.preview is not None]
         self.terminal.preview_summary(previews)
-        self.terminal.say("Nothing was written.")
+        self.terminal.print("Nothing was written.")
         if export is not None:
-            self.terminal.say(f"Rows that would change: {export}/<tenant>/<change>.csv")
+            self.terminal.print(f"Rows that would change: {export}/<tenant>/<change>.csv")
         fails = any(preview.would_fail for preview in previews)
         return max(*(run.exit_status for run in runs), int(fails))
 
     def _run_all(self, launch: Launch, *, brief: bool = False) -> list[TenantRun]:
-        """Run a job for every tenant; a failure ends that tenant, and the others go on unless told otherwise."""
+        """Run a job for every tenant; after a failure the other tenants go on, unless it stops on failure."""
         runs = []
         for at, tenant in enumerate(self.tenants, start=1):
-            with self.terminal.following(tenant, at, len(self.tenants), brief=brief) as progress:
+            with following(self.terminal, tenant, at, len(self.tenants), brief=brief) as progress:
                 run = run_tenant(self.instance, self.definitions, launch, tenant, progress)
                 progress.finish(run)
             self.terminal.failed(run)
@@ -176,7 +177,7 @@ def open_session(
     stop_on_failure: bool = False,
     of_run: str | None = None,
 ) -> Iterator[Session]:
-    """Check what can be checked before anything is begun, then open the instance and bring it up to date.
+    """Check what can be checked before anything is started, then open the instance and bring it up to date.
 
     Where no tenants are named, all are taken, or those of the run that is named.
 

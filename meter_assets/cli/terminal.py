@@ -1,25 +1,23 @@
-"""What the command line shows: progress, results, and what to do next. Draws; decides nothing.
+"""The terminal: prints results, and what to do next. It draws and decides nothing.
 
-Whatever is printed passes `Terminal.say`, `heading` or `grid`, as a text without markup in which nothing is hidden: no
-name can move the cursor, change a color, or begin a line as if it were ours. Add a function here for what is to be
-shown; what a table holds is in `render`.
+Everything printed passes `Terminal.print`, `heading` or `grid`, as a text without markup in which nothing is hidden: no
+name can move the cursor, change a color, or begin a line as if it were ours. Add a method here for what is to be shown.
+Progress during a run is in `progress`, the drawing of a table in `terminal_table`, what a table holds in
+`reports.tables`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dagster import DagsterEventType, EventLogEntry
 from rich.console import Console
 from rich.padding import Padding
-from rich.status import Status
 from rich.text import Text
 
 from meter_assets import settings
 from meter_assets.billing.invoice_lines import NO_LINES
 from meter_assets.cli.runner import TenantRun
 from meter_assets.cli.terminal_table import drawn
-from meter_assets.foreign_text import named, shown, visible, visible_lines
+from meter_assets.foreign_text import named, visible, visible_lines
 from meter_assets.formatting import show_money, show_time
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import Verdict
@@ -28,8 +26,6 @@ from meter_assets.migration.run_history import RecordedStep
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import Preview
-from meter_assets.rules.invariants import Group
-from meter_assets.rules.steps import guarded_step
 
 STEPS = {
     "payment_meter_ids": "1/5 payment meter ids",
@@ -38,10 +34,6 @@ STEPS = {
     "customer_balances_backup": "4/5 customer balances backup",
     "meter_balances": "4/5 meter balances",
     "validation after": "5/5 validation of balances",
-}
-VALIDATIONS = {
-    "validation before": (Group.payments, Group.invoices, Group.backup),
-    "validation after": (Group.balances,),
 }
 _WIDTH_WHEN_PIPED = 160
 _ENOUGH_OF_A_RUN_ID = 8
@@ -56,8 +48,8 @@ class Terminal:
         if not self.console.is_terminal:
             self.console = Console(highlight=False, soft_wrap=True, width=_WIDTH_WHEN_PIPED)
 
-    def say(self, text: str, style: str = "") -> None:
-        """Print a line, or several, of ours."""
+    def print(self, text: str, style: str = "") -> None:
+        """Print one or several lines, which must be our own words."""
         self.console.print(Text(visible_lines(text)), style=style or None)
 
     def evidence(self, text: str, style: str = "") -> None:
@@ -65,35 +57,21 @@ class Terminal:
         if self.console.is_terminal:
             self.console.print(Padding(Text(visible(text)), (0, 0, 0, 4)), style=style or None, soft_wrap=False)
         else:
-            self.say(f"    {text}", style)
+            self.print(f"    {text}", style)
 
     def heading(self, text: str) -> None:
         """Print a heading."""
-        self.say(f"\n{text}", style="bold")
+        self.print(f"\n{text}", style="bold")
 
     def grid(self, grid: render.Grid) -> None:
         """Print a small table."""
         if grid.rows:
             self.console.print(drawn(self.console, grid))
         if grid.note:
-            self.say(grid.note)
-
-    @contextmanager
-    def following(self, tenant: Tenant, at: int, of: int, *, brief: bool = False) -> Iterator["Progress"]:
-        """Show a tenant's run while it goes on: one line per step as it ends, and what is under way below.
-
-        In brief, a preview is left to `preview_summary`.
-        """
-        if not brief:
-            self.heading(f"Tenant {named(tenant.key, tenant.name)} ({at} of {of})")
-        if self.console.is_terminal:
-            with self.console.status(Text(f"tenant {shown(tenant.key)}: starting")) as status:
-                yield Progress(self, status, brief=brief)
-        else:
-            yield Progress(self, None, brief=brief)
+            self.print(grid.note)
 
     def step(self, report: StepReport) -> None:
-        """Print the line of a step that was made."""
+        """Print the line of a step that has run."""
         parts = [
             f"{report.changed:,} of {report.looked_at:,} updated",
             f"{report.already_correct.rows:,} already correct",
@@ -101,10 +79,10 @@ class Terminal:
         if report.for_review:
             parts.append(f"{report.for_review:,} for review")
         parts += [f"{tally.rows:,} {why.replace('_', ' ')}" for why, tally in report.unresolved.items()]
-        self.say(f"  {STEPS.get(report.step, report.step):<32} {', '.join(parts)}")
+        self.print(f"  {STEPS.get(report.step, report.step):<32} {', '.join(parts)}")
 
     def validation(self, label: str, verdicts: Sequence[Verdict]) -> None:
-        """Print the line of a validation that was made."""
+        """Print the line of a validation that has run."""
         broken = [one for one in verdicts if not one.holds]
         errors = [one for one in broken if one.severity == "ERROR"]
         text = f"{len(verdicts) - len(broken)} of {len(verdicts)} invariants hold"
@@ -112,14 +90,14 @@ class Terminal:
             text += f", {len(errors)} ERROR: {', '.join(one.name for one in errors)}"
         if len(broken) > len(errors):
             text += f", {len(broken) - len(errors)} WARN"
-        self.say(f"  {STEPS[label]:<32} {text}", style="red" if errors else "")
+        self.print(f"  {STEPS[label]:<32} {text}", style="red" if errors else "")
 
     def failed(self, run: TenantRun) -> None:
-        """Say why a tenant failed: its errors, and the laws that are broken with evidence and remedy."""
+        """Say why a tenant failed: its errors, and the broken invariants with evidence and remedy."""
         for error in run.errors:
             self.evidence(error, style="red")
         for verdict in run.broken:
-            self.say(f"  ERROR {verdict.name}: {verdict.violations:,} violations.", style="red")
+            self.print(f"  ERROR {verdict.name}: {verdict.violations:,} violations.", style="red")
             self.evidence(f"{verdict.law} For example {verdict.example}.")
             self.evidence(verdict.remedy)
 
@@ -151,7 +129,7 @@ class Terminal:
         self.grid(render.Grid("Summary", headings, tuple(rows)))
 
     def validation_summary(self, runs: Sequence[TenantRun]) -> None:
-        """Print one line per tenant and law that does not hold."""
+        """Print one line per tenant and invariant that does not hold."""
         rows = []
         for run in runs:
             for one in (*run.broken, *run.warnings):
@@ -161,7 +139,7 @@ class Terminal:
             render.Grid("Invariants that do not hold", ("tenant", "severity", "invariant", "violations"), tuple(rows))
         )
         good = sum(run.succeeded for run in runs)
-        self.say(f"{good} of {len(runs)} tenants without an ERROR.", style="" if good == len(runs) else "red")
+        self.print(f"{good} of {len(runs)} tenants without an ERROR.", style="" if good == len(runs) else "red")
 
     def what_next(self, database: BillingDatabase, runs: Sequence[TenantRun], seconds: float) -> None:
         """Say how long it took, what to verify next, and where the old balances are."""
@@ -169,15 +147,17 @@ class Terminal:
         bad = [run.tenant.key for run in runs if not run.succeeded]
         changed = sum(report.changed for run in runs for report in run.reports.values())
         ours = settings.command("meter-assets")
-        self.say(f"\n{len(good)} of {len(runs)} tenants done in {seconds:.1f} s; {changed:,} rows changed.")
+        self.print(f"\n{len(good)} of {len(runs)} tenants done in {seconds:.1f} s; {changed:,} rows changed.")
         if not changed:
-            self.say("Nothing had to be changed: 0 rows were changed, 0 rows were journaled.")
+            self.print("Nothing had to be changed: 0 rows were changed, 0 rows were journaled.")
         if bad:
-            self.say(f"Failed: {', '.join(bad)}. Mend what is named above, then run them again:", style="red")
-            self.say(f"  {ours} migrate-meter-financials {' '.join(f'--tenant {key}' for key in bad)}")
-        self.say(f"Verify:  {ours} validate-meter-financial-data")
-        self.say(f"Read:    {ours} history, or '{ours} ui' for every run, check and changed row")
-        self.say(f"Backup:  table customer_balances_backup; journal: tables meter_migration_*; both in {database.url}")
+            self.print(f"Failed: {', '.join(bad)}. Fix what is named above, then run them again:", style="red")
+            self.print(f"  {ours} migrate-meter-financials {' '.join(f'--tenant {key}' for key in bad)}")
+        self.print(f"Verify:  {ours} validate-meter-financial-data")
+        self.print(f"Read:    {ours} history, or '{ours} ui' for every run, check and changed row")
+        self.print(
+            f"Backup:  table customer_balances_backup; journal: tables meter_migration_*; both in {database.url}"
+        )
 
     def to_undo(self, tenants: Sequence[Tenant], steps: Mapping[str, Sequence[RecordedStep]]) -> None:
         """Print what a rollback is about to undo."""
@@ -200,26 +180,26 @@ class Terminal:
                 self.grid(render.left_alone(one))
 
     def rollback_summary(self, runs: Sequence[TenantRun], *, dry_run: bool) -> None:
-        """Print what all tenants' rollbacks came to, and what to do next."""
+        """Print the results of all tenants' rollbacks, and what to do next."""
         found = [run.rollback for run in runs if run.rollback is not None]
         restored, left_alone = sum(one.restored for one in found), sum(one.left_alone for one in found)
         if dry_run:
-            self.say(f"\n{restored:,} rows would be restored, {left_alone:,} left alone. Nothing was written.")
+            self.print(f"\n{restored:,} rows would be restored, {left_alone:,} left alone. Nothing was written.")
             return
-        self.say(f"\n{restored:,} rows restored, {left_alone:,} left alone.")
+        self.print(f"\n{restored:,} rows restored, {left_alone:,} left alone.")
         if restored:
-            self.say(
+            self.print(
                 "In the Dagster UI the tenants' partitions are no longer materialized; their earlier events stay "
                 "listed."
             )
         bad = [run.tenant.key for run in runs if not run.succeeded]
         if bad:
-            self.say(f"Look at: {', '.join(bad)}.", style="red")
+            self.print(f"Look at: {', '.join(bad)}.", style="red")
 
     def history(self, steps: Sequence[RecordedStep]) -> None:
         """Print what was run, as it is recorded."""
         if not steps:
-            self.say("No live run has been made on this database yet.")
+            self.print("No live run has started on this database yet.")
         headings = ("started", "run", "tenant", "step", "undoes run", "seconds", "outcome", "rows changed", "message")
         rows = []
         for one in steps:
@@ -252,9 +232,9 @@ class Terminal:
             title = f"Afterwards {good} of {len(preview.verdicts)} invariants would hold; not:"
             self.grid(render.verdicts(broken, title=title))
             if not broken:
-                self.say(f"Afterwards all {len(preview.verdicts)} invariants would hold.")
+                self.print(f"Afterwards all {len(preview.verdicts)} invariants would hold.")
         if preview.would_fail:
-            self.say("This tenant would fail.", style="red")
+            self.print("This tenant would fail.", style="red")
 
     def preview_summary(self, previews: Sequence[Preview]) -> None:
         """Print one line per tenant: what its migration would do."""
@@ -266,59 +246,11 @@ class Terminal:
                 f"{sum(report.for_review for report in one.steps):,}",
                 f"{sum(report.left_unresolved for report in one.steps):,}",
                 show_money(render.difference(one)),
-                "would FAIL" if one.would_fail else "not judged" if one.verdicts is None else "would succeed",
+                "would FAIL" if one.would_fail else "not evaluated" if one.verdicts is None else "would succeed",
             )
             for one in previews
         )
         self.grid(render.Grid("Preview", headings, rows))
-
-
-class Progress:
-    """Turns a run's events into one line per step, in the order of the five steps, and into the spinner's words."""
-
-    def __init__(self, terminal: Terminal, status: Status | None, *, brief: bool) -> None:
-        """Take the terminal, the spinner where there is one, and whether to leave a preview out."""
-        self._brief = brief
-        self._terminal = terminal
-        self._status = status
-        self._judged: set[str] = set()
-        self._waiting = list(STEPS)
-
-    def __call__(self, run: TenantRun, entry: EventLogEntry) -> None:
-        """Take one event of the run."""
-        event = entry.dagster_event
-        if event is None:
-            return
-        key = event.step_key or ""
-        if event.event_type is DagsterEventType.STEP_START and self._status is not None:
-            self._status.update(Text(f"  {shown(key.replace('_', ' '))} ..."))
-        if event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE):
-            self._judged.add(key)
-            while self._waiting and self._show(run, self._waiting[0]):
-                self._waiting.pop(0)
-
-    def finish(self, run: TenantRun) -> None:
-        """Show what could not be shown in its turn, since a step before it did not come."""
-        for label in self._waiting:
-            self._show(run, label, finished=True)
-        self._waiting.clear()
-        if run.preview is not None and not self._brief:
-            self._terminal.preview(run.preview)
-        if run.rollback is not None:
-            self._terminal.rollback(run.rollback)
-
-    def _show(self, run: TenantRun, label: str, *, finished: bool = False) -> bool:
-        """Show a step if it has ended; say whether it has."""
-        if label in run.reports:
-            self._terminal.step(run.reports[label])
-            return True
-        groups = VALIDATIONS.get(label, ())
-        verdicts = [one for one in run.verdicts if one.group in groups]
-        all_judged = all(f"{guarded_step(group)}_checks" in self._judged for group in groups)
-        if verdicts and (finished or all_judged):
-            self._terminal.validation(label, verdicts)
-            return True
-        return False
 
 
 _LEFT_TO_THE_UI = ("rule", "total_billed", "total_paid", "last_invoice_date")

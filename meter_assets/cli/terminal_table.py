@@ -1,7 +1,7 @@
-"""Tables on a terminal: a grid of `render` drawn with rich, so that no line begins with the rest of a name.
+"""Tables on a terminal: a grid of `reports.tables` drawn with rich, so that no line begins with the rest of a name.
 
-Columns, widths and folding are decided here. What a table holds is in `render`, what is printed around it in
-`terminal`.
+Add here what decides columns, widths and folding. What a table holds is in `reports.tables`, what is printed around it
+in `terminal`.
 """
 
 from collections.abc import Sequence

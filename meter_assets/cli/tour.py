@@ -1,4 +1,7 @@
-"""What `meter-assets demo` does: makes the demo database, previews and migrates it, and says what to look at next."""
+"""The tour of `meter-assets demo`: creates the demo database, previews and migrates it, and says what to look at next.
+
+Add here what the demo shows. Its data is in the package `demo`.
+"""
 
 from pathlib import Path
 
@@ -46,7 +49,7 @@ def _make(terminal: Terminal, database: BillingDatabase, size: DemoSize, seed: i
     with database.transaction() as connection:
         there = inspect(connection).get_table_names()
         if there and ours:
-            terminal.say(f"The demo database is there already: {database.url} (--fresh makes it anew).")
+            terminal.print(f"The demo database is there already: {database.url} (--fresh creates it again).")
             return
         if there:
             raise InvalidSettings(
@@ -54,7 +57,7 @@ def _make(terminal: Terminal, database: BillingDatabase, size: DemoSize, seed: i
                 f"fills an empty database. Name one, or unset {settings.DATABASE_URL_VARIABLE}."
             )
         made = make_demo(connection, size, seed)
-    terminal.say(f"Made the demo database {database.url}: {_counts(made)}.")
+    terminal.print(f"Made the demo database {database.url}: {_counts(made)}.")
 
 
 def _touch(database: BillingDatabase, path: Path, *, fresh: bool) -> None:
@@ -73,26 +76,26 @@ def _counts(made: Demo) -> str:
 
 
 def _explain(terminal: Terminal, session: Session) -> None:
-    """Say why the tenant that was made to fail has failed, how to mend it, and what to look at."""
+    """Say why the tenant that was made to fail has failed, how to fix it, and what to look at."""
     ours = settings.command("meter-assets")
     blocked = next((run for run in session.runs if run.tenant.key == str(BROKEN_TENANT) and not run.succeeded), None)
     if blocked is not None:
         names = ", ".join(one.name for one in blocked.broken)
         terminal.heading(f"3. Why tenant {named(blocked.tenant.key, blocked.tenant.name)} was blocked")
-        terminal.say(
+        terminal.print(
             f"Its data breaks {names}: money that cannot be told apart from another tenant's. Its meters are "
-            "untouched, and no other tenant was held up. Mend it, and run it again:"
+            "untouched, and no other tenant had to wait. Fix it, and run it again:"
         )
         with session.database.snapshot() as connection:
-            terminal.say(f"  {_command_to_mend(session.database, mending_statement(connection))}")
-        terminal.say(f"  {ours} migrate-meter-financials --tenant {blocked.tenant.key} --yes")
+            terminal.print(f"  {_command_to_fix(session.database, mending_statement(connection))}")
+        terminal.print(f"  {ours} migrate-meter-financials --tenant {blocked.tenant.key} --yes")
     terminal.heading("What to look at next")
-    terminal.say(f"  {ours} ui   # the asset graph, every run, check and preview, at http://127.0.0.1:3000")
-    terminal.say(f"  {ours} history")
-    terminal.say(f"  {ours} migrate-meter-financials --dry-run --tenant 2 --export preview")
+    terminal.print(f"  {ours} ui   # the asset graph, every run, check and preview, at http://127.0.0.1:3000")
+    terminal.print(f"  {ours} history")
+    terminal.print(f"  {ours} migrate-meter-financials --dry-run --tenant 2 --export preview")
 
 
-def _command_to_mend(database: BillingDatabase, statement: str) -> str:
+def _command_to_fix(database: BillingDatabase, statement: str) -> str:
     if database.sqlite_path is None:
         return f"{statement};   -- in {database.url}"
     code = f"import sqlite3; c = sqlite3.connect({str(database.sqlite_path)!r}); c.execute({statement!r}); c.commit()"

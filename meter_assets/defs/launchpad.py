@@ -1,4 +1,4 @@
-"""What a run config may name: databases, folders to export to, and nothing of the environment.
+"""The limits of a run config: which databases and export folders it may name, and nothing of the environment.
 
 Whoever may launch a run writes its run config in the launchpad, and its tags. The operator says in the table
 [launchpad] of the configuration file where that may point. Add a function here for each new field of run config that

@@ -1,15 +1,10 @@
-"""One Dagster partition per tenant, its key the tenant's id as text, kept equal to the tenants table.
+"""The partitions: one per tenant, its key the tenant's id as text, kept equal to the tenants table.
 
-And taken back: what Dagster says of a tenant whose migration was undone.
+Add here what concerns the set of partitions. What Dagster knows of a partition's materializations is in
+`runtime.materializations`; the sensor that calls this is in `tenant_partitions`.
 """
 
-from collections.abc import Iterable, Sequence
-
 import dagster as dg
-from dagster._core.events import AssetWipedData, DagsterEvent, DagsterEventType
-from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
-from dagster._core.storage.event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 
 from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.migration.database import LEGAL_KEY, BillingDatabase
@@ -33,38 +28,9 @@ def partition_changes(
 
 
 def sync_partitions(instance: dg.DagsterInstance, database: BillingDatabase) -> None:
-    """Make the instance's partitions equal to the tenants table, at once. The sensor does the same in its own time."""
+    """Make the instance's partitions equal to the tenants table now. The sensor does the same at its interval."""
     added, removed, _ = partition_changes(instance, database)
     if added:
         instance.add_dynamic_partitions(str(TENANTS.name), added)
     for key in removed:
         instance.delete_dynamic_partition(str(TENANTS.name), key)
-
-
-def forget_materializations(
-    instance: dg.DagsterInstance, assets: Iterable[str | Sequence[str]], partition: str
-) -> None:
-    """Let a partition of these assets, and its checks, be as if never materialized.
-
-    Dagster's open-source storages cannot wipe single partitions. Here the events stay, in their runs and in the list of
-    an asset's events; only the index by partition has them under a name that is no partition's.
-    """
-    storage = instance.event_log_storage
-    for asset in assets:
-        key = dg.AssetKey(asset)
-        if not isinstance(storage, SqlEventLogStorage):
-            instance.wipe_asset_partitions(key, [partition])
-            continue
-        with storage.index_connection() as connection:
-            for table in (SqlEventLogStorageTable, AssetCheckExecutionsTable):
-                mine = table.c.asset_key == key.to_string(), table.c.partition == partition
-                connection.execute(table.update().where(*mine).values(partition=f"{partition} (rolled back)"))
-        storage.wipe_asset_cached_status(key)
-        instance.report_dagster_event(
-            DagsterEvent(
-                event_type_value=DagsterEventType.ASSET_WIPED.value,
-                event_specific_data=AssetWipedData(asset_key=key, partition_keys=[partition]),
-                job_name=RUNLESS_JOB_NAME,
-            ),
-            run_id=RUNLESS_RUN_ID,
-        )

@@ -1,4 +1,7 @@
-"""What Dagster hands to assets and checks: the billing database, and the policy as documented, validated config."""
+"""The resources that Dagster gives to assets and checks: the billing database, and the policy as validated config.
+
+Add a resource here. What a run config may name is in `launchpad`, what a policy means in `billing.policy`.
+"""
 
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -16,7 +19,7 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.runtime.retries import NEVER_AGAIN
 
 JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
-"""The jobs that materialize nothing: one says by itself that it lacks a tenant, the other is of all tenants."""
+"""The jobs that materialize nothing: one reports a missing tenant itself, the other runs for all tenants."""
 MOST_ROWS = 1_000_000_000
 
 
@@ -57,7 +60,7 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise dg.DagsterInvariantViolationError(str(error)) from None
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Let go of the tenants that the run held."""
+        """Release the tenants that the run locked."""
         if self._database is not None:
             self._database.release()
 
@@ -93,7 +96,7 @@ def _launched(run: dg.DagsterRun) -> str:
 
 
 class PolicyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The choices about meaning that a run is made with. They are recorded with every run that writes."""
+    """The policy of a run: its choices about meaning. They are recorded with every run that writes."""
 
     policy_type: ClassVar[type[Policy]] = Policy
 

@@ -1,12 +1,12 @@
-"""How long the runs of the watching are kept: the job delete_old_watching_runs, on a daily schedule.
+"""The job that deletes old runs of the watching, and its daily schedule.
 
-They are many and large, and what a tenant's migration is told by is in none of them: those runs are never deleted.
+These runs are many and large, and none of them records a migration: runs that do are never deleted. Add here what
+deletes from Dagster's storage on a schedule; how runs are deleted is in `runtime.event_log`.
 """
 
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from pydantic import Field
 
 from meter_assets import settings
@@ -15,13 +15,14 @@ from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
 from meter_assets.formatting import show_time
 from meter_assets.runtime.event_log import delete_runs
+from meter_assets.runtime.run_status import FINISHED
 
 RUNS_AT_ONCE = 100
 DAILY = "10 4 * * *"
 
 
 class RetentionConfig(RunConfig):
-    """What a deletion may be told."""
+    """The run config of a deletion."""
 
     keep_days: int = Field(
         default=settings.Watching().keep_days,
@@ -73,6 +74,6 @@ def _old_runs(instance: dg.DagsterInstance, before: datetime) -> list[str]:
     """Return the ids of some runs that have ended and were created before then."""
     found: list[str] = []
     for job in (watch_migrated_tenants.name, delete_old_watching_runs.name):
-        wanted = dg.RunsFilter(job_name=job, statuses=FINISHED_STATUSES, created_before=before)
+        wanted = dg.RunsFilter(job_name=job, statuses=FINISHED, created_before=before)
         found += [record.dagster_run.run_id for record in instance.get_run_records(wanted, limit=RUNS_AT_ONCE)]
     return found

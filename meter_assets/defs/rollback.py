@@ -7,7 +7,6 @@ import dagster as dg
 from pydantic import Field
 
 from meter_assets.defs import launchpad, metadata
-from meter_assets.defs.partitions import forget_materializations
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.defs.step import RunConfig, failures, tenant_of
@@ -17,6 +16,7 @@ from meter_assets.migration.database import Tenant
 from meter_assets.migration.rollback import Rollback, UndoneStep, preview_rollback, roll_back
 from meter_assets.reports import tables as render
 from meter_assets.rules.steps import STEPS
+from meter_assets.runtime.materializations import forget_materializations
 from meter_assets.runtime.retries import NEVER_AGAIN
 
 

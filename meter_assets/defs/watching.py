@@ -4,7 +4,6 @@ A quick pass judges those of which something has changed, a full pass all. Each 
 check, as from a run of its own.
 """
 
-import os
 from collections.abc import Iterator
 from time import monotonic
 
@@ -25,7 +24,8 @@ from meter_assets.monitoring.watch import Baseline, Pass, Watched, watch
 from meter_assets.reports import tables as render
 from meter_assets.rules.invariants import Group, Severity
 from meter_assets.rules.steps import guarded_step
-from meter_assets.runtime.event_log import Materializations, latest_materializations, store_evaluations
+from meter_assets.runtime.event_log import store_evaluations
+from meter_assets.runtime.materializations import Materializations, latest_materializations
 
 ONE_AT_A_TIME = {"meter_assets/watching": "one at a time", "dagster/priority": "1"}
 """What the run queue lets go on once; and before the runs of a backfill, which may be one for each tenant."""
@@ -91,7 +91,7 @@ def watching_schedules() -> list[dg.ScheduleDefinition]:
         return [_schedule(name, cron, chosen.timezone, status, full=full) for name, (cron, full) in passes.items()]
     except dg.DagsterInvalidDefinitionError as error:
         raise InvalidSettings(
-            f"The table [watching] of {os.environ[settings.CONFIG_VARIABLE]} cannot be used: {error} Its cron and "
+            f"The table [watching] of {settings.config_file()} cannot be used: {error} Its cron and "
             "full_cron are cron schedules, such as '0 * * * *' (every hour), timezone a name such as 'Europe/Prague'."
         ) from None
 

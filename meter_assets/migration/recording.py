@@ -13,7 +13,6 @@ from typing import TypeVar
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from meter_assets import __version__
 from meter_assets.billing.own_tables import FAILED, INTERRUPTED, PARTIAL, RECORDS, RUNNING, RUNS, SUCCEEDED
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import step_runs
@@ -23,6 +22,7 @@ from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal_audit import adopt
 from meter_assets.migration.step_run import Entry, StepRun
+from meter_assets.version import __version__
 
 T = TypeVar("T")
 ATTEMPTS = 3

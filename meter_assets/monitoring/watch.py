@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import Connection, func, select
 
-from meter_assets import __version__
 from meter_assets.billing.own_tables import RUNS, SUCCEEDED
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
@@ -25,6 +24,7 @@ from meter_assets.migration.evaluation import Verdict, judge_each
 from meter_assets.monitoring.drift import Drifted, first_changes
 from meter_assets.monitoring.watermarks import Mark, changed_tenants, marks_at, take_marks
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity
+from meter_assets.version import __version__
 
 NAMED_TENANTS = 200
 """More tenants than these are not named in every statement: all are judged, and those not asked for left out."""

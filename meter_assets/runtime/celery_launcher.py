@@ -1,7 +1,8 @@
-"""Runs as Celery tasks, and which of them no worker executes any more. Needs the extra `celery`.
+"""The launcher of runs as Celery tasks, which notices that a task has lost its worker. Needs the extra `celery`.
 
 `deploy/celery/dagster.yaml` names `LostRunsLauncher`. Dagster's own Celery launcher believes the result backend, where
-a task whose worker was killed, or whose machine vanished, stays *started* for ever. This one asks the workers.
+a task whose worker was killed, or whose machine vanished, stays *started* for ever (dagster pull request 33493 is about
+that). This one asks the workers. What a worker executes is in `celery_worker`.
 """
 
 import time
@@ -9,7 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dagster import DagsterRun, Field, IntSource
+
+# The answer to run monitoring: see `processes`.
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+
+# The type of an argument that every class named in dagster.yaml gets: no public API as of 1.13 (dagster issue 3288).
 from dagster._serdes import ConfigurableClassData
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
@@ -20,14 +25,14 @@ from meter_assets.runtime.processes import health
 
 URL_VARIABLE = "METER_ASSETS_CELERY_REDIS_URL"
 SECONDS_UNTIL_LOST = 120
-"""More than a minute, which a PostgreSQL server takes to let go of the tenant of a machine that has vanished."""
+"""More than a minute, which a PostgreSQL server takes to release the lock of a machine that has vanished."""
 SECONDS_TO_ANSWER = 3.0
 SECONDS_AN_ANSWER_HOLDS = 2.0
 ENDED = {WorkerStatus.SUCCESS, WorkerStatus.FAILED}
 CELERY_SETTINGS: Mapping[str, Any] = {
     "broker_connection_retry_on_startup": True,
     "result_expires": 30 * 24 * 3600,  # a day, Celery's own choice, is less than a run may take
-    "worker_disable_prefetch": True,  # what a worker has taken and not begun would be lost with it
+    "worker_disable_prefetch": True,  # what a worker has taken and not started would be lost with it
 }
 """What the launcher and the workers have in common."""
 
@@ -83,7 +88,7 @@ class LostRunsLauncher(CeleryRunLauncher):
             return told if told.status in ENDED else CheckRunHealthResult(WorkerStatus.RUNNING)
         since = self._missed_since.setdefault(run.run_id, self.clock())
         if self.clock() - since < self._seconds_until_lost:
-            return CheckRunHealthResult(WorkerStatus.RUNNING)  # it may just have begun, just have ended, or be busy
+            return CheckRunHealthResult(WorkerStatus.RUNNING)  # it may just have started, just have ended, or be busy
         del self._missed_since[run.run_id]
         return CheckRunHealthResult(
             WorkerStatus.NOT_FOUND, f"No worker has been executing this run for {self._seconds_until_lost} seconds."

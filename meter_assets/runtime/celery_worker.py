@@ -1,16 +1,17 @@
-"""What a Celery worker executes: `celery -A meter_assets.runtime.celery_worker worker -Q dagster`. Extra: `celery`.
+"""The application of Celery workers. Needs the extra `celery`.
 
-The broker is the one that deploy/celery/dagster.yaml has the launcher use: the same variable of the environment.
+`celery -A meter_assets.runtime.celery_worker worker -Q dagster` starts a worker. The broker is the one
+that deploy/celery/dagster.yaml has the launcher use: the same variable of the environment. What the launcher and the
+workers have in common is in `celery_launcher`.
 """
-
-import os
 
 from dagster_celery.make_app import make_app
 from dagster_celery.tasks import create_execute_job_task, create_resume_job_task
 
+from meter_assets import settings
 from meter_assets.runtime.celery_launcher import CELERY_SETTINGS, URL_VARIABLE, checked_url
 
-_url = checked_url(os.environ.get(URL_VARIABLE, ""))
+_url = checked_url(settings.variable(URL_VARIABLE) or "")
 
 app = make_app({"broker": _url, "backend": _url, "config_source": dict(CELERY_SETTINGS)})  # type: ignore[no-untyped-call]
 execute_job = create_execute_job_task(app)

@@ -1,8 +1,9 @@
-"""Dagster's event log, where its own calls do not do: many check evaluations at once.
+"""Check evaluations in Dagster's event log, many at once: store them, read them, delete them with their runs.
 
-Dagster stores one evaluation per transaction, reads one check after the other (minutes for a thousand tenants), and
-leaves the evaluations of a deleted run behind. Here they are stored in one transaction, read in one query and deleted
-with their runs, in Dagster's own SQL storages.
+Dagster stores one evaluation per transaction (dagster issues 19618 and 18149 ask for more at once), reads one check
+after the other (minutes for a thousand tenants), and leaves the evaluations of a deleted run behind (dagster pull
+request 18341). Here they are stored in one transaction, read in one query and deleted with their runs, in Dagster's own
+SQL storages. Add here what reads or writes evaluations; materializations are in `materializations`.
 """
 
 import time
@@ -14,59 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster import EventLogEntry
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
-from dagster._core.events import DagsterEvent, DagsterEventType
+from dagster import DagsterEvent, DagsterEventType, EventLogEntry, deserialize_value
+
+# How a row of the table below says that a check passed or failed: no public API as of 1.13.
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+# The storages and their tables, for statements about many rows. The public API of the instance reads and writes single
+# events, and evaluations only as they happen: no public API as of 1.13 (dagster issues 19618 and 18149).
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
-from dagster_shared.serdes import deserialize_value
 from sqlalchemy import ColumnElement, Connection, Delete, and_, delete, func, insert, literal, or_, select
 
 PLACES_AT_ONCE = 1000
-Materializations = Mapping[tuple[str, str], AssetCheckEvaluationTargetMaterializationData]
-"""By asset and partition: the latest materialization, which a check evaluation is about."""
-
-
-def latest_materializations(instance: dg.DagsterInstance, assets: Iterable[str]) -> Materializations:
-    """Return the latest materialization of every partition of these assets, in a few queries per asset."""
-    found = {}
-    for asset in assets:
-        by_partition = instance.event_log_storage.get_latest_storage_id_by_partition(
-            dg.AssetKey(asset), DagsterEventType.ASSET_MATERIALIZATION
-        )
-        made = _materializations(instance, asset)
-        for partition, storage_id in by_partition.items():
-            run_id, timestamp = made.get(storage_id, ("", 0.0))
-            found[asset, partition] = AssetCheckEvaluationTargetMaterializationData(
-                storage_id=storage_id, run_id=run_id, timestamp=timestamp
-            )
-    return found
-
-
-def _materializations(instance: dg.DagsterInstance, asset: str) -> dict[int, tuple[str, float]]:
-    """Return by which run and when each partition was last materialized, by the place of that event in the log."""
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqlEventLogStorage):
-        return {}
-    log = SqlEventLogStorageTable
-    made = (
-        log.c.asset_key == dg.AssetKey(asset).to_string(),
-        log.c.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION.value,
-    )
-    nth = func.row_number().over(partition_by=log.c.partition, order_by=log.c.id.desc()).label("nth")
-    latest = select(log.c.id, log.c.run_id, log.c.timestamp, nth).where(*made).subquery("made")
-    statement = select(latest).where(latest.c.nth == 1)
-    with storage.index_connection() as connection:
-        return {
-            row.id: (row.run_id, row.timestamp.replace(tzinfo=UTC).timestamp()) for row in connection.execute(statement)
-        }
 
 
 def store_evaluations(
     instance: dg.DagsterInstance, run: dg.DagsterRun, evaluations: Sequence[dg.AssetCheckEvaluation]
 ) -> None:
-    """Store check evaluations as made by a run, all or none of them."""
+    """Store check evaluations as results of a run, all or none of them."""
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
         for one in evaluations:
@@ -85,7 +51,7 @@ def store_evaluations(
 
 
 def _execution(evaluation: dg.AssetCheckEvaluation, event: Mapping[str, Any], event_id: int) -> dict[str, Any]:
-    """Return the row that tells of an evaluation whose event is stored already."""
+    """Return the row of an evaluation whose event is stored already."""
     target = evaluation.target_materialization_data
     status = AssetCheckExecutionRecordStatus
     return {
@@ -122,7 +88,8 @@ def delete_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> int:
     """Delete runs with their events and logs, and return how many check evaluations went with them.
 
     Of each check and partition the latest evaluation stays, so that no status is lost. A run goes after what is its:
-    where this is cut off, doing it again does the rest.
+    where this is interrupted, another call does the rest. Dagster's own `delete_run` begins with the run, and
+    leaves its logs.
     """
     storage, deleted = instance.event_log_storage, 0
     if isinstance(storage, SqlEventLogStorage):
@@ -246,7 +213,7 @@ class Reader:
             ]
 
     def _evaluated(self) -> ColumnElement[bool]:
-        """Say whether a row tells of one of the checks, and not of an evaluation that is only planned."""
+        """Return the condition for rows of these checks, without evaluations that are only planned."""
         found, status = AssetCheckExecutionsTable, AssetCheckExecutionRecordStatus
         return and_(
             found.c.asset_key.in_([dg.AssetKey(asset).to_string() for asset in self.assets]),

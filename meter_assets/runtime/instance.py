@@ -1,9 +1,10 @@
-"""Where Dagster keeps its runs, and the one instance that `meter-assets` and `dagster dev` share.
+"""The Dagster instance that `meter-assets` and `dagster dev` share, and where it keeps its runs.
 
 `dagster.yaml` names `MeterAssetsInstance`. Of what it does not say, this class says where it is kept: everything in
 one folder, or runs and events in PostgreSQL if METER_ASSETS_DAGSTER_POSTGRES_URL is set. The folder is DAGSTER_HOME,
 or else `.meter_assets/dagster` below the current folder. What Dagster makes there is as private as `private_files` has
-it: its processes get a umask, which is all that its own files heed. Nothing here knows the billing database.
+it: its processes get a umask, which is all that its own files heed. Add here what configures the instance; nothing
+here knows the billing database.
 """
 
 import json
@@ -16,10 +17,21 @@ from typing import Any
 
 import click
 from dagster import DagsterInstance
+
+# How the folder is named that `dagster dev` removes when it ends: no public API as of 1.13 (dagster issue 20005).
 from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
+
+# What a class that dagster.yaml names must have: no public API as of 1.13 (dagster issues 26342 and 3288).
 from dagster._config.config_schema import UserConfigSchema
+
+# The bound on concurrent runs, which takes no variable in dagster.yaml: no public API as of 1.13 (dagster issue 18729).
 from dagster._core.instance.config import ConcurrencyConfig
+
+# An instance in one folder with the dagster.yaml of another, and with overrides. `DagsterInstance.from_config` takes
+# one folder and no overrides: no public API as of 1.13.
 from dagster._core.instance.ref import InstanceRef
+
+# The storages that Dagster ships, to make their files private: no public API as of 1.13 (dagster issue 3288).
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite_storage import (
@@ -28,6 +40,8 @@ from dagster._core.storage.sqlite_storage import (
     _runs_directory,
     _schedule_directory,
 )
+
+# See UserConfigSchema.
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import DagsterPostgresException
@@ -35,16 +49,16 @@ from filelock import FileLock
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from meter_assets import settings
 from meter_assets.engines import urls
 from meter_assets.errors import InvalidSettings
 from meter_assets.private_files import make_file, make_folder, umask_for, written
-from meter_assets.settings import HOME
 
 POSTGRES_URL_VARIABLE = "METER_ASSETS_DAGSTER_POSTGRES_URL"
 BOUND_VARIABLE = "METER_ASSETS_MAX_CONCURRENT_RUNS"
 DAGSTER_HOME_VARIABLE = "DAGSTER_HOME"
 CONFIG_FILE = "dagster.yaml"
-FOLDER = HOME / "dagster"
+FOLDER = settings.HOME / "dagster"
 _QUIET: Mapping[str, Any] = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
 _EXAMPLE = "postgresql://user@host/dagster"
 
@@ -78,7 +92,7 @@ class MeterAssetsInstance(DagsterInstance):
     @classmethod
     def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
         """Return where everything is kept that dagster.yaml does not place."""
-        _bound()  # what is wrong with it is told before anything is begun
+        _bound()  # an invalid value is reported before anything is started
         folder = str(_lasting_folder(Path(base_dir)))
         storage = ConfigurableClassData(__name__, MeterAssetsStorage.__name__, json.dumps({"base_dir": folder}))
         return {**InstanceRef.config_defaults(folder), "storage": storage}
@@ -110,7 +124,7 @@ class MeterAssetsStorage(DagsterStorage, ConfigurableClass):
     ) -> DagsterStorage:
         """Return the storage that the environment names; what this process makes is private from now on."""
         os.umask(umask_for(Path(config_value["base_dir"])))
-        url = os.environ.get(POSTGRES_URL_VARIABLE)
+        url = settings.variable(POSTGRES_URL_VARIABLE)
         if url is None:
             return _sqlite_storage(Path(config_value["base_dir"]), inst_data)
         return _postgres_storage(url.strip(), inst_data)
@@ -148,7 +162,7 @@ def open_instance() -> Iterator[DagsterInstance]:
 
     Raises UnusableInstance, an InvalidSettings, where DAGSTER_HOME or METER_ASSETS_DAGSTER_POSTGRES_URL does not do.
     """
-    home = os.environ.get(DAGSTER_HOME_VARIABLE)  # empty means unset, as for Dagster
+    home = settings.variable(DAGSTER_HOME_VARIABLE)  # empty means unset, as for Dagster
     folder = _dagster_home(home) if home else FOLDER.absolute()
     configured_in = folder if home or not Path(CONFIG_FILE).exists() else Path.cwd()
     _make(folder)
@@ -176,7 +190,7 @@ def _lasting_folder(base_dir: Path) -> Path:
 
 def _bound() -> int | None:
     """Return how many runs the environment lets go on at the same time, if it says so."""
-    given = os.environ.get(BOUND_VARIABLE)
+    given = settings.variable(BOUND_VARIABLE)
     if given is None:
         return None
     if not (given.strip().isdecimal() and int(given) > 0):
@@ -225,7 +239,7 @@ def _write_config(folder: Path) -> None:
 
 
 def _sqlite_storage(folder: Path, inst_data: ConfigurableClassData | None) -> DagsterStorage:
-    """Return the storage in that folder; whoever comes first makes its tables, which Dagster lets two do at once."""
+    """Return the storage in that folder; a lock lets one process create its tables, which Dagster does not."""
     lock = folder / "making-tables.lock"
     try:
         make_folder(folder)

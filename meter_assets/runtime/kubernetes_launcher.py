@@ -1,6 +1,8 @@
-"""Runs as Kubernetes jobs, and those of command lines beside them. Needs the extra `kubernetes`."""
+"""The launcher of runs as Kubernetes jobs, which `deploy/kubernetes` names. Needs the extra `kubernetes`."""
 
 from dagster import DagsterRun
+
+# The answer to run monitoring: see `processes`.
 from dagster._core.launcher import CheckRunHealthResult
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.container_context import K8sContainerContext

@@ -1,15 +1,17 @@
-"""The launcher of one machine, which `dagster.yaml` names."""
+"""The launcher of one machine, which `dagster.yaml` names. The launchers of clusters have modules of their own."""
 
 from dagster import DagsterRun, DefaultRunLauncher
+
+# The answer to run monitoring: see `processes`.
 from dagster._core.launcher import CheckRunHealthResult
 
 from meter_assets.runtime.processes import health
 
 
 class LocalLauncher(DefaultRunLauncher):
-    """Dagster's own launcher, which also notices that a command line was killed and its run goes on for ever.
+    """Dagster's own launcher, which also notices that a command line was killed and its run would never end.
 
-    Of what it has launched, the code server tells by itself that a process has died.
+    The code server reports by itself that a process has died which it has launched.
     """
 
     @property
@@ -18,5 +20,5 @@ class LocalLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Say whether a run has lost its process, where that can be told here."""
+        """Say whether a run has lost its process, where that can be known here."""
         return health(run)

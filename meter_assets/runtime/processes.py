@@ -1,8 +1,8 @@
-"""Which process executes a run of the command line, and what becomes of a run whose process is gone.
+"""The process that executes a run of the command line, and the end of runs whose process is gone.
 
-Of a run that was launched, its launcher knows. A run that the command line executes in its own process has none: it
+A launched run is known to its launcher. A run that the command line executes in its own process has no launcher: it
 carries a tag that names the process, by which everybody on the same host can tell that it was killed. On other hosts
-nobody can.
+nobody can. Add here what is asked of such a process; what one launcher asks of its own workers is in its module.
 """
 
 import json
@@ -13,14 +13,17 @@ from dataclasses import asdict, dataclass
 
 import dagster as dg
 import psutil
+
+# Launchers answer run monitoring with these. Dagster documents custom launchers, yet exports neither the base class
+# nor the answer: no public API as of 1.13 (dagster issue 3288 asks what may be replaced, and by which interface).
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from meter_assets.runtime.retries import NEVER_AGAIN
+from meter_assets.runtime.run_status import NOT_FINISHED
 
 PROCESS_TAG = "meter_assets/process"
 SECONDS_APART = 2.0
-"""How exactly the system tells when a process was started: it rounds the time at which it was itself started."""
+"""How exactly the system knows the start of a process: it rounds the time of its own start."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,11 @@ class Process:
             is_another = abs(_started(found) - self.seconds_after_boot) > SECONDS_APART
             return not is_another and found.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
-            return True  # it is somebody else's, or has just ended: then the next look will tell
+            return True  # it is somebody else's, or has just ended: then the next check will show it
 
 
 def tags_of_this_process() -> Mapping[str, str]:
-    """Return the tags of a run that this process executes itself; whoever began it runs it again, and not Dagster."""
+    """Return the tags of a run that this process executes itself; whoever started it runs it again, and not Dagster."""
     return {PROCESS_TAG: json.dumps(asdict(Process.of(psutil.Process()))), **NEVER_AGAIN}
 
 
@@ -71,7 +74,7 @@ def is_of_a_command_line(run: dg.DagsterRun) -> bool:
 
 def end_lost_runs(instance: dg.DagsterInstance) -> None:
     """Report the runs of this host's command lines as failed whose process is gone."""
-    for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES)):
+    for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED)):
         gone = _gone(run)
         if gone and not _has_ended(instance, run):  # which it may have done just before its process did
             instance.report_run_failed(run, gone)

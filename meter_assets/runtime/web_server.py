@@ -1,7 +1,9 @@
-"""Dagster's web server and `dagster dev`, with the guard before them: what `meter-assets ui` and a deployment start.
+"""The web server: Dagster's own and `dagster dev`, with the guard before them.
 
-`python -m meter_assets.runtime.web_server` takes the options of `dagster-webserver`. Only this module reaches into
-Dagster's own commands. What the guard refuses is in `web_guard`.
+`meter-assets ui` and deployments start it: `python -m meter_assets.runtime.web_server` takes the options of
+`dagster-webserver`. Only this module changes Dagster's own commands, which have no place for a guard: no public API as
+of 1.13 (dagster issue 2219 asks for authentication). Add here what concerns starting the server; what the guard refuses
+is in `web_guard`.
 """
 
 import os
@@ -13,10 +15,17 @@ from typing import Any
 
 import click
 import dagster_webserver.cli as webserver
+
+# `dagster dev`, to start the guarded server in place of Dagster's: no public API as of 1.13 (see above).
 from dagster._cli import dev
-from dagster._utils import DEFAULT_WORKSPACE_YAML_FILENAME, is_port_in_use
+
+# The test that `dagster-webserver` itself makes before it takes another port: no public API as of 1.13.
+from dagster._utils import is_port_in_use
+
+# An argument of `dagster dev`: no public API as of 1.13.
 from dagster_shared.cli import WorkspaceOpts
 
+from meter_assets import settings
 from meter_assets.errors import InvalidSettings
 from meter_assets.runtime.instance import CONFIG_FILE, DAGSTER_HOME_VARIABLE, FOLDER, open_instance
 from meter_assets.runtime.web_guard import HOST, HOSTS_VARIABLE, WebGuard
@@ -24,6 +33,7 @@ from meter_assets.runtime.web_guard import HOST, HOSTS_VARIABLE, WebGuard
 MODULE = "meter_assets.runtime.web_server"
 DEFINITIONS = "meter_assets.definitions"
 LOCAL_HOST = webserver.DEFAULT_WEBSERVER_HOST
+WORKSPACE_FILE = "workspace.yaml"
 _MAKES_THE_APP = "create_app_from_workspace_process_context"
 _STARTS_A_PROCESS = "open_ipc_subprocess"
 _DAGSTERS_SERVER, _DAGSTERS_DAEMON = "dagster_webserver", "dagster._daemon"
@@ -69,7 +79,7 @@ def serve(host: str, port: int | None, *, read_only: bool) -> None:
     if port is not None and is_port_in_use(host, port):
         raise InvalidSettings(f"Port {port} of {host} is in use. Name another one with --port.")
     _prepare_instance()
-    has_workspace = Path(DEFAULT_WORKSPACE_YAML_FILENAME).exists()
+    has_workspace = Path(WORKSPACE_FILE).exists()
     if not read_only:
         _dev(host, port, WorkspaceOpts(module_name=None if has_workspace else (DEFINITIONS,)))
         return
@@ -79,7 +89,7 @@ def serve(host: str, port: int | None, *, read_only: bool) -> None:
 
 def allowed_hosts() -> frozenset[str]:
     """Return the hosts that the environment names. Raises InvalidSettings for what is no host."""
-    given = os.environ.get(HOSTS_VARIABLE)
+    given = settings.variable(HOSTS_VARIABLE)
     if given is None:
         return frozenset()
     hosts = [one.strip().lower() for one in given.split(",")]
@@ -97,13 +107,13 @@ def _as_host(address: str) -> str:
 
 
 def _prepare_instance() -> None:
-    """Make the instance if it is not there, and let Dagster's commands use it.
+    """Create the instance if it does not exist, and let Dagster's commands use it.
 
     In a folder with a dagster.yaml they find it by themselves.
     """
     with open_instance():
         pass
-    if not os.environ.get(DAGSTER_HOME_VARIABLE) and not Path(CONFIG_FILE).exists():
+    if not settings.variable(DAGSTER_HOME_VARIABLE) and not Path(CONFIG_FILE).exists():
         os.environ[DAGSTER_HOME_VARIABLE] = str(FOLDER.absolute())
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from bench.watching import make_migrated_tenants
 from meter_assets.defs import alerts as sensor_module
-from meter_assets.defs.partitions import TENANTS, forget_materializations
+from meter_assets.defs.partitions import TENANTS
 from meter_assets.demo.generator import DemoSize
 from meter_assets.foreign_text import visible
 from meter_assets.migration.database import BillingDatabase
@@ -31,6 +31,7 @@ from meter_assets.monitoring.alerts.receivers import (
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity
 from meter_assets.rules.steps import guarded_step
 from meter_assets.runtime.instance import POSTGRES_URL_VARIABLE
+from meter_assets.runtime.materializations import forget_materializations
 from tests.support.alert_sensor import SECRET_PATH, Sensor, heard, name_a_mail_server
 from tests.support.databases import migrate
 from tests.support.processes import free_port

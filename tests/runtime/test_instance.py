@@ -9,8 +9,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
-from dagster._core.instance.ref import InstanceRef
-from dagster._serdes import serialize_value
 from sqlalchemy import create_engine, inspect
 
 from meter_assets.errors import InvalidSettings
@@ -35,11 +33,9 @@ def greeting(): greet()
 """
 COUNT_RUNS = """
 import sys
-from dagster import DagsterInstance
-from dagster._core.instance.ref import InstanceRef
-from dagster._serdes import deserialize_value
+from dagster import DagsterInstance, deserialize_value
 
-with DagsterInstance.from_ref(deserialize_value(sys.argv[1], InstanceRef)) as instance:
+with DagsterInstance.from_ref(deserialize_value(sys.argv[1])) as instance:
     print(instance.get_runs_count())
 """
 
@@ -123,7 +119,7 @@ def test_the_logs_of_a_run_of_dagsters_command_stay(checkout: Path) -> None:
 def test_a_child_process_in_another_folder_uses_the_same_storage(storage: str, tmp_path: Path) -> None:
     with open_instance() as instance:
         record_a_run(instance)
-        handed_over = serialize_value(instance.get_ref())
+        handed_over = dg.serialize_value(instance.get_ref())
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     command = [sys.executable, "-c", COUNT_RUNS, handed_over]
@@ -136,7 +132,7 @@ def test_the_password_is_not_handed_to_child_processes(
 ) -> None:
     monkeypatch.setenv(POSTGRES_URL_VARIABLE, postgres_url.replace("@", ":hunter2@"))
     with open_instance() as instance:
-        assert "hunter2" not in serialize_value(instance.get_ref())
+        assert "hunter2" not in dg.serialize_value(instance.get_ref())
 
 
 def test_an_sqlalchemy_url_of_postgresql_is_taken_too(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +161,7 @@ def test_dagster_home_of_others_is_left_as_it_is(tmp_path: Path, monkeypatch: py
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv(DAGSTER_HOME_VARIABLE, str(home))
-    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))) as instance:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         recorded = record_a_run(instance)
     with open_instance() as instance:
         assert run_ids(instance) == [recorded]

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import dagster as dg
 import yaml
-from dagster._core.instance.ref import InstanceRef
 from websockets.sync.client import ClientConnection, connect
 
 from meter_assets.defs.partitions import sync_partitions
@@ -142,7 +141,7 @@ class Site:
 
     def kept(self) -> tuple[int, int, int, int]:
         """Return how many runs, materializations, observations and results of checks Dagster has."""
-        with dg.DagsterInstance.from_ref(InstanceRef.from_dir(self.environment["DAGSTER_HOME"])) as instance:
+        with dg.DagsterInstance.from_config(self.environment["DAGSTER_HOME"]) as instance:
             checks = instance.event_log_storage.get_asset_check_execution_history(
                 dg.AssetCheckKey(REPORTED, "check"), limit=1000
             )
@@ -163,7 +162,7 @@ def site(folder: Path) -> Iterator[Site]:
     (folder / "billing.db").touch()
     url = f"sqlite:///{folder / 'billing.db'}"
     make_small_tenants(url)
-    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))) as instance:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         sync_partitions(instance, BillingDatabase(url))
     code = free_port()
     location = {"host": "127.0.0.1", "port": code, "location_name": "meter_assets"}

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from meter_assets.cli.main import main
 from meter_assets.defs import rollback
-from meter_assets.defs.partitions import forget_materializations
+from meter_assets.runtime.materializations import forget_materializations
 from tests.support.faults.points import FORGETTING, watched
 from tests.support.faults.strikes import Kind, Strike, Striker
 
