@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_assets.engines.tenant_lock import LockFile
+from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.errors import NotWritable, TenantLocked
 from meter_assets.migration.database import BillingDatabase
 from tests.migration.test_two_at_once import SCHEMA, launch
@@ -286,7 +286,7 @@ def test_a_lock_follows_no_link(tmp_path: Path, name: str) -> None:
             database.hold(tenant(1), "ours")
     else:
         database.hold(tenant(1), "ours")
-        found = LockFile.holder(tmp_path / "billing.db", "1")
+        found = LockFile.owner(tmp_path / "billing.db", "1")
         assert found is not None
         assert found.run_id == "ours"
     database.release()
@@ -378,7 +378,7 @@ def test_a_session_may_call_itself_what_it_likes(
 ) -> None:
     holder = start_over(postgres_url, SCHEMA, {})
     with monkeypatch.context() as patch:
-        patch.setattr("meter_assets.engines.tenant_lock._application_name", lambda holder: name)
+        patch.setattr("meter_assets.engines.postgresql.locks._application_name", lambda holder: name)
         holder.hold(tenant(1), "holder")
     try:
         with pytest.raises(TenantLocked) as told:

@@ -17,7 +17,8 @@ from meter_assets import __version__
 from meter_assets.billing.own_tables import FAILED, INTERRUPTED, PARTIAL, RECORDS, RUNNING, RUNS, SUCCEEDED
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import step_runs
-from meter_assets.engines.drivers import analyze_if_never, is_conflict, reason
+from meter_assets.engines import is_conflict
+from meter_assets.engines.base import DatabaseEngine, reason
 from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUnconfirmed, TenantLost
 from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase
@@ -50,7 +51,7 @@ def held_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[Billi
     try:
         yield _prepared(database, run)
     except (DBAPIError, NotWritable) as error:
-        raise _in_words(run, error) from error
+        raise _in_words(database.backend, run, error) from error
 
 
 def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
@@ -58,9 +59,9 @@ def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
         schema = database.schema(connection)
     if schema.own_tables_present.issuperset(RECORDS if run.rolls_back else schema.own):
         return schema
-    with database.alone(), database.transaction() as connection:
+    with database.ddl_lock(), database.transaction() as connection:
         schema = database.make_own_tables(connection, to_roll_back=run.rolls_back)
-        analyze_if_never(connection)
+        database.backend.analyze_if_never(connection)
     return schema
 
 
@@ -74,7 +75,7 @@ def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Ite
     try:
         yield entry
     except BaseException as error:
-        failure = _in_words(run, error) if isinstance(error, (DBAPIError, NotWritable)) else error
+        failure = _in_words(database.backend, run, error) if isinstance(error, (DBAPIError, NotWritable)) else error
         # An unfinished query in one of these frames would keep SQLite's lock from the record.
         traceback.clear_frames(error.__traceback__)
         if not _record_failure(database, schema, run, entry, failure):
@@ -82,9 +83,9 @@ def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Ite
         raise failure from failure.__cause__
 
 
-def _in_words(run: StepRun, error: DBAPIError | NotWritable) -> StepError:
+def _in_words(engine: DatabaseEngine, run: StepRun, error: DBAPIError | NotWritable) -> StepError:
     why = "; ".join(error.problems) if isinstance(error, NotWritable) else reason(error)
-    advice = _advice(error, "rollback" if run.rolls_back else "migrate")
+    advice = _advice(engine, error, "rollback" if run.rolls_back else "migrate")
     done = "was rolled back whole"
     if run.batch_size is not None:
         done = "was stopped; the batches that were made stay, journaled"
@@ -96,11 +97,9 @@ def _in_words(run: StepRun, error: DBAPIError | NotWritable) -> StepError:
     return made
 
 
-def _advice(error: DBAPIError | NotWritable, purpose: str) -> str:
+def _advice(engine: DatabaseEngine, error: DBAPIError | NotWritable, purpose: str) -> str:
     if isinstance(error, NotWritable):
-        if error.url.startswith("sqlite"):
-            return "Let the file be written to, then run again"
-        return f"Give the role that right: 'meter-assets grants {purpose} ROLE' prints what it needs; then run again"
+        return f"{engine.how_to_let_write(purpose)}, then run again"
     return "Others write these rows: run the tenant again" if is_conflict(error) else "Mend that, then run again"
 
 

@@ -24,7 +24,7 @@ from meter_assets.billing.own_tables import BACKUP, FAILED, INTERRUPTED, RECORDS
 from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.demo.generator import DemoSize, fill
-from meter_assets.engines.drivers import analyze_if_never
+from meter_assets.engines import engine_of
 from meter_assets.errors import (
     BlockedByInvariants,
     ColumnTooSmall,
@@ -551,7 +551,7 @@ def _work_by_step(file: Path, customers: int) -> dict[str, int]:
     database = start_over(f"sqlite:///{file}", SCHEMA, {})
     with database.transaction() as connection:
         fill(connection, SCHEMA, DemoSize(tenants=1, customers=customers, months=1), seed=1)
-        analyze_if_never(connection)
+        engine_of(connection).analyze_if_never(connection)
     instructions = 0
 
     def count() -> None:

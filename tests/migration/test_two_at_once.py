@@ -25,7 +25,7 @@ from sqlalchemy import make_url, text
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill
-from meter_assets.engines.tenant_lock import LockFile
+from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.errors import TenantLocked
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import roll_back
@@ -70,7 +70,7 @@ def _shell(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLi
 def what_steps_write_locked(database: BillingDatabase) -> Iterator[None]:
     """Keep every step of tenant 1 from writing: lock its rows, or on SQLite the database."""
     with database.transaction() as connection:
-        if database.sqlite_path is None:
+        if database.file is None:
             for table in ("payments", "invoices", "meters"):
                 connection.execute(text(f"SELECT id FROM {table} WHERE tenant_id = {HEALTHY} FOR UPDATE"))
         yield
@@ -79,10 +79,10 @@ def what_steps_write_locked(database: BillingDatabase) -> Iterator[None]:
 def is_in_a_step(shell: CommandLine, process: "subprocess.Popen[str]") -> bool:
     """Say whether the process waits for what the test has locked."""
     assert process.poll() is None, process.communicate()[0]
-    path = shell.database.sqlite_path
+    path = shell.database.file
     if path is None:
         return a_step_waits(shell)
-    holder = LockFile.holder(path, HEALTHY)
+    holder = LockFile.owner(path, HEALTHY)
     return holder is not None and holder.process == process.pid
 
 
@@ -138,7 +138,7 @@ def test_while_one_holds_a_tenant_others_are_refused_and_told_who_it_is(
 
 
 def _must_name_the_holder(shell: CommandLine, words: str, process: int, *, is_rollback: bool) -> None:
-    host = socket.gethostname() if shell.database.sqlite_path else "127.0.0.1"
+    host = socket.gethostname() if shell.database.file else "127.0.0.1"
     said = re.search(
         r"Tenant 1 is being changed by another run \(run ([0-9a-f-]{36}), process (\d+) on (\S+), "
         r"since (20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC)",
@@ -200,7 +200,7 @@ def test_nobody_is_told_of_who_held_a_tenant_before(tmp_path: Path) -> None:
     database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, {})
     database.hold(tenant(1), "ended long ago")
     database.release()
-    assert LockFile.holder(tmp_path / "billing.db", "1") is None
+    assert LockFile.owner(tmp_path / "billing.db", "1") is None
 
 
 def test_a_holder_of_another_role_is_told_of_as_far_as_it_can_be_seen(postgres_url: str) -> None:

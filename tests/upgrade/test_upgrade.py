@@ -100,7 +100,7 @@ def test_the_history_goes_on_and_everything_is_undone(shell: CommandLine, tmp_pa
     undone = shell("rollback", "--yes")
     assert undone.status == 0, undone.printed
     assert ", 0 left alone" in undone.words
-    if shell.database.sqlite_path:
+    if shell.database.file:
         assert billing_tables_of(shell.database) == original_of(shell.database, tmp_path)
     assert shell.rows(f"SELECT count(*) FROM {BACKUP}") == [(0,)]
     assert shell.rows("SELECT count(*) FROM meters WHERE balance <> 0 OR overpayment <> 0") == [(0,)]
