@@ -7,7 +7,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from meter_assets.engines.base import Purpose
 from sqlalchemy import func, literal, select, text
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
@@ -18,6 +17,7 @@ from meter_assets.defs.metadata import REPORT
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource
 from meter_assets.defs.step_asset import step_asset
+from meter_assets.engines.base import Purpose
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.invariants import named
 from meter_assets.rules.steps import STEPS, Step, StepGuards
