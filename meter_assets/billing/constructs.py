@@ -14,7 +14,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-from meter_assets.errors import ConstructNotImplemented
+from meter_assets.billing.engine_types import not_implemented
 
 _T = TypeVar("_T")
 
@@ -27,7 +27,7 @@ class EngineConstruct(FunctionElement[_T]):
 
 @compiles(EngineConstruct)
 def _not_implemented(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    raise ConstructNotImplemented(type(element).__name__, compiler.dialect.name)
+    raise not_implemented(type(element), compiler.dialect)
 
 
 class day(EngineConstruct[date]):  # a SQL construct: used and named as a function

@@ -45,8 +45,13 @@ def register_types(dialect: str, types: EngineTypes) -> None:
 def types_of(dialect: Dialect) -> EngineTypes:
     """Return the types of an engine. Raises ConstructNotImplemented for one that has not registered any."""
     if dialect.name not in _TYPES:
-        raise ConstructNotImplemented("EngineTypes", dialect.name)
+        raise not_implemented(EngineTypes, dialect)
     return _TYPES[dialect.name]
+
+
+def not_implemented(construct: type, dialect: Dialect) -> ConstructNotImplemented:
+    """Return the error for a construct, or a type, that the engine with this dialect lacks."""
+    return ConstructNotImplemented(construct.__name__, dialect.name)
 
 
 def as_journaled(kind: TypeEngine[Any]) -> TypeEngine[Any]:

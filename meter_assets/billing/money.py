@@ -14,8 +14,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from meter_assets.billing.constructs import EngineConstruct
-from meter_assets.billing.engine_types import types_of
-from meter_assets.errors import ConstructNotImplemented
+from meter_assets.billing.engine_types import not_implemented, types_of
 
 
 class ExactMoney(TypeDecorator[Decimal]):
@@ -43,7 +42,7 @@ class AnyMoney(Numeric[Decimal]):
 
 @compiles(AnyMoney)
 def _any_money(element: AnyMoney, compiler: Any, **kw: Any) -> str:
-    raise ConstructNotImplemented(AnyMoney.__name__, compiler.dialect.name)
+    raise not_implemented(AnyMoney, compiler.dialect)
 
 
 class exact(EngineConstruct[Decimal]):  # a SQL construct: used and named as a function
