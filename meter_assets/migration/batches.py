@@ -151,7 +151,7 @@ def _planned(
 
 
 def _hold(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> None:
-    database.hold_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
+    database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
 
 
 def _only(computed: Select[Any], missed: Table | None) -> Select[Any]:

@@ -205,7 +205,7 @@ class BillingDatabase:
         if problems:
             raise NotWritable(self.url, problems, "rollback" if to_roll_back else "migrate")
 
-    def hold(self, tenant: Tenant, run_id: str = "unnamed") -> None:
+    def lock(self, tenant: Tenant, run_id: str = "unnamed") -> None:
         """Take the tenant's lock for a run until `release`; it goes with this process. Taking it again does nothing.
 
         Raises TenantLocked, naming the run that holds it: then and, until `release`, whenever it is asked again, so
@@ -213,18 +213,18 @@ class BillingDatabase:
         """
         self._locks.take(tenant.key, partial(self._take, tenant, run_id), partial(self._locked, tenant))
 
-    def hold_within(
+    def lock_within(
         self, connection: Connection, schema: BillingSchema, tenant: Tenant, run_id: str, *, to_roll_back: bool = False
     ) -> None:
-        """Take the tenant for one transaction too, should the lock of `hold` be cut off; call it first of all.
+        """Take the tenant for one transaction too, should the connection of the first lock be cut off; call it first.
 
-        Our own tables are held too, and are found to be ours. Raises TenantLocked and OwnTablesNotTrusted.
+        Our own tables are locked too, and verified. Raises TenantLocked and OwnTablesNotTrusted.
         """
-        self.hold_own_tables(connection, schema, to_roll_back=to_roll_back)
+        self.lock_own_tables(connection, schema, to_roll_back=to_roll_back)
         if not self.backend.lock_tenant_within(connection, tenant.key, LockOwner.this_process(run_id)):
             raise self._locked(tenant, LockScope.step)
 
-    def hold_own_tables(self, connection: Connection, schema: BillingSchema, *, to_roll_back: bool = False) -> None:
+    def lock_own_tables(self, connection: Connection, schema: BillingSchema, *, to_roll_back: bool = False) -> None:
         """Keep our own tables as they are for one transaction, of which this is the first call.
 
         Raises OwnTablesNotTrusted where they, or what statements call, are not ours.

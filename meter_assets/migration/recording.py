@@ -47,7 +47,7 @@ def held_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[Billi
 
     Raises TenantLocked, and a StepError for every error of the database.
     """
-    database.hold(run.tenant, run.run_id)
+    database.lock(run.tenant, run.run_id)
     try:
         yield _prepared(database, run)
     except (DBAPIError, NotWritable) as error:
@@ -69,7 +69,7 @@ def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
 def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Iterator[Entry]:
     """Record that a step has begun, and, if it does not end well, how it has ended. It records its success itself."""
     with database.transaction() as connection:
-        database.hold_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
+        database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
         adopt(connection, schema, run.tenant)
         entry = _start(connection, schema, run)
     try:
@@ -118,7 +118,7 @@ def _record_failure(
         outcome, message = INTERRUPTED, "The run was interrupted."
     try:
         with database.transaction() as connection:
-            database.hold_own_tables(connection, schema, to_roll_back=run.rolls_back)
+            database.lock_own_tables(connection, schema, to_roll_back=run.rolls_back)
             return _fail(connection, schema, entry, outcome, message)
     except (MeterAssetsError, DBAPIError) as error:
         failure.add_note(f"Nor could that be recorded: {error}")

@@ -159,7 +159,7 @@ def roll_back(
     `about_to_commit` is called before each commit of rows restored. The tenant's lock is held until
     `database.release()`. Raises what `steps_to_undo` and `apply.run_step` raise.
     """
-    database.hold(tenant, run_id)
+    database.lock(tenant, run_id)
     for step in steps_to_undo(database, tenant, before_run):
         run = StepRun(
             step.step, tenant, run_id, policy, batch_size=batch_size, undoes=step, about_to_commit=about_to_commit
