@@ -210,7 +210,7 @@ class TenantLocked(StepError):
         )
 
 
-class TenantLost(StepError):
+class TenantLockLost(StepError):
     """The connection that held the tenant was lost, and another run has begun to change it since."""
 
     def __init__(self, tenant_id: str) -> None:

@@ -32,7 +32,7 @@ from meter_assets.billing.change import Change
 from meter_assets.billing.constructs import nothing, rows_digest
 from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, Effect, JournaledStep
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.errors import JournalAltered, RowsChangedMeanwhile, TenantLost
+from meter_assets.errors import JournalAltered, RowsChangedMeanwhile, TenantLockLost
 from meter_assets.migration.step_run import Entry
 
 SHOWN_ROWS = 3
@@ -113,7 +113,7 @@ def record_commit(
 ) -> None:
     """Record how many rows this transaction has journaled, and their digest, before any of them is written.
 
-    Raises JournalAltered where others have journaled rows under this step run, TenantLost where it has been ended.
+    Raises JournalAltered where others have journaled rows under this step run, TenantLockLost where it has been ended.
     """
     rows = recorded(change, schema, entry)
     found = connection.execute(select(func.count(), rows_digest(*rows.c)).where(keys.has(rows.c.id))).one()
@@ -132,7 +132,7 @@ def record_commit(
     has_ended = exists(select(1).where(outcomes.c.step_run_id == entry.id))
     statement = insert(commits).from_select(commits.c.keys(), select(*values).where(~has_ended))
     if not connection.execute(statement).rowcount:
-        raise TenantLost(entry.tenant.key)
+        raise TenantLockLost(entry.tenant.key)
 
 
 def write(

@@ -19,7 +19,7 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import step_runs
 from meter_assets.engines import is_conflict
 from meter_assets.engines.base import DatabaseEngine, reason
-from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUnconfirmed, TenantLost
+from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUnconfirmed, TenantLockLost
 from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal_audit import adopt
@@ -155,16 +155,16 @@ def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> Entry
 def succeed(connection: Connection, schema: BillingSchema, entry: Entry, missed: int = 0) -> None:
     """Record that a step is made, or a round of its batches; in the transaction that makes it.
 
-    `missed` are the rows that the round should have written and that are left to the next. Raises TenantLost where the
-    step is no longer recorded as running: another run has begun one since.
+    `missed` are the rows that the round should have written and that are left to the next. Raises TenantLockLost where
+    the step is no longer recorded as running: another run has begun one since.
     """
     message = f"Others changed or held {missed:,} rows: left to the next round." if missed else None
     try:
         is_ours = records.end(connection, schema, entry.id, PARTIAL if missed else SUCCEEDED, message)
     except IntegrityError as error:
-        raise TenantLost(entry.tenant.key) from error
+        raise TenantLockLost(entry.tenant.key) from error
     if not is_ours:
-        raise TenantLost(entry.tenant.key)
+        raise TenantLockLost(entry.tenant.key)
 
 
 def _fail(connection: Connection, schema: BillingSchema, entry: Entry, outcome: str, message: str) -> bool:
