@@ -67,7 +67,7 @@ class rows_digest(EngineConstruct[str]):  # a SQL construct: used and named as a
     inherit_cache = True
 
 
-def nothing(kind: TypeEngine[Any]) -> ColumnElement[Any]:
+def typed_null(kind: TypeEngine[Any]) -> ColumnElement[Any]:
     """Return null, of a type: PostgreSQL takes a plain null for text."""
     return cast(null(), kind)
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from meter_assets.billing.change import Change
-from meter_assets.billing.constructs import nothing, rows_digest
+from meter_assets.billing.constructs import rows_digest, typed_null
 from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, Effect, JournaledStep
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import JournalAltered, RowsChangedMeanwhile, TenantLockLost
@@ -98,7 +98,7 @@ def backed_up_columns(step: JournaledStep, rows: FromClause, suffix: str) -> lis
     values: list[ColumnElement[Any]] = []
     for name in step.columns:
         value = rows.c[f"{name}{suffix}"]
-        values += [nothing(value.type).label(f"{name}_before"), value.label(f"{name}_after")]
+        values += [typed_null(value.type).label(f"{name}_before"), value.label(f"{name}_after")]
     return [rows.c.tenant_id, rows.c.customer_id.label("id"), *values, literal("first_backup").label("rule")]
 
 
