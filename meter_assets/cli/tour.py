@@ -54,6 +54,7 @@ def _make(terminal: Terminal, database: BillingDatabase, size: DemoSize, seed: i
                 f"fills an empty database. Name one, or unset {settings.DATABASE_URL_VARIABLE}."
             )
         made = make_demo(connection, size, seed)
+        database.backend.analyze_if_never(connection)
     terminal.say(f"Made the demo database {database.url}: {_counts(made)}.")
 
 

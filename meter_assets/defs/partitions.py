@@ -11,7 +11,8 @@ from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 
-from meter_assets.migration.database import LEGAL_KEY, BillingDatabase
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.tenants import LEGAL_KEY
 
 TENANTS = dg.DynamicPartitionsDefinition(name="tenants")
 PARTITION_TAG = "dagster/partition"

@@ -1,8 +1,7 @@
 """The billing database: how it is reached, read in one snapshot, written in one transaction, and locked per tenant.
 
 `BillingDatabase` joins a URL with its engine and turns errors of drivers into ours. Add here what callers need whatever
-the engine; what depends on the engine belongs in `engines`. No rule of the migration is here, and no Dagster: see
-`defs.resources` for what Dagster hands out.
+the engine; what depends on the engine belongs in `engines`. No rule of the migration is here, and no Dagster.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,7 +36,6 @@ from meter_assets.errors import (
     UnsuitableSchema,
 )
 from meter_assets.migration.tenant_locks import TenantLocks, tenant_locked
-from meter_assets.migration.tenants import LEGAL_KEY as LEGAL_KEY
 from meter_assets.migration.tenants import Tenant as Tenant
 from meter_assets.migration.tenants import live_tenants, named_tenants
 from meter_assets.rules.steps import MIGRATION, STEPS
