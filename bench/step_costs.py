@@ -20,7 +20,7 @@ from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill, make_tables
-from meter_assets.engines.drivers import analyze_if_never
+from meter_assets.engines import engine_of
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.step_run import StepRun
@@ -43,7 +43,7 @@ def main(payments: int, rounds: int, url: str | None) -> None:
         with database.transaction() as connection:
             make_tables(connection, billing_tables())
             fill(connection, billing_tables(), DemoSize.of_payments(payments, tenants=1), seed=1)
-            analyze_if_never(connection)
+            engine_of(connection).analyze_if_never(connection)
         (tenant,) = database.tenants()
         pairs: dict[str, list[float]] = {f"{STEP}, journaled and verified / bare UPDATE": [], "preview / live run": []}
         for round_ in range(rounds):

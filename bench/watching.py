@@ -36,7 +36,7 @@ from meter_assets.defs import alerts
 from meter_assets.defs.partitions import sync_partitions
 from meter_assets.defs.resources import BillingResource
 from meter_assets.demo.generator import DemoSize, fill, make_tables
-from meter_assets.engines.drivers import analyze_if_never
+from meter_assets.engines import engine_of
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal import record
 from meter_assets.migration.step_run import Entry
@@ -188,7 +188,7 @@ def _tick(instance: dg.DagsterInstance, cursor: str | None, name: str) -> str | 
 def _statements(database: BillingDatabase) -> Iterator[list[str]]:
     """Collect what the billing database is sent, and not what Dagster's is."""
     sent: list[str] = []
-    name = None if database.sqlite_path else database.engine.url.database
+    name = None if database.file else database.engine.url.database
 
     def collect(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
         if connection.engine.url.database == name:
@@ -245,8 +245,8 @@ def make_migrated_tenants(
         for name, table in tables.tables.items():
             if name != "tenants" and UPDATED_AT_COLUMN in table.c:
                 connection.execute(update(table).values({UPDATED_AT_COLUMN: LONG_AGO}))
-        analyze_if_never(connection)
-    if not database.sqlite_path:
+        engine_of(connection).analyze_if_never(connection)
+    if not database.file:
         with database.connection() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
     return made

@@ -48,14 +48,11 @@ class StepError(MeterAssetsError):
 class DatabaseUnreachable(ConfigurationError):
     """The billing database did not answer."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        """Take the URL with its password masked, and the driver's own reason."""
+    def __init__(self, url: str, reason: str, url_names: str) -> None:
+        """Take the URL with its password masked, the driver's own reason, and what a URL of that engine must name."""
         self.url = url
-        advice = (
-            "names its file" if url.startswith("sqlite") else "names a server that runs, its port, user and database"
-        )
         super().__init__(
-            f"Cannot reach the billing database {url}: {reason}. Check that {NAMES_THE_DATABASE} {advice}."
+            f"Cannot reach the billing database {url}: {reason}. Check that {NAMES_THE_DATABASE} {url_names}."
         )
 
 
@@ -71,7 +68,7 @@ class StatementFailed(MeterAssetsError):
 class DatabaseBusy(MeterAssetsError):
     """Another program kept the database locked for longer than we wait."""
 
-    def __init__(self, url: str, seconds: int) -> None:
+    def __init__(self, url: str, seconds: float) -> None:
         """Take the masked URL and how long was waited."""
         super().__init__(
             f"Another program has been writing to {url} for more than {seconds} s. {_WHAT_STAYS} Run it again when "
@@ -147,7 +144,7 @@ class NotWritable(ConfigurationError):
 
     def __init__(self, url: str, problems: Sequence[str], purpose: str = "migrate") -> None:
         """Take the masked URL, what is missing, each a clause, and what the role is for, as `grants` calls it."""
-        self.url, self.problems, self.purpose = url, tuple(problems), purpose
+        self.problems = tuple(problems)
         super().__init__(
             f"A live run may not write to {url}: {'; '.join(self.problems)}. Nothing was changed. On PostgreSQL, "
             f"'meter-assets grants {purpose} ROLE' prints the SQL that lets a role do so; or add --dry-run to preview."
@@ -213,7 +210,7 @@ class TenantLocked(StepError):
         )
 
 
-class TenantLost(StepError):
+class TenantLockLost(StepError):
     """The connection that held the tenant was lost, and another run has begun to change it since."""
 
     def __init__(self, tenant_id: str) -> None:
@@ -372,4 +369,16 @@ class ColumnTooSmall(StepError):
         super().__init__(
             f"{table}.{column} is {kind} and cannot hold {value:,} of row {quoted(row_id)}{others}. The step was "
             f"rolled back whole. Widen the column (ALTER TABLE {table} ...), then run the tenant again."
+        )
+
+
+class ConstructNotImplemented(MeterAssetsError):
+    """A SQL construct was compiled for an engine that does not implement it."""
+
+    def __init__(self, construct: str, dialect: str) -> None:
+        """Take the construct's name, and the name of the engine's SQLAlchemy dialect."""
+        self.construct, self.dialect = construct, dialect
+        super().__init__(
+            f"The SQL construct {construct} is not implemented for {dialect}. Implement it in the constructs module of "
+            f"that engine, and enter the engine in ENGINES of meter_assets.engines."
         )

@@ -11,13 +11,16 @@ import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import InvalidSettings
+
+if TYPE_CHECKING:
+    from meter_assets.migration.database import BillingDatabase
 
 DATABASE_URL_VARIABLE = "METER_ASSETS_DATABASE_URL"
 CONFIG_VARIABLE = "METER_ASSETS_CONFIG"
@@ -62,6 +65,16 @@ def database_url() -> str:
 def variables(names: Iterable[str]) -> dict[str, str]:
     """Return the values of these variables, for those that are set."""
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def billing_database(url: str | None = None) -> "BillingDatabase":
+    """Return the billing database with this URL, or else the one that the environment names.
+
+    Raises InvalidSettings for a URL that cannot be used.
+    """
+    from meter_assets.migration.database import BillingDatabase  # drivers load slowly, and --help needs none
+
+    return BillingDatabase(url or database_url(), demo=demo_database_path())
 
 
 class Watching(BaseModel):

@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import meter_assets.engines  # noqa: F401  # registers how engines compile our SQL constructs
 from tests.support.servers import PostgresServer, start_postgres
 
 # How many examples properties are tried on: `pytest --hypothesis-profile=NAME`.

@@ -27,7 +27,7 @@ IMPURE = {
 READS_THE_ENVIRONMENT = {
     "settings.py",
     "runtime/web_server.py",  # sets DAGSTER_HOME for Dagster's own commands
-    "engines/urls.py",  # temporary: PGPORT
+    "engines/postgresql/__init__.py",  # its driver reads PGPORT
 }
 LOAD = """
 import importlib, json, pkgutil, sys

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_assets.engines.tenant_lock import LockFile
+from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.errors import NotWritable, TenantLocked
 from meter_assets.migration.database import BillingDatabase
 from tests.migration.test_two_at_once import SCHEMA, launch
@@ -283,10 +283,10 @@ def test_a_lock_follows_no_link(tmp_path: Path, name: str) -> None:
         with pytest.raises(
             NotWritable, match=f"no lock file can be made beside it .*{locks / name} is a symbolic link"
         ):
-            database.hold(tenant(1), "ours")
+            database.lock(tenant(1), "ours")
     else:
-        database.hold(tenant(1), "ours")
-        found = LockFile.holder(tmp_path / "billing.db", "1")
+        database.lock(tenant(1), "ours")
+        found = LockFile.owner(tmp_path / "billing.db", "1")
         assert found is not None
         assert found.run_id == "ours"
     database.release()
@@ -322,7 +322,7 @@ HOLDERS = {
 def refused(database: Path) -> str:
     """Return what a run is told whose tenant another holds."""
     with pytest.raises(TenantLocked) as told:
-        BillingDatabase(f"sqlite:///{database}").hold(tenant(1), "refused")
+        BillingDatabase(f"sqlite:///{database}").lock(tenant(1), "refused")
     return str(told.value)
 
 
@@ -330,7 +330,7 @@ def refused(database: Path) -> str:
 def held(tmp_path: Path) -> Iterator[Path]:
     """A database of which a tenant is held."""
     database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, {})
-    database.hold(tenant(1), "holder")
+    database.lock(tenant(1), "holder")
     yield tmp_path / "billing.db"
     database.release()
 
@@ -378,11 +378,11 @@ def test_a_session_may_call_itself_what_it_likes(
 ) -> None:
     holder = start_over(postgres_url, SCHEMA, {})
     with monkeypatch.context() as patch:
-        patch.setattr("meter_assets.engines.tenant_lock._application_name", lambda holder: name)
-        holder.hold(tenant(1), "holder")
+        patch.setattr("meter_assets.engines.postgresql.locks._application_name", lambda holder: name)
+        holder.lock(tenant(1), "holder")
     try:
         with pytest.raises(TenantLocked) as told:
-            BillingDatabase(postgres_url).hold(tenant(1), "refused")
+            BillingDatabase(postgres_url).lock(tenant(1), "refused")
     finally:
         holder.release()
     assert str(told.value).startswith(f"Tenant 1 is being changed by {said}")

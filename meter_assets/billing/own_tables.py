@@ -17,15 +17,14 @@ from sqlalchemy import (
     Identity,
     Integer,
     MetaData,
-    Numeric,
     PrimaryKeyConstraint,
     String,
     Table,
     Text,
 )
-from sqlalchemy.types import UserDefinedType
 
-from meter_assets.billing.money import exact, or_zero
+from meter_assets.billing.engine_types import as_journaled
+from meter_assets.billing.money import AnyMoney, exact, or_zero
 
 if TYPE_CHECKING:
     from meter_assets.billing.schema import BillingSchema
@@ -120,21 +119,6 @@ def own_table_names(steps: Sequence[JournaledStep]) -> tuple[str, ...]:
     return (*RECORDS, BACKUP, *(step.journal for step in steps))
 
 
-def _money() -> Numeric[Any]:
-    """Return a type that holds any money: without precision where the engine allows it."""
-    return Numeric().with_variant(Numeric(38, 8), "mysql", "mariadb")
-
-
-class _AsItIs(UserDefinedType[Any]):
-    """A column of SQLite that keeps whatever it is given: one with a type might make a number of text."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **kw: Any) -> str:
-        """Return the declared type: SQLite converts nothing in a column of this one."""
-        return "BLOB"
-
-
 def _id_column(name: str, like: Column[Any], **kw: Any) -> Column[Any]:
     return Column(name, like.type, nullable=False, autoincrement=False, **kw)
 
@@ -193,8 +177,8 @@ def _backup_table(schema: "BillingSchema", metadata: MetaData) -> Table:
         metadata,
         _id_column("tenant_id", schema.tables["tenants"].c.id),
         _id_column("customer_id", schema.tables["customers"].c.id),
-        Column("balance", _money()),
-        Column("overpayment", _money()),
+        Column("balance", AnyMoney()),
+        Column("overpayment", AnyMoney()),
         Column("backed_up_at", DateTime(timezone=True), nullable=False),
         Column("run_id", String(64), nullable=False),
         PrimaryKeyConstraint("tenant_id", "customer_id"),
@@ -204,8 +188,8 @@ def _backup_table(schema: "BillingSchema", metadata: MetaData) -> Table:
 def _journal_table(schema: "BillingSchema", step: JournaledStep, metadata: MetaData) -> Table:
     values: list[Column[Any]] = []
     for name in schema.written_columns(step):
-        kind = _money() if name in step.money else schema.tables[step.table].c[name].type
-        values += [Column(f"{name}_{side}", kind.with_variant(_AsItIs(), "sqlite")) for side in ("before", "after")]
+        kind = AnyMoney() if name in step.money else schema.tables[step.table].c[name].type
+        values += [Column(f"{name}_{side}", as_journaled(kind)) for side in ("before", "after")]
     return Table(
         step.journal,
         metadata,

@@ -7,13 +7,13 @@ Add here what is to be found out about a database before anything is computed. W
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Date, DateTime, Float, MetaData, Numeric, String, Table, inspect
+from sqlalchemy import Column, Connection, MetaData, String, Table, inspect
 from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
 from sqlalchemy.engine.reflection import ObjectKind
 
+from meter_assets.billing.engine_types import EngineTypes, types_of
 from meter_assets.billing.own_tables import JournaledStep, own_table_names
 from meter_assets.billing.schema import MONEY_COLUMNS, REQUIRED_COLUMNS, BillingSchema, known_schema
-from meter_assets.formatting import MINOR_UNIT_DIGITS
 
 
 def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple[BillingSchema, list[str]]:
@@ -21,20 +21,20 @@ def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple
 
     Returns the schema and every problem found, each a clause; with problems, the schema is not to be used.
     """
-    inspector, dialect = inspect(connection), connection.dialect.name
+    inspector, types = inspect(connection), types_of(connection.dialect)
     wanted = [*REQUIRED_COLUMNS, *own_table_names(steps)]
     found = inspector.get_multi_columns(kind=ObjectKind.ANY, filter_names=wanted)
     columns = {name: found[None, name] for name in wanted if (None, name) in found}
     keys = inspector.get_multi_pk_constraint(filter_names=[name for name in REQUIRED_COLUMNS if name in columns])
     metadata = MetaData()
     tables = {
-        name: Table(name, metadata, *_as_read(columns[name], keys.get((None, name)), dialect))
+        name: Table(name, metadata, *_as_read(columns[name], keys.get((None, name)), types))
         for name in REQUIRED_COLUMNS
         if name in columns
     }
     problems = [f"no table {name}" for name in REQUIRED_COLUMNS if name not in tables]
     for table in tables.values():
-        problems += _problems_of(table, dialect)
+        problems += _problems_of(table, types)
     schema = BillingSchema(tables, frozenset(columns) - frozenset(tables), tuple(steps))
     if not problems:
         schema = known_schema(schema)
@@ -43,13 +43,12 @@ def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple
 
 
 def _as_read(
-    columns: Sequence[ReflectedColumn], key: ReflectedPrimaryKeyConstraint | None, dialect: str
+    columns: Sequence[ReflectedColumn], key: ReflectedPrimaryKeyConstraint | None, types: EngineTypes
 ) -> Iterator[Column[Any]]:
-    """Yield a table's columns; SQLite's dates are what they are, text: others write them in formats of their own."""
+    """Yield a table's columns, with the types that the engine reads them with."""
     for column in columns:
-        is_text = dialect == "sqlite" and isinstance(column["type"], (Date, DateTime))
         is_key = key is not None and column["name"] in key["constrained_columns"]
-        yield Column(column["name"], String() if is_text else column["type"], primary_key=is_key)
+        yield Column(column["name"], types.as_read(column["type"]), primary_key=is_key)
 
 
 def _outdated_journals(schema: BillingSchema, columns: Mapping[str, Sequence[ReflectedColumn]]) -> Iterator[str]:
@@ -64,7 +63,7 @@ def _outdated_journals(schema: BillingSchema, columns: Mapping[str, Sequence[Ref
             )
 
 
-def _problems_of(table: Table, dialect: str) -> Iterator[str]:
+def _problems_of(table: Table, types: EngineTypes) -> Iterator[str]:
     name = table.name
     for column in REQUIRED_COLUMNS[name]:
         if column not in table.c:
@@ -73,10 +72,8 @@ def _problems_of(table: Table, dialect: str) -> Iterator[str]:
         if column not in table.c:
             continue
         kind = table.c[column].type
-        if dialect == "sqlite":
-            if isinstance(kind, Numeric) and (kind.scale or 0) > MINOR_UNIT_DIGITS:
-                yield f"{name}.{column} is {kind}, and on SQLite money is exact to {MINOR_UNIT_DIGITS} decimals only"
-        elif isinstance(kind, Float) or not isinstance(kind, Numeric):
-            yield f"{name}.{column} is {kind}, which cannot hold money exactly (make it NUMERIC)"
+        why = types.why_no_money(kind)
+        if why is not None:
+            yield f"{name}.{column} is {kind}, {why}"
     if "is_active" in table.c and isinstance(table.c.is_active.type, String):
         yield f"{name}.is_active is {table.c.is_active.type} (make it BOOLEAN, or a number)"

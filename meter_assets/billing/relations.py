@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from meter_assets.billing.constructs import member_of, nothing
+from meter_assets.billing.constructs import member_of, typed_null
 from meter_assets.billing.own_tables import BACKUP, RUNS
 from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.policy import Policy
@@ -199,7 +199,7 @@ def _columns(schema: BillingSchema, name: str) -> list[ColumnElement[Any]]:
     table = schema.tables[name]
     found: list[ColumnElement[Any]] = [table.c[column] for column in REQUIRED_COLUMNS[name]]
     for column in OPTIONAL_COLUMNS.get(name, ()):
-        absent = nothing(_ABSENT_TYPES.get(column, table.c.id.type))
+        absent = typed_null(_ABSENT_TYPES.get(column, table.c.id.type))
         found.append(table.c[column] if schema.has(name, column) else absent.label(column))
     return found
 

@@ -196,10 +196,9 @@ def history(tenants: tuple[str, ...]) -> int:
     The exit status is 1 where somebody else has changed what is recorded.
     """
     from meter_assets.cli.terminal import Terminal
-    from meter_assets.migration.database import BillingDatabase
     from meter_assets.migration.run_history import altered_records, recorded_steps
 
-    database, terminal = BillingDatabase(settings.database_url()), Terminal()
+    database, terminal = settings.billing_database(), Terminal()
     chosen = database.tenants(tenants)
     terminal.history(recorded_steps(database, chosen))
     altered = altered_records(database, chosen)
@@ -238,18 +237,7 @@ def grants(purpose: str, role: str) -> int:
     The role must exist; the owner of the billing tables runs what is printed. It makes our own tables too, so that no
     role needs the right to make tables.
     """
-    from meter_assets.engines.grants import Purpose, place_of
-    from meter_assets.engines.grants import grants as grants_for
-    from meter_assets.migration.database import BillingDatabase
-
-    database = BillingDatabase(settings.database_url())
-    if database.sqlite_path:
-        raise InvalidSettings(
-            "SQLite has no roles: let the file be readable, or writable, by who may read or write it."
-        )
-    with database.snapshot() as connection:
-        schema = database.schema(connection)
-        click.echo(grants_for(schema, place_of(connection, schema), Purpose(purpose), role), nl=False)
+    click.echo(settings.billing_database().grants(purpose, role), nl=False)
     return 0
 
 

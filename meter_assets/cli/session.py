@@ -184,7 +184,7 @@ def open_session(
     Raises a ConfigurationError for whatever is wrong: nothing has been changed then, in either database.
     """
     settings.policy()
-    database = BillingDatabase(settings.database_url())
+    database = settings.billing_database()
     chosen = database.tenants(tenants)
     if of_run is not None and not tenants:
         chosen = tenants_of_run(database, chosen, of_run)

@@ -24,7 +24,7 @@ def tour(size: DemoSize, seed: int, *, fresh: bool) -> int:
     Raises InvalidSettings where the database that the environment names is not empty.
     """
     terminal = Terminal()
-    database = BillingDatabase(settings.database_url())
+    database = settings.billing_database()
     _make(terminal, database, size, seed, fresh=fresh)
     with open_session(live=True) as session:
         terminal.heading("1. Preview of all tenants: what would change. Nothing is written.")
@@ -37,7 +37,7 @@ def tour(size: DemoSize, seed: int, *, fresh: bool) -> int:
 
 
 def _make(terminal: Terminal, database: BillingDatabase, size: DemoSize, seed: int, *, fresh: bool) -> None:
-    path = database.sqlite_path
+    path = database.file
     ours = path == settings.demo_database_path()
     if fresh and not ours:
         raise InvalidSettings(
@@ -57,6 +57,7 @@ def _make(terminal: Terminal, database: BillingDatabase, size: DemoSize, seed: i
                 f"fills an empty database. Name one, or unset {settings.DATABASE_URL_VARIABLE}."
             )
         made = make_demo(connection, size, seed)
+        database.backend.analyze_if_never(connection)
     terminal.print(f"Made the demo database {database.url}: {_counts(made)}.")
 
 
@@ -96,7 +97,7 @@ def _explain(terminal: Terminal, session: Session) -> None:
 
 
 def _command_to_fix(database: BillingDatabase, statement: str) -> str:
-    if database.sqlite_path is None:
+    code = database.python_for(statement)
+    if code is None:
         return f"{statement};   -- in {database.url}"
-    code = f"import sqlite3; c = sqlite3.connect({str(database.sqlite_path)!r}); c.execute({statement!r}); c.commit()"
     return f'{settings.command("python3")} -c "{code}"'

@@ -19,7 +19,7 @@ from meter_assets.defs.checks import told
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
-from meter_assets.migration.database import LEGAL_KEY
+from meter_assets.migration.tenants import LEGAL_KEY
 from meter_assets.monitoring.alerts.delivery import Channel, NotDelivered, NotThisMessage, deliver
 from meter_assets.monitoring.alerts.messages import LISTED, Message, News
 from meter_assets.monitoring.alerts.receivers import (

@@ -7,7 +7,8 @@ Add here what concerns the set of partitions. What Dagster knows of a partition'
 import dagster as dg
 
 from meter_assets.defs.scope import UNNAMED, Scope
-from meter_assets.migration.database import LEGAL_KEY, BillingDatabase
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.tenants import LEGAL_KEY
 
 TENANTS = UNNAMED.partitions
 PARTITION_TAG = "dagster/partition"

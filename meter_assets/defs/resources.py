@@ -39,7 +39,7 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def database(self) -> BillingDatabase:
         """The billing database. Raises InvalidSettings for a URL that cannot be used."""
         if self._database is None:
-            self._database = BillingDatabase(self.url or self.scope.url or settings.database_url())
+            self._database = settings.billing_database(self.url or self.scope.url)
         return self._database
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:

@@ -13,8 +13,9 @@ from meter_assets.defs.step import RunConfig, failures, tenant_of
 from meter_assets.errors import InvalidSettings, MissingPartition
 from meter_assets.foreign_text import named, quoted
 from meter_assets.migration.database import Tenant
-from meter_assets.migration.rollback import Rollback, UndoneStep, preview_rollback, roll_back
+from meter_assets.migration.rollback import Rollback, UndoneStep, roll_back
 from meter_assets.reports import tables as render
+from meter_assets.reports.rollback_preview import preview_rollback
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.materializations import forget_materializations
 from meter_assets.runtime.retries import NEVER_AGAIN

@@ -12,7 +12,7 @@ import dagster as dg
 
 from meter_assets.defs import metadata
 from meter_assets.defs.resources import BillingResource, PolicyResource
-from meter_assets.engines.drivers import LONGEST_REASON
+from meter_assets.engines.base import LONGEST_REASON
 from meter_assets.errors import MeterAssetsError, MissingPartition, UnknownTenant
 from meter_assets.foreign_text import named, shown
 from meter_assets.formatting import minor_units

@@ -10,7 +10,6 @@ from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.demo.faults import FAULTS
 from meter_assets.demo.generator import DemoSize, fill, make_tables, tenant_name
 from meter_assets.demo.tenant_books import TenantBooks
-from meter_assets.engines.drivers import analyze_if_never
 
 BROKEN_TENANT = 3
 BLOCKING = ("bill_of_other_tenant", "bill_of_other_tenant", "line_of_other_tenant")
@@ -73,7 +72,6 @@ def make_demo(connection: Connection, size: DemoSize, seed: int) -> Demo:
     for name in BLOCKING:
         FAULTS[name].inject(connection, schema, BROKEN_TENANT)
     rows, name = _row_counts(connection, schema), tenant_name(BROKEN_TENANT)
-    analyze_if_never(connection)
     return Demo(rows, BROKEN_TENANT, name, mending_statement(connection))
 
 

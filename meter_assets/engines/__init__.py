@@ -1,4 +1,63 @@
 """Databases: one module per engine, behind the protocol of `base`.
 
-Add here everything that depends on which database it is. Rules and queries that all engines share are elsewhere.
+`ENGINES` is the only list of engines; importing this package also registers how each engine compiles our SQL
+constructs. To add an engine, add its module and one entry to `ENGINES`. Rules and queries that all engines share belong
+elsewhere.
 """
+
+from collections.abc import Mapping
+
+from sqlalchemy import URL, Connection
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from meter_assets.engines import postgresql, sqlite
+from meter_assets.engines.base import DatabaseEngine, Failure
+from meter_assets.engines.urls import InvalidUrl
+from meter_assets.errors import NAMES_THE_DATABASE, InvalidSettings
+
+ENGINES: Mapping[str, DatabaseEngine] = {"sqlite": sqlite, "postgresql": postgresql}
+"""Each engine's module, by the name of its SQLAlchemy dialect."""
+
+
+def parse_url(given: str) -> tuple[DatabaseEngine, URL]:
+    """Return the engine that the URL of a billing database names, and the URL as that engine takes it.
+
+    Raises InvalidSettings for what is not a URL, or the URL of an engine that is not supported. The URL itself may hold
+    a password, so it is not repeated.
+    """
+    scheme = given.partition("://")[0]
+    engine = next((one for one in ENGINES.values() if scheme in one.SCHEMES), None)
+    try:
+        if engine is not None:
+            return engine, engine.parse_url(given)
+    except InvalidUrl as invalid:
+        raise InvalidSettings(f"{NAMES_THE_DATABASE} cannot be used: {invalid}.") from None
+    except (ArgumentError, ValueError):  # such as a port that is no number
+        pass
+    raise InvalidSettings(
+        f"{NAMES_THE_DATABASE} does not name a database that can be used. Expected something like "
+        "sqlite:////srv/billing.db or postgresql://user:password@host/billing."
+    )
+
+
+def engine_of(connection: Connection) -> DatabaseEngine:
+    """Return the engine of a connection."""
+    return ENGINES[connection.dialect.name]
+
+
+def failure_of(error: BaseException) -> Failure | None:
+    """Return what an error means, whichever engine's driver raised it; None for any other error."""
+    if not isinstance(error, DBAPIError):
+        return None
+    meanings = (engine.failure_of(error) for engine in ENGINES.values())
+    return next((one for one in meanings if one is not None), None)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Say whether a transaction failed because others changed the same rows: it can be tried again."""
+    return failure_of(error) is Failure.CONFLICT
+
+
+def is_kept_waiting(error: BaseException) -> bool:
+    """Say whether a transaction gave up waiting for a lock that others have: it can be tried again."""
+    return failure_of(error) is Failure.KEPT_WAITING

@@ -5,14 +5,10 @@ taken for the host, the database or an option. It would be shown as such, and dr
 So a URL with such a part is refused, and never repeated.
 """
 
-import os
 import re
 from urllib.parse import parse_qsl, quote_plus, urlsplit
 
-import psycopg2
-from psycopg2.extensions import make_dsn
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
 
 SHOWN_OPTIONS = frozenset(
     {
@@ -35,7 +31,7 @@ _HOST = re.compile(r"[\w.,-]*|[0-9A-Fa-f:.]+(%[\w.-]+)?")  # names, or an IPv6 a
 _DATABASE = re.compile(r"/*[^/@&=?:;]*")
 
 
-class OddUrl(ValueError):
+class InvalidUrl(ValueError):
     """A URL that is none, or part of whose password may be where it does not belong. The URL is not repeated."""
 
     def __init__(self, what: str) -> None:
@@ -47,13 +43,13 @@ class OddUrl(ValueError):
 
 
 def check(given: str) -> None:
-    """Raise OddUrl where a part of a password may be in another part of the URL."""
+    """Raise InvalidUrl where a part of a password may be in another part of the URL."""
     try:
         parts = urlsplit(given)
         _ = parts.port
         options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:  # its words repeat what is wrong
-        raise OddUrl("it cannot be read as a URL") from None
+        raise InvalidUrl("it cannot be read as a URL") from None
     is_odd = {
         "it has a #, or a character that cannot be seen": bool(re.search(r"[^\S ]|#", given)),
         "it has more than one @": "@" in parts.netloc.rpartition("@")[0],
@@ -65,38 +61,14 @@ def check(given: str) -> None:
     }
     for what, found in is_odd.items():
         if found:
-            raise OddUrl(what)
+            raise InvalidUrl(what)
 
 
-def postgresql(given: str) -> URL:
-    """Return the URL of a PostgreSQL database, with the driver that Dagster's storage can use. Raises OddUrl.
-
-    SQLAlchemy 2.1 would by itself look for psycopg 3.
-    """
-    check(given)
-    try:
-        url = make_url(given)
-        make_dsn(**dict.fromkeys(url.query, "any"))
-    except ArgumentError:
-        raise OddUrl("it cannot be read as a URL") from None
-    except psycopg2.ProgrammingError:
-        raise OddUrl("it has an option that PostgreSQL does not know") from None
-    return url.set(drivername="postgresql+psycopg2")
-
-
-def identity(url: URL) -> tuple[tuple[str, str], ...]:
-    """Return what makes two URLs name the same database, with the same role and options: all but the password.
-
-    Spellings of the host, the default port and options that stand for a part of the URL count as the same. Of what
-    the driver takes from the environment instead, nothing is guessed.
-    """
-    parts = {"host": url.host, "port": url.port and str(url.port), "user": url.username, "dbname": url.database}
+def parts(url: URL) -> dict[str, str]:
+    """Return the parts of a URL by their names among the options of a connection, without the password."""
+    named = {"host": url.host, "port": url.port and str(url.port), "user": url.username, "dbname": url.database}
     options = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
-    given = {name: value for name, value in {**parts, **options}.items() if value and name != "password"}
-    if url.get_backend_name() == "postgresql":
-        given["host"] = given.get("host", "").lower()
-        given.setdefault("port", os.environ.get("PGPORT", "5432"))
-    return tuple(sorted({**given, "engine": url.get_backend_name()}.items()))
+    return {name: value for name, value in {**named, **options}.items() if value and name != "password"}
 
 
 def shown(url: URL) -> str:

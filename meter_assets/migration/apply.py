@@ -35,7 +35,7 @@ def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
 def _make(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: Entry) -> StepReport:
     """Do all of a step in one transaction."""
     with database.transaction() as connection:
-        database.hold_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
+        database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
         require_trusted(connection, schema, run)
         step = prepare_run(schema, run)
         change, relations = step.change, step.relations

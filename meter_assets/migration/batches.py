@@ -24,7 +24,7 @@ from meter_assets.billing.constructs import row_version
 from meter_assets.billing.money import total
 from meter_assets.billing.own_tables import Effect
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.engines.drivers import is_conflict, is_kept_waiting
+from meter_assets.engines import engine_of, is_conflict, is_kept_waiting
 from meter_assets.errors import RowsKeepChanging, StepError, StoppedInBatches
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import Keys, record, record_commit, recorded, row_id_of, write
@@ -151,7 +151,7 @@ def _planned(
 
 
 def _hold(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> None:
-    database.hold_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
+    database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
 
 
 def _only(computed: Select[Any], missed: Table | None) -> Select[Any]:
@@ -181,8 +181,7 @@ def _kept(connection: Connection, name: str, computed: Select[Any]) -> Table:
     kept = CreateTableAs(computed, name, temporary=True)
     connection.execute(kept)
     Index(f"ix_{name}", kept.table.c.id, unique=True).create(connection)
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"ANALYZE {name}")  # of a temporary table it knows nothing by itself
+    engine_of(connection).analyze_temporary(connection, name)
     return kept.table
 
 
@@ -223,14 +222,8 @@ def _make_batch(database: BillingDatabase, connection: Connection, plan: Plan, e
 
 
 def _prepare_for_a_batch(connection: Connection, plan: Plan) -> None:
-    if connection.dialect.name != "postgresql":
-        return  # SQLite has one writer at a time
-    # A batch locks its rows as they are by then. In one snapshot, a row that was changed after it would end the batch.
-    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {MILLISECONDS_TO_WAIT}")
-    if row_id_of(plan.step.schema.table(plan.step.change.target)).primary_key:
-        # The rows of a batch are few and have an index: among those of other tenants, they are better looked up.
-        connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
+    by_index = row_id_of(plan.step.schema.table(plan.step.change.target)).primary_key
+    engine_of(connection).prepare_batch(connection, MILLISECONDS_TO_WAIT, by_index=by_index)
 
 
 def _still_as_planned(plan: Plan, keys: Keys) -> Select[Any]:

@@ -14,8 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
-    Numeric,
-    Select,
     Table,
     and_,
     delete,
@@ -31,11 +29,10 @@ from sqlalchemy import (
 )
 
 from meter_assets.billing.change import Change
-from meter_assets.billing.constructs import nothing, rows_digest
-from meter_assets.billing.money import exact
+from meter_assets.billing.constructs import rows_digest, typed_null
 from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, Effect, JournaledStep
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.errors import ColumnTooSmall, JournalAltered, RowsChangedMeanwhile, TenantLost
+from meter_assets.errors import JournalAltered, RowsChangedMeanwhile, TenantLockLost
 from meter_assets.migration.step_run import Entry
 
 SHOWN_ROWS = 3
@@ -101,7 +98,7 @@ def backed_up_columns(step: JournaledStep, rows: FromClause, suffix: str) -> lis
     values: list[ColumnElement[Any]] = []
     for name in step.columns:
         value = rows.c[f"{name}{suffix}"]
-        values += [nothing(value.type).label(f"{name}_before"), value.label(f"{name}_after")]
+        values += [typed_null(value.type).label(f"{name}_before"), value.label(f"{name}_after")]
     return [rows.c.tenant_id, rows.c.customer_id.label("id"), *values, literal("first_backup").label("rule")]
 
 
@@ -116,7 +113,7 @@ def record_commit(
 ) -> None:
     """Record how many rows this transaction has journaled, and their digest, before any of them is written.
 
-    Raises JournalAltered where others have journaled rows under this step run, TenantLost where it has been ended.
+    Raises JournalAltered where others have journaled rows under this step run, TenantLockLost where it has been ended.
     """
     rows = recorded(change, schema, entry)
     found = connection.execute(select(func.count(), rows_digest(*rows.c)).where(keys.has(rows.c.id))).one()
@@ -135,7 +132,7 @@ def record_commit(
     has_ended = exists(select(1).where(outcomes.c.step_run_id == entry.id))
     statement = insert(commits).from_select(commits.c.keys(), select(*values).where(~has_ended))
     if not connection.execute(statement).rowcount:
-        raise TenantLost(entry.tenant.key)
+        raise TenantLockLost(entry.tenant.key)
 
 
 def write(
@@ -193,28 +190,3 @@ def _expected_and_found(change: Change, table: Table, journal: Table) -> list[An
     for name in change.columns:
         shown += [journal.c[f"{name}_before"].label(f"expected_{name}"), table.c[name].label(f"found_{name}")]
     return shown
-
-
-def require_room(connection: Connection, change: Change, schema: BillingSchema, changed: FromClause) -> None:
-    """Raise ColumnTooSmall where a column cannot hold, digit for digit, what would be written to it.
-
-    SQLite keeps any number whatever its column was declared as, so that there is nothing to ask there.
-    """
-    if connection.dialect.name == "sqlite" or change.target == BACKUP:
-        return
-    for name in change.money_columns:
-        kind = schema.tables[change.target].c[name].type
-        if not isinstance(kind, Numeric) or kind.precision is None:
-            continue
-        found = _first_without_room(connection, changed, name, kind)
-        if found is not None:
-            raise ColumnTooSmall(change.target, name, str(kind), found.id, found.value, found.count)
-
-
-def _first_without_room(connection: Connection, changed: FromClause, name: str, kind: Numeric[Any]) -> Any:
-    value, scale = exact(changed.c[f"{name}_after"]), kind.scale or 0
-    limit = literal(10 ** ((kind.precision or 0) - scale), kind)
-    without_room: Select[Any] = select(changed.c.id, value.label("value"), func.count().over().label("count")).where(
-        or_(func.abs(value) >= limit, func.round(value, scale) != value)
-    )
-    return connection.execute(without_room.order_by(changed.c.id).limit(1)).first()

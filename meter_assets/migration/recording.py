@@ -16,8 +16,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from meter_assets.billing.own_tables import FAILED, INTERRUPTED, PARTIAL, RECORDS, RUNNING, RUNS, SUCCEEDED
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import step_runs
-from meter_assets.engines.drivers import analyze_if_never, is_conflict, reason
-from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUnconfirmed, TenantLost
+from meter_assets.engines import is_conflict
+from meter_assets.engines.base import DatabaseEngine, reason
+from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUnconfirmed, TenantLockLost
 from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal_audit import adopt
@@ -46,11 +47,11 @@ def held_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[Billi
 
     Raises TenantLocked, and a StepError for every error of the database.
     """
-    database.hold(run.tenant, run.run_id)
+    database.lock(run.tenant, run.run_id)
     try:
         yield _prepared(database, run)
     except (DBAPIError, NotWritable) as error:
-        raise _in_words(run, error) from error
+        raise _in_words(database.backend, run, error) from error
 
 
 def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
@@ -58,9 +59,9 @@ def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
         schema = database.schema(connection)
     if schema.own_tables_present.issuperset(RECORDS if run.rolls_back else schema.own):
         return schema
-    with database.alone(), database.transaction() as connection:
+    with database.ddl_lock(), database.transaction() as connection:
         schema = database.make_own_tables(connection, to_roll_back=run.rolls_back)
-        analyze_if_never(connection)
+        database.backend.analyze_if_never(connection)
     return schema
 
 
@@ -68,12 +69,12 @@ def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
 def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Iterator[Entry]:
     """Record that a step has begun, and, if it does not end well, how it has ended. It records its success itself."""
     with database.transaction() as connection:
-        database.hold_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
+        database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
         entry = _start(connection, schema, run)
     try:
         yield entry
     except BaseException as error:
-        failure = _in_words(run, error) if isinstance(error, (DBAPIError, NotWritable)) else error
+        failure = _in_words(database.backend, run, error) if isinstance(error, (DBAPIError, NotWritable)) else error
         # An unfinished query in one of these frames would keep SQLite's lock from the record.
         traceback.clear_frames(error.__traceback__)
         if not _record_failure(database, schema, run, entry, failure):
@@ -81,9 +82,9 @@ def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Ite
         raise failure from failure.__cause__
 
 
-def _in_words(run: StepRun, error: DBAPIError | NotWritable) -> StepError:
+def _in_words(engine: DatabaseEngine, run: StepRun, error: DBAPIError | NotWritable) -> StepError:
     why = "; ".join(error.problems) if isinstance(error, NotWritable) else reason(error)
-    advice = _advice(error, "rollback" if run.rolls_back else "migrate")
+    advice = _advice(engine, error, "rollback" if run.rolls_back else "migrate")
     done = "was rolled back whole"
     if run.batch_size is not None:
         done = "was stopped; the batches that were made stay, journaled"
@@ -95,11 +96,9 @@ def _in_words(run: StepRun, error: DBAPIError | NotWritable) -> StepError:
     return made
 
 
-def _advice(error: DBAPIError | NotWritable, purpose: str) -> str:
+def _advice(engine: DatabaseEngine, error: DBAPIError | NotWritable, purpose: str) -> str:
     if isinstance(error, NotWritable):
-        if error.url.startswith("sqlite"):
-            return "Let the file be written to, then run again"
-        return f"Give the role that right: 'meter-assets grants {purpose} ROLE' prints what it needs; then run again"
+        return f"{engine.how_to_let_write(purpose)}, then run again"
     return "Others write these rows: run the tenant again" if is_conflict(error) else "Mend that, then run again"
 
 
@@ -118,7 +117,7 @@ def _record_failure(
         outcome, message = INTERRUPTED, "The run was interrupted."
     try:
         with database.transaction() as connection:
-            database.hold_own_tables(connection, schema, to_roll_back=run.rolls_back)
+            database.lock_own_tables(connection, schema, to_roll_back=run.rolls_back)
             return _fail(connection, schema, entry, outcome, message)
     except (MeterAssetsError, DBAPIError) as error:
         failure.add_note(f"Nor could that be recorded: {error}")
@@ -157,16 +156,16 @@ def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> Entry
 def succeed(connection: Connection, schema: BillingSchema, entry: Entry, missed: int = 0) -> None:
     """Record that a step is made, or a round of its batches; in the transaction that makes it.
 
-    `missed` are the rows that the round should have written and that are left to the next. Raises TenantLost where the
-    step is no longer recorded as running: another run has begun one since.
+    `missed` are the rows that the round should have written and that are left to the next. Raises TenantLockLost where
+    the step is no longer recorded as running: another run has begun one since.
     """
     message = f"Others changed or held {missed:,} rows: left to the next round." if missed else None
     try:
         is_ours = records.end(connection, schema, entry.id, PARTIAL if missed else SUCCEEDED, message)
     except IntegrityError as error:
-        raise TenantLost(entry.tenant.key) from error
+        raise TenantLockLost(entry.tenant.key) from error
     if not is_ours:
-        raise TenantLost(entry.tenant.key)
+        raise TenantLockLost(entry.tenant.key)
 
 
 def _fail(connection: Connection, schema: BillingSchema, entry: Entry, outcome: str, message: str) -> bool:

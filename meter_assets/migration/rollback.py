@@ -1,30 +1,27 @@
-"""Undoing what runs have changed of a tenant: which of their steps, newest first, for real or as a dry run.
+"""Rolls back what runs changed of a tenant: finds the steps to undo, newest first, and undoes them.
 
-What undoing one step changes is in `changes.undo`. Undone for real, it is a step like others, made in `apply` and
-journaled under the run that undoes it.
+What undoing one step changes is computed in `rules.undo`; it runs as any step does, in `apply`, journaled under the run
+that undoes it. What a rollback would do is previewed in `reports.rollback_preview`.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from meter_assets.billing.own_tables import RUNS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import UnknownRun
-from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name, quoted
+from meter_assets.foreign_text import Shown, quoted
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal_audit import require_as_recorded
 from meter_assets.migration.run_history import RecordedStep, recorded_steps_of
-from meter_assets.migration.step_report import StepReport, step_report, take_stock
+from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
-from meter_assets.reports.export import export_changed, export_left_alone
-from meter_assets.rules.undo import CHANGED_SINCE, ROW_GONE, once_newer_are_undone, undo
+from meter_assets.rules.undo import CHANGED_SINCE, ROW_GONE
 
 SHOWN_RUNS = 10
 
@@ -69,12 +66,13 @@ def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | N
     was recorded; and what `snapshot` and `schema` raise.
     """
     with database.snapshot() as connection:
-        return _to_undo(connection, database.schema(connection), tenant, before_run)
+        return find_steps_to_undo(connection, database.schema(connection), tenant, before_run)
 
 
-def _to_undo(
+def find_steps_to_undo(
     connection: Connection, schema: BillingSchema, tenant: Tenant, before_run: str | None
 ) -> list[RecordedStep]:
+    """Return what `steps_to_undo` returns, in a snapshot that is open. Raises UnknownRun and NotAsRecorded."""
     if RUNS not in schema.own_tables_present:
         if before_run is not None:
             raise UnknownRun(f"Tenant {tenant.key} has no run {quoted(before_run)}: no run has changed this database.")
@@ -159,37 +157,9 @@ def roll_back(
     `about_to_commit` is called before each commit of rows restored. The tenant's lock is held until
     `database.release()`. Raises what `steps_to_undo` and `apply.run_step` raise.
     """
-    database.hold(tenant, run_id)
+    database.lock(tenant, run_id)
     for step in steps_to_undo(database, tenant, before_run):
         run = StepRun(
             step.step, tenant, run_id, policy, batch_size=batch_size, undoes=step, about_to_commit=about_to_commit
         )
         yield UndoneStep(made=step, report=run_step(database, run))
-
-
-def preview_rollback(
-    database: BillingDatabase, tenant: Tenant, before_run: str | None = None, *, export: Path | None = None
-) -> Rollback:
-    """Return what `roll_back` would do, step by step, in one read-only snapshot. Writes nothing, takes no lock.
-
-    With `export`, every row that would be restored or left alone is written below `<export>/<tenant>`, two CSV files
-    for each step. Raises what `steps_to_undo` raises, and InvalidSettings for a folder that cannot be written.
-    """
-    done: list[UndoneStep] = []
-    with database.snapshot() as connection:
-        schema = database.schema(connection)
-        steps = _to_undo(connection, schema, tenant, before_run)
-        now = billing_relations(schema, Policy(), tenant.id, deleted_too=True)  # no policy decides what is undone
-        for step in steps:
-            writes = schema.journaled[step.step]
-            relations, kept = once_newer_are_undone(now, writes, step.id)
-            change = undo(relations, writes, step.id, step.run_id, kept)
-            stock = take_stock(connection, change, relations)
-            report = step_report(connection, change, relations, change.cte, stock)
-            done.append(UndoneStep(made=step, report=report))
-            if export is not None:
-                folder = export / file_name(tenant.key, LONGEST_NAME)
-                name = f"{step.id}_{file_name(step.step)}_of_{file_name(step.run_id)}"
-                export_changed(connection, change, folder, name)
-                export_left_alone(connection, change, folder, f"{name}_left_alone")
-    return Rollback(tenant=tenant.key, name=tenant.name, steps=done)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, FromClause, Select, select
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.errors import BlockedByInvariants, ColumnTooSmall, MeterAssetsError, StepInvariantBroken
 from meter_assets.migration.evaluation import Verdict, broken, judge
-from meter_assets.migration.journal import require_room
+from meter_assets.migration.overflow import check_capacity
 from meter_assets.migration.step_run import PreparedStep
 from meter_assets.rules.invariants import Invariant
 
@@ -67,7 +67,7 @@ def _capacity(connection: Connection, evaluate: Evaluate, at: Situation) -> Mete
     if at.changed is None:
         return None
     try:
-        require_room(connection, at.step.change, at.step.schema, at.changed)
+        check_capacity(connection, at.step.change, at.step.schema, at.changed)
     except ColumnTooSmall as error:
         return error
     return None

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import SelectBase
 
 from meter_assets.billing.change import Change, outcome_columns
-from meter_assets.billing.constructs import nothing
+from meter_assets.billing.constructs import typed_null
 from meter_assets.billing.own_tables import BACKUP, RUNS, Effect, JournaledStep
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import BillingSchema
@@ -246,7 +246,7 @@ def _retire_backups(relations: BillingRelations, step: JournaledStep, run_id: st
     )
     sides: list[ColumnElement[Any]] = []
     for name in step.columns:
-        sides += [of_run.c[name].label(f"{name}_before"), nothing(of_run.c[name].type).label(f"{name}_after")]
+        sides += [of_run.c[name].label(f"{name}_before"), typed_null(of_run.c[name].type).label(f"{name}_after")]
     rule = case((of_run.c.decision == RESTORED, RESTORED))
     return Change(
         step,

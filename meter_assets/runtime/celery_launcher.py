@@ -45,8 +45,8 @@ def checked_url(given: str) -> str:
         )
     try:
         urls.check(given.strip())
-    except urls.OddUrl as odd:
-        raise InvalidSettings(f"{URL_VARIABLE} cannot be used: {odd}.") from None
+    except urls.InvalidUrl as invalid:
+        raise InvalidSettings(f"{URL_VARIABLE} cannot be used: {invalid}.") from None
     return given.strip()
 
 

@@ -50,7 +50,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from meter_assets import settings
-from meter_assets.engines import urls
+from meter_assets.engines import postgresql, urls
 from meter_assets.errors import InvalidSettings
 from meter_assets.private_files import make_file, make_folder, umask_for, written
 
@@ -278,9 +278,9 @@ def _postgres_url(given: str) -> URL:
             f"{POSTGRES_URL_VARIABLE} begins with {kind}://, expected postgresql://, as in {_EXAMPLE}."
         )
     try:
-        return urls.postgresql(given)
-    except urls.OddUrl as odd:
-        raise UnusableInstance(f"{POSTGRES_URL_VARIABLE} cannot be used: {odd}.") from None
+        return postgresql.parse_url(given)
+    except urls.InvalidUrl as invalid:
+        raise UnusableInstance(f"{POSTGRES_URL_VARIABLE} cannot be used: {invalid}.") from None
 
 
 def _reason(error: BaseException) -> str:

@@ -130,7 +130,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack on a database full of payloads, of which everything was made that shows them."""
     with pytest.MonkeyPatch.context() as patch, running_ui(tmp_path_factory.mktemp("stack")) as running:
         patch.delenv("DAGSTER_HOME", raising=False)
-        patch.setenv(DATABASE_URL_VARIABLE, f"sqlite:///{running.database.sqlite_path}")
+        patch.setenv(DATABASE_URL_VARIABLE, f"sqlite:///{running.database.file}")
         with running.database.transaction() as connection:
             poison(connection, running.url)
             refuse_with(connection, int(REFUSED), running.url)
@@ -141,7 +141,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def _make_everything(stack: Stack) -> None:
     """Preview, migrate, validate, watch, roll back: so that every kind of metadata, log line and failure is there."""
-    shell = CommandLine(stack.folder, f"sqlite:///{stack.database.sqlite_path}")
+    shell = CommandLine(stack.folder, f"sqlite:///{stack.database.file}")
     for command in COMMANDS:
         shell(*command.split())
     with stack.database.transaction() as connection:
@@ -214,7 +214,7 @@ def test_nothing_was_launched_but_what_the_tests_made(
 ) -> None:
     assert len(watched.seen) > 15, "pages were opened"
     assert {one.run_id for one in _runs(stack)} == {one.run_id for one in runs}
-    with sqlite3.connect(stack.database.sqlite_path or "") as connection:
+    with sqlite3.connect(stack.database.file or "") as connection:
         assert connection.execute("SELECT count(*) FROM payments WHERE status LIKE '%trap%'").fetchone()[0] > 50
     connection.close()
 

@@ -24,7 +24,7 @@ from meter_assets.billing.own_tables import BACKUP, FAILED, INTERRUPTED, RECORDS
 from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.demo.generator import DemoSize, fill
-from meter_assets.engines.drivers import analyze_if_never
+from meter_assets.engines import engine_of
 from meter_assets.errors import (
     BlockedByInvariants,
     ColumnTooSmall,
@@ -375,7 +375,7 @@ def test_a_second_run_on_a_tenant_is_refused_and_told_of_the_first(billing_url: 
     refused: list[TenantLocked] = []
 
     def start_a_second_run(_: Connection) -> None:
-        second.hold(tenant(2))
+        second.lock(tenant(2))
         second.release()
         with pytest.raises(TenantLocked, match=r"first.* step payment_meter_ids .*20.* UTC") as raised:
             migrate(second, 1, run_id="second")
@@ -392,16 +392,16 @@ def test_a_second_run_on_a_tenant_is_refused_and_told_of_the_first(billing_url: 
 
 def test_a_held_tenant_can_be_taken_after_its_release_and_others_before(billing_url: str) -> None:
     first, second = start_over(billing_url, SCHEMA, owing_20()), BillingDatabase(billing_url)
-    first.hold(tenant(1))
-    first.hold(tenant(1))
-    second.hold(tenant(2))
+    first.lock(tenant(1))
+    first.lock(tenant(1))
+    second.lock(tenant(2))
     with pytest.raises(TenantLocked, match="Tenant 1 is being changed by another run"):
-        second.hold(tenant(1))
+        second.lock(tenant(1))
     first.release()
     with pytest.raises(TenantLocked):  # what was refused stays refused, so that none of its later steps is made
-        second.hold(tenant(1))
+        second.lock(tenant(1))
     second.release()
-    second.hold(tenant(1))
+    second.lock(tenant(1))
     second.release()
 
 
@@ -422,7 +422,7 @@ def _hold_soon(database: BillingDatabase, tenant_id: int) -> None:
     deadline = time.monotonic() + SECONDS_TO_NOTICE_A_DEATH
     while True:
         try:
-            return database.hold(tenant(tenant_id))
+            return database.lock(tenant(tenant_id))
         except TenantLocked:
             if time.monotonic() > deadline:
                 raise
@@ -439,7 +439,7 @@ def test_a_run_that_is_killed_leaves_nothing_of_its_step_and_lets_go_of_its_tena
     try:
         assert in_the_middle.wait(60)
         with pytest.raises(TenantLocked, match=r"killed.* step meter_balances"):
-            BillingDatabase(billing_url).hold(tenant(1))
+            BillingDatabase(billing_url).lock(tenant(1))
     finally:
         killed.kill()
         killed.join()
@@ -551,7 +551,7 @@ def _work_by_step(file: Path, customers: int) -> dict[str, int]:
     database = start_over(f"sqlite:///{file}", SCHEMA, {})
     with database.transaction() as connection:
         fill(connection, SCHEMA, DemoSize(tenants=1, customers=customers, months=1), seed=1)
-        analyze_if_never(connection)
+        engine_of(connection).analyze_if_never(connection)
     instructions = 0
 
     def count() -> None:

@@ -18,7 +18,7 @@ from meter_assets.errors import (
     RowsKeepChanging,
     StoppedInBatches,
     TenantLocked,
-    TenantLost,
+    TenantLockLost,
 )
 from meter_assets.migration.batches import ROUNDS, ROUNDS_WITHOUT_WAITING
 from meter_assets.migration.database import BillingDatabase
@@ -349,7 +349,7 @@ def test_a_step_that_has_lost_its_tenant_to_another_run_writes_nothing_more(post
             _cut_off_who_holds_a_tenant(postgres_url)
             roll_back_in_batches(BillingDatabase(postgres_url), None)
 
-    with before_each_batch(database, lose_it), pytest.raises(TenantLost, match="another run has taken the tenant"):
+    with before_each_batch(database, lose_it), pytest.raises(TenantLockLost, match="another run has taken the tenant"):
         in_batches(database, 2, "payment_meter_ids")
     assert {row_of(database, "payments", row_id)["meter_id"] for row_id in range(11, 16)} == {None}
     [died] = recorded(database, "first")

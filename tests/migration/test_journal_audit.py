@@ -13,8 +13,9 @@ from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, RUNS
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import JournalAltered, JournalIncomplete, NotAsRecorded, RecordsAltered
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.rollback import preview_rollback, roll_back
+from meter_assets.migration.rollback import roll_back
 from meter_assets.monitoring.watch import watch
+from meter_assets.reports.rollback_preview import preview_rollback
 from meter_assets.rules.steps import STEPS
 from tests.migration.test_apply import SCHEMA, everything, ledger, owing_20, payment
 from tests.support.batches import in_batches

@@ -34,7 +34,8 @@ from meter_assets.cli.runner import Launch, TenantRun, run_tenant
 from meter_assets.definitions import build_definitions
 from meter_assets.errors import JournalIncomplete, UnknownRun
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.rollback import Rollback, preview_rollback, roll_back
+from meter_assets.migration.rollback import Rollback, roll_back
+from meter_assets.reports.rollback_preview import preview_rollback
 from meter_assets.rules.steps import MIGRATION, STEPS
 from meter_assets.runtime.instance import POSTGRES_URL_VARIABLE
 from tests.migration.test_apply import SCHEMA, SHAPES, after_journaling, everything, ledger, owing_20, payment, row_of

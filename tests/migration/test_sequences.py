@@ -20,7 +20,8 @@ from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import MONEY_COLUMNS, billing_tables
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.rollback import Rollback, preview_rollback, roll_back
+from meter_assets.migration.rollback import Rollback, roll_back
+from meter_assets.reports.rollback_preview import preview_rollback
 from meter_assets.rules.steps import MIGRATION
 from meter_assets.rules.undo import CHANGED_SINCE, LATER_CHANGE_KEPT, ROW_GONE
 from tests.support import oracle

@@ -17,7 +17,7 @@ from meter_assets.defs.metadata import REPORT
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource
 from meter_assets.defs.step_asset import step_asset
-from meter_assets.engines.grants import Purpose
+from meter_assets.engines.base import Purpose
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.invariants import named
 from meter_assets.rules.steps import STEPS, Step, StepGuards

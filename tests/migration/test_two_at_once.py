@@ -25,7 +25,7 @@ from sqlalchemy import make_url, text
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill
-from meter_assets.engines.tenant_lock import LockFile
+from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.errors import TenantLocked
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import roll_back
@@ -70,7 +70,7 @@ def _shell(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLi
 def what_steps_write_locked(database: BillingDatabase) -> Iterator[None]:
     """Keep every step of tenant 1 from writing: lock its rows, or on SQLite the database."""
     with database.transaction() as connection:
-        if database.sqlite_path is None:
+        if database.file is None:
             for table in ("payments", "invoices", "meters"):
                 connection.execute(text(f"SELECT id FROM {table} WHERE tenant_id = {HEALTHY} FOR UPDATE"))
         yield
@@ -79,10 +79,10 @@ def what_steps_write_locked(database: BillingDatabase) -> Iterator[None]:
 def is_in_a_step(shell: CommandLine, process: "subprocess.Popen[str]") -> bool:
     """Say whether the process waits for what the test has locked."""
     assert process.poll() is None, process.communicate()[0]
-    path = shell.database.sqlite_path
+    path = shell.database.file
     if path is None:
         return a_step_waits(shell)
-    holder = LockFile.holder(path, HEALTHY)
+    holder = LockFile.owner(path, HEALTHY)
     return holder is not None and holder.process == process.pid
 
 
@@ -138,7 +138,7 @@ def test_while_one_holds_a_tenant_others_are_refused_and_told_who_it_is(
 
 
 def _must_name_the_holder(shell: CommandLine, words: str, process: int, *, is_rollback: bool) -> None:
-    host = socket.gethostname() if shell.database.sqlite_path else "127.0.0.1"
+    host = socket.gethostname() if shell.database.file else "127.0.0.1"
     said = re.search(
         r"Tenant 1 is being changed by another run \(run ([0-9a-f-]{36}), process (\d+) on (\S+), "
         r"since (20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC)",
@@ -170,9 +170,9 @@ def test_a_holder_that_is_killed_leaves_nothing_to_clean_up(shell: CommandLine, 
 def _can_be_held(database: BillingDatabase) -> bool:
     """Say whether a tenant can be taken, its steps too: a server may notice a death a moment later."""
     try:
-        database.hold(tenant(int(HEALTHY)))
+        database.lock(tenant(int(HEALTHY)))
         with database.transaction() as connection:
-            database.hold_within(connection, database.schema(connection), tenant(int(HEALTHY)), "a look")
+            database.lock_within(connection, database.schema(connection), tenant(int(HEALTHY)), "a look")
     except TenantLocked:
         return False
     finally:
@@ -186,21 +186,21 @@ def _can_be_held(database: BillingDatabase) -> bool:
 def test_a_run_that_was_refused_makes_no_step_though_the_tenant_is_free_by_then(billing_url: str) -> None:
     """It would go on in the middle of what the holder may have left."""
     database, holder = start_over(billing_url, SCHEMA, {}), BillingDatabase(billing_url)
-    holder.hold(tenant(1), "holder")
+    holder.lock(tenant(1), "holder")
     for _ in range(2):
         with pytest.raises(TenantLocked, match=r"another run \(run holder, process "):
-            database.hold(tenant(1), "refused")
+            database.lock(tenant(1), "refused")
         holder.release()
     database.release()
-    database.hold(tenant(1), "another run of this process")
+    database.lock(tenant(1), "another run of this process")
     database.release()
 
 
 def test_nobody_is_told_of_who_held_a_tenant_before(tmp_path: Path) -> None:
     database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, {})
-    database.hold(tenant(1), "ended long ago")
+    database.lock(tenant(1), "ended long ago")
     database.release()
-    assert LockFile.holder(tmp_path / "billing.db", "1") is None
+    assert LockFile.owner(tmp_path / "billing.db", "1") is None
 
 
 def test_a_holder_of_another_role_is_told_of_as_far_as_it_can_be_seen(postgres_url: str) -> None:
@@ -210,11 +210,11 @@ def test_a_holder_of_another_role_is_told_of_as_far_as_it_can_be_seen(postgres_u
         connection.execute(text("GRANT USAGE ON SCHEMA public TO passer_by"))
         connection.execute(text(f"GRANT SELECT ON {', '.join(SCHEMA.tables)} TO passer_by"))
     passer_by = make_url(postgres_url).set(username="passer_by").render_as_string(hide_password=False)
-    holder.hold(tenant(1), "holder")
+    holder.lock(tenant(1), "holder")
     try:
         said = rf"another run \(run holder, process {os.getpid()} on a host that this role may not see\)"
         with pytest.raises(TenantLocked, match=said):
-            BillingDatabase(passer_by).hold(tenant(1), "refused")
+            BillingDatabase(passer_by).lock(tenant(1), "refused")
     finally:
         holder.release()
         with holder.engine.begin() as connection:
@@ -227,27 +227,27 @@ def test_a_server_that_ends_idle_sessions_leaves_the_holder(postgres_url: str) -
     name = make_url(postgres_url).database
     with database.engine.begin() as connection:
         connection.execute(text(f"ALTER DATABASE {name} SET idle_session_timeout = '100ms'"))
-    database.hold(tenant(1), "holder")
+    database.lock(tenant(1), "holder")
     time.sleep(0.3)
     try:
         with pytest.raises(TenantLocked):
-            BillingDatabase(postgres_url).hold(tenant(1), "refused")
+            BillingDatabase(postgres_url).lock(tenant(1), "refused")
     finally:
         database.release()
 
 
 def test_a_lock_that_was_cut_off_is_taken_again(postgres_url: str) -> None:
     database = start_over(postgres_url, SCHEMA, {})
-    database.hold(tenant(1), "holder")
+    database.lock(tenant(1), "holder")
     cut = (
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE 'meter-assets run %'"
     )
     with BillingDatabase(postgres_url).engine.connect() as connection:
         connection.execute(text(cut))
-    database.hold(tenant(1), "holder")
+    database.lock(tenant(1), "holder")
     try:
         with pytest.raises(TenantLocked):
-            BillingDatabase(postgres_url).hold(tenant(1), "refused")
+            BillingDatabase(postgres_url).lock(tenant(1), "refused")
     finally:
         database.release()
 

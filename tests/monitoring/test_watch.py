@@ -68,7 +68,7 @@ def two_tenants(url: str, *, are_migrated: bool = True) -> BillingDatabase:
         [invoice(1, "30.00", of=1), invoice(1, "50.00", of=2)], [payment(1, "10.00", of=1), payment(1, "5.00", of=2)]
     )
     stamped = {name: [{**row, UPDATED_AT_COLUMN: LONG_AGO} for row in found] for name, found in rows.items()}
-    path = BillingDatabase(url).sqlite_path
+    path = BillingDatabase(url).file
     if path and are_migrated and _migrated_file:
         path.write_bytes(_migrated_file[0])
         return BillingDatabase(url)

@@ -55,6 +55,7 @@ def running_ui(folder: Path) -> Iterator[Stack]:
     billing = BillingDatabase(f"sqlite:///{database}")
     with billing.transaction() as connection:
         make_demo(connection, SIZE, seed=1)
+        billing.backend.analyze_if_never(connection)
     (folder / "dagster.yaml").write_text(shipped_config(), encoding="utf-8")
     shutil.copy(ROOT / "workspace.yaml", folder)
     port = free_port()

@@ -70,8 +70,8 @@ def load_backup(connection: Connection, schema: BillingSchema, rows: Database) -
 def start_over(url: str, schema: BillingSchema, rows: Database) -> BillingDatabase:
     """Return the database with these tables and rows and nothing else, whatever was in it before."""
     database = BillingDatabase(url)
-    if database.sqlite_path:
-        database.sqlite_path.touch()
+    if database.file:
+        database.file.touch()
     with database.engine.begin() as connection:
         _drop_everything(connection)
         make_tables(connection, schema)

@@ -119,7 +119,7 @@ def _warm_up(folder: Path) -> None:
 
 def _held(database: BillingDatabase) -> str:
     try:
-        database.hold(tenant(1), "of an operator")
+        database.lock(tenant(1), "of an operator")
     except MeterAssetsError as error:
         return str(error)
     return ""

@@ -16,8 +16,8 @@ from meter_assets.errors import JournalAltered
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.recording import BATCHES_KEPT
 from meter_assets.migration.records import altered
-from meter_assets.migration.rollback import preview_rollback
 from meter_assets.monitoring.watch import migrated, watch
+from meter_assets.reports.rollback_preview import preview_rollback
 from tests.migration.test_apply import everything
 from tests.migration.test_rollback import undo
 from tests.support.command_line import CommandLine, make_small_tenants
@@ -100,7 +100,7 @@ def test_the_history_goes_on_and_everything_is_undone(shell: CommandLine, tmp_pa
     undone = shell("rollback", "--yes")
     assert undone.status == 0, undone.printed
     assert ", 0 left alone" in undone.words
-    if shell.database.sqlite_path:
+    if shell.database.file:
         assert billing_tables_of(shell.database) == original_of(shell.database, tmp_path)
     assert shell.rows(f"SELECT count(*) FROM {BACKUP}") == [(0,)]
     assert shell.rows("SELECT count(*) FROM meters WHERE balance <> 0 OR overpayment <> 0") == [(0,)]

@@ -3,7 +3,7 @@
 from sqlalchemy import and_, literal, null, select
 
 from meter_assets.billing.change import Change, outcome_columns
-from meter_assets.billing.constructs import nothing
+from meter_assets.billing.constructs import typed_null
 from meter_assets.billing.own_tables import BACKUP, RETIRED_BACKUPS, Effect
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.rules.invariants import Group, of_group
@@ -22,7 +22,7 @@ def customer_balances_backup(relations: BillingRelations) -> Change:
     rule = literal(FIRST_BACKUP)
     values = []
     for name in COLUMNS:
-        values += [nothing(customer.c[name].type).label(f"{name}_before"), customer.c[name].label(f"{name}_after")]
+        values += [typed_null(customer.c[name].type).label(f"{name}_before"), customer.c[name].label(f"{name}_after")]
     return Change(
         STEP,
         effect=Effect.ADD,

@@ -7,12 +7,13 @@ leaves a server that finishes what it was told; a lost connection leaves the out
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import psycopg2.extensions
 from sqlalchemy import Connection, Engine, event
 
-from meter_assets.engines import drivers as engines
+from meter_assets.engines import postgresql, sqlite
 
 BEFORE, SENT, AFTER = "before", "sent", "after"
 COMMIT = "COMMIT"
@@ -21,7 +22,7 @@ FORGETTING = f"{AFTER} FORGETTING"
 BY_ITSELF = "(what the driver sends by itself)"
 SHOWN_CHARACTERS = 70
 _ASKS = re.compile(r"(SELECT|WITH|PRAGMA|SHOW|SET LOCAL|LOCK TABLE)\b(?!.*advisory)")
-_FACTORIES = ("sqlite_writer", "sqlite_reader", "postgresql")
+_FACTORIES = ((sqlite, "writer"), (sqlite, "reader"), (postgresql, "writer"))
 
 Reached = Callable[[str, Any], None]
 """Is told each point, such as 'before COMMIT', and the driver's connection."""
@@ -50,19 +51,21 @@ def where_it_matters(points: list[str]) -> list[int]:
 @contextmanager
 def watched(reached: Reached, on_connect: Callable[[Any], None] | None = None) -> Iterator[None]:
     """Tell of every point of whatever engine the product makes in this process, until the end."""
-    originals = {name: getattr(engines, name) for name in _FACTORIES}
-    for name, original in originals.items():
-        setattr(engines, name, _watching(original, reached, on_connect if name == "sqlite_writer" else None))
+    originals = [(engine, name, getattr(engine, name)) for engine, name in _FACTORIES]
+    for engine, name, original in originals:
+        writes_sqlite = engine is sqlite and name == "writer"
+        setattr(engine, name, _watching(original, reached, on_connect if writes_sqlite else None))
     try:
         yield
     finally:
-        for name, original in originals.items():
-            setattr(engines, name, original)
+        for engine, name, original in originals:
+            setattr(engine, name, original)
 
 
 def _watching(
     make: Callable[..., Engine], reached: Reached, on_connect: Callable[[Any], None] | None
 ) -> Callable[..., Engine]:
+    @cache  # what is watched twice would tell of each point twice
     def made(*arguments: Any) -> Engine:
         engine = make(*arguments)
         _watch(engine, reached)
@@ -105,6 +108,6 @@ def _watch(engine: Engine, reached: Reached) -> None:
         def sent(connection: Any) -> None:
             if connection.status != psycopg2.extensions.STATUS_SETUP:  # there is nothing to lose while it connects
                 reached(f"{SENT} {doing}", connection)
-            engines._wait_or_cancel(connection)
+            postgresql._wait_or_cancel(connection)
 
         psycopg2.extensions.set_wait_callback(sent)

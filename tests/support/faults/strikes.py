@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
-from meter_assets.engines import drivers as engines
+from meter_assets.engines import sqlite
 from tests.support.faults.points import SENT
 
 SECONDS_FOR_A_BACKEND_TO_END = 10
@@ -55,7 +55,7 @@ class Striker:
         self._busy = False
         self._kept: list[Any] = []
         if strike.kind is Kind.BUSY:
-            engines.SECONDS_TO_WAIT_FOR_SQLITE = SECONDS_TO_WAIT_WHEN_BUSY  # type: ignore[assignment]
+            sqlite.SECONDS_UNTIL_BUSY = SECONDS_TO_WAIT_WHEN_BUSY
 
     def reached(self, point: str, connection: Any) -> None:
         """Take note of a point, and strike if it is the one."""

@@ -1,13 +1,12 @@
-"""Whether our own tables are ours: made as we make them, by somebody who may write the billing tables.
+"""Verifies that our own tables were created by us: as we create them, by somebody who may write the billing tables.
 
 A role that may create tables could make one of them first, with a trigger, a rule, a default or a check that runs its
-own statements with the rights of whoever migrates. On PostgreSQL it could also make a function or an operator that
-fits our statements better than the server's own. All of that is looked for before one of our tables is used, and in
+own statements with the rights of whoever migrates. It could also make a function or an operator that fits our
+statements better than the server's own. All of that is looked for before one of our tables is used, and in
 each transaction that writes there. Which columns they have is in `schema`; what is in them is checked in `records` and
 `journal_audit`.
 """
 
-import re
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
@@ -83,17 +82,13 @@ _COLUMNS = """, writers AS (
 _EVERYTHING = text(f"{_ROLES}{_COLUMNS}{_ADDED_BY_OTHERS}{_MADE_OTHERWISE} ORDER BY 1, 2, 3")
 _LATEST = text(f"{_ROLES}{_ADDED_BY_OTHERS} ORDER BY 1, 2, 3")
 """What is not as we make it: where, what it is, and which. One statement, since it is asked often."""
-_NOT_OF_OURS = re.compile(r"\b(CHECK|DEFAULT|GENERATED|REFERENCES|COLLATE|VIRTUAL|AS\s+SELECT)\b", re.IGNORECASE)
-"""What SQLite's text of a table of ours never has."""
 
 
-def problems_of(connection: Connection, schema: BillingSchema, *, known: bool = False) -> list[str]:
-    """Return what is not ours in our own tables, or in what our statements call, each a clause.
+def own_table_problems(connection: Connection, schema: BillingSchema, *, known: bool) -> list[str]:
+    """Return what we did not create in our own tables, or in what our statements call, each a clause.
 
     Of tables that are known, only what somebody can have added who owns none of them.
     """
-    if connection.dialect.name == "sqlite":
-        return list(_on_sqlite(connection, schema))
     own = [schema.own[name] for name in sorted(schema.own_tables_present)]
     written = [f"{step.target}.{name}" for step in schema.steps for name in schema.written_columns(step)]
     columns = {f"{table.name}.{column.name}" for table in own for column in table.c} | set(_kept_columns(schema))
@@ -115,30 +110,12 @@ def _kept_columns(schema: BillingSchema) -> Iterator[str]:
         yield from (f"{step.journal}.{name}_{side}" for name in step.columns for side in ("before", "after"))
 
 
-def lock(connection: Connection, schema: BillingSchema, *, to_roll_back: bool) -> None:
+def lock_own_tables(connection: Connection, schema: BillingSchema, *, to_roll_back: bool) -> None:
     """Let nobody add a trigger or anything else to our own tables until this transaction ends.
 
-    On PostgreSQL it is to be called first of all: later, what was added since its snapshot would not be seen. A
-    transaction of SQLite has locked the whole database.
+    It is to be called first of all: later, what was added since its snapshot would not be seen.
     """
-    if connection.dialect.name == "postgresql":
-        format_table = connection.dialect.identifier_preparer.format_table
-        not_written = set() if to_roll_back else {RETIRED_BACKUPS}
-        written = [format_table(schema.own[name]) for name in sorted(schema.own_tables_present - not_written)]
-        connection.exec_driver_sql(f"LOCK TABLE {', '.join(written)} IN ROW EXCLUSIVE MODE")
-
-
-def _on_sqlite(connection: Connection, schema: BillingSchema) -> Iterator[str]:
-    """Yield what is not ours. A file of SQLite has no roles: whoever may write it may do all of this."""
-    found = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").all()
-    for kind, name, table, statement in found:
-        if table not in schema.own_tables_present:
-            continue
-        if kind == "trigger":
-            yield f"{quoted(table)} has the trigger {quoted(name)}"
-        elif kind == "view":
-            yield f"{quoted(table)} is no ordinary table"
-        elif kind == "table" and _NOT_OF_OURS.search(statement or ""):
-            yield f"{quoted(table)} has more than columns and a key"
-        elif kind == "index" and re.search(r"\bWHERE\b|\(.*\(", statement or "", re.IGNORECASE | re.DOTALL):
-            yield f"{quoted(table)} has an index that computes {quoted(name)}"
+    format_table = connection.dialect.identifier_preparer.format_table
+    not_written = set() if to_roll_back else {RETIRED_BACKUPS}
+    written = [format_table(schema.own[name]) for name in sorted(schema.own_tables_present - not_written)]
+    connection.exec_driver_sql(f"LOCK TABLE {', '.join(written)} IN ROW EXCLUSIVE MODE")

@@ -1,43 +1,24 @@
-"""What a PostgreSQL role needs to preview, migrate, monitor or roll back, and no more: as SQL for the tables' owner.
+"""What a role needs to preview, migrate, monitor or roll back, and no more: as SQL for the tables' owner.
 
-Asks the server where the tables are, and returns text. With these, no role of ours owns or makes a table: the script
-makes our own tables too.
+`grants` asks the server where the tables are, and returns text. With these, no role of ours owns or creates a table:
+the script creates our own tables too. `obstacles_of` asks the server which of the rights to write this role lacks.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from sqlalchemy import Connection, MetaData, Table, bindparam, text
+from sqlalchemy import ColumnElement, Connection, MetaData, Table, bindparam, func, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from meter_assets.billing.own_tables import BACKUP, RETIRED_BACKUPS, RUNS
+from meter_assets.billing.own_tables import BACKUP, RECORDS, RETIRED_BACKUPS, RUNS, JournaledStep
 from meter_assets.billing.schema import BillingSchema
+from meter_assets.engines.base import Purpose
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import shown, visible
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 _QUOTED = _DIALECT.identifier_preparer
-
-
-class Purpose(StrEnum):
-    """What a role is for. What migrates cannot take anything back: undoing is a role of its own."""
-
-    preview = "preview"
-    migrate = "migrate"
-    monitor = "monitor"
-    rollback = "rollback"
-
-    @property
-    def writes(self) -> bool:
-        """Whether the role writes."""
-        return self in (Purpose.migrate, Purpose.rollback)
-
-    @property
-    def verb(self) -> str:
-        """What the role does, in a sentence."""
-        return "roll back" if self is Purpose.rollback else self.value
 
 
 @dataclass(frozen=True)
@@ -67,7 +48,7 @@ def place_of(connection: Connection, schema: BillingSchema) -> Place:
     return Place(database, schemas, new or "public")
 
 
-def grants(schema: BillingSchema, place: Place, purpose: Purpose, role: str) -> str:
+def grants(connection: Connection, schema: BillingSchema, purpose: Purpose, role: str) -> str:
     """Return the statements that let a role, which exists, do one thing in this database.
 
     Raises InvalidSettings for a role without a name, and for a name that cannot be printed in one line.
@@ -76,6 +57,7 @@ def grants(schema: BillingSchema, place: Place, purpose: Purpose, role: str) -> 
         raise InvalidSettings(
             f"The role is {role!r}, which names none. Name one that exists: 'meter-assets grants {purpose} ROLE'."
         )
+    place = place_of(connection, schema)
     for what, one in {"role": role, "database": place.database, **_schemas(schema, place)}.items():
         if visible(one) != one:
             raise InvalidSettings(
@@ -157,3 +139,34 @@ def _columns(right: str, columns: Iterable[str]) -> str:
 
 def _named(table: Table) -> str:
     return _QUOTED.format_table(table)
+
+
+def obstacles_of(
+    connection: Connection, schema: BillingSchema, steps: Sequence[JournaledStep], to_roll_back: bool
+) -> list[str]:
+    """Return why this role could not migrate, or roll back, each a clause."""
+    found = connection.execute(
+        text("SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on', current_user")
+    ).one()
+    if found[0]:
+        return ["the server is a standby"]
+    if found[1]:
+        return [f"transactions of role {found[2]} are read-only by default"]
+    rights = _rights(schema, steps, to_roll_back)
+    return [f"role {found[2]} may not {what}" for what, right in rights if not connection.scalar(select(right))]
+
+
+def _rights(
+    schema: BillingSchema, steps: Sequence[JournaledStep], to_roll_back: bool
+) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    """Yield what a live run must be allowed to do, and how PostgreSQL is asked whether it is."""
+    for step in steps:
+        for column in schema.written_columns(step) if step.target != BACKUP else ():
+            yield f"update {step.target}.{column}", func.has_column_privilege(step.target, column, "UPDATE")
+    others = BACKUP if to_roll_back else RETIRED_BACKUPS  # a rollback takes rows from the one to the other
+    for name in sorted(schema.own_tables_present - {others}):
+        yield f"insert into {name}", func.has_table_privilege(name, "INSERT")
+    if to_roll_back and BACKUP in schema.own_tables_present:
+        yield f"delete from {BACKUP}", func.has_table_privilege(BACKUP, "DELETE")
+    if missing := set(RECORDS if to_roll_back else schema.own) - schema.own_tables_present:
+        yield f"create {', '.join(sorted(missing))}", func.has_schema_privilege(func.current_schema(), "CREATE")

@@ -1,0 +1,63 @@
+"""Which types an engine gives to columns of money, of dates and of our own tables: declared here, filled by `engines`.
+
+Each engine registers one `EngineTypes` under the name of its SQLAlchemy dialect. Add a field here where two engines
+need different types for the same values; a difference in an expression is a construct, see `constructs`. There is no
+default: a dialect that has not registered its types raises ConstructNotImplemented.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Dialect
+from sqlalchemy.types import TypeEngine
+
+from meter_assets.errors import ConstructNotImplemented
+
+
+@dataclass(frozen=True)
+class EngineTypes:
+    """The types of one engine."""
+
+    exact_money: TypeEngine[Any]
+    """The type of exact money, see `money`."""
+    to_exact: Callable[[Decimal], Any]
+    """Turns currency units into exact money."""
+    from_exact: Callable[[Any], Decimal]
+    """Turns exact money into currency units."""
+    as_read: Callable[[TypeEngine[Any]], TypeEngine[Any]]
+    """Returns the type with which a column of the billing tables is read, given the one that was found."""
+    as_journaled: Callable[[TypeEngine[Any]], TypeEngine[Any]]
+    """Returns the type with which a journal keeps a value, given that of the column that it comes from."""
+    why_no_money: Callable[[TypeEngine[Any]], str | None]
+    """Returns why a column of this type cannot hold money exactly, as a clause; None if it can."""
+
+
+_TYPES: dict[str, EngineTypes] = {}
+
+
+def register_types(dialect: str, types: EngineTypes) -> None:
+    """Let columns have these types on the engine whose SQLAlchemy dialect has this name."""
+    _TYPES[dialect] = types
+
+
+def types_of(dialect: Dialect) -> EngineTypes:
+    """Return the types of an engine. Raises ConstructNotImplemented for one that has not registered any."""
+    if dialect.name not in _TYPES:
+        raise not_implemented(EngineTypes, dialect)
+    return _TYPES[dialect.name]
+
+
+def not_implemented(construct: type, dialect: Dialect) -> ConstructNotImplemented:
+    """Return the error for a construct, or a type, that the engine with this dialect lacks."""
+    return ConstructNotImplemented(construct.__name__, dialect.name)
+
+
+def as_journaled(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type with which a journal keeps the values of a column of this type, on each engine."""
+    for dialect, types in _TYPES.items():
+        kept = types.as_journaled(kind)
+        if kept is not kind:
+            kind = kind.with_variant(kept, dialect)
+    return kind

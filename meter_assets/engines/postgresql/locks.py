@@ -1,0 +1,124 @@
+"""The lock of a tenant in a PostgreSQL database: an advisory lock of a connection that does nothing else.
+
+The lock goes with the process that has it, however that process ends. The lock that serializes the creation of our own
+tables is here too.
+"""
+
+import hashlib
+from contextlib import suppress
+
+from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from meter_assets.engines.base import LockOwner, LockScope
+
+SECONDS_TO_NOTICE_A_DEAD_HOST = (30, 10, 3)
+"""PostgreSQL asks a silent client after so many seconds, again every so many, and gives up after so many times."""
+_APPLICATION = "meter-assets run "
+_APPLICATION_MOST = 63
+"""So many bytes of an application's name PostgreSQL keeps: enough for a run's id and a process's."""
+
+
+class AdvisoryLock:
+    """The lock of a tenant that was taken."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the connection, which holds the lock."""
+        self._connection = connection
+
+    @classmethod
+    def take(cls, engine: Engine, tenant: str, owner: LockOwner) -> "AdvisoryLock | None":
+        """Lock a tenant; return None if another session has locked it. Raises DBAPIError without a connection."""
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            _introduce(connection, owner)  # first, so that who is refused is told by whom
+            if connection.scalar(select(func.pg_try_advisory_lock(_key(LockScope.run, tenant)))):
+                return cls(connection)
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
+        return None
+
+    @staticmethod
+    def owner(connection: Connection, tenant: str, scope: LockScope = LockScope.run) -> LockOwner | None:
+        """Return who has locked a tenant; None if that cannot be told.
+
+        Of another role's connection a server shows the name, but neither its host nor since when it is there.
+        """
+        high, low = divmod(_key(scope, tenant) % 2**64, 2**32)
+        found = connection.execute(
+            text(
+                "SELECT a.application_name, host(a.client_addr) AS host, a.backend_start FROM pg_locks l "
+                "JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted "
+                "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+                "AND l.classid::bigint = :high AND l.objid::bigint = :low AND l.objsubid = 1"
+            ),
+            {"high": high, "low": low},
+        ).first()
+        if found is None or not (found.application_name or "").startswith(_APPLICATION):
+            return None
+        run_id, _, process = found.application_name.removeprefix(_APPLICATION).rpartition(" ")
+        if not (run_id and process.isascii() and process.isdecimal()):  # any role may call itself what it likes
+            return None
+        host = found.host or ("the server's host" if found.backend_start else "a host that this role may not see")
+        return LockOwner(run_id, host, int(process), found.backend_start)
+
+    def is_held(self) -> bool:
+        """Say whether this process still has it."""
+        try:
+            return bool(self._connection.scalar(select(1)))
+        except DBAPIError:
+            self._connection.invalidate()
+            return False
+
+    def release(self) -> None:
+        """Release it at once, since a server notices a closed connection only a little later."""
+        with suppress(SQLAlchemyError):  # of a connection that is lost
+            self._connection.execute(select(func.pg_advisory_unlock_all()))
+        self._connection.close()
+
+
+def _introduce(connection: Connection, owner: LockOwner) -> None:
+    """Say in pg_stat_activity who holds the lock, and let the server notice soon if this host is gone.
+
+    The connection does nothing while it holds the lock: a server that ends idle ones must not end it.
+    """
+    idle, interval, times = SECONDS_TO_NOTICE_A_DEAD_HOST
+    options = {
+        "application_name": _application_name(owner),
+        "tcp_keepalives_idle": str(idle),
+        "tcp_keepalives_interval": str(interval),
+        "tcp_keepalives_count": str(times),
+    }
+    for name, value in options.items():
+        connection.execute(select(func.set_config(name, value, False)))
+    # PostgreSQL has it since version 14.
+    connection.execute(text("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"))
+
+
+def _application_name(owner: LockOwner) -> str:
+    process = f" {owner.process}"  # the owner's own: the server's process of this connection is nothing to end
+    return f"{_APPLICATION}{owner.run_id}"[: _APPLICATION_MOST - len(process)] + process
+
+
+def take_within(connection: Connection, tenant: str, owner: LockOwner) -> bool:
+    """Take a second lock of the tenant that lasts as long as this transaction; say whether that was possible.
+
+    Whatever cuts the connection that has the first (a proxy, a time-out), two steps of a tenant cannot overlap. The
+    connection has the run's name as long as the transaction lasts, for those who look who writes.
+    """
+    named = func.set_config("application_name", _application_name(owner), True).label("named")
+    return bool(
+        connection.execute(select(func.pg_try_advisory_xact_lock(_key(LockScope.step, tenant)), named)).scalar()
+    )
+
+
+def wait_to_make_tables(connection: Connection) -> None:
+    """Wait until no other transaction creates our own tables; until this one ends, others wait."""
+    connection.execute(select(func.pg_advisory_xact_lock(_key("tables", "every tenant"))))
+
+
+def _key(what: str, tenant: str) -> int:
+    digest = hashlib.sha256(f"meter-assets {what} of tenant {tenant}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)

@@ -1,0 +1,135 @@
+"""How SQLite compiles our SQL constructs, and which types it gives to columns of money.
+
+SQLite has no exact decimal and no dates: exact money is a count of minor units (hundredths) as an integer, and a date
+is text. Importing this module registers all of it. The constructs are declared in `billing.constructs` and
+`billing.money`.
+"""
+
+import hashlib
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Date, DateTime, Numeric, String
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+from meter_assets.billing.constructs import EngineConstruct, day, member_of, row_version, rows_digest
+from meter_assets.billing.engine_types import EngineTypes, register_types
+from meter_assets.billing.money import AnyMoney, exact, is_number, stored
+from meter_assets.formatting import MINOR_UNIT_DIGITS
+
+_MINOR_UNITS = 10**MINOR_UNIT_DIGITS
+
+
+# Types
+
+
+class _AsItIs(UserDefinedType[Any]):
+    """A column that keeps whatever it is given: one with a declared type might turn text into a number."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **kw: Any) -> str:
+        """Return the declared type: SQLite converts nothing in a column of this one."""
+        return "BLOB"
+
+
+@compiles(AnyMoney, "sqlite")
+def _any_money(element: AnyMoney, compiler: Any, **kw: Any) -> str:
+    return "NUMERIC"
+
+
+def _as_read(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Dates are text, as they are stored: other programs write them in formats of their own."""
+    return String() if isinstance(kind, (Date, DateTime)) else kind
+
+
+def _why_no_money(kind: TypeEngine[Any]) -> str | None:
+    if isinstance(kind, Numeric) and (kind.scale or 0) > MINOR_UNIT_DIGITS:
+        return f"and on SQLite money is exact to {MINOR_UNIT_DIGITS} decimals only"
+    return None
+
+
+register_types(
+    "sqlite",
+    EngineTypes(
+        exact_money=BigInteger(),
+        to_exact=lambda units: int(units.scaleb(MINOR_UNIT_DIGITS)),
+        from_exact=lambda value: Decimal(value).scaleb(-MINOR_UNIT_DIGITS),
+        as_read=_as_read,
+        as_journaled=lambda kind: _AsItIs(),
+        why_no_money=_why_no_money,
+    ),
+)
+
+
+# Money
+
+
+@compiles(exact, "sqlite")
+def _to_minor_units(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # Without ROUND, 0.29 * 100 is 28.999999999999996 and the cast cuts a cent off.
+    return f"CAST(ROUND({compiler.process(element.clauses, **kw)} * {_MINOR_UNITS}) AS INTEGER)"
+
+
+@compiles(stored, "sqlite")
+def _from_minor_units(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # A quotient of two exact integers is the float nearest to the decimal, the same as SQLite reads from its text.
+    return f"({compiler.process(element.clauses, **kw)} / {_MINOR_UNITS}.0)"
+
+
+@compiles(is_number, "sqlite")
+def _is_no_text(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"typeof({compiler.process(element.clauses, **kw)}) IN ('integer', 'real', 'null')"
+
+
+# Others
+
+
+@compiles(day, "sqlite")
+def _date_of_text(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # CAST .. AS DATE would turn the text into a number.
+    return f"date({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(member_of, "sqlite")
+def _in_subquery(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    value, ids = element.clauses
+    return f"{compiler.process(value, **kw)} IN {compiler.process(ids, **kw)}"
+
+
+@compiles(row_version, "sqlite")
+def _all_values(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # SQLite does not number writes: a row's version is all that the row holds.
+    return " || ',' || ".join(f"quote({compiler.process(column, **kw)})" for column in element.clauses)
+
+
+@compiles(rows_digest, "sqlite")
+def _our_aggregate(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    given = []
+    for column in element.clauses:
+        value = compiler.process(column, **kw)
+        # As bytes: Python cannot be handed a text that is not valid UTF-8, which SQLite keeps all the same.
+        as_bytes = f"CASE typeof({value}) WHEN 'text' THEN 't' || hex({value}) WHEN 'blob' THEN 'b' || hex({value})"
+        given.append(f"'{column.key}', {as_bytes} ELSE {value} END")
+    return f"{RowsDigest.NAME}({', '.join(given)})"
+
+
+class RowsDigest:
+    """The aggregate function that SQLite calls for `rows_digest`: one object for each group of rows."""
+
+    NAME = "meter_assets_rows_digest"
+
+    def __init__(self) -> None:
+        """Begin with no rows."""
+        self._rows: list[bytes] = []
+
+    def step(self, *named: Any) -> None:
+        """Take a row: names and values by turns."""
+        pairs = [(name, value) for name, value in zip(named[::2], named[1::2], strict=True) if value is not None]
+        self._rows.append(hashlib.sha256(repr(pairs).encode()).digest())
+
+    def finalize(self) -> str:
+        """Return the hash of all rows."""
+        return hashlib.sha256(b"".join(sorted(self._rows))).hexdigest()

@@ -1,0 +1,100 @@
+"""Every SQL construct, and every type of money, compiles on each of our engines and on no other."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from importlib import import_module
+from pkgutil import walk_packages
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Date, Dialect, Integer, MetaData, Table
+from sqlalchemy.dialects import mssql, mysql, postgresql, sqlite
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql.functions import FunctionElement
+
+import meter_assets.billing
+import meter_assets.rules
+from meter_assets.billing.constructs import EngineConstruct
+from meter_assets.billing.engine_types import types_of
+from meter_assets.billing.money import AnyMoney, ExactMoney, amount
+from meter_assets.billing.schema import billing_tables
+from meter_assets.engines import ENGINES
+from meter_assets.errors import ConstructNotImplemented
+
+OURS: dict[str, Callable[[], Any]] = {"sqlite": sqlite.dialect, "postgresql": postgresql.dialect}
+OTHERS: dict[str, Callable[[], Any]] = {"mysql": mysql.dialect, "mssql": mssql.dialect}
+ROWS = Table("rows", MetaData(), Column("id", Integer), Column("on_day", Date))
+
+
+def constructs() -> list[type[FunctionElement[Any]]]:
+    """Return every construct that is declared in this package, wherever it is."""
+    for package in (meter_assets.billing, meter_assets.rules):
+        for module in walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    found = (one for one in _below(FunctionElement) if one.__module__.startswith("meter_assets."))
+    return sorted({one for one in found if one is not EngineConstruct}, key=lambda one: one.__name__)
+
+
+def _below(parent: type[Any]) -> Iterator[type[Any]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from _below(child)
+
+
+def dialect(name: str) -> Dialect:
+    made: Dialect = {**OURS, **OTHERS}[name]()
+    return made
+
+
+def test_the_engines_are_those_that_are_tested() -> None:
+    assert set(OURS) == set(ENGINES)
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("construct", constructs())
+def test_every_engine_compiles_every_construct(construct: type[FunctionElement[Any]], name: str) -> None:
+    assert "rows" in str(construct(*ROWS.c).compile(dialect=dialect(name)))
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("construct", constructs())
+def test_a_construct_that_an_engine_lacks_raises(construct: type[FunctionElement[Any]], name: str) -> None:
+    with pytest.raises(ConstructNotImplemented, match=rf"SQL construct {construct.__name__} is not .* for {name}\."):
+        construct(*ROWS.c).compile(dialect=dialect(name))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_construct_without_an_implementation_has_no_default(name: str) -> None:
+    with pytest.raises(ConstructNotImplemented, match=f"SQL construct EngineConstruct is not implemented for {name}"):
+        EngineConstruct(*ROWS.c).compile(dialect=dialect(name))
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda dialect: amount(1).compile(dialect=dialect),
+        lambda dialect: ExactMoney().process_bind_param(Decimal(1), dialect),
+        lambda dialect: ExactMoney().process_result_value(1, dialect),
+        lambda dialect: AnyMoney().compile(dialect=dialect),
+        lambda dialect: types_of(dialect),
+        *(
+            lambda dialect, table=table: CreateTable(table).compile(dialect=dialect)
+            for table in billing_tables().own.values()
+            if any(isinstance(column.type, AnyMoney) for column in table.c)
+        ),
+    ],
+)
+def test_money_has_no_default_type(use: Callable[[Dialect], Any], name: str) -> None:
+    with pytest.raises(ConstructNotImplemented, match=f"is not implemented for {name}"):
+        use(dialect(name))
+
+
+@pytest.mark.parametrize("value", ["0.29", "-0.01", "12345678901.23"])
+@pytest.mark.parametrize("name", OURS)
+def test_exact_money_keeps_every_digit(value: str, name: str) -> None:
+    kind, given = ExactMoney(), Decimal(value)
+    bound = kind.process_bind_param(given, dialect(name))
+    assert kind.process_result_value(bound, dialect(name)) == given
+    assert kind.process_bind_param(None, dialect(name)) is None
+    assert kind.process_result_value(None, dialect(name)) is None

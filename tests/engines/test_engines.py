@@ -1,0 +1,191 @@
+"""What each engine answers, as tables of cases; and that only engines know which engine it is."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import BigInteger, Date, DateTime, Float, Numeric, String, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeEngine
+
+import meter_assets
+from meter_assets.billing.engine_types import types_of
+from meter_assets.engines import ENGINES, failure_of, is_conflict, is_kept_waiting, parse_url, sqlite
+from meter_assets.engines.base import Failure
+from meter_assets.errors import InvalidSettings
+from meter_assets.migration.database import BillingDatabase
+
+SOURCES = Path(meter_assets.__file__).parent
+LOOKS_UP_THE_NAME = "billing/engine_types.py"
+"""Where engines have registered their types: it looks them up by the dialect's name, and knows no name."""
+
+
+# Knowledge of engines
+
+
+def test_only_engines_know_which_engine_it_is() -> None:
+    """Others ask the engine; a comparison elsewhere would have an `else` that means some engine."""
+    knows = re.compile(r"dialect\.name|sqlite_path|\.with_variant\(\S+, \"|@compiles\(\w+, ")
+    outside = (path for path in SOURCES.rglob("*.py") if not path.is_relative_to(SOURCES / "engines"))
+    found = {str(path.relative_to(SOURCES)) for path in outside if knows.search(path.read_text(encoding="utf-8"))}
+    assert found == {LOOKS_UP_THE_NAME}
+
+
+def test_engines_do_not_import_each_other() -> None:
+    for name in ENGINES:
+        others = [f"engines.{other}" for other in ENGINES if other != name]
+        for path in (SOURCES / "engines" / name).rglob("*.py"):
+            source = path.read_text(encoding="utf-8")
+            assert not [one for one in others if one in source], path
+
+
+# URLs
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "billing.db",
+        "mysql://user@host/billing",
+        "oracle://user:s3cret@host/billing",
+        "postgresql+asyncpg://user:s3cret@host/billing",
+        "postgresql://user:s3cret@host:port/billing",
+    ],
+)
+def test_a_url_of_no_engine_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        BillingDatabase(url)
+    assert "s3cret" not in str(refused.value)
+    assert str(refused.value).startswith("METER_ASSETS_DATABASE_URL")
+
+
+@pytest.mark.parametrize(
+    ("url", "engine", "file"),
+    [
+        ("sqlite:////srv/billing.db", "sqlite", Path("/srv/billing.db")),
+        ("sqlite+pysqlite:////srv/a/../billing.db", "sqlite", Path("/srv/billing.db")),
+        ("postgresql://user@host/billing", "postgresql", None),
+        ("postgres://user@host/billing", "postgresql", None),
+        ("postgresql+psycopg2://user@host/billing", "postgresql", None),
+    ],
+)
+def test_a_url_names_its_engine(url: str, engine: str, file: Path | None) -> None:
+    found, parsed = parse_url(url)
+    assert found is ENGINES[engine]
+    assert found.NAME == engine == parsed.get_backend_name()
+    assert found.file(parsed) == file
+
+
+# Types
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind", "digits"),
+    [
+        ("sqlite", Numeric(14, 2), None),
+        ("postgresql", Numeric(14, 2), (14, 2)),
+        ("postgresql", Numeric(9), (9, 0)),
+        ("postgresql", Numeric(), None),
+        ("postgresql", BigInteger(), None),
+    ],
+)
+def test_how_many_digits_a_column_keeps(engine: str, kind: TypeEngine[Any], digits: tuple[int, int] | None) -> None:
+    assert ENGINES[engine].capacity(kind) == digits
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind", "why"),
+    [
+        ("sqlite", Numeric(14, 2), None),
+        ("sqlite", Float(), None),
+        ("sqlite", Numeric(14, 3), "and on SQLite money is exact to 2 decimals only"),
+        ("postgresql", Numeric(14, 2), None),
+        ("postgresql", Numeric(14, 3), None),
+        ("postgresql", Float(), "which cannot hold money exactly (make it NUMERIC)"),
+        ("postgresql", String(), "which cannot hold money exactly (make it NUMERIC)"),
+    ],
+)
+def test_which_types_cannot_hold_money(engine: str, kind: TypeEngine[Any], why: str | None) -> None:
+    assert types_of(_dialect(engine)).why_no_money(kind) == why
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind", "read"),
+    [
+        ("sqlite", Date(), String),
+        ("sqlite", DateTime(), String),
+        ("sqlite", Numeric(14, 2), Numeric),
+        ("postgresql", Date(), Date),
+        ("postgresql", DateTime(), DateTime),
+    ],
+)
+def test_with_which_type_a_column_is_read(engine: str, kind: TypeEngine[Any], read: type[Any]) -> None:
+    assert type(types_of(_dialect(engine)).as_read(kind)) is read
+
+
+def _dialect(engine: str) -> Any:
+    url = {"sqlite": "sqlite:////srv/billing.db", "postgresql": "postgresql://user@host/billing"}[engine]
+    return BillingDatabase(url).engine.dialect
+
+
+# Errors of drivers
+
+
+@contextmanager
+def failing() -> Iterator[list[DBAPIError]]:
+    caught: list[DBAPIError] = []
+    with pytest.raises(DBAPIError) as raised:
+        yield caught
+    caught.append(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [
+        ("40001", Failure.CONFLICT),
+        ("40P01", Failure.CONFLICT),
+        ("55P03", Failure.KEPT_WAITING),
+        ("42501", Failure.REFUSED),
+        ("25006", Failure.REFUSED),
+        ("22012", None),
+    ],
+)
+def test_what_an_error_of_postgresql_means(postgres_url: str, code: str, failure: Failure | None) -> None:
+    raising = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$"
+    with failing() as caught, BillingDatabase(postgres_url).engine.connect() as connection:
+        connection.execute(text(raising))
+    assert failure_of(caught[0]) is failure
+    assert is_conflict(caught[0]) is (failure is Failure.CONFLICT)
+    assert is_kept_waiting(caught[0]) is (failure is Failure.KEPT_WAITING)
+
+
+def test_what_an_error_of_sqlite_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "SECONDS_UNTIL_BUSY", 0.05)
+    path = tmp_path / "billing.db"
+    path.touch()
+    database = BillingDatabase(f"sqlite:///{path}")
+    with failing() as caught, database.reader.connect() as connection:
+        connection.execute(text("CREATE TABLE t (x)"))
+    assert failure_of(caught[0]) is Failure.REFUSED
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with failing() as caught, database.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    assert failure_of(caught[0]) is Failure.BUSY
+    other.close()
+    with failing() as caught, database.engine.connect() as connection:
+        connection.execute(text("SELECT * FROM missing"))
+    assert failure_of(caught[0]) is None
+    path.write_text("no database" * 1000)
+    with failing() as caught, database.reader.connect() as connection:
+        connection.execute(text("SELECT * FROM sqlite_master"))
+    assert failure_of(caught[0]) is Failure.NO_DATABASE
+
+
+def test_another_error_has_no_meaning() -> None:
+    assert failure_of(ValueError("40001")) is None
