@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from meter_assets.monitoring.alerts.mail import MailServer
-from tests.monitoring.test_alerts import PASSWORD, SECONDS, Mailbox
 from tests.support.processes import free_port
+from tests.support.receivers import PASSWORD, SECONDS, Mailbox
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # of the local server
 
