@@ -19,9 +19,17 @@ for _name, _examples in {"fast": 5, "default": 12, "thorough": 500}.items():
         deadline=None,
         suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
     )
+hypothesis.settings.register_profile(
+    "mutants",  # the same examples for each mutant, and no time spent on the smallest one that catches it
+    parent=hypothesis.settings.get_profile("fast"),
+    derandomize=True,
+    database=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 hypothesis.settings.load_profile("default")
 
 NEEDS_A_SERVER = frozenset({"postgres_server", "postgres_url"})
+TABLES = ("steps/", "invariants/", "test_every")
 ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.server))
 
 
@@ -34,6 +42,8 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what asks for a server, so that `-m "not server"` leaves it out, and what is thorough on its engine."""
+    if "MUTANT_UNDER_TEST" in os.environ:  # which is set by mutmut, that gives tests in no order: the cheapest first
+        items.sort(key=lambda item: (*("tests/rules/" + kind not in item.nodeid for kind in TABLES), item.nodeid))
     for item in items:
         chosen, called = item.get_closest_marker("by_default"), getattr(item, "callspec", None)
         if chosen and called and called.params["engine_name"] not in chosen.args:

@@ -7,7 +7,10 @@ from sqlalchemy import Connection
 
 from meter_assets.migration.database import BillingDatabase
 from tests.support.databases import make_tables
-from tests.support.rules import SCHEMA
+
+pytest.register_assert_rewrite("tests.support.rules")
+
+from tests.support.rules import SCHEMA  # noqa: E402
 
 
 @pytest.fixture(scope="module")

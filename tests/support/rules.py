@@ -6,11 +6,12 @@ Add here what is to be asked of a step or an invariant. The cases that are put t
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, Select, insert, select, text, type_coerce
 
-from meter_assets.billing.money import exact
+from meter_assets.billing.money import ExactMoney, exact
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
 from meter_assets.billing.schema import BACKUP, OWN_TABLES, RUNS, BillingSchema, billing_tables, journal_name
@@ -24,6 +25,7 @@ from tests.support.oracle import BACKUP_RUNS, DECISIONS, ChangedRow, Database, E
 SCHEMA = billing_tables()
 WITH_OWN_TABLES = BillingSchema(SCHEMA.tables, frozenset(OWN_TABLES))
 _BY_NAME = {one.name: one for one in INVARIANTS}
+ZERO = Decimal(0)
 _THEN = datetime(2024, 1, 1, tzinfo=UTC)
 _TABLE_OF_SUBJECT = {
     "tenant_id": "tenants",
@@ -67,12 +69,34 @@ def found_by(connection: Connection, change: Change) -> Expected:
     return Expected(rows, {row.id: (row.outcome, row.label) for row in outcomes})
 
 
+def money_of(connection: Connection, change: Change) -> dict[Any, Decimal | None]:
+    """Return the money at stake in each row that a change looks at, by id."""
+    found = connection.execute(change.outcomes).all()
+    assert {row.tenant_id for row in found} <= {1}, "a row of another tenant"
+    return {row.id: row.money for row in found}
+
+
+def weights_of(connection: Connection, change: Change, relations: BillingRelations) -> dict[Any, Decimal]:
+    """Return how much money each changed row moves, by id."""
+    changed, rows = change.rows.subquery(), relations.rows[change.table]
+    weight = type_coerce(change.weight(changed, rows), ExactMoney()).label("weight")
+    found = select(changed.c.tenant_id, changed.c.id, weight).join(rows, rows.c.id == changed.c.id)
+    made = connection.execute(found).all()
+    assert {row.tenant_id for row in made} <= {1}, "a row of another tenant"
+    return {row.id: row.weight for row in made}
+
+
+def statement_of(invariant: str, relations: BillingRelations, policy: Policy) -> Select[Any]:
+    """Return the SELECT of the rows that violate an invariant."""
+    return _BY_NAME[invariant].violations(relations, policy)
+
+
 def evidence_of(
     connection: Connection, invariant: str, relations: BillingRelations, policy: Policy, tenant_id: Any
 ) -> dict[Any, Row]:
     """Return the rows that a tenant's violations of an invariant are shown with, by the id of what violates it."""
     one = _BY_NAME[invariant]
-    found = [dict(row) for row in connection.execute(one.violations(relations, policy)).mappings()]
+    found = [dict(row) for row in connection.execute(statement_of(invariant, relations, policy)).mappings()]
     mine = {row[one.subject]: row for row in found if row["tenant_id"] == tenant_id}
     assert len(mine) == sum(row["tenant_id"] == tenant_id for row in found), f"{invariant} names a row twice"
     return mine
@@ -97,8 +121,15 @@ def assert_step(connection: Connection, step: str, case: Case) -> None:
     """Fail unless the oracle and the SQL make of each row of a case what it says."""
     expected = oracle.CHANGES[step](case.rows, 1, case.policy)
     with loaded(connection, case.rows) as schema:
-        found = found_by(connection, change_of(step, relations_of(schema, 1, case.policy), case.policy))
+        relations = relations_of(schema, 1, case.policy)
+        change = change_of(step, relations, case.policy)
+        found, money = found_by(connection, change), money_of(connection, change)
+        weights = weights_of(connection, change, relations)
     table = "customers" if step == BACKUP else oracle.TARGETS[step]
+    rows = {row["id"]: row for row in case.rows[table]}
+    assert change.name == step
+    assert money == {row_id: _money_in(table, rows[row_id]) for row_id in expected.outcome_of}
+    assert weights == {row_id: _moved(table, rows[row_id], row) for row_id, row in expected.rows.items()}
     for written, row_id in case.written:
         if written == table:
             words = case.expected[written, row_id]
@@ -106,6 +137,20 @@ def assert_step(connection: Connection, step: str, case: Case) -> None:
                 assert _matches(told, row_id, words), f"{table} {row_id}: expected {words}; {who} says {told}"
     assert found.rows == expected.rows
     assert found.outcome_of == expected.outcome_of
+
+
+def _money_in(table: str, row: Row) -> Decimal | None:
+    """Return how much money a row is about: of a balance, what is owed."""
+    if table in ("payments", "invoices"):
+        return row["amount"] if table == "payments" else row["total_amount"] or ZERO
+    return (row["balance"] or ZERO) - (row["overpayment"] or ZERO)
+
+
+def _moved(table: str, row: Row, change: ChangedRow) -> Decimal | None:
+    """Return how much money a change of a row moves."""
+    if table == "payments":
+        return None if row["amount"] is None else abs(row["amount"])
+    return abs((_money_in(table, change.after) or ZERO) - (_money_in(table, change.before) or ZERO))
 
 
 def _matches(told: Expected, row_id: int, words: str) -> bool:

@@ -1,0 +1,69 @@
+"""No SQL of a rule joins, groups or ranks rows of two tenants, even where ids alone would keep them apart.
+
+These conditions are mostly redundant, since ids are unique: so no case of rows shows that one is missing. A statement
+that looks at all tenants at once rests on them, and so do the indexes that begin with the tenant.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Select
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import Over
+from sqlalchemy.sql.selectable import Join
+
+from meter_assets.billing.policy import BalanceBasis, Policy
+from meter_assets.rules.invariants import INVARIANTS
+from meter_assets.rules.steps import CHANGES
+from tests.support.rules import WITH_OWN_TABLES, change_of, relations_of, statement_of
+
+POLICIES = {basis: Policy(balance_basis=basis) for basis in BalanceBasis}
+
+
+def names_in(*expressions: Any) -> list[str]:
+    """Return the names of all columns in expressions, however often."""
+    return [
+        str(getattr(element, "key", ""))
+        for one in expressions
+        for element in visitors.iterate(one)
+        if element.__visit_name__ in ("column", "label")
+    ]
+
+
+def parts_of(statement: Any) -> Iterator[tuple[str, int, list[str]]]:
+    """Yield what brings rows together: what it is, how often the tenant must be in it, the columns that are."""
+    for element in visitors.iterate(statement):
+        if isinstance(element, Select):
+            for source in element.get_final_froms():
+                for part in visitors.iterate(source):
+                    if isinstance(part, Join):
+                        yield "join", 2, names_in(part.onclause)
+            if element._group_by_clauses:
+                yield "group", 1, names_in(*element._group_by_clauses)
+        elif isinstance(element, Over) and element.partition_by is not None:
+            yield "partition", 1, names_in(element.partition_by)
+
+
+def statements() -> Iterator[tuple[str, Any]]:
+    for policy in POLICIES.values():
+        relations = relations_of(WITH_OWN_TABLES, None, policy)
+        for step in CHANGES:
+            change = change_of(step, relations, policy)
+            yield step, change.rows
+            yield step, change.outcomes
+        for invariant in INVARIANTS:
+            yield invariant.name, statement_of(invariant.name, relations, policy)
+
+
+BY_ID = (["id", "invoice_id"], ["step_run_id", "id"], ["step_run_id", "step_run_id"], ["step_run_id"])
+"""Rows that have no tenant of their own: an invoice's lines, and the records of a step run."""
+
+
+def test_every_join_group_and_window_names_the_tenant() -> None:
+    without = {
+        (name, what, tuple(columns))
+        for name, statement in statements()
+        for what, times, columns in parts_of(statement)
+        if columns.count("tenant_id") < times and columns not in BY_ID
+    }
+    assert without == set()
