@@ -9,6 +9,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.support.replay import (  # noqa: F401  (hooks)
+    pytest_configure,
+    pytest_report_header,
+    pytest_runtest_makereport,
+)
 from tests.support.servers import PostgresServer, start_postgres
 
 # How many examples properties are tried on: `pytest --hypothesis-profile=NAME`.
@@ -17,6 +22,7 @@ for _name, _examples in {"fast": 5, "default": 12, "thorough": 500}.items():
         _name,
         max_examples=_examples,
         deadline=None,
+        print_blob=True,
         suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
     )
 hypothesis.settings.register_profile(
