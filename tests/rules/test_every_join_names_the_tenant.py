@@ -67,3 +67,15 @@ def test_every_join_group_and_window_names_the_tenant() -> None:
         if columns.count("tenant_id") < times and columns not in BY_ID
     }
     assert without == set()
+
+
+def test_rows_of_the_same_day_are_ranked_by_id() -> None:
+    """A database without it returns ties in the order of the table, which on SQLite is that of the ids by chance."""
+    ranked = [
+        (name, str(list(element.order_by.clauses)[-1].key) if element.order_by is not None else "")
+        for name, statement in statements()
+        for element in visitors.iterate(statement)
+        if isinstance(element, Over) and getattr(element.element, "name", "") in ("row_number", "first_value")
+    ]
+    assert ranked
+    assert [(name, column) for name, column in ranked if column != "id"] == []
