@@ -14,8 +14,7 @@ from sqlalchemy.sql.selectable import Join
 
 from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.rules.invariants import INVARIANTS
-from meter_assets.rules.steps import CHANGES
-from tests.support.rules import WITH_OWN_TABLES, change_of, relations_of, statement_of
+from tests.support.rules import STEPS, WITH_OWN_TABLES, change_of, relations_of, statement_of
 
 POLICIES = {basis: Policy(balance_basis=basis) for basis in BalanceBasis}
 
@@ -47,7 +46,7 @@ def parts_of(statement: Any) -> Iterator[tuple[str, int, list[str]]]:
 def statements() -> Iterator[tuple[str, Any]]:
     for policy in POLICIES.values():
         relations = relations_of(WITH_OWN_TABLES, None, policy)
-        for step in CHANGES:
+        for step in STEPS:
             change = change_of(step, relations, policy)
             yield step, change.rows
             yield step, change.outcomes

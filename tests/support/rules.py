@@ -24,6 +24,8 @@ from tests.support.oracle import BACKUP_RUNS, DECISIONS, ChangedRow, Database, E
 
 SCHEMA = billing_tables()
 WITH_OWN_TABLES = BillingSchema(SCHEMA.tables, frozenset(OWN_TABLES))
+STEPS = tuple(CHANGES)
+"""The names of all steps."""
 _BY_NAME = {one.name: one for one in INVARIANTS}
 ZERO = Decimal(0)
 _THEN = datetime(2024, 1, 1, tzinfo=UTC)
