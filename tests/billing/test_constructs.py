@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, insert, select
+from sqlalchemy import Column, Connection, Date, DateTime, Integer, MetaData, String, Table, insert, select
 
-from meter_assets.billing.constructs import rows_digest
+from meter_assets.billing.constructs import as_type_of, rows_digest
 from meter_assets.migration.database import BillingDatabase
 
 KEPT = Table("kept", MetaData(), Column("one", Integer), Column("other", Integer), Column("words", String(20)))
@@ -53,3 +53,12 @@ def test_the_order_of_rows_and_columns_that_are_all_null_make_no_difference(conn
     with_nulls = connection.scalar(select(rows_digest(KEPT.c.one, KEPT.c.words)))
     assert with_nulls == connection.scalar(select(rows_digest(KEPT.c.one)))
     connection.rollback()
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "loses_its_hours"),
+    [(Date(), DateTime(), True), (Date(), Date(), False), (DateTime(), DateTime(), False), (DateTime(), Date(), False)],
+)
+def test_a_point_in_time_loses_its_hours_in_a_column_of_days(target: Any, value: Any, loses_its_hours: bool) -> None:
+    made = as_type_of(Column("target", target), Column("value", value))
+    assert (made.key == "day" or getattr(made, "name", "") == "day") == loses_its_hours

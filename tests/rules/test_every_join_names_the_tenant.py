@@ -7,7 +7,7 @@ that looks at all tenants at once rests on them, and so do the indexes that begi
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import Over
 from sqlalchemy.sql.selectable import Join
@@ -48,6 +48,7 @@ def statements() -> Iterator[tuple[str, Any]]:
         relations = relations_of(WITH_OWN_TABLES, None, policy)
         for step in STEPS:
             change = change_of(step, relations, policy)
+            yield f"after {step}", select(relations.after(change).rows[change.target])
             yield step, change.rows
             yield step, change.outcomes
         for invariant in INVARIANTS:

@@ -39,6 +39,7 @@ a customer without an active meter keeps what it owes
     customer   10  balance=7                   -> unresolved customer_without_active_meter
     customer   11  balance=7                   -> unresolved customer_without_active_meter
     customer   13                              -> unresolved customer_without_active_meter
+    customer   14  balance=null  overpayment=null  -> unresolved customer_without_active_meter
     assignment 30  inactive
     assignment 31  meter=22  customer=11
 
