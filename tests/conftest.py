@@ -10,6 +10,11 @@ import hypothesis
 import pytest
 
 import meter_assets.engines  # noqa: F401  # registers how engines compile our SQL constructs
+from tests.support.replay import (  # noqa: F401  (hooks)
+    pytest_configure,
+    pytest_report_header,
+    pytest_runtest_makereport,
+)
 from tests.support.servers import PostgresServer, start_postgres
 
 # How many examples properties are tried on: `pytest --hypothesis-profile=NAME`.
@@ -18,11 +23,20 @@ for _name, _examples in {"fast": 5, "default": 12, "thorough": 500}.items():
         _name,
         max_examples=_examples,
         deadline=None,
+        print_blob=True,
         suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
     )
+hypothesis.settings.register_profile(
+    "mutants",  # the same examples for each mutant, and no time spent on the smallest one that catches it
+    parent=hypothesis.settings.get_profile("fast"),
+    derandomize=True,
+    database=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 hypothesis.settings.load_profile("default")
 
 NEEDS_A_SERVER = frozenset({"postgres_server", "postgres_url"})
+TABLES = ("steps/", "invariants/", "test_every")
 ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.server))
 
 
@@ -35,6 +49,8 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what asks for a server, so that `-m "not server"` leaves it out, and what is thorough on its engine."""
+    if "MUTANT_UNDER_TEST" in os.environ:  # which is set by mutmut, that gives tests in no order: the cheapest first
+        items.sort(key=lambda item: (*("tests/rules/" + kind not in item.nodeid for kind in TABLES), item.nodeid))
     for item in items:
         chosen, called = item.get_closest_marker("by_default"), getattr(item, "callspec", None)
         if chosen and called and called.params["engine_name"] not in chosen.args:

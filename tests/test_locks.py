@@ -16,7 +16,11 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 BUILD = PROJECT["dependency-groups"]["build"]
 WANTED: dict[str, list[str]] = {
     "runtime": [*PROJECT["project"]["dependencies"], *BUILD],
-    "deploy": [*PROJECT["project"]["dependencies"], *BUILD, *EXTRAS["celery"], *EXTRAS["kubernetes"]],
+    "deploy": [
+        *PROJECT["project"]["dependencies"],
+        *BUILD,
+        *(one for extra in ("alerts", "celery", "kubernetes") for one in EXTRAS[extra]),
+    ],
     "dev": [*PROJECT["project"]["dependencies"], *BUILD, *(one for extra in EXTRAS.values() for one in extra)],
 }
 

@@ -15,13 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from meter_assets.billing.schema import billing_tables
 from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.errors import NotWritable, TenantLocked
 from meter_assets.migration.database import BillingDatabase
-from tests.migration.test_two_at_once import SCHEMA, launch
 from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
 from tests.support.databases import STEP_RUNS, migrate, reseal, start_over, tenant
 from tests.support.processes import started, until
+from tests.support.run_queue import launch
+
+SCHEMA = billing_tables()
 
 MIGRATE, ROLLBACK = "migrate-meter-financials", "rollback"
 GROUP = 64120

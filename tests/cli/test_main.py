@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import text
 
-from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine, make_small_tenants
+from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine, make_small_tenants, on_small_tenants
 from tests.support.databases import STEP_RUNS, dump
 
 MIGRATE = "migrate-meter-financials"
@@ -32,12 +32,7 @@ def one_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
 
 
 def _shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    folder = tmp_path / "workplace"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    make_small_tenants(billing_url, ("orphan_payment", int(BROKEN)))
-    return CommandLine(folder, billing_url)
+    return on_small_tenants(tmp_path / "workplace", billing_url, monkeypatch, ("orphan_payment", int(BROKEN)))
 
 
 def meters_of(shell: CommandLine, tenant: str) -> list[tuple[object, ...]]:

@@ -20,8 +20,8 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.runtime.instance import POSTGRES_URL_VARIABLE
 from meter_assets.settings import CONFIG_VARIABLE
-from tests.monitoring.test_watch import BALANCES, Watch, instance_in, overwrite_a_balance
 from tests.support.databases import migrate
+from tests.support.watching import BALANCES, Watch, instance_in, overwrite_a_balance
 
 TENANTS = ("1", "2", "3")
 

@@ -10,14 +10,17 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, RUNS
+from meter_assets.billing.schema import billing_tables
 from meter_assets.errors import OwnTablesNotTrusted
 from meter_assets.migration import apply
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.recording import tried_again
 from meter_assets.rules.steps import STEPS
-from tests.migration.test_apply import SCHEMA, after_journaling, everything, owing_20
-from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
-from tests.support.databases import migrate, start_over
+from tests.support.command_line import HEALTHY, on_small_tenants
+from tests.support.databases import after_journaling, everything, migrate, start_over
+from tests.support.ledger import owing_20
+
+SCHEMA = billing_tables()
 
 PAYMENTS = STEPS["payment_meter_ids"].journal
 MALLORY = "mallory"
@@ -86,14 +89,6 @@ COMMANDS = (
     ("rollback", "--dry-run"),
     ("history",),
 )
-
-
-@pytest.fixture
-def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    make_small_tenants(billing_url)
-    return CommandLine(tmp_path, billing_url)
 
 
 @pytest.fixture
@@ -193,7 +188,10 @@ def test_on_sqlite_what_is_not_ours_is_found(tmp_path: Path, subtests: pytest.Su
 
 
 @pytest.mark.slow
-def test_every_command_says_what_is_not_ours_and_changes_nothing(shell: CommandLine, engine_name: str) -> None:
+def test_every_command_says_what_is_not_ours_and_changes_nothing(
+    billing_url: str, engine_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = on_small_tenants(tmp_path, billing_url, monkeypatch)
     if engine_name == "postgresql":
         shell.change(*EVIL)
     else:

@@ -6,9 +6,7 @@ What the rules decide is in `test_rules`; here they are taken from the oracle, a
 import json
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from copy import deepcopy
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -18,11 +16,11 @@ from uuid import uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Column, Connection, Enum, Integer, String, event, insert, make_url, text
+from sqlalchemy import Connection, event, insert, make_url, text
 
-from meter_assets.billing.own_tables import BACKUP, FAILED, INTERRUPTED, RECORDS, SUCCEEDED
+from meter_assets.billing.own_tables import BACKUP, FAILED, INTERRUPTED, SUCCEEDED
 from meter_assets.billing.policy import BalanceBasis, Policy
-from meter_assets.billing.schema import BillingSchema, billing_tables
+from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill
 from meter_assets.engines import engine_of
 from meter_assets.errors import (
@@ -36,21 +34,26 @@ from meter_assets.errors import (
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.recording import ATTEMPTS
 from meter_assets.reports.preview import preview
-from meter_assets.rules.steps import MIGRATION, STEPS
+from meter_assets.rules.steps import MIGRATION
 from tests.support import oracle
 from tests.support.databases import (
+    after_journaling,
     comparable,
     dump,
+    everything,
     journal_of,
     migrate,
     read,
+    row_of,
     runs_of,
     start_over,
     statements,
     tenant,
 )
-from tests.support.oracle import Database, Row
-from tests.support.strategies import HUGE, STATUSES, billing_databases, policies, valid_billing_databases
+from tests.support.ledger import invoice, ledger, owing_20
+from tests.support.oracle import Database
+from tests.support.shapes import SHAPES
+from tests.support.strategies import HUGE, billing_databases, policies, valid_billing_databases
 
 SCHEMA = billing_tables()
 DEFAULT = Policy.from_values({})
@@ -63,97 +66,6 @@ ERRORS_OF_BALANCES = (
 )
 SECONDS_TO_NOTICE_A_DEATH = 10
 SECONDS_FOR_A_STATEMENT = 10
-
-
-# A database that can be read at a glance
-
-
-def invoice(
-    number: int, amount: str, brought_forward: str = "0.00", *, of: int = 1, day: date = date(2024, 1, 31)
-) -> Row:
-    """An invoice of a tenant's meter whose amounts have not been computed, with its lines' amounts beside it."""
-    row = {
-        "id": 10 * of + number,
-        "tenant_id": of,
-        "customer_id": of,
-        "meter_id": of,
-        "invoice_number": f"INV-{number}",
-    }
-    return {**row, "invoice_date": day, "lines": (Decimal(amount), Decimal(brought_forward))}
-
-
-def payment(number: int, amount: str, *, of: int = 1) -> Row:
-    """A payment of a tenant's customer, not yet of a meter."""
-    return {"id": 10 * of + number, "tenant_id": of, "customer_id": of, "invoice_id": None, "amount": Decimal(amount)}
-
-
-def ledger(invoices: list[Row], payments: list[Row]) -> Database:
-    """Tenants 1 and 2, each with a customer who owes 7.00 and has one meter, whose balance is not known yet."""
-    ids = (1, 2)
-    zero, seven = Decimal("0.00"), Decimal("7.00")
-    return {
-        "tenants": [{"id": of, "name": f"Tenant {of}"} for of in ids],
-        "customers": [
-            {"id": of, "tenant_id": of, "name": f"Customer {of}", "balance": seven, "overpayment": zero} for of in ids
-        ],
-        "meters": [
-            {"id": of, "tenant_id": of, "meter_number": f"M-{of}", "balance": zero, "overpayment": zero} for of in ids
-        ],
-        "meter_assignments": [
-            {"id": of, "tenant_id": of, "customer_id": of, "meter_id": of, "is_active": True} for of in ids
-        ],
-        "bills": [
-            {"id": 10 * of + number, "tenant_id": of, "bill_type": kind}
-            for of in ids
-            for number, kind in enumerate(("WATER", "BALANCE"))
-        ],
-        "invoices": invoices,
-        "invoice_bills": [
-            {
-                "id": 10 * one["id"] + number,
-                "tenant_id": one["tenant_id"],
-                "invoice_id": one["id"],
-                "bill_id": 10 * one["tenant_id"] + number,
-                "amount": amount,
-            }
-            for one in invoices
-            for number, amount in enumerate(one["lines"])
-        ],
-        "payments": payments,
-    }
-
-
-def owing_20(of: int = 1) -> Database:
-    """A tenant billed 30.00 who has paid 10.00: each step changes one row."""
-    return ledger([invoice(1, "30.00", of=of)], [payment(1, "10.00", of=of)])
-
-
-def row_of(database: BillingDatabase, table: str, row_id: Any) -> Row:
-    with database.snapshot() as connection:
-        return next(row for row in read(connection, SCHEMA)[table] if row["id"] == row_id)
-
-
-def everything(database: BillingDatabase, *, but_not_of: Any = None, but_runs: bool = False) -> dict[str, Any]:
-    """Every row of the database as it is stored, by table; a table without rows is as one that is not there."""
-    with database.snapshot() as connection:
-        found = dump(connection, but_not_of=but_not_of)
-    return {table: rows for table, rows in found.items() if rows and not (but_runs and table in RECORDS)}
-
-
-@contextmanager
-def after_journaling(database: BillingDatabase, step: str, do: Callable[[Connection], Any]) -> Iterator[None]:
-    """Do something between a step's record and its update, in every attempt."""
-    record = f"INSERT INTO {BACKUP if step == BACKUP else STEPS[step].journal} "
-
-    def interfere(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
-        if statement.startswith(record):
-            do(connection)
-
-    event.listen(database.engine, "after_cursor_execute", interfere)
-    try:
-        yield
-    finally:
-        event.remove(database.engine, "after_cursor_execute", interfere)
 
 
 # A whole migration
@@ -578,47 +490,6 @@ def test_work_grows_with_the_rows_and_not_with_their_square_on_sqlite(tmp_path: 
 
 
 # Databases of other shapes
-
-
-def _with_text_ids(rows: Database) -> Database:
-    def as_text(row: Row) -> Row:
-        ids = {key: f"id-{value}" for key, value in row.items() if key.split("_")[-1] == "id" and value is not None}
-        return {**row, **ids}
-
-    return {table: [as_text(row) for row in found] for table, found in rows.items()}
-
-
-def _with_types(**kinds: Any) -> BillingSchema:
-    schema = billing_tables()
-    for place, kind in kinds.items():
-        table, column = place.split("__")
-        schema.tables[table].append_column(Column(column, kind), replace_existing=True)
-    return schema
-
-
-def _with_numbers_for_flags(rows: Database) -> Database:
-    flags = {True: 1, False: 0, None: None}
-    changed = deepcopy(rows)
-    for row in changed["meter_assignments"]:
-        row["is_active"] = flags[row["is_active"]]
-    return changed
-
-
-_EVERY_STATUS = (*STATUSES, "Reversed", "CANCELLED", "Draft", "PAID")
-SHAPES: dict[str, tuple[BillingSchema, Callable[[Database], Database], Any]] = {
-    "only the required columns": (billing_tables(optional_columns=False, soft_deletes=False), deepcopy, 1),
-    "text ids": (billing_tables(ids=String(20)), _with_text_ids, "id-1"),
-    "numbers for flags, and enumerations": (
-        _with_types(
-            meter_assignments__is_active=Integer(),
-            payments__status=Enum(*_EVERY_STATUS, name="payment_status"),
-            invoices__status=Enum(*_EVERY_STATUS, name="invoice_status"),
-            bills__bill_type=Enum("WATER", "BALANCE", "balance", "Balance", "balances", name="bill_type"),
-        ),
-        _with_numbers_for_flags,
-        1,
-    ),
-}
 
 
 @pytest.mark.parametrize("shape", SHAPES)

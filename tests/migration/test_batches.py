@@ -35,7 +35,6 @@ from meter_assets.migration.recording import BATCHES_KEPT
 from meter_assets.migration.rollback import UndoneStep
 from meter_assets.migration.step_report import StepReport
 from meter_assets.rules.steps import MIGRATION, STEPS, Step
-from tests.migration.test_apply import SHAPES, after_journaling, everything, invoice, ledger, payment, row_of
 from tests.support import oracle
 from tests.support.batches import (
     DEFAULT,
@@ -49,9 +48,23 @@ from tests.support.batches import (
     recorded,
     roll_back_in_batches,
 )
-from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
-from tests.support.databases import STEP_RUNS, comparable, journal_of, migrate, read, start_over, statements, tenant
+from tests.support.command_line import HEALTHY, CommandLine, on_small_tenants
+from tests.support.databases import (
+    STEP_RUNS,
+    after_journaling,
+    comparable,
+    everything,
+    journal_of,
+    migrate,
+    read,
+    row_of,
+    start_over,
+    statements,
+    tenant,
+)
+from tests.support.ledger import invoice, ledger, payment
 from tests.support.oracle import ChangedRow, Database
+from tests.support.shapes import SHAPES
 from tests.support.strategies import billing_databases, policies, valid_billing_databases
 
 ON_A_FOURTH = settings(max_examples=settings().max_examples // 4)  # of the profile's: each is whole migrations
@@ -393,12 +406,7 @@ def test_the_work_of_a_batch_is_proportional_to_the_batch(postgres_url: str, ana
 @pytest.fixture
 def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line on three small tenants."""
-    folder = tmp_path / "workplace"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    make_small_tenants(billing_url)
-    return CommandLine(folder, billing_url)
+    return on_small_tenants(tmp_path / "workplace", billing_url, monkeypatch)
 
 
 def _batches(sent: list[str]) -> Counter[str]:

@@ -24,7 +24,6 @@ from meter_assets.migration.batches import ROUNDS, ROUNDS_WITHOUT_WAITING
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.step_report import Tally
 from meter_assets.rules.steps import MIGRATION
-from tests.migration.test_apply import after_journaling, everything, invoice, ledger, owing_20, payment, row_of
 from tests.support.batches import (
     SCHEMA,
     as_others,
@@ -36,7 +35,8 @@ from tests.support.batches import (
     recorded,
     roll_back_in_batches,
 )
-from tests.support.databases import migrate, start_over
+from tests.support.databases import after_journaling, everything, migrate, row_of, start_over
+from tests.support.ledger import invoice, ledger, owing_20, payment
 
 FIVE_IN_THREES = 2
 FIRST_THAT_WAITS = ROUNDS_WITHOUT_WAITING + 1

@@ -6,7 +6,6 @@ What must hold is in `faults.judge`.
 
 import signal
 import sqlite3
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,10 +20,10 @@ from meter_assets.errors import DatabaseBusy, DatabaseUnreachable, StatementFail
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.reports.preview import preview
 from meter_assets.rules.steps import STEPS
-from tests.support import command_line
-from tests.support.command_line import CommandLine, make_small_tenants
+from tests.support.command_line import PROJECT, CommandLine, make_small_tenants
 from tests.support.databases import STEP_RUNS
 from tests.support.faults.children import Ended, Nursery, Task, nursery
+from tests.support.faults.commands import struck
 from tests.support.faults.jobs import MIGRATE, POLICY, PREVIEW, ROLL_BACK, TENANT, Job
 from tests.support.faults.judge import Contents, as_stored
 from tests.support.faults.points import AFTER, BEFORE, COMMIT, SENT, where_it_matters
@@ -45,7 +44,6 @@ PAGE = 512
 EVERY = 160
 """Of how many points of a preview one is tried: all of it are questions."""
 PATIENCE = {"lock_timeout": 200, "statement_timeout": 1500}
-PROJECT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -328,20 +326,6 @@ def shell_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 @pytest.fixture
 def shell(billing_url: str, shell_at: Callable[[str], CommandLine]) -> CommandLine:
     return shell_at(billing_url)
-
-
-def struck(shell: CommandLine, kind: Kind, point: str, *arguments: str) -> tuple[int, str]:
-    """Run a command in a process of its own and strike it there; return its status and what it has printed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            command_line, "COMMAND", [sys.executable, "-m", "tests.support.faults.command", kind.value, point]
-        )
-        child = shell.start(*arguments)
-    try:
-        printed, _ = child.communicate(timeout=300)
-    finally:
-        child.kill()
-    return child.returncode, printed
 
 
 @pytest.mark.by_default("postgresql")

@@ -7,20 +7,23 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url
 
 from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, RUNS
 from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import billing_tables
 from meter_assets.errors import JournalAltered, JournalIncomplete, NotAsRecorded, RecordsAltered
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.rollback import roll_back
 from meter_assets.monitoring.watch import watch
 from meter_assets.reports.rollback_preview import preview_rollback
 from meter_assets.rules.steps import STEPS
-from tests.migration.test_apply import SCHEMA, everything, ledger, owing_20, payment
 from tests.support.batches import in_batches
-from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
-from tests.support.databases import OWN_TABLES, migrate, start_over, tenant
+from tests.support.command_line import HEALTHY, on_small_tenants
+from tests.support.databases import OWN_TABLES, everything, migrate, start_over, tenant, write
+from tests.support.ledger import ledger, owing_20, payment
+from tests.support.rollbacks import roll_back_tenant
+
+SCHEMA = billing_tables()
 
 DEFAULT = Policy.from_values({})
 PAYMENTS, METERS = STEPS["payment_meter_ids"].journal, STEPS["meter_balances"].journal
@@ -84,19 +87,6 @@ RECORDS = {
 }
 
 
-def write(database: BillingDatabase, statement: str) -> None:
-    """Change the database as whoever may."""
-    with database.transaction() as connection:
-        connection.execute(text(statement))
-
-
-def undo(database: BillingDatabase) -> None:
-    try:
-        list(roll_back(database, tenant(1), "undo", DEFAULT))
-    finally:
-        database.release()
-
-
 def look(database: BillingDatabase) -> list[str]:
     """Watch the migrated tenants once, and return which were judged; raise what the job that watches raises."""
     with database.snapshot() as connection:
@@ -143,7 +133,7 @@ def test_a_rollback_does_not_write_what_was_not_recorded(migrated: BillingDataba
     dry_run, backup_again = partial(preview_rollback, migrated, tenant(1)), partial(run_again, migrated, BACKUP)
     for case, (statement, kind, words) in {**JOURNALS, **BACKUPS}.items():
         with subtests.test(case), disturbed(migrated, statement):
-            refuses(migrated, kind, words, partial(undo, migrated), dry_run)
+            refuses(migrated, kind, words, partial(roll_back_tenant, migrated), dry_run)
             if case in BACKUPS:
                 refuses(migrated, kind, words, backup_again)
 
@@ -151,7 +141,11 @@ def test_a_rollback_does_not_write_what_was_not_recorded(migrated: BillingDataba
 def test_a_record_that_was_changed_is_noticed_by_all_that_go_by_it(
     migrated: BillingDatabase, subtests: pytest.Subtests
 ) -> None:
-    of_tenant = partial(undo, migrated), partial(preview_rollback, migrated, tenant(1)), partial(run_again, migrated)
+    of_tenant = (
+        partial(roll_back_tenant, migrated),
+        partial(preview_rollback, migrated, tenant(1)),
+        partial(run_again, migrated),
+    )
     words = "cannot be trusted, and nothing was changed"
     for case, statement in RECORDS.items():
         with subtests.test(case), disturbed(migrated, statement):
@@ -192,7 +186,7 @@ def test_the_journal_of_a_step_in_batches_is_looked_at_batch_by_batch(
     database = start_over(billing_url, SCHEMA, rows)
     in_batches(database, 2, "payment_meter_ids")
     write(database, statement)
-    refuses(database, JournalAltered, words, lambda: undo(database))
+    refuses(database, JournalAltered, words, lambda: roll_back_tenant(database))
 
 
 def test_what_is_as_recorded_is_undone_and_made_again(billing_url: str) -> None:
@@ -202,7 +196,7 @@ def test_what_is_as_recorded_is_undone_and_made_again(billing_url: str) -> None:
     for run_id in ("one", "another", "another"):
         migrate(database, 1, run_id=run_id)
         look(database)
-        undo(database)
+        roll_back_tenant(database)
     assert {name: rows for name, rows in everything(database).items() if name in SCHEMA.tables} == original
 
 
@@ -211,10 +205,7 @@ def test_what_is_as_recorded_is_undone_and_made_again(billing_url: str) -> None:
 def test_the_command_line_says_what_was_changed_and_what_to_do(
     billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    make_small_tenants(billing_url)
-    shell = CommandLine(tmp_path, billing_url)
+    shell = on_small_tenants(tmp_path, billing_url, monkeypatch)
     assert shell("migrate-meter-financials", "--yes", "--tenant", HEALTHY).status == 0
     before = everything(shell.database)
     shell.change(f"UPDATE {RUNS} SET rows_changed = 0")

@@ -30,6 +30,7 @@ from sqlalchemy import Connection, make_url, text
 
 from meter_assets.billing.own_tables import BACKUP, OUTCOMES
 from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import billing_tables
 from meter_assets.cli.runner import Launch, TenantRun, run_tenant
 from meter_assets.definitions import build_definitions
 from meter_assets.errors import JournalIncomplete, UnknownRun
@@ -38,38 +39,33 @@ from meter_assets.migration.rollback import Rollback, roll_back
 from meter_assets.reports.rollback_preview import preview_rollback
 from meter_assets.rules.steps import MIGRATION, STEPS
 from meter_assets.runtime.instance import POSTGRES_URL_VARIABLE
-from tests.migration.test_apply import SCHEMA, SHAPES, after_journaling, everything, ledger, owing_20, payment, row_of
-from tests.migration.test_faults import PROJECT, struck
-from tests.support.command_line import ALSO_HEALTHY, HEALTHY, CommandLine, make_small_tenants
-from tests.support.databases import STEP_RUNS, comparable, migrate, read, reseal, start_over, tenant
+from tests.support.command_line import ALSO_HEALTHY, HEALTHY, PROJECT, CommandLine, command_line_in, make_small_tenants
+from tests.support.databases import (
+    STEP_RUNS,
+    after_journaling,
+    comparable,
+    everything,
+    migrate,
+    read,
+    reseal,
+    row_of,
+    start_over,
+    tenant,
+    write,
+)
+from tests.support.faults.commands import struck
 from tests.support.faults.points import BEFORE, FORGETTING
 from tests.support.faults.strikes import Kind
+from tests.support.ledger import ledger, owing_20, payment
 from tests.support.oracle import Database
+from tests.support.rollbacks import undo
+from tests.support.shapes import SHAPES
 from tests.support.strategies import billing_databases, policies
 
+SCHEMA = billing_tables()
 DEFAULT = Policy.from_values({})
 ON_A_FOURTH = settings(max_examples=settings().max_examples // 4)  # of the profile's: each is whole migrations
 ROLLBACK = "rollback_meter_financials"
-
-
-def undo(
-    database: BillingDatabase, run_id: str = "undo", *, before: str | None = None, batch_size: int | None = None
-) -> Rollback:
-    """Roll tenant 1 back for real, after a dry run that must have told the same and written nothing."""
-    untouched, of = everything(database), tenant(_tenant_id(database))
-    foreseen = preview_rollback(database, of, before)
-    assert everything(database) == untouched
-    try:
-        steps = list(roll_back(database, of, run_id, DEFAULT, before_run=before, batch_size=batch_size))
-    finally:
-        database.release()
-    done = Rollback(tenant=of.key, name=of.name, steps=steps)
-    assert foreseen == done
-    return done
-
-
-def _tenant_id(database: BillingDatabase) -> Any:
-    return database.every_tenant()[0].id
 
 
 def billing_rows(database: BillingDatabase) -> dict[str, Any]:
@@ -81,13 +77,6 @@ def backed_up(database: BillingDatabase) -> list[dict[str, Any]]:
     """The backup, without when and by which run it was made."""
     with database.snapshot() as connection:
         return comparable(read(connection, database.schema(connection))).get(BACKUP, [])
-
-
-def write(database: BillingDatabase, *statements: str) -> None:
-    """Change the database as others would."""
-    with database.transaction() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
 
 
 def restored_and_left_alone(done: Rollback) -> tuple[int, int]:
@@ -489,7 +478,7 @@ def one_shell(migrated_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     """The command line on a copy of that folder, for what is between the command line and Dagster."""
     folder = tmp_path / "workplace"
     shutil.copytree(migrated_folder, folder)
-    return _shell_in(_sqlite_in(folder), folder, monkeypatch)
+    return command_line_in(folder, _sqlite_in(folder), monkeypatch)
 
 
 @pytest.fixture
@@ -509,15 +498,9 @@ def _sqlite_in(folder: Path) -> str:
 
 def _migrated(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     make_small_tenants(url)
-    shell = _shell_in(url, folder, monkeypatch)
+    shell = command_line_in(folder, url, monkeypatch)
     assert shell("migrate-meter-financials", "--yes", "--tenant", HEALTHY).status == 0
     return shell
-
-
-def _shell_in(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    return CommandLine(tmp_path, url)
 
 
 @pytest.mark.slow
@@ -532,7 +515,7 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
         "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000) "
         "INSERT INTO payments (id, tenant_id, customer_id, amount) SELECT n, 1, 1, 1 FROM numbers",
     )
-    shell = _shell_in(billing_url, tmp_path, monkeypatch)
+    shell = command_line_in(tmp_path, billing_url, monkeypatch)
     assert shell("backfill-payment-meter-ids", "--tenant", "1").status == 0
     assert shell.rows(f"SELECT count(*) FROM {STEPS['payment_meter_ids'].journal}") == [(10_000,)]
     changed = [100 * number for number in range(1, 101)]
@@ -687,7 +670,7 @@ def test_where_nothing_was_run_there_is_nothing_to_roll_back(
     billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_small_tenants(billing_url)
-    shell = _shell_in(billing_url, tmp_path, monkeypatch)
+    shell = command_line_in(tmp_path, billing_url, monkeypatch)
     before = everything(shell.database)
     ended = shell("rollback", "--tenant", HEALTHY)
     assert ended.status == 0

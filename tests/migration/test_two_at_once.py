@@ -29,9 +29,10 @@ from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.errors import TenantLocked
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import roll_back
-from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
-from tests.support.databases import STEP_RUNS, dump, migrate, start_over, tenant
-from tests.support.processes import started, until
+from tests.support.command_line import HEALTHY, CommandLine, on_small_tenants
+from tests.support.databases import STEP_RUNS, contents, migrate, start_over, tenant
+from tests.support.processes import until
+from tests.support.run_queue import daemon, launch, runs
 
 SCHEMA = billing_tables()
 SECONDS = 120
@@ -50,20 +51,13 @@ COMMANDS = pytest.mark.parametrize(
 )
 
 
-# A process in the middle of a step
-
-
 @pytest.fixture
 def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line on three small, clean tenants."""
-    return _shell(billing_url, tmp_path, monkeypatch)
+    return on_small_tenants(tmp_path, billing_url, monkeypatch)
 
 
-def _shell(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.chdir(folder)
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    make_small_tenants(url)
-    return CommandLine(folder, url)
+# A process in the middle of a step
 
 
 @contextmanager
@@ -107,11 +101,6 @@ def held_in_a_step(shell: CommandLine, *command: str) -> Iterator["subprocess.Po
     process.communicate(timeout=SECONDS)
 
 
-def everything(database: BillingDatabase) -> dict[str, Any]:
-    with database.snapshot() as connection:
-        return dump(connection)
-
-
 def prepare(shell: CommandLine, command: tuple[str, ...]) -> None:
     """Let a command have something to do."""
     if command == UNDO:
@@ -125,9 +114,9 @@ def test_while_one_holds_a_tenant_others_are_refused_and_told_who_it_is(
 ) -> None:
     prepare(shell, command)
     with held_in_a_step(shell, *command) as holder:
-        before = everything(shell.database)
+        before = contents(shell.database)
         refused = [shell(*other) for other in (MIGRATE, UNDO)]
-        assert everything(shell.database) == before
+        assert contents(shell.database) == before
 
     assert holder.returncode == 0
     for other in refused:
@@ -162,7 +151,7 @@ def test_a_holder_that_is_killed_leaves_nothing_to_clean_up(shell: CommandLine, 
         assert holder.wait(SECONDS) == -signal.SIGKILL
     until(lambda: _can_be_held(shell.database), "the tenant can be taken")
     assert shell(*command).status == 0
-    assert [run.status.value for run in _runs(shell)] == ["SUCCESS", "FAILURE"], "Dagster has the killed one go on"
+    assert [run.status.value for run in runs(shell)] == ["SUCCESS", "FAILURE"], "Dagster has the killed one go on"
     changed = shell.rows("SELECT count(*) FROM meters WHERE tenant_id = 1 AND total_billed IS NOT NULL")
     assert (changed == [(0,)]) == (command == UNDO)
 
@@ -254,46 +243,9 @@ def test_a_lock_that_was_cut_off_is_taken_again(postgres_url: str) -> None:
 
 # The command line and Dagster's daemon
 
-A_JOB = "migrate_meter_financials"
-
-
-@contextmanager
-def daemon(shell: CommandLine) -> Iterator[None]:
-    """Run Dagster's daemon on the instance of the command line; it has its own processes, which end with it."""
-    command = [sys.executable, "-m", "dagster._daemon", "run", "-m", "meter_assets.definitions"]
-    with started(command, shell.folder, shell.folder / "daemon.log", _dagsters_environment(shell)):
-        yield
-
-
-def _dagsters_environment(shell: CommandLine) -> dict[str, str]:
-    home = str(shell.folder / ".meter_assets" / "dagster")
-    return {**os.environ, "DAGSTER_HOME": home, "METER_ASSETS_DATABASE_URL": shell.url, "PYTHONWARNINGS": "ignore"}
-
-
-def launch(shell: CommandLine) -> str:
-    """Launch the migration of a tenant through the run queue; return the run's id."""
-    known = {run.run_id for run in _runs(shell)}
-    tags = f'{{"dagster/partition": "{HEALTHY}"}}'
-    command = [sys.executable, "-m", "dagster", "job", "launch", "-m", "meter_assets.definitions", "-j", A_JOB]
-    subprocess.run(
-        [*command, "--tags", tags],
-        cwd=shell.folder,
-        env=_dagsters_environment(shell),
-        check=True,
-        capture_output=True,
-        timeout=SECONDS,
-    )
-    [launched] = {run.run_id for run in _runs(shell)} - known
-    return launched
-
-
-def _runs(shell: CommandLine) -> list[dg.DagsterRun]:
-    with shell.instance() as instance:
-        return list(instance.get_runs())
-
 
 def _ended(shell: CommandLine, run_id: str) -> dg.DagsterRun | None:
-    return next((run for run in _runs(shell) if run.run_id == run_id and run.is_finished), None)
+    return next((run for run in runs(shell) if run.run_id == run_id and run.is_finished), None)
 
 
 @pytest.mark.slow
@@ -301,7 +253,7 @@ def test_the_command_line_and_a_run_of_the_daemon_refuse_each_other(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command line uses another Dagster instance where it holds: on the same one, the queue lets the run wait."""
-    here = _shell(postgres_url, tmp_path, monkeypatch)
+    here = on_small_tenants(tmp_path, postgres_url, monkeypatch)
     elsewhere = CommandLine(tmp_path, postgres_url, {"DAGSTER_HOME": str(tmp_path / "elsewhere")})
     assert here("migrate-meter-financials", "--dry-run", "--tenant", HEALTHY).status == 0  # which syncs partitions
     with daemon(here):
@@ -328,7 +280,7 @@ def _run_of(shell: CommandLine) -> str:
     assert home is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", home)
-        [run] = _runs(shell)
+        [run] = runs(shell)
     return run.run_id
 
 
@@ -365,7 +317,7 @@ def _there_and_perhaps_back(database: BillingDatabase, tenant_id: int) -> None:
 
 def _outcome(database: BillingDatabase) -> dict[str, Any]:
     """The billing tables, the backup's values, and how each step of each run ended."""
-    found = everything(database)
+    found = contents(database)
     with database.snapshot() as connection:
         of_runs = f"SELECT tenant_id, run_id, step, outcome, coalesce(rows_changed, 0), undoes IS NULL FROM {STEP_RUNS}"
         runs = sorted(map(tuple, connection.execute(text(of_runs))))
@@ -400,7 +352,7 @@ def test_first_commands_of_several_tenants_at_once_all_succeed(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Real processes, which also share one Dagster instance."""
-    shell = _shell(postgres_url, tmp_path, monkeypatch)
+    shell = on_small_tenants(tmp_path, postgres_url, monkeypatch)
     started = [shell.start("migrate-meter-financials", "--yes", "--tenant", key) for key in ("1", "2", "3")]
     try:
         ended = [(process.communicate(timeout=SECONDS)[0], process.returncode) for process in started]

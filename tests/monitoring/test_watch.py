@@ -4,7 +4,7 @@ How people are told is in `test_alerts`.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -13,24 +13,20 @@ from uuid import uuid4
 
 import dagster as dg
 import pytest
-from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster_postgres import PostgresEventLogStorage
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, insert, make_url, select, text, update
+from sqlalchemy import Connection, insert, make_url, text, update
 
 from bench.watching import make_migrated_tenants, record_materializations
 from meter_assets.billing.own_tables import OUTCOMES, RUNS, SUCCEEDED
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import REQUIRED_COLUMNS, UPDATED_AT_COLUMN, billing_tables
-from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import watching as defs_watching
 from meter_assets.defs.checks import told
-from meter_assets.defs.partitions import sync_partitions
-from meter_assets.defs.resources import BillingResource
 from meter_assets.defs.watching import baseline_key, watching_schedules
 from meter_assets.demo.generator import DemoSize
 from meter_assets.errors import InvalidSettings
@@ -40,21 +36,20 @@ from meter_assets.migration.rollback import roll_back
 from meter_assets.monitoring import watch as watching
 from meter_assets.monitoring.watch import Baseline, Pass, Watched, watch
 from meter_assets.rules.invariants import INVARIANTS, Severity
-from meter_assets.rules.steps import guarded_step
-from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
+from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE
 from meter_assets.settings import CONFIG_VARIABLE
-from tests.migration.test_apply import invoice, ledger, payment
 from tests.support.command_line import CommandLine, make_small_tenants
-from tests.support.databases import dump, migrate, reseal, start_over, statements, tenant
+from tests.support.databases import dump, migrate, reseal, start_over, statements, tenant, write
+from tests.support.ledger import invoice, ledger, payment
 from tests.support.oracle import Database
 from tests.support.strategies import billing_databases, policies
+from tests.support.watching import BALANCES, Watch, instance_in, overwrite_a_balance
 
 SCHEMA = billing_tables()
 TIMES = billing_tables(timestamps=True)
 DEFAULT = Policy.from_values({})
 ON_A_FOURTH = settings(max_examples=max(2, settings().max_examples // 4))
 LONG_AGO = datetime(2025, 1, 1)
-BALANCES = "every_meter_balance_equals_its_transactions"
 CONSERVED = "money_is_conserved"
 ERRORS = {one.name for one in INVARIANTS if one.severity is Severity.ERROR}
 
@@ -112,13 +107,6 @@ def broken(found: Pass, key: str) -> set[str]:
     return {one.name for one in of(found, key).verdicts if not one.holds} & ERRORS
 
 
-def change(database: BillingDatabase, *made: str, **values: Any) -> None:
-    """Change the database as others would."""
-    with database.transaction() as connection:
-        for statement in made:
-            connection.execute(text(statement), values)
-
-
 def add_payment(database: BillingDatabase, number: int, amount: str, *, to: int = 2) -> None:
     """Insert a payment to a tenant's meter, whose balance stays as it is."""
     row = {**payment(number, amount, of=to), "meter_id": to, UPDATED_AT_COLUMN: datetime(2025, 6, 1, 12, 30)}
@@ -170,11 +158,11 @@ def test_the_number_of_statements_does_not_grow_with_the_tenants_healthy_or_fail
     sent = {}
     for tenants in (2, 7):
         database = start_over(billing_url, TIMES, {})
-        change(database, *(f"DROP TABLE {name}" for name in REQUIRED_COLUMNS))
+        write(database, *(f"DROP TABLE {name}" for name in REQUIRED_COLUMNS))
         make_migrated_tenants(database, DemoSize(tenants, 1, 2))
         with statements() as of_healthy:
             first = look(database)
-        change(database, "UPDATE meters SET balance = balance + 1")
+        write(database, "UPDATE meters SET balance = balance + 1")
         with statements() as of_failing:
             second = look(database, first, full=True)
         with statements() as of_quick:
@@ -283,7 +271,7 @@ def test_what_made_a_balance_wrong_is_named(billing_url: str, drift: str) -> Non
     if statement is None:
         add_payment(database, 2, "7.50")
     else:
-        change(database, statement)
+        write(database, statement)
     found = look(database, before, full=True)
     assert broken(found, "1") == set()
     assert {BALANCES, CONSERVED} <= broken(found, "2")
@@ -316,7 +304,7 @@ def test_the_first_of_several_changes_is_named_and_stays_named(billing_url: str,
     first = look(database)
     add_payment(database, 2, "7.50")
     second = look(database, first)
-    change(database, statement)
+    write(database, statement)
     assert named(look(database, second), "2") == expected
 
 
@@ -326,7 +314,7 @@ def test_a_payment_that_was_booked_is_not_taken_for_one_that_was_not(billing_url
     database = two_tenants(billing_url)
     first = look(database)
     add_payment(database, 2, "7.50")
-    change(database, "UPDATE meters SET balance = 37.5 WHERE id = 2")
+    write(database, "UPDATE meters SET balance = 37.5 WHERE id = 2")
     add_payment(database, 3, "1.00")
     assert str(named(look(database, first), "2")).startswith(f"payment 23 of 1.00 on meter 2 {CHANGED}, and")
 
@@ -338,11 +326,11 @@ def test_every_meter_that_is_wrong_is_looked_into(billing_url: str) -> None:
     database = two_tenants(billing_url)
     meters = range(200, 212)
     columns = "meters (id, tenant_id, meter_number, status, balance, overpayment)"
-    change(database, *(f"INSERT INTO {columns} VALUES ({one}, 2, 'M{one}', 'active', 0, 0)" for one in meters))
+    write(database, *(f"INSERT INTO {columns} VALUES ({one}, 2, 'M{one}', 'active', 0, 0)" for one in meters))
     first = look(database)
     columns = "payments (id, tenant_id, customer_id, meter_id, amount, updated_at)"
     made = ((one, f"2025-06-{230 - one} 12:30:00") for one in meters)
-    change(database, *(f"INSERT INTO {columns} VALUES ({one}, 2, 2, {one}, 1, '{at}')" for one, at in made))
+    write(database, *(f"INSERT INTO {columns} VALUES ({one}, 2, 2, {one}, 1, '{at}')" for one, at in made))
     assert str(named(look(database, first), "2")).startswith("payment 211 of 1.00 on meter 211 came or was changed at")
 
 
@@ -354,7 +342,7 @@ def test_what_came_before_balances_were_last_written_is_not_named(billing_url: s
     found = look(database)
     assert (BALANCES in broken(found, "2"), named(found, "2")) == (True, None), "no pass has found it right"
     late = "UPDATE payments SET updated_at = '2125-06-01 12:30:00' WHERE id = 22"
-    change(database, late)
+    write(database, late)
     assert "payment 22 of 7.50" in str(named(look(database), "2")), "it came after meter_balances had found it right"
 
     long_ago = "2025-06-01T00:00:00+00:00"
@@ -364,7 +352,7 @@ def test_what_came_before_balances_were_last_written_is_not_named(billing_url: s
     assert of(look(database, found), "2").since == {BALANCES: long_ago, CONSERVED: long_ago, **warned}
     migrate(database, 2, run_id="mended")
     add_payment(database, 3, "1.00")
-    change(database, "UPDATE payments SET updated_at = '2125-06-02 12:30:00' WHERE id = 23")
+    write(database, "UPDATE payments SET updated_at = '2125-06-02 12:30:00' WHERE id = 23")
     found = look(database, found)
     since = of(found, "2").since
     assert min(since[BALANCES], since[CONSERVED]) > long_ago
@@ -377,7 +365,7 @@ def test_a_meter_that_was_written_and_has_had_a_payment_is_told_with_both(billin
     database = two_tenants(billing_url)
     first = look(database)
     add_payment(database, 2, "7.50")
-    change(database, "UPDATE meters SET balance = 44 WHERE id = 2")
+    write(database, "UPDATE meters SET balance = 44 WHERE id = 2")
     said = str(of(look(database, first), "2").first_change)
     assert "payment 22 of 7.50" in said
     assert 'meter 2 itself was written: run "run of two" left a net of 45.00, 44.00 was found' in said
@@ -390,7 +378,7 @@ def test_since_when_stays_the_same_and_is_new_after_a_recovery(
     monkeypatch.setattr(watching, "datetime", Clock)
     database = two_tenants(billing_url)
     found = look(database)
-    change(database, "UPDATE meters SET balance = 44 WHERE id = 2")
+    write(database, "UPDATE meters SET balance = 44 WHERE id = 2")
     seen = []
     for _ in range(3):
         found = look(database, found, full=True)
@@ -402,7 +390,7 @@ def test_since_when_stays_the_same_and_is_new_after_a_recovery(
     found = look(database, found)
     assert broken(found, "2") == set()
     assert BALANCES not in of(found, "2").since
-    change(database, "UPDATE meters SET balance = 44 WHERE id = 2")
+    write(database, "UPDATE meters SET balance = 44 WHERE id = 2")
     found = look(database, found, full=True)
     assert of(found, "2").since[BALANCES] > seen[0]
 
@@ -426,13 +414,13 @@ def without_backup(database: BillingDatabase) -> list[str]:
 def test_a_customer_who_came_after_the_backup_needs_none(billing_url: str) -> None:
     database = two_tenants(billing_url)
     columns = "customers (id, tenant_id, name, balance, overpayment)"
-    change(database, f"INSERT INTO {columns} VALUES (71, 1, 'Lena Ibsen', 9, 0), (72, 2, 'Olu Mbeki', 9, 0)")
+    write(database, f"INSERT INTO {columns} VALUES (71, 1, 'Lena Ibsen', 9, 0), (72, 2, 'Olu Mbeki', 9, 0)")
     assert without_backup(database) == []
 
-    change(database, "DELETE FROM customer_balances_backup WHERE tenant_id = 2")
+    write(database, "DELETE FROM customer_balances_backup WHERE tenant_id = 2")
     assert without_backup(database) == ["2", "72"]
     backup = f"SELECT id FROM {RUNS} WHERE tenant_id = 1 AND step LIKE '%backup'"
-    change(database, f"UPDATE {OUTCOMES} SET outcome = 'interrupted' WHERE step_run_id IN ({backup})")
+    write(database, f"UPDATE {OUTCOMES} SET outcome = 'interrupted' WHERE step_run_id IN ({backup})")
     reseal(database)
     assert without_backup(database) == ["71", "2", "72"], "a backup that is half made says nothing of who came later"
 
@@ -447,7 +435,7 @@ STAMPED = [name for name in REQUIRED_COLUMNS if name != "tenants"]
 @pytest.mark.parametrize("table", STAMPED)
 def test_a_row_with_a_later_time_has_its_tenant_judged_and_no_other(billing_url: str, table: str) -> None:
     database = two_tenants(billing_url)
-    change(database, "UPDATE invoice_bills SET tenant_id = NULL")  # a line need not say whose it is: its invoice does
+    write(database, "UPDATE invoice_bills SET tenant_id = NULL")  # a line need not say whose it is: its invoice does
     found = look_twice(database)
     assert judged(found) == ["1", "2"], "the second pass too: what the first one did not see may show to no other"
     found = look(database, found)
@@ -466,7 +454,7 @@ def test_a_row_with_a_later_time_has_its_tenant_judged_and_no_other(billing_url:
 def test_a_row_with_a_higher_id_has_its_tenant_judged_without_any_time(billing_url: str) -> None:
     database = two_tenants(billing_url)
     first = look_twice(database)
-    change(database, "INSERT INTO payments (id, tenant_id, customer_id, meter_id, amount) VALUES (99, 2, 2, 2, 1)")
+    write(database, "INSERT INTO payments (id, tenant_id, customer_id, meter_id, amount) VALUES (99, 2, 2, 2, 1)")
     found = look(database, first)
     assert judged(found) == ["2"]
     assert BALANCES in broken(found, "2")
@@ -495,7 +483,7 @@ def test_what_was_not_yet_committed_at_a_pass_is_found_by_the_next(
     of_long_transaction, of_short_one = LATE[late]
     with database.engine.begin() as long_transaction:
         long_transaction.execute(text(f"INSERT INTO {columns} VALUES (100, 2, 2, 2, 1, {of_long_transaction})"))
-        change(database, f"INSERT INTO {columns} VALUES (101, 1, 1, NULL, 0, {of_short_one})")
+        write(database, f"INSERT INTO {columns} VALUES (101, 1, 1, NULL, 0, {of_short_one})")
         found = look(database, found)
     assert BALANCES not in broken(found, "2") if passes_before < 2 else judged(found) == ["1"]
     assert BALANCES in broken(look(database, found), "2")
@@ -506,9 +494,9 @@ def test_rows_of_the_last_minute_are_looked_at_again_however_soon_passes_follow_
     database = two_tenants(billing_url)
     stamp = "UPDATE payments SET amount = amount, updated_at = :at WHERE id = :id"
     now = datetime.now(UTC).replace(tzinfo=None)
-    change(database, stamp, at=now, id=11)
+    write(database, stamp, at=now, id=11)
     found = look_twice(database)
-    change(database, stamp, at=now - timedelta(seconds=10), id=21)
+    write(database, stamp, at=now - timedelta(seconds=10), id=21)
     assert judged(look(database, found)) == ["1", "2"]
 
 
@@ -517,11 +505,11 @@ def test_failing_tenants_and_new_ones_are_judged_though_nothing_shows(billing_ur
     database = two_tenants(billing_url, are_migrated=False)
     migrate(database, 2)
     first = look_twice(database)
-    change(database, "UPDATE meters SET balance = 44 WHERE id = 2")
+    write(database, "UPDATE meters SET balance = 44 WHERE id = 2")
     assert judged(look(database, first)) == [], "nothing shows it"
     found = look(database, first, full=True)
     assert BALANCES in broken(found, "2")
-    change(database, "UPDATE meters SET balance = 45 WHERE id = 2")
+    write(database, "UPDATE meters SET balance = 45 WHERE id = 2")
     found = look(database, found)
     assert judged(found) == ["2"]
     assert broken(found, "2") == set()
@@ -552,11 +540,11 @@ def test_all_are_judged_after_the_policy_or_the_software_has_changed(
 ) -> None:
     database = two_tenants(billing_url)
     add_payment(database, 2, "7.50")
-    change(database, "UPDATE payments SET status = 'cleared' WHERE id = 22")
+    write(database, "UPDATE payments SET status = 'cleared' WHERE id = 22")
     uncleared = Policy.from_values({"uncounted_payment_statuses": ["cleared"]})
     before = look(database, look(database, policy=uncleared), policy=uncleared)
     add_payment(database, 3, "1.00")
-    change(database, "UPDATE payments SET status = 'failed' WHERE id = 23")
+    write(database, "UPDATE payments SET status = 'failed' WHERE id = 23")
     found = look(database, before)
     assert judged(found) == ["1", "2"]
     assert (BALANCES in broken(found, "2"), named(found, "2")) == (True, None), "no row did it"
@@ -568,7 +556,7 @@ def test_all_are_judged_after_the_policy_or_the_software_has_changed(
 def test_what_the_tables_cannot_show_is_found_by_the_full_pass(billing_url: str) -> None:
     database = two_tenants(billing_url)
     first = look_twice(database)
-    change(database, "UPDATE payments SET amount = 6 WHERE id = 21")
+    write(database, "UPDATE payments SET amount = 6 WHERE id = 21")
     quick = look(database, first)
     assert judged(quick) == []
     full = look(database, quick, full=True)
@@ -579,9 +567,9 @@ def test_what_the_tables_cannot_show_is_found_by_the_full_pass(billing_url: str)
 @pytest.mark.slow
 def test_a_column_of_times_that_were_all_empty_shows_the_first_time_that_is_set(billing_url: str) -> None:
     database = two_tenants(billing_url)
-    change(database, "UPDATE payments SET updated_at = NULL")
+    write(database, "UPDATE payments SET updated_at = NULL")
     first = look_twice(database)
-    change(database, "UPDATE payments SET amount = 6, updated_at = '2020-01-01 00:00:00' WHERE id = 21")
+    write(database, "UPDATE payments SET amount = 6, updated_at = '2020-01-01 00:00:00' WHERE id = 21")
     assert judged(look(database, first)) == ["2"]
 
 
@@ -592,16 +580,14 @@ KINDS = ["DATE", "TIMESTAMP WITH TIME ZONE", "INTEGER"]
 def test_columns_of_times_of_other_types_do_too_or_are_left_aside(postgres_url: str, kind: str) -> None:
     """The session's time zone is not the one in which marks are kept. A number is no time that we know."""
     database = two_tenants(postgres_url)
-    change(
-        database, "ALTER TABLE payments DROP COLUMN updated_at", f"ALTER TABLE payments ADD COLUMN updated_at {kind}"
-    )
+    write(database, "ALTER TABLE payments DROP COLUMN updated_at", f"ALTER TABLE payments ADD COLUMN updated_at {kind}")
     past = "1735689600" if kind == "INTEGER" else "'2025-01-01'"
-    change(database, f"UPDATE payments SET updated_at = {past}")
+    write(database, f"UPDATE payments SET updated_at = {past}")
     name = make_url(postgres_url).database
-    change(database, f"ALTER DATABASE {name} SET timezone = 'America/Los_Angeles'")
+    write(database, f"ALTER DATABASE {name} SET timezone = 'America/Los_Angeles'")
     first = look_twice(database)
     later = "1800000000" if kind == "INTEGER" else "now()"
-    change(database, f"UPDATE payments SET amount = 6, updated_at = {later} WHERE id = 21")
+    write(database, f"UPDATE payments SET amount = 6, updated_at = {later} WHERE id = 21")
     found = look(database, first)
     on_its_last_day = ["1"] if kind == "DATE" else []
     assert judged(found) == ([] if kind == "INTEGER" else [*on_its_last_day, "2"])
@@ -632,7 +618,7 @@ def test_a_quick_pass_finds_what_a_full_one_finds_of_all_that_tables_show(
     possible = [(name, row["id"]) for name in SHOWN for row in rows[name]]
     chosen = data.draw(st.lists(st.sampled_from(possible), max_size=3)) if possible else []
     for name, row_id in chosen:
-        change(database, SHOWN[name], now=datetime(2025, 6, 1), id=row_id)
+        write(database, SHOWN[name], now=datetime(2025, 6, 1), id=row_id)
     quick, full = look(database, before), look(database, before, full=True)
     known = {one.tenant.key: one for one in (*before.watched, *quick.watched)}
     for one in full.watched:
@@ -643,91 +629,16 @@ def test_a_quick_pass_finds_what_a_full_one_finds_of_all_that_tables_show(
 def test_a_role_that_may_only_read_can_watch(postgres_url: str) -> None:
     database = two_tenants(postgres_url)
     name = f"watcher_{uuid4().hex[:8]}"
-    change(database, f"CREATE ROLE {name} LOGIN", f"GRANT USAGE ON SCHEMA public TO {name}")
-    change(database, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}")
+    write(database, f"CREATE ROLE {name} LOGIN", f"GRANT USAGE ON SCHEMA public TO {name}")
+    write(database, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}")
     watcher = BillingDatabase(make_url(postgres_url).set(username=name).render_as_string(hide_password=False))
     add_payment(database, 2, "7.50")
     found = look(watcher, look(watcher))
     assert BALANCES in broken(found, "2")
-    change(database, f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+    write(database, f"DROP OWNED BY {name}", f"DROP ROLE {name}")
 
 
 # The job, and what Dagster has afterwards
-
-
-class Watch:
-    """The job on a few migrated tenants, in a Dagster instance where all their assets are materialized."""
-
-    def __init__(self, instance: dg.DagsterInstance, database: BillingDatabase) -> None:
-        """Take an instance and a database of migrated tenants."""
-        self.instance, self.database = instance, database
-        url = database._url.render_as_string(hide_password=False)
-        self.definitions = build_definitions({"billing": BillingResource(url=url)})
-        self.job = self.definitions.resolve_job_def("watch_migrated_tenants")
-        sync_partitions(instance, database)
-        record_materializations(instance, database.tenants())
-
-    def run(self, *, full: bool = True) -> dg.ExecuteInProcessResult:
-        """Run the job."""
-        config = {**QUIET, "ops": {"judge_migrated_tenants": {"config": {"full": full}}}}
-        return self.job.execute_in_process(run_config=config, instance=self.instance, raise_on_error=False)
-
-    def told(self, result: dg.ExecuteInProcessResult) -> Mapping[str, Any]:
-        """Return what the run's output says."""
-        (output,) = (one for one in result.all_node_events if one.event_type is dg.DagsterEventType.STEP_OUTPUT)
-        return {name: value.value for name, value in output.step_output_data.metadata.items()}
-
-    def statuses(self) -> dict[str, dict[str, str]]:
-        """Return, by tenant, each check's status as Dagster shows it; 'outdated' if materialized anew since."""
-        found: dict[str, dict[str, str]] = {}
-        for one in self.instance.event_log_storage.get_asset_check_partition_info(KEYS):
-            is_current = one.latest_target_materialization_storage_id == one.latest_materialization_storage_id
-            status = one.latest_execution_status.value if is_current else "outdated"
-            found.setdefault(str(one.partition_key), {})[one.check_key.name] = status
-        return found
-
-    def status(self, partition: str) -> dict[str, str]:
-        """Return the status of each check of a tenant."""
-        return self.statuses()[partition]
-
-    def history(self, check: str, partition: str) -> list[Any]:
-        """Return how a check of a tenant ended, oldest first."""
-        (key,) = (one for one in KEYS if one.name == check)
-        records = self.instance.event_log_storage.get_asset_check_execution_history(
-            key, limit=100, partition_filter=PartitionKeyFilter(key=partition)
-        )
-        return list(reversed(records))
-
-    def evaluation(self, check: str, partition: str) -> dg.AssetCheckEvaluation:
-        """Return the latest evaluation of a check of a tenant."""
-        event = self.history(check, partition)[-1].event
-        evaluation = event.dagster_event.asset_check_evaluation_data
-        assert isinstance(evaluation, dg.AssetCheckEvaluation)
-        return evaluation
-
-    def stored(self) -> tuple[list[Any], Any]:
-        """Return all evaluations and the baseline, as they are stored."""
-        storage = self.instance.event_log_storage
-        assert isinstance(storage, SqlEventLogStorage)
-        with storage.index_connection() as connection:
-            tables = (
-                "SELECT * FROM asset_check_executions",
-                "SELECT * FROM event_logs WHERE dagster_event_type = 'ASSET_CHECK_EVALUATION'",
-            )
-            rows = [[tuple(row) for row in connection.execute(text(f"{one} ORDER BY id"))] for one in tables]
-        return rows, self.instance.daemon_cursor_storage.get_cursor_values({baseline_key(self.database)})
-
-
-KEYS = [dg.AssetCheckKey(dg.AssetKey(guarded_step(one.group)), one.name) for one in INVARIANTS]
-
-
-@contextmanager
-def instance_in(folder: Path) -> Iterator[dg.DagsterInstance]:
-    folder.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(DAGSTER_HOME_VARIABLE, str(folder))
-        with open_instance() as instance:
-            yield instance
 
 
 @pytest.fixture
@@ -738,15 +649,6 @@ def three(tmp_path: Path) -> Iterator[Watch]:
     make_migrated_tenants(database, DemoSize(3, 2, 2))
     with instance_in(tmp_path / "dagster") as instance:
         yield Watch(instance, database)
-
-
-def overwrite_a_balance(database: BillingDatabase, tenant_id: int) -> int:
-    """Set a balance of a tenant wrong; return the meter's id."""
-    with database.transaction() as connection:
-        meters = database.schema(connection).tables["meters"]
-        meter_id = connection.scalars(select(meters.c.id).where(meters.c.tenant_id == tenant_id).limit(1)).one()
-        connection.execute(update(meters).where(meters.c.id == meter_id).values(balance=meters.c.balance + 1000))
-    return int(meter_id)
 
 
 def assert_one_failing_and_each_with_its_own_history(watch: Watch) -> None:
@@ -1000,7 +902,7 @@ def test_the_command_line_then_ends_with_status_2(
 def test_whoever_marks_a_run_as_failed_does_not_end_the_watching_of_its_tenant(three: Watch) -> None:
     """The pass goes on for all tenants, and its run fails with a sentence, of which an alert tells."""
     migrate(three.database, 2, run_id="sealed")
-    change(three.database, f"UPDATE {OUTCOMES} SET outcome = 'failed' WHERE tenant_id = 2")
+    write(three.database, f"UPDATE {OUTCOMES} SET outcome = 'failed' WHERE tenant_id = 2")
     overwrite_a_balance(three.database, 2)
     result = three.run()
     assert not result.success

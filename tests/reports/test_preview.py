@@ -23,7 +23,6 @@ from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import MONEY_COLUMNS, billing_tables
 from meter_assets.demo.generator import DemoSize, fill
 from meter_assets.errors import InvalidSettings
-from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.evaluation import judge
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports import tables as render
@@ -31,7 +30,7 @@ from meter_assets.reports.preview import preview
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support import oracle
-from tests.support.databases import dump, journal_of, migrate, start_over, tenant
+from tests.support.databases import contents, journal_of, migrate, start_over, tenant
 from tests.support.oracle import ChangedRow, Database, Row
 from tests.support.strategies import billing_databases, policies
 
@@ -41,11 +40,6 @@ ON_A_THIRD = settings(max_examples=settings().max_examples // 3)  # of the profi
 DATABASES = st.booleans().flatmap(lambda yes: billing_databases(backups=yes))
 MONEY = frozenset(name for names in MONEY_COLUMNS.values() for name in names)
 WRITTEN = {**{step.name: step.columns for step in STEPS.values()}, BACKUP: ("balance", "overpayment")}
-
-
-def everything(database: BillingDatabase) -> dict[str, Any]:
-    with database.snapshot() as connection:
-        return dump(connection)
 
 
 def comparable(shown: list[dict[str, str]]) -> list[dict[str, Any]]:
@@ -124,10 +118,10 @@ def test_the_live_run_does_what_the_preview_said_and_the_preview_leaves_no_trace
 ) -> None:
     """Every figure of every step, every exported row, every verdict; also where a live run must be made to go on."""
     database = start_over(billing_url, SCHEMA, rows)
-    before = everything(database)
+    before = contents(database)
     with TemporaryDirectory() as folder:
         foreseen = preview(database, tenant(1), policy, export=Path(folder))
-        assert everything(database) == before
+        assert contents(database) == before
         files = {step: exported(Path(folder), step) for step in MIGRATION}
 
     made = migrate(database, 1, policy, run_id="live", allow_invalid=True)

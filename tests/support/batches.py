@@ -5,20 +5,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event
 
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.rollback import UndoneStep, roll_back
+from meter_assets.migration.rollback import UndoneStep
 from meter_assets.migration.run_history import RecordedStep, recorded_steps
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.steps import MIGRATION
-from tests.migration.test_apply import invoice, ledger, payment
-from tests.support.databases import journal_of, tenant
+from tests.support.databases import journal_of, tenant, write
+from tests.support.ledger import invoice, ledger, payment
 from tests.support.oracle import Database
+from tests.support.rollbacks import roll_back_tenant
 
 SCHEMA = billing_tables()
 DEFAULT = Policy.from_values({})
@@ -48,11 +49,8 @@ def in_batches(
 def roll_back_in_batches(
     database: BillingDatabase, size: int | None, run_id: str = "undo", *, before: str | None = None
 ) -> list[UndoneStep]:
-    """Roll tenant 1 back, wholly or to before a run, and let go of it."""
-    try:
-        return list(roll_back(database, tenant(1), run_id, DEFAULT, before_run=before, batch_size=size))
-    finally:
-        database.release()
+    """Roll tenant 1 back in batches, wholly or to before a run, and release its lock."""
+    return roll_back_tenant(database, run_id, before=before, batch_size=size)
 
 
 @contextmanager
@@ -92,8 +90,7 @@ def before_each_batch(database: BillingDatabase, do: Callable[[int, int], None])
 
 def as_others(url: str, statement: str) -> None:
     """Change the database as others do: from a connection of their own, committed at once."""
-    with BillingDatabase(url).engine.begin() as connection:
-        connection.execute(text(statement))
+    write(BillingDatabase(url), statement)
 
 
 def journals(database: BillingDatabase, run_id: str, schema: BillingSchema = SCHEMA) -> dict[str, dict[Any, Any]]:

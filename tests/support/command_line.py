@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
@@ -20,6 +21,7 @@ from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.runtime.instance import open_instance
 
+PROJECT = Path(__file__).parents[2]
 SMALL = DemoSize(tenants=3, customers=6, months=4)
 HEALTHY, ALSO_HEALTHY, BROKEN = "1", "2", "3"
 COMMAND = [sys.executable, "-c", "from meter_assets.cli.main import main; main(prog_name='meter-assets')"]
@@ -89,6 +91,20 @@ class CommandLine:
         with self.database.transaction() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
+
+
+def command_line_in(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """Return the command line in that folder, made if it is missing, with the instance that is kept there."""
+    folder.mkdir(exist_ok=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    return CommandLine(folder, url)
+
+
+def on_small_tenants(folder: Path, url: str, monkeypatch: pytest.MonkeyPatch, *faults: tuple[str, int]) -> CommandLine:
+    """Return the command line in that folder, on a new database of three small tenants with these faults."""
+    make_small_tenants(url, *faults)
+    return command_line_in(folder, url, monkeypatch)
 
 
 def make_small_tenants(url: str, *faults: tuple[str, int]) -> None:

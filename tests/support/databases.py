@@ -4,7 +4,7 @@ Plain rows are the oracle's: dicts with Decimal money, from table name to rows.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, delete, event, insert, inspect, select, text
 
 from meter_assets.billing.money import exact
-from meter_assets.billing.own_tables import BACKUP, INTERRUPTED, OUTCOMES, RUNS, own_table_names
+from meter_assets.billing.own_tables import BACKUP, INTERRUPTED, OUTCOMES, RECORDS, RUNS, own_table_names
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import MONEY_COLUMNS, BillingSchema
 from meter_assets.billing.step_runs import step_runs
@@ -23,7 +23,7 @@ from meter_assets.migration.records import end
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.steps import MIGRATION, STEPS
-from tests.support.oracle import ChangedRow, Database
+from tests.support.oracle import ChangedRow, Database, Row
 
 OWN_TABLES = own_table_names(tuple(STEPS.values()))
 _MONEY = {**MONEY_COLUMNS, BACKUP: ("balance", "overpayment")}
@@ -128,6 +128,13 @@ def migrate(
         database.release()
 
 
+def write(database: BillingDatabase, *made: str, **values: Any) -> None:
+    """Change the database as others would: run these statements in one transaction."""
+    with database.transaction() as connection:
+        for statement in made:
+            connection.execute(text(statement), values)
+
+
 @contextmanager
 def statements() -> Iterator[list[str]]:
     """Collect the SQL statements that any engine is sent."""
@@ -223,3 +230,38 @@ def dump(connection: Connection, *, but_not_of: Any = None) -> dict[str, list[tu
         others = (row for row in rows if but_not_of is None or row.get("tenant_id") != but_not_of)
         found[name] = sorted(tuple(map(repr, row.values())) for row in others)
     return found
+
+
+def row_of(database: BillingDatabase, table: str, row_id: Any) -> Row:
+    """Return one row of a billing table."""
+    with database.snapshot() as connection:
+        return next(row for row in read(connection, database.schema(connection))[table] if row["id"] == row_id)
+
+
+def contents(database: BillingDatabase) -> dict[str, Any]:
+    """Return every row of the database as it is stored, by table, also of tables without rows."""
+    with database.snapshot() as connection:
+        return dump(connection)
+
+
+def everything(database: BillingDatabase, *, but_not_of: Any = None, but_runs: bool = False) -> dict[str, Any]:
+    """Return every row of the database as it is stored, by table; a table without rows is as one that is not there."""
+    with database.snapshot() as connection:
+        found = dump(connection, but_not_of=but_not_of)
+    return {table: rows for table, rows in found.items() if rows and not (but_runs and table in RECORDS)}
+
+
+@contextmanager
+def after_journaling(database: BillingDatabase, step: str, do: Callable[[Connection], Any]) -> Iterator[None]:
+    """Do something between a step's record and its update, in every attempt."""
+    record = f"INSERT INTO {BACKUP if step == BACKUP else STEPS[step].journal} "
+
+    def interfere(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
+        if statement.startswith(record):
+            do(connection)
+
+    event.listen(database.engine, "after_cursor_execute", interfere)
+    try:
+        yield
+    finally:
+        event.remove(database.engine, "after_cursor_execute", interfere)

@@ -19,10 +19,9 @@ from tests.support.oracle import (
     Database,
     Row,
     chronological,
-    payment_meter_ids,
     total,
-    violations,
 )
+from tests.support.repairs import DELETED_AT, add_up, live, repair
 
 FIRST_IDS = {
     "customers": 101,
@@ -40,7 +39,6 @@ ORPHAN = 99
 STATUSES = ("reversed", "failed", "cancelled", "voided", "pending", "draft", "paid", "unheard-of")
 HUGE = Decimal("99999999999.99")
 NOT_HUGE = Decimal(1_000_000)
-DELETED_AT = datetime(2024, 12, 31, 12, 0)
 
 
 def _rarely_null(usual: st.SearchStrategy[Decimal], *, one_in: int) -> st.SearchStrategy[Decimal | None]:
@@ -185,7 +183,7 @@ def valid_billing_databases(
     db = draw(billing_databases(min_tenants, max_tenants, backups=backups))
     strictest = Policy.from_values({"uncounted_payment_statuses": (), "uncounted_invoice_statuses": ()})
     for tenant in db["tenants"]:
-        _repair(db, tenant["id"], policy or strictest)
+        repair(db, tenant["id"], policy or strictest)
     return db
 
 
@@ -314,12 +312,8 @@ def _carry_forward(db: Database, sketches: list[Row]) -> None:
 
 
 def _bill_of_type(db: Database, tenant_id: int, bill_type: str) -> Row | None:
-    found = (row for row in _live(db, "bills", tenant_id) if (row["bill_type"] or "").upper() == bill_type)
+    found = (row for row in live(db, "bills", tenant_id) if (row["bill_type"] or "").upper() == bill_type)
     return next(found, None)
-
-
-def _live(db: Database, table: str, tenant_id: int) -> list[Row]:
-    return [row for row in db[table] if row["tenant_id"] == tenant_id and row["deleted_at"] is None]
 
 
 def _sum_of_lines(db: Database, invoice: Row) -> tuple[Decimal, Decimal, Decimal]:
@@ -337,11 +331,7 @@ def _store_amounts(db: Database, sketches: list[Row]) -> None:
         if sketch["stored"] == "lines":
             invoice.update(zip(INVOICE_AMOUNTS, _sum_of_lines(db, invoice), strict=True))
         elif sketch["stored"] == "total":
-            _add_up(invoice)
-
-
-def _add_up(invoice: Row) -> None:
-    invoice["total_amount"] = total([invoice], "amount") + total([invoice], "balance_brought_forward")
+            add_up(invoice)
 
 
 def _backup_rows(db: Database, sketches: list[Row]) -> Iterator[Row]:
@@ -354,54 +344,3 @@ def _backup_rows(db: Database, sketches: list[Row]) -> Iterator[Row]:
                 "balance": customer["overpayment"],
                 "overpayment": customer["balance"],
             }
-
-
-# What would block a tenant, repaired
-
-
-def _repair(db: Database, tenant_id: int, policy: Policy) -> None:
-    """Mend a tenant's rows, or delete those that cannot be, until no ERROR of payments or invoices is left."""
-    broken = violations(db, tenant_id, policy)
-    for line in _rows(db, "invoice_bills", broken["every_invoice_line_is_complete"]):
-        _complete_line(db, line, tenant_id)
-    for name in ("every_counted_invoice_has_a_meter", "every_invoice_meter_exists_in_its_tenant"):
-        for invoice in _rows(db, "invoices", broken[name]):
-            _give_meter(db, invoice, tenant_id)
-    for invoice in _rows(db, "invoices", violations(db, tenant_id, policy)["every_counted_invoice_adds_up"]):
-        _add_up(invoice)
-    _repair_payments(db, tenant_id, policy)
-
-
-def _repair_payments(db: Database, tenant_id: int, policy: Policy) -> None:
-    broken = violations(db, tenant_id, policy)
-    for payment in _rows(db, "payments", broken["every_payment_meter_exists_in_its_tenant"]):
-        _give_meter(db, payment, tenant_id)
-    leave = policy.model_copy(update={"customers_without_active_meter": CustomersWithoutActiveMeter.leave})
-    decided = payment_meter_ids(db, tenant_id, leave).rows.keys()
-    for payment in _rows(db, "payments", broken["every_counted_payment_has_a_meter"] - decided):
-        _give_meter(db, payment, tenant_id)
-
-
-def _rows(db: Database, table: str, ids: set[int]) -> Iterator[Row]:
-    return (row for row in db[table] if row["id"] in ids)
-
-
-def _complete_line(db: Database, line: Row, tenant_id: int) -> None:
-    """Give a line what it lacks; where the tenant has no bill to name, delete it."""
-    bills = _live(db, "bills", tenant_id)
-    if line["tenant_id"] is not None:
-        line["tenant_id"] = tenant_id
-    line["amount"] = total([line], "amount")
-    if not bills:
-        line["deleted_at"] = DELETED_AT
-    elif line["bill_id"] not in {bill["id"] for bill in bills}:
-        line["bill_id"] = bills[line["id"] % len(bills)]["id"]
-
-
-def _give_meter(db: Database, row: Row, tenant_id: int) -> None:
-    """Give a row one of its tenant's meters; where the tenant has none, delete it."""
-    meters = _live(db, "meters", tenant_id)
-    if meters:
-        row["meter_id"] = meters[row["id"] % len(meters)]["id"]
-    else:
-        row["deleted_at"] = DELETED_AT

@@ -18,10 +18,9 @@ from meter_assets.migration.recording import BATCHES_KEPT
 from meter_assets.migration.records import altered
 from meter_assets.monitoring.watch import migrated, watch
 from meter_assets.reports.rollback_preview import preview_rollback
-from tests.migration.test_apply import everything
-from tests.migration.test_rollback import undo
-from tests.support.command_line import CommandLine, make_small_tenants
-from tests.support.databases import OWN_TABLES, STEP_RUNS, migrate
+from tests.support.command_line import CommandLine, command_line_in, make_small_tenants
+from tests.support.databases import OWN_TABLES, STEP_RUNS, everything, migrate
+from tests.support.rollbacks import undo
 
 FOLDER = Path(__file__).parent
 FAULT = ("several_active_meters", 2)
@@ -46,9 +45,7 @@ def old(billing_url: str, engine_name: str) -> BillingDatabase:
 
 @pytest.fixture
 def shell(old: BillingDatabase, billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    return CommandLine(tmp_path, billing_url)
+    return command_line_in(tmp_path, billing_url, monkeypatch)
 
 
 def billing_tables_of(database: BillingDatabase) -> dict[str, object]:

@@ -1,0 +1,148 @@
+"""What every change and every invariant should find, computed row by row in plain Python.
+
+The tests hold the SQL against this. It is written from the rules alone and shares nothing with the SQL but the policy:
+no query, no database, no clock. A `Database` here is a dict of tables, a table a list of rows.
+
+Not here: how databases are drawn (`tests.support.strategies`) and how they are loaded into an engine.
+"""
+
+from collections.abc import Callable, Iterator
+
+from meter_assets.billing.policy import Policy
+from tests.support.oracle.balances import (
+    every_customer_balance_agrees_with_its_backup,
+    every_customer_has_a_backup,
+    every_meter_balance_equals_its_transactions,
+    every_meter_balance_is_one_sided,
+    money_is_conserved,
+    no_opening_balance_follows_invoices_on_another_meter,
+    tenant_balance_agrees_with_its_backup,
+)
+from tests.support.oracle.books import (
+    BACKUP,
+    BACKUP_RUNS,
+    DECISIONS,
+    INVOICE_AMOUNTS,
+    Books,
+    ChangedRow,
+    Database,
+    Expected,
+    Row,
+    chronological,
+    total,
+)
+from tests.support.oracle.payments_and_invoices import (
+    every_brought_forward_equals_what_the_meter_owed,
+    every_counted_invoice_adds_up,
+    every_counted_invoice_equals_its_lines,
+    every_counted_invoice_has_a_meter,
+    every_counted_payment_has_a_meter,
+    every_counted_payment_has_an_amount,
+    every_invoice_amount_is_a_number,
+    every_invoice_has_lines,
+    every_invoice_line_is_complete,
+    every_invoice_meter_exists_in_its_tenant,
+    every_payment_amount_is_a_number,
+    every_payment_meter_exists_in_its_tenant,
+    every_payment_meter_is_its_invoice_meter,
+    every_uncounted_invoice_adds_up,
+    every_uncounted_invoice_equals_its_lines,
+    every_uncounted_invoice_has_a_meter,
+    every_uncounted_invoice_line_is_complete,
+    every_uncounted_payment_has_a_meter,
+    no_payment_was_assigned_by_a_rule_for_review,
+)
+from tests.support.oracle.steps import (
+    CHANGES,
+    MIGRATION,
+    TARGETS,
+    apply,
+    customer_balances,
+    customer_balances_backup,
+    invoice_amounts,
+    meter_balances,
+    migrated,
+    payment_meter_ids,
+)
+
+__all__ = [
+    "BACKUP",
+    "BACKUP_RUNS",
+    "BLOCKING_INVARIANTS",
+    "CHANGES",
+    "DECISIONS",
+    "INVARIANTS",
+    "INVOICE_AMOUNTS",
+    "MIGRATION",
+    "TARGETS",
+    "Books",
+    "ChangedRow",
+    "Database",
+    "Expected",
+    "Row",
+    "apply",
+    "chronological",
+    "customer_balances",
+    "customer_balances_backup",
+    "invoice_amounts",
+    "meter_balances",
+    "migrated",
+    "payment_meter_ids",
+    "total",
+    "violations",
+]
+
+INVARIANTS: tuple[Callable[[Books], Iterator[int]], ...] = (
+    every_counted_payment_has_a_meter,
+    every_payment_meter_exists_in_its_tenant,
+    every_uncounted_payment_has_a_meter,
+    every_payment_meter_is_its_invoice_meter,
+    every_payment_amount_is_a_number,
+    every_counted_payment_has_an_amount,
+    no_payment_was_assigned_by_a_rule_for_review,
+    every_invoice_amount_is_a_number,
+    every_counted_invoice_has_a_meter,
+    every_invoice_meter_exists_in_its_tenant,
+    every_uncounted_invoice_has_a_meter,
+    every_counted_invoice_adds_up,
+    every_uncounted_invoice_adds_up,
+    every_counted_invoice_equals_its_lines,
+    every_uncounted_invoice_equals_its_lines,
+    every_invoice_line_is_complete,
+    every_uncounted_invoice_line_is_complete,
+    every_invoice_has_lines,
+    every_brought_forward_equals_what_the_meter_owed,
+    every_customer_has_a_backup,
+    every_meter_balance_equals_its_transactions,
+    every_meter_balance_is_one_sided,
+    money_is_conserved,
+    no_opening_balance_follows_invoices_on_another_meter,
+    tenant_balance_agrees_with_its_backup,
+    every_customer_balance_agrees_with_its_backup,
+)
+BLOCKING_INVARIANTS = (
+    "every_counted_payment_has_a_meter",
+    "every_payment_meter_exists_in_its_tenant",
+    "every_counted_invoice_has_a_meter",
+    "every_invoice_meter_exists_in_its_tenant",
+    "every_counted_invoice_adds_up",
+    "every_counted_invoice_equals_its_lines",
+    "every_invoice_line_is_complete",
+    "every_payment_amount_is_a_number",
+    "every_invoice_amount_is_a_number",
+)
+"""The ERROR invariants of the groups payments and invoices: a violation of one blocks `meter_balances`."""
+
+
+def violations(
+    db: Database, tenant_id: int, policy: Policy, decided_by_review: frozenset[int] = frozenset()
+) -> dict[str, set[int]]:
+    """Return, for every invariant, the ids that violate it: the tenant's own for those about the tenant.
+
+    `decided_by_review` are the payments that a rule for review gave their meter: only a journal knows them.
+    """
+    books = Books(db, tenant_id, policy)
+    found = {invariant.__name__: set(invariant(books)) for invariant in INVARIANTS}
+    payments = {row["id"] for row in books.own("payments")}
+    found["no_payment_was_assigned_by_a_rule_for_review"] |= payments & decided_by_review
+    return found
