@@ -37,7 +37,7 @@ TELLING_WORDS = 3
 
 
 @dataclass
-class Tally:
+class RowsAndMoney:
     """What was done, and what was found."""
 
     kills: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -52,11 +52,11 @@ class Tally:
 def main(kills: int, seed: int, engine: str) -> None:
     """Kill runs at random, and print how many of which, and every difference."""
     engines = ["sqlite", "postgresql"] if engine == "both" else [engine]
-    tally, begun = Tally(), time.monotonic()
+    tally, started = RowsAndMoney(), time.monotonic()
     for name in engines:
         with nursery() as children, _databases(name) as urls:
             _kill_on(name, kills // len(engines), Random(f"{seed} {name}"), children, urls, tally)
-    _print(tally, time.monotonic() - begun)
+    _print(tally, time.monotonic() - started)
     sys.exit(bool(tally.differences))
 
 
@@ -88,7 +88,9 @@ def _fresh(server: PostgresServer) -> Generator[str]:
             yield url
 
 
-def _kill_on(engine: str, kills: int, random: Random, children: Nursery, urls: Iterator[str], tally: Tally) -> None:
+def _kill_on(
+    engine: str, kills: int, random: Random, children: Nursery, urls: Iterator[str], tally: RowsAndMoney
+) -> None:
     made = 0
     while made < kills:
         url, job = next(urls), _random_job(random)
@@ -130,7 +132,7 @@ def _trial(stage: Stage, children: Nursery, job: Job) -> Trial:
     return trial
 
 
-def _kill_once(engine: str, trial: Trial, random: Random, said: str, tally: Tally) -> bool:
+def _kill_once(engine: str, trial: Trial, random: Random, said: str, tally: RowsAndMoney) -> bool:
     """Kill a run, and judge what it left; return whether it was killed before it had ended."""
     (part,) = trial.parts
     small_cache = engine == "sqlite" and random.random() < 0.5
@@ -150,7 +152,7 @@ def _kill_once(engine: str, trial: Trial, random: Random, said: str, tally: Tall
     return ended.was_killed
 
 
-def _print(tally: Tally, seconds: float) -> None:
+def _print(tally: RowsAndMoney, seconds: float) -> None:
     for (engine, job, how), count in sorted(tally.kills.items()):
         click.echo(f"{engine:<10}  {job:<20}  {how:<22}  {count:>5}")
     killed = sum(count for (_, _, how), count in tally.kills.items() if "too late" not in how)

@@ -140,14 +140,14 @@ def _migrate(url: str, batch_size: int | None, gave_up: list[str] | None = None)
     (tenant,) = database.tenants()
     for step in MIGRATION:
         size = None if step == BACKUP else batch_size
-        begun = time.perf_counter()
+        started = time.perf_counter()
         try:
             run_step(database, StepRun(step, tenant, "bench", Policy.from_values({}), batch_size=size))
         except StepError as error:
             if gave_up is None:
                 raise
             gave_up.append(f"{step}: {str(error)[:160]}")
-        seconds[step] = time.perf_counter() - begun
+        seconds[step] = time.perf_counter() - started
     database.release()
     return seconds
 
@@ -166,12 +166,12 @@ def _print_latencies(original: Copies, batch_size: int, writers: int) -> None:
     for name, size in ways.items():
         with original.copy() as url, _writing(url, writers) as latencies:
             gave_up: list[str] = []
-            begun = time.perf_counter()
+            started = time.perf_counter()
             if size == 0:
                 time.sleep(SECONDS_OF_QUIET)
             else:
                 _migrate(url, size, gave_up)
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - started
             found = latencies()
         for kind in ("", *sorted({kind for kind, _ in found})):
             waits = sorted(wait * 1000 for of, wait in found if kind in ("", of))
@@ -229,9 +229,9 @@ def _write(url: str, number: int, started: Any, stop: Any, results: Any) -> None
             new += 1
             kind = dice.choice(list(_WRITES))
             ids = {name: dice.randint(1, last) for name, last in highest.items()}
-            begun = time.perf_counter()
+            started = time.perf_counter()
             cursor.execute(_WRITES[kind], {**ids, "new": new})
-            taken.append((kind, time.perf_counter() - begun))
+            taken.append((kind, time.perf_counter() - started))
     connected.close()
     results.put(taken)
 

@@ -62,9 +62,9 @@ def main(payments: int, rounds: int, url: str | None) -> None:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 def _forget(database: BillingDatabase) -> None:

@@ -39,7 +39,7 @@ from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.engines import engine_of
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal import record
-from meter_assets.migration.step_run import Entry
+from meter_assets.migration.step_run import RunningStep
 from meter_assets.monitoring.alerts.receivers import WEBHOOK_VARIABLE
 from meter_assets.rules.invariants import Group
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
@@ -98,9 +98,9 @@ def _measure(instance: dg.DagsterInstance, database: BillingDatabase) -> None:
     def watched(*, full: bool) -> Cost:
         config = {**QUIET, "ops": {"judge_migrated_tenants": {"config": {"full": full}}}}
         with _statements(database) as sent:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             result = job.execute_in_process(run_config=config, instance=instance)
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - started
         said = {name: value.value for name, value in _metadata(result).items()}
         return Cost(seconds, len(sent), said["tenants_judged"], said["tenants_failing"])
 
@@ -176,10 +176,10 @@ def _metadata(result: dg.ExecuteInProcessResult) -> Any:
 
 def _tick(instance: dg.DagsterInstance, cursor: str | None, name: str) -> str | None:
     alerts.SETTLING = timedelta(0)  # so that it reads all that was stored just now
-    begun = time.perf_counter()
+    started = time.perf_counter()
     with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
         found = alerts.check_alerts(context)
-    click.echo(f"{name}: {time.perf_counter() - begun:.2f} s")
+    click.echo(f"{name}: {time.perf_counter() - started:.2f} s")
     assert isinstance(found, dg.SensorResult)
     return found.cursor
 
@@ -240,7 +240,7 @@ def make_migrated_tenants(
         made = dict(fill(connection, tables, size, seed=1))
         with_own = tables.make_own_tables(connection)
         for number, step in enumerate(MIGRATION, start=1):
-            _make(connection, with_own, step, Entry(number, RUN_ID, Tenant(None, "", "")))
+            _make(connection, with_own, step, RunningStep(number, RUN_ID, Tenant(None, "", "")))
             _record_runs(connection, with_own, step)
         for name, table in tables.tables.items():
             if name != "tenants" and UPDATED_AT_COLUMN in table.c:
@@ -252,7 +252,7 @@ def make_migrated_tenants(
     return made
 
 
-def _make(connection: Connection, schema: BillingSchema, step: str, entry: Entry) -> None:
+def _make(connection: Connection, schema: BillingSchema, step: str, entry: RunningStep) -> None:
     change = STEPS[step].compute(billing_relations(schema, POLICY))
     record(connection, change, schema, entry)
     if change.effect is Effect.UPDATE:

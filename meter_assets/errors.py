@@ -343,7 +343,7 @@ class StepInvariantBroken(StepError):
         )
 
 
-class RowsChangedMeanwhile(StepError):
+class ConcurrentModification(StepError):
     """Rows no longer held what the journal recorded when the step came to write them."""
 
     def __init__(

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 CHECKS = DOCS / "checks"
 SECTIONS = ["What it means", "How to look", "How to mend", "Which command"]
-LAW_NAMES = [one.name for one in INVARIANTS]
+INVARIANT_NAMES = [one.name for one in INVARIANTS]
 FAULTY, CLEAN = 1, 2
 SCHEMA = billing_tables(steps=tuple(STEPS.values()))
 
@@ -55,7 +55,7 @@ def blocks(markdown: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", markdown, flags=re.DOTALL | re.MULTILINE)
 
 
-LOOK = {name: blocks(section(name, "How to look"), "sql")[0] for name in LAW_NAMES}
+LOOK = {name: blocks(section(name, "How to look"), "sql")[0] for name in INVARIANT_NAMES}
 
 
 # What the SQL of the pages finds, and what the laws themselves find
@@ -74,18 +74,18 @@ class Found:
 
 def find(connection: Connection, schema: BillingSchema, tenant_id: Any) -> Found:
     relations, found = billing_relations(schema, Policy(), tenant_id), Found()
-    for law in INVARIANTS:
-        listed = by_id(law, connection.execute(text(LOOK[law.name]), {"tenant": tenant_id}))
-        broken = by_id(law, connection.execute(law.violations(relations)))
-        found.by_page[law.name] = {key: in_common(row, broken.get(key, {})) for key, row in listed.items()}
-        found.by_law[law.name] = {key: in_common(row, listed.get(key, {})) for key, row in broken.items()}
+    for invariant in INVARIANTS:
+        listed = by_id(invariant, connection.execute(text(LOOK[invariant.name]), {"tenant": tenant_id}))
+        broken = by_id(invariant, connection.execute(invariant.violations(relations)))
+        found.by_page[invariant.name] = {key: in_common(row, broken.get(key, {})) for key, row in listed.items()}
+        found.by_law[invariant.name] = {key: in_common(row, listed.get(key, {})) for key, row in broken.items()}
     return found
 
 
-def by_id(law: Invariant, result: CursorResult[Any]) -> dict[Any, Mapping[str, Any]]:
+def by_id(invariant: Invariant, result: CursorResult[Any]) -> dict[Any, Mapping[str, Any]]:
     rows = [dict(row) for row in result.mappings()]
-    found: dict[Any, Mapping[str, Any]] = {row[law.subject]: row for row in rows}
-    assert len(found) == len(rows), f"{law.name} names a row twice"
+    found: dict[Any, Mapping[str, Any]] = {row[invariant.subject]: row for row in rows}
+    assert len(found) == len(rows), f"{invariant.name} names a row twice"
     return found
 
 
@@ -171,12 +171,14 @@ def become_odd(connection: Connection, turn: int) -> None:
         connection.exec_driver_sql(f"UPDATE {table} SET {change} WHERE id / {every} * {every} = id")
 
 
-@pytest.mark.parametrize("law", INVARIANTS, ids=lambda law: law.name)
-def test_the_sql_of_a_page_finds_the_rows_that_the_check_finds(books: Books, law: Invariant) -> None:
+@pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda invariant: invariant.name)
+def test_the_sql_of_a_page_finds_the_rows_that_the_check_finds(books: Books, invariant: Invariant) -> None:
     for when, found in books.found.items():
-        assert found.by_page[law.name] == found.by_law[law.name], when
-    assert any(found.by_page[law.name] for found in books.found.values()), "no state of the books shows that it finds"
-    assert not books.found["clean"].by_page[law.name]
+        assert found.by_page[invariant.name] == found.by_law[invariant.name], when
+    assert any(found.by_page[invariant.name] for found in books.found.values()), (
+        "no state of the books shows that it finds"
+    )
+    assert not books.found["clean"].by_page[invariant.name]
 
 
 def test_a_line_that_crosses_tenants_shows_which_they_are(books: Books) -> None:
@@ -208,19 +210,19 @@ def mends(name: str) -> list[str]:
     return [one for one in blocks(section(name, "How to mend"), "sql") if not one.startswith("SELECT")]
 
 
-MENDS = [(name, statement) for name in LAW_NAMES for statement in mends(name)]
+MENDS = [(name, statement) for name in INVARIANT_NAMES for statement in mends(name)]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "statement"), MENDS, ids=[f"{name}-{at}" for at, (name, _) in enumerate(MENDS)])
 def test_what_a_page_says_to_do_mends_a_row(books: Books, name: str, statement: str) -> None:
     """One row at least of those found, of which the others may be broken otherwise, once the tenant is run again."""
-    law = next(one for one in INVARIANTS if one.name == name)
+    invariant = next(one for one in INVARIANTS if one.name == name)
     with books.database.connection() as connection, connection.begin() as transaction:
         rows = [dict(row) for row in connection.execute(text(LOOK[name]), {"tenant": FAULTY}).mappings()]
         assert rows
         assert any(
-            is_mended(connection, books.schema, law, row, statement, values)
+            is_mended(connection, books.schema, invariant, row, statement, values)
             for row in rows
             for values in parameters(connection, statement, row)
         )
@@ -244,7 +246,7 @@ def parameters(connection: Connection, statement: str, row: Mapping[str, Any]) -
 def is_mended(
     connection: Connection,
     schema: BillingSchema,
-    law: Invariant,
+    invariant: Invariant,
     row: Mapping[str, Any],
     statement: str,
     values: Mapping[str, Any],
@@ -254,8 +256,8 @@ def is_mended(
         relations = billing_relations(schema, Policy(), FAULTY)
         for step in ("payment_meter_ids", "invoice_amounts"):
             relations = relations.after(STEPS[step].compute(relations))
-        left = connection.execute(law.violations(relations)).mappings()
-        mended = touched == 1 and row[law.subject] not in [one[law.subject] for one in left]
+        left = connection.execute(invariant.violations(relations)).mappings()
+        mended = touched == 1 and row[invariant.subject] not in [one[invariant.subject] for one in left]
         savepoint.rollback()
     return mended
 
@@ -263,26 +265,26 @@ def is_mended(
 # The pages themselves
 
 
-@pytest.mark.parametrize("law", INVARIANTS, ids=lambda law: law.name)
-def test_every_check_has_its_page(law: Invariant) -> None:
-    content = page(law.name)
-    assert content.startswith(f"# {law.name}\n\n> {law.law}\n")
+@pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda invariant: invariant.name)
+def test_every_check_has_its_page(invariant: Invariant) -> None:
+    content = page(invariant.name)
+    assert content.startswith(f"# {invariant.name}\n\n> {invariant.description}\n")
     assert re.findall(r"^## (.*)$", content, flags=re.MULTILINE) == SECTIONS
-    blocked = [step for step in ("meter_balances", "customer_balances") if law in STEPS[step].guards.before]
+    blocked = [step for step in ("meter_balances", "customer_balances") if invariant in STEPS[step].guards.before]
     words = f"{' and '.join(f'`{step}`' for step in blocked)} of the tenant" if blocked else "nothing"
-    facts = (law.severity, law.group, f"`{guarded_step(law.group)}`")
+    facts = (invariant.severity, invariant.group, f"`{guarded_step(invariant.group)}`")
     assert f"| {' | '.join(facts)} | {words} |" in content
-    assert law.blocks == ("meter_balances" in blocked)
-    assert re.findall(r":(\w+)", re.sub(r"'[^']*'", "", LOOK[law.name])).count("tenant") > 0
-    assert set(re.findall(r":(\w+)", LOOK[law.name])) == {"tenant"}
-    assert "--tenant" in section(law.name, "Which command")
+    assert invariant.blocks == ("meter_balances" in blocked)
+    assert re.findall(r":(\w+)", re.sub(r"'[^']*'", "", LOOK[invariant.name])).count("tenant") > 0
+    assert set(re.findall(r":(\w+)", LOOK[invariant.name])) == {"tenant"}
+    assert "--tenant" in section(invariant.name, "Which command")
 
 
 def test_the_table_of_checks_has_every_check_and_no_page_is_left_over() -> None:
     content = (CHECKS / "README.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \[(\w+)\]\(\1\.md\) \| (\w+) \| (\w+) \|", content, flags=re.MULTILINE)
     assert listed == [(one.name, one.severity, one.group) for one in INVARIANTS]
-    assert {path.stem for path in CHECKS.glob("*.md")} == {"README", *LAW_NAMES}
+    assert {path.stem for path in CHECKS.glob("*.md")} == {"README", *INVARIANT_NAMES}
 
 
 PAGES = [*(ROOT / f"{one}.md" for one in ("README", "CHANGELOG", "CONTRIBUTING")), *sorted(DOCS.rglob("*.md"))]

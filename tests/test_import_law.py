@@ -39,14 +39,14 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
 
-def law() -> dict[str, Any]:
+def invariant() -> dict[str, Any]:
     """Return the configuration of import-linter."""
     config: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     return config
 
 
 def contract(name: str) -> dict[str, Any]:
-    return next(one for one in law()["contracts"] if one["id"] == name)
+    return next(one for one in invariant()["contracts"] if one["id"] == name)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_forbidden_import_fails_lint_imports(module: str, code: str, broken: s
     (copy / "meter_assets" / "engines" / "sqlite.py").touch()
     (copy / "meter_assets" / module).write_text(code)
     done = check(copy, "lint-imports", "--no-cache")
-    found = {one["id"] for one in law()["contracts"] if f"{one['name']} BROKEN" in done.stdout}
+    found = {one["id"] for one in invariant()["contracts"] if f"{one['name']} BROKEN" in done.stdout}
     assert (done.returncode, broken in found) == (1, True), done.stdout
 
 

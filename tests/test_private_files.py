@@ -456,8 +456,8 @@ def test_no_cell_of_an_export_is_a_formula(tmp_path: Path, folder: Path, monkeyp
     assert shell(MIGRATE, "--yes", "--tenant", HEALTHY).status == 0
     shell.change(f"UPDATE meters SET balance = '=1+1', last_invoice_date = '=1+1' WHERE id = {ids[0]}")
     shell(ROLLBACK, "--dry-run", "--tenant", HEALTHY, "--export", "undone")
-    (left_alone,) = (folder / "undone" / HEALTHY).glob("*_meter_balances_of_*_left_alone.csv")
-    (row,) = exported(left_alone)
+    (skipped,) = (folder / "undone" / HEALTHY).glob("*_meter_balances_of_*_left_alone.csv")
+    (row,) = exported(skipped)
     assert row["found_last_invoice_date"] == "'=1+1"
     cells = [cell for one in folder.rglob("*.csv") for row in exported(one) for cell in row.values()]
     assert not [cell for cell in cells if cell.startswith(("=", "@", "+", "\t"))]

@@ -63,10 +63,10 @@ class Progress:
             self._terminal.step(run.reports[label])
             return True
         groups = VALIDATIONS.get(label, ())
-        verdicts = [one for one in run.verdicts if one.group in groups]
+        results = [one for one in run.results if one.group in groups]
         all_ended = all(f"{guarded_step(group)}_checks" in self._ended for group in groups)
-        if verdicts and (finished or all_ended):
-            self._terminal.validation(label, verdicts)
+        if results and (finished or all_ended):
+            self._terminal.validation(label, results)
             return True
         return False
 

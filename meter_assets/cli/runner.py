@@ -16,7 +16,7 @@ from meter_assets.defs.partitions import PARTITION_TAG
 from meter_assets.defs.rollback import undo_steps
 from meter_assets.foreign_text import shown
 from meter_assets.migration.database import Tenant
-from meter_assets.migration.evaluation import Verdict
+from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.rollback import Rollback
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.preview import Preview
@@ -39,7 +39,7 @@ class TenantRun:
     reports: dict[str, StepReport] = field(default_factory=dict)
     preview: Preview | None = None
     rollback: Rollback | None = None
-    verdicts: list[Verdict] = field(default_factory=list)
+    results: list[InvariantResult] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     interrupted: bool = False
 
@@ -49,14 +49,14 @@ class TenantRun:
         return 0 if self.succeeded else 1
 
     @property
-    def broken(self) -> list[Verdict]:
+    def broken(self) -> list[InvariantResult]:
         """The invariants of severity ERROR that do not hold."""
-        return [one for one in self.verdicts if not one.holds and one.severity is Severity.ERROR]
+        return [one for one in self.results if not one.passed and one.severity is Severity.ERROR]
 
     @property
-    def warnings(self) -> list[Verdict]:
+    def warnings(self) -> list[InvariantResult]:
         """The invariants of severity WARN that do not hold."""
-        return [one for one in self.verdicts if not one.holds and one.severity is Severity.WARN]
+        return [one for one in self.results if not one.passed and one.severity is Severity.WARN]
 
 
 Watch = Callable[[TenantRun, EventLogEntry], None]
@@ -138,7 +138,7 @@ def _read(run: TenantRun, entry: EventLogEntry) -> None:
     elif event.event_type is DagsterEventType.STEP_OUTPUT and event.step_key == undo_steps.name:
         _read_rollback(run, event.step_output_data.metadata)
     elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
-        run.verdicts.append(verdict_of(event.asset_check_evaluation_data))
+        run.results.append(result_of(event.asset_check_evaluation_data))
     elif event.event_type is DagsterEventType.STEP_FAILURE:
         _read_failure(run, event)
 
@@ -162,17 +162,17 @@ def _read_rollback(run: TenantRun, metadata: Mapping[str, dg.MetadataValue[Any]]
         run.rollback = Rollback.model_validate(metadata[REPORT].value)
 
 
-def verdict_of(evaluation: dg.AssetCheckEvaluation) -> Verdict:
+def result_of(evaluation: dg.AssetCheckEvaluation) -> InvariantResult:
     """Return a check's evaluation as the verdict that it came from."""
     invariant = next(one for one in INVARIANTS if one.name == evaluation.check_name)
     shown = evaluation.metadata.get("first_violations")
     records = shown.records if isinstance(shown, dg.TableMetadataValue) else []
-    return Verdict(
+    return InvariantResult(
         name=invariant.name,
         group=invariant.group,
         severity=invariant.severity,
         subject=invariant.subject,
-        law=invariant.law,
+        description=invariant.description,
         remedy=invariant.remedy,
         violations=int(str(evaluation.metadata["violations"].value)),
         samples=[{key: str(value) for key, value in record.data.items()} for record in records],

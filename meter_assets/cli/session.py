@@ -25,7 +25,7 @@ from meter_assets.defs.rollback import undo_steps
 from meter_assets.errors import InvalidSettings, NotAsRecorded
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.rollback import steps_to_undo, tenants_of_run
-from meter_assets.migration.run_history import RecordedStep
+from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.rules.invariants import Group, of_group
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
 from meter_assets.runtime.instance import open_instance
@@ -105,7 +105,7 @@ class Session:
             self.terminal.print(f"Rows that would be restored, or left alone: {export}/<tenant>/<step>_of_<run>.csv")
         return max(run.exit_status for run in runs)
 
-    def _steps_to_undo(self, tenant: Tenant, before_run: str | None) -> list[RecordedStep]:
+    def _steps_to_undo(self, tenant: Tenant, before_run: str | None) -> list[StepRunRecord]:
         """Return the steps that a tenant's rollback undoes: none where its run will refuse, and say why."""
         try:
             return steps_to_undo(self.database, tenant, before_run)

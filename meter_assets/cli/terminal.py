@@ -20,9 +20,9 @@ from meter_assets.cli.terminal_table import drawn
 from meter_assets.foreign_text import named, visible, visible_lines
 from meter_assets.formatting import show_money, show_time
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.migration.evaluation import Verdict
+from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.rollback import Rollback
-from meter_assets.migration.run_history import RecordedStep
+from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import Preview
@@ -73,7 +73,7 @@ class Terminal:
     def step(self, report: StepReport) -> None:
         """Print the line of a step that has run."""
         parts = [
-            f"{report.changed:,} of {report.looked_at:,} updated",
+            f"{report.changed:,} of {report.examined:,} updated",
             f"{report.already_correct.rows:,} already correct",
         ]
         if report.for_review:
@@ -81,11 +81,11 @@ class Terminal:
         parts += [f"{tally.rows:,} {why.replace('_', ' ')}" for why, tally in report.unresolved.items()]
         self.print(f"  {STEPS.get(report.step, report.step):<32} {', '.join(parts)}")
 
-    def validation(self, label: str, verdicts: Sequence[Verdict]) -> None:
+    def validation(self, label: str, results: Sequence[InvariantResult]) -> None:
         """Print the line of a validation that has run."""
-        broken = [one for one in verdicts if not one.holds]
+        broken = [one for one in results if not one.passed]
         errors = [one for one in broken if one.severity == "ERROR"]
-        text = f"{len(verdicts) - len(broken)} of {len(verdicts)} invariants hold"
+        text = f"{len(results) - len(broken)} of {len(results)} invariants hold"
         if errors:
             text += f", {len(errors)} ERROR: {', '.join(one.name for one in errors)}"
         if len(broken) > len(errors):
@@ -96,15 +96,15 @@ class Terminal:
         """Say why a tenant failed: its errors, and the broken invariants with evidence and remedy."""
         for error in run.errors:
             self.evidence(error, style="red")
-        for verdict in run.broken:
-            self.print(f"  ERROR {verdict.name}: {verdict.violations:,} violations.", style="red")
-            self.evidence(f"{verdict.law} For example {verdict.example}.")
-            self.evidence(verdict.remedy)
+        for result in run.broken:
+            self.print(f"  ERROR {result.name}: {result.violations:,} violations.", style="red")
+            self.evidence(f"{result.description} For example {result.example}.")
+            self.evidence(result.remedy)
 
     def discrepancies(self, runs: Sequence[TenantRun]) -> None:
         """Print the customers and tenants whose meters do not owe what was backed up."""
         for name in ("tenant_balance_agrees_with_its_backup", "every_customer_balance_agrees_with_its_backup"):
-            rows = [row for run in runs for one in run.verdicts if one.name == name for row in one.samples]
+            rows = [row for run in runs for one in run.results if one.name == name for row in one.samples]
             if rows:
                 note = "The first of each tenant; their checks count all." if name.startswith("every") else ""
                 self.grid(render.from_records(f"Discrepancies: not {name.replace('_', ' ')}", rows, note))
@@ -117,7 +117,7 @@ class Terminal:
             reports = run.reports.values()
             no_bills = sum(report.unresolved[NO_LINES].rows for report in reports if NO_LINES in report.unresolved)
             counts = (
-                sum(report.looked_at for report in reports),
+                sum(report.examined for report in reports),
                 sum(report.changed for report in reports),
                 sum(report.already_correct.rows for report in reports),
                 no_bills,
@@ -159,7 +159,7 @@ class Terminal:
             f"Backup:  table customer_balances_backup; journal: tables meter_migration_*; both in {database.url}"
         )
 
-    def to_undo(self, tenants: Sequence[Tenant], steps: Mapping[str, Sequence[RecordedStep]]) -> None:
+    def to_undo(self, tenants: Sequence[Tenant], steps: Mapping[str, Sequence[StepRunRecord]]) -> None:
         """Print what a rollback is about to undo."""
         rows = tuple(
             (
@@ -176,17 +176,17 @@ class Terminal:
         """Print what undoing a tenant's steps did, or would do, and every row that was left alone."""
         self.grid(render.undone(found))
         for one in found.steps:
-            if one.left_alone:
-                self.grid(render.left_alone(one))
+            if one.skipped:
+                self.grid(render.skipped(one))
 
     def rollback_summary(self, runs: Sequence[TenantRun], *, dry_run: bool) -> None:
         """Print the results of all tenants' rollbacks, and what to do next."""
         found = [run.rollback for run in runs if run.rollback is not None]
-        restored, left_alone = sum(one.restored for one in found), sum(one.left_alone for one in found)
+        restored, skipped = sum(one.restored for one in found), sum(one.skipped for one in found)
         if dry_run:
-            self.print(f"\n{restored:,} rows would be restored, {left_alone:,} left alone. Nothing was written.")
+            self.print(f"\n{restored:,} rows would be restored, {skipped:,} left alone. Nothing was written.")
             return
-        self.print(f"\n{restored:,} rows restored, {left_alone:,} left alone.")
+        self.print(f"\n{restored:,} rows restored, {skipped:,} left alone.")
         if restored:
             self.print(
                 "In the Dagster UI the tenants' partitions are no longer materialized; their earlier events stay "
@@ -196,7 +196,7 @@ class Terminal:
         if bad:
             self.print(f"Look at: {', '.join(bad)}.", style="red")
 
-    def history(self, steps: Sequence[RecordedStep]) -> None:
+    def history(self, steps: Sequence[StepRunRecord]) -> None:
         """Print what was run, as it is recorded."""
         if not steps:
             self.print("No live run has started on this database yet.")
@@ -226,13 +226,13 @@ class Terminal:
         self.grid(render.bases(preview))
         for obstacle in preview.obstacles:
             self.evidence(obstacle, style="red")
-        if preview.verdicts is not None:
-            broken = [one for one in preview.verdicts if not one.holds]
-            good = len(preview.verdicts) - len(broken)
-            title = f"Afterwards {good} of {len(preview.verdicts)} invariants would hold; not:"
-            self.grid(render.verdicts(broken, title=title))
+        if preview.results is not None:
+            broken = [one for one in preview.results if not one.passed]
+            good = len(preview.results) - len(broken)
+            title = f"Afterwards {good} of {len(preview.results)} invariants would hold; not:"
+            self.grid(render.results(broken, title=title))
             if not broken:
-                self.print(f"Afterwards all {len(preview.verdicts)} invariants would hold.")
+                self.print(f"Afterwards all {len(preview.results)} invariants would hold.")
         if preview.would_fail:
             self.print("This tenant would fail.", style="red")
 
@@ -246,7 +246,7 @@ class Terminal:
                 f"{sum(report.for_review for report in one.steps):,}",
                 f"{sum(report.left_unresolved for report in one.steps):,}",
                 show_money(render.difference(one)),
-                "would FAIL" if one.would_fail else "not evaluated" if one.verdicts is None else "would succeed",
+                "would FAIL" if one.would_fail else "not evaluated" if one.results is None else "would succeed",
             )
             for one in previews
         )

@@ -10,7 +10,7 @@ from sqlalchemy import inspect
 from meter_assets import settings
 from meter_assets.cli.session import Session, open_session
 from meter_assets.cli.terminal import Terminal
-from meter_assets.demo.database import BROKEN_TENANT, Demo, make_demo, mending_statement
+from meter_assets.demo.database import BROKEN_TENANT, Demo, fixing_statement, make_demo
 from meter_assets.demo.generator import DemoSize
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import named
@@ -88,7 +88,7 @@ def _explain(terminal: Terminal, session: Session) -> None:
             "untouched, and no other tenant had to wait. Fix it, and run it again:"
         )
         with session.database.snapshot() as connection:
-            terminal.print(f"  {_command_to_fix(session.database, mending_statement(connection))}")
+            terminal.print(f"  {_command_to_fix(session.database, fixing_statement(connection))}")
         terminal.print(f"  {ours} migrate-meter-financials --tenant {blocked.tenant.key} --yes")
     terminal.heading("What to look at next")
     terminal.print(f"  {ours} ui   # the asset graph, every run, check and preview, at http://127.0.0.1:3000")

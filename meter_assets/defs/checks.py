@@ -14,7 +14,7 @@ from meter_assets.defs import metadata
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import failures, tenant_of
-from meter_assets.migration.evaluation import Verdict, judge
+from meter_assets.migration.evaluation import InvariantResult, evaluate
 from meter_assets.reports.tables import from_records
 from meter_assets.rules.invariants import INVARIANTS, Invariant, Severity, of_group
 from meter_assets.rules.steps import STEPS
@@ -44,11 +44,11 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         with failures():
             selected = {key.name: key.asset_key for key in context.selected_asset_check_keys}
-            verdicts = _judged(context, billing, policy, [one for one in invariants.values() if one.name in selected])
-        if any(not one.holds and one.severity is Severity.ERROR for one in verdicts):
+            results = _evaluated(context, billing, policy, [one for one in invariants.values() if one.name in selected])
+        if any(not one.passed and one.severity is Severity.ERROR for one in results):
             never_start_again()
-        for verdict in verdicts:
-            yield _result(verdict, selected[verdict.name])
+        for result in results:
+            yield _result(result, selected[result.name])
 
     return checks
 
@@ -61,52 +61,52 @@ def _spec(invariant: Invariant, asset: dg.AssetsDefinition) -> dg.AssetCheckSpec
         return dg.AssetCheckSpec(
             invariant.name,
             asset=asset.key,
-            description=f"**{invariant.severity}.** {invariant.law}\n\n*If it fails:* {invariant.remedy}\n\n*How to "
-            f"look and how to mend:* `{page_of(invariant.name)}`",
+            description=f"**{invariant.severity}.** {invariant.description}\n\n*If it fails:* {invariant.remedy}\n\n"
+            f"*How to find the rows and fix them:* `{page_of(invariant.name)}`",
             blocking=invariant.severity is Severity.ERROR,
             partitions_def=TENANTS,
             metadata={"group": invariant.group.value, "severity": invariant.severity.value},
         )
 
 
-def _judged(
+def _evaluated(
     context: dg.AssetCheckExecutionContext,
     billing: BillingResource,
     policy: PolicyResource,
     invariants: Sequence[Invariant],
-) -> list[Verdict]:
+) -> list[InvariantResult]:
     tenant = tenant_of(context, billing)
     with billing.database.snapshot() as connection:
         relations = billing_relations(billing.database.schema(connection), policy.policy(), tenant.id)
-        return judge(connection, invariants, relations)
+        return evaluate(connection, invariants, relations)
 
 
-def _result(verdict: Verdict, asset: dg.AssetKey) -> dg.AssetCheckResult:
+def _result(result: InvariantResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        passed=verdict.holds,
+        passed=result.passed,
         asset_key=asset,
-        check_name=verdict.name,
-        severity=dg.AssetCheckSeverity[verdict.severity],
-        description=verdict.law if verdict.holds else sentence(verdict),
-        metadata=evidence(verdict),
+        check_name=result.name,
+        severity=dg.AssetCheckSeverity[result.severity],
+        description=result.description if result.passed else sentence(result),
+        metadata=evidence(result),
     )
 
 
-def sentence(verdict: Verdict) -> str:
+def sentence(result: InvariantResult) -> str:
     """Say how many rows break a law, and what to do; which rows, is in the evidence."""
-    rows = "1 row breaks" if verdict.violations == 1 else f"{verdict.violations:,} rows break"
-    return f"{rows} this law: {verdict.law} {verdict.remedy}"
+    rows = "1 row breaks" if result.violations == 1 else f"{result.violations:,} rows break"
+    return f"{rows} this law: {result.description} {result.remedy}"
 
 
 def told(evaluation: dg.AssetCheckEvaluation) -> str:
     """Return all that the result of a check says, behind its law also what the database says: for plain text."""
-    law = next((one.law for one in INVARIANTS if one.name == evaluation.check_name), "")
-    before, law, after = (evaluation.description or "").partition(law or "\n")
+    invariant = next((one.description for one in INVARIANTS if one.name == evaluation.check_name), "")
+    before, invariant, after = (evaluation.description or "").partition(invariant or "\n")
     words = {"For example": EXAMPLE, "The tables show:": FIRST_CHANGE}
     found = [
         f"{ours} {evaluation.metadata[name].value}." for ours, name in words.items() if name in evaluation.metadata
     ]
-    return " ".join([f"{before}{law}", *found, after.strip()]).strip()
+    return " ".join([f"{before}{invariant}", *found, after.strip()]).strip()
 
 
 def page_of(name: str) -> str:
@@ -114,12 +114,12 @@ def page_of(name: str) -> str:
     return f"docs/checks/{name}.md"
 
 
-def evidence(verdict: Verdict) -> dict[str, Any]:
+def evidence(result: InvariantResult) -> dict[str, Any]:
     """Return what a check result shows: how many rows break the law, the first of them, and what to do."""
-    entries: dict[str, Any] = {"violations": verdict.violations}
-    if verdict.samples:
-        entries |= metadata.table("first_violations", from_records("First violations", verdict.samples))
-        entries[EXAMPLE] = metadata.text(verdict.example)
-        entries["what_to_do"] = verdict.remedy
-        entries["page"] = page_of(verdict.name)
+    entries: dict[str, Any] = {"violations": result.violations}
+    if result.samples:
+        entries |= metadata.table("first_violations", from_records("First violations", result.samples))
+        entries[EXAMPLE] = metadata.text(result.example)
+        entries["what_to_do"] = result.remedy
+        entries["page"] = page_of(result.name)
     return entries

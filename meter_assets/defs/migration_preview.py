@@ -58,7 +58,7 @@ def migration_preview(
         export = launchpad.export_folder(config.export_dir)
         _require_steps(config.steps)
         tenant = tenant_of(context, billing)
-        begun = monotonic()
+        started = monotonic()
         found = preview(
             billing.database,
             tenant,
@@ -68,7 +68,7 @@ def migration_preview(
             export=export,
         )
     return dg.MaterializeResult(
-        metadata=_metadata(found, monotonic() - begun), data_version=dg.DataVersion(context.run.run_id)
+        metadata=_metadata(found, monotonic() - started), data_version=dg.DataVersion(context.run.run_id)
     )
 
 
@@ -98,11 +98,11 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
         entries["net_change_minor_units"] = minor_units(render.difference(found))
     if found.obstacles:
         entries |= metadata.table("obstacles", render.obstacles(found))
-    if found.verdicts is not None:
-        broken = [one for one in found.verdicts if not one.holds]
-        entries["invariants_afterwards"] = f"{len(found.verdicts) - len(broken)} of {len(found.verdicts)} would hold"
+    if found.results is not None:
+        broken = [one for one in found.results if not one.passed]
+        entries["invariants_afterwards"] = f"{len(found.results) - len(broken)} of {len(found.results)} would hold"
         if broken:
-            entries |= metadata.table("invariants_that_would_not_hold", render.verdicts(broken))
+            entries |= metadata.table("invariants_that_would_not_hold", render.results(broken))
     for report in found.steps:
         entries |= _of_step(report)
     entries |= metadata.table("statuses", render.statuses(found))

@@ -57,10 +57,10 @@ def _undo_steps(
         else:
             found = _undone(context, config, billing, policy, tenant)
     entries = _metadata(found, config.dry_run)
-    if found.left_alone:
+    if found.skipped:
         verb = "would be" if config.dry_run else "were"
         raise dg.Failure(
-            f"{found.restored:,} rows of tenant {tenant.key} {verb} restored; {found.left_alone:,} {verb} left alone, "
+            f"{found.restored:,} rows of tenant {tenant.key} {verb} restored; {found.skipped:,} {verb} left alone, "
             "since they no longer hold what the journal says was written. They are listed with what was expected and "
             "found: set each by hand to what it should be, or leave it.",
             metadata=entries,
@@ -130,7 +130,7 @@ def _undone(
 
 def _tell(context: dg.OpExecutionContext, scope: Scope, tenant: Tenant, one: UndoneStep) -> None:
     whose = f"run {quoted(one.made.run_id)} of tenant {named(tenant.key, tenant.name)}"
-    counts = f"{one.report.changed:,} rows restored, {one.left_alone:,} left alone"
+    counts = f"{one.report.changed:,} rows restored, {one.skipped:,} left alone"
     context.log.info(metadata.log_line(f"{one.made.step} of {whose}: {counts}"))
     key = scope.key(one.made.step)
     context.log_event(dg.AssetObservation(key, partition=tenant.key, metadata=_step_metadata(one)))
@@ -140,10 +140,10 @@ def _step_metadata(one: UndoneStep) -> dict[str, Any]:
     return {
         "rolled_back_run": metadata.text(one.made.run_id),
         "rows_restored": one.report.changed,
-        "rows_left_alone": one.left_alone,
+        "rows_left_alone": one.skipped,
         **metadata.table("rows", render.outcomes(one.report)),
         **metadata.table("money", render.money(one.report)),
-        **metadata.table("left_alone", render.left_alone(one)),
+        **metadata.table("skipped", render.skipped(one)),
     }
 
 
@@ -151,13 +151,13 @@ def _metadata(found: Rollback, dry_run: bool) -> dict[str, Any]:
     verb = "that_would_be_" if dry_run else ""
     entries: dict[str, Any] = {
         f"rows_{verb}restored": found.restored,
-        f"rows_{verb}left_alone": found.left_alone,
+        f"rows_{verb}left_alone": found.skipped,
         **metadata.table("steps", render.undone(found)),
         **metadata.report(found),
     }
     if dry_run:
         entries["dry_run"] = "Nothing was written."
     for one in found.steps:
-        if one.left_alone:
-            entries |= metadata.table(f"left_alone_of_{one.made.step}_{one.made.id}", render.left_alone(one))
+        if one.skipped:
+            entries |= metadata.table(f"left_alone_of_{one.made.step}_{one.made.id}", render.skipped(one))
     return entries

@@ -92,15 +92,15 @@ def materialize(
     with failures():
         tenant = tenant_of(context, billing)
         context.log.info(metadata.log_line(f"{step} of tenant {named(tenant.key, tenant.name)}: begun"))
-        begun = monotonic()
+        started = monotonic()
         run = StepRun(step, tenant, context.run.run_id, policy.policy(), allow_invalid, batch_size)
         report = run_step(billing.database, run)
         context.log.info(
-            f"{step} of tenant {tenant.key}: {report.changed:,} of {report.looked_at:,} rows changed, "
+            f"{step} of tenant {tenant.key}: {report.changed:,} of {report.examined:,} rows changed, "
             f"{report.already_correct.rows:,} already correct, {report.left_unresolved:,} unresolved"
         )
     return dg.MaterializeResult(
-        metadata=step_metadata(report, monotonic() - begun), data_version=dg.DataVersion(context.run.run_id)
+        metadata=step_metadata(report, monotonic() - started), data_version=dg.DataVersion(context.run.run_id)
     )
 
 
@@ -112,7 +112,7 @@ def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
         "rows_already_correct": report.already_correct.rows,
         "rows_unresolved": report.left_unresolved,
         "rows_for_review": report.for_review,
-        "dagster/row_count": report.looked_at,
+        "dagster/row_count": report.examined,
         "duration_seconds": round(seconds, 3),
         **metadata.table("rows", render.outcomes(report)),
         **metadata.table("money", render.money(report)),

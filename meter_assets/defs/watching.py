@@ -19,7 +19,7 @@ from meter_assets.defs.step import RunConfig, failures
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import named
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.evaluation import Verdict
+from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.monitoring.watch import Baseline, Pass, Watched, watch
 from meter_assets.reports import tables as render
 from meter_assets.rules.invariants import Group, Severity
@@ -46,7 +46,7 @@ def judge_migrated_tenants(
     context: dg.OpExecutionContext, config: WatchConfig, billing: BillingResource, policy: PolicyResource
 ) -> dg.Output[None]:
     """Judge every law for the migrated tenants, in so many statements however many tenants there are."""
-    begun = monotonic()
+    started = monotonic()
     # Read before the snapshot: what was materialized since is not what the results are about.
     targets = latest_materializations(context.instance, map(guarded_step, Group))
     with failures():
@@ -57,7 +57,7 @@ def judge_migrated_tenants(
             raise altered
     failing = [one for one in found.watched if _errors(one)]
     for one in failing:
-        names = ", ".join(f"{law.name} ({law.violations:,})" for law in _errors(one))
+        names = ", ".join(f"{invariant.name} ({invariant.violations:,})" for invariant in _errors(one))
         context.log.warning(metadata.log_line(f"Tenant {named(one.tenant.key, one.tenant.name)} breaks {names}."))
     return dg.Output(
         None,
@@ -66,7 +66,7 @@ def judge_migrated_tenants(
             "tenants_judged": len(found.watched),
             "tenants_unchanged": len(found.unchanged),
             "tenants_failing": len(failing),
-            "duration_seconds": round(monotonic() - begun, 3),
+            "duration_seconds": round(monotonic() - started, 3),
             **metadata.table("failing", _failing_tenants(failing)),
         },
     )
@@ -156,39 +156,39 @@ def _kept_baseline(context: dg.OpExecutionContext, database: BillingDatabase) ->
 # What the checks of a tenant say
 
 
-def _errors(watched: Watched) -> list[Verdict]:
-    return [one for one in watched.verdicts if one.severity is Severity.ERROR and not one.holds]
+def _errors(watched: Watched) -> list[InvariantResult]:
+    return [one for one in watched.results if one.severity is Severity.ERROR and not one.passed]
 
 
 def _evaluations(watched: Watched, targets: Materializations) -> Iterator[dg.AssetCheckEvaluation]:
     key = watched.tenant.key
-    for verdict in watched.verdicts:
-        asset = guarded_step(Group(verdict.group))
-        entries = evidence(verdict)
-        if not verdict.holds:
-            entries["known_since"] = watched.since[verdict.name]
-            if watched.first_change is not None and _tells_what_broke(watched, verdict):
+    for result in watched.results:
+        asset = guarded_step(Group(result.group))
+        entries = evidence(result)
+        if not result.passed:
+            entries["known_since"] = watched.since[result.name]
+            if watched.first_change is not None and _tells_what_broke(watched, result):
                 entries[FIRST_CHANGE] = metadata.text(watched.first_change)
         yield dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(asset),
-            check_name=verdict.name,
-            passed=verdict.holds,
-            severity=dg.AssetCheckSeverity[verdict.severity],
-            description=verdict.law if verdict.holds else _drifted(watched, verdict),
+            check_name=result.name,
+            passed=result.passed,
+            severity=dg.AssetCheckSeverity[result.severity],
+            description=result.description if result.passed else _drifted(watched, result),
             metadata=entries,
             partition=key,
             target_materialization_data=targets.get((asset, key)),
         )
 
 
-def _tells_what_broke(watched: Watched, verdict: Verdict) -> bool:
-    return watched.first_change is not None and verdict.subject == "meter_id" and verdict in _errors(watched)
+def _tells_what_broke(watched: Watched, result: InvariantResult) -> bool:
+    return watched.first_change is not None and result.subject == "meter_id" and result in _errors(watched)
 
 
-def _drifted(watched: Watched, verdict: Verdict) -> str:
+def _drifted(watched: Watched, result: InvariantResult) -> str:
     """Say what broke a law, since when it is known, and what would mend it: nothing is corrected by itself."""
-    parts = [sentence(verdict), f"Known since {watched.since[verdict.name]}."]
-    if verdict.group == Group.balances and verdict.severity is Severity.ERROR:
+    parts = [sentence(result), f"Known since {watched.since[result.name]}."]
+    if result.group == Group.balances and result.severity is Severity.ERROR:
         command = f"meter-assets migrate-customer-balances-to-meters --tenant {watched.tenant.key}"
         parts.append(f"Nothing was corrected. If invoices and payments are right, '{command}' recomputes the balances.")
     return " ".join(parts)
@@ -196,8 +196,14 @@ def _drifted(watched: Watched, verdict: Verdict) -> str:
 
 def _failing_tenants(failing: list[Watched]) -> render.Grid:
     rows = tuple(
-        (named(one.tenant.key, one.tenant.name), law.name, f"{law.violations:,}", one.since[law.name], law.example)
+        (
+            named(one.tenant.key, one.tenant.name),
+            invariant.name,
+            f"{invariant.violations:,}",
+            one.since[invariant.name],
+            invariant.example,
+        )
         for one in failing
-        for law in _errors(one)
+        for invariant in _errors(one)
     )
     return render.Grid("Failing", ("tenant", "invariant", "violations", "known since", "for example"), rows)

@@ -72,10 +72,10 @@ def make_demo(connection: Connection, size: DemoSize, seed: int) -> Demo:
     for name in BLOCKING:
         FAULTS[name].inject(connection, schema, BROKEN_TENANT)
     rows, name = _row_counts(connection, schema), tenant_name(BROKEN_TENANT)
-    return Demo(rows, BROKEN_TENANT, name, mending_statement(connection))
+    return Demo(rows, BROKEN_TENANT, name, fixing_statement(connection))
 
 
-def mending_statement(connection: Connection) -> str:
+def fixing_statement(connection: Connection) -> str:
     """Return the UPDATE that mends the broken tenant of a demo database in which nobody has mended it yet."""
     schema = billing_tables()
     lines, invoices, bills = (schema.tables[name] for name in ("invoice_bills", "invoices", "bills"))

@@ -11,10 +11,10 @@ from meter_assets.migration.batches import run_in_batches
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import record, record_commit, recorded, write
 from meter_assets.migration.journal_audit import require_trusted
-from meter_assets.migration.recording import begun, held_and_prepared, succeed, tried_again
+from meter_assets.migration.recording import locked_and_prepared, record_step_run, retry_on_conflict, succeed
 from meter_assets.migration.stages import Moment, Situation, require
-from meter_assets.migration.step_report import StepReport, step_report, take_stock
-from meter_assets.migration.step_run import Entry, StepRun, prepare_run
+from meter_assets.migration.step_report import StepReport, step_report, summarize_change
+from meter_assets.migration.step_run import RunningStep, StepRun, prepare_run
 
 
 def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
@@ -25,14 +25,14 @@ def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
     RowsChangedMeanwhile, ColumnTooSmall, or StepError itself; whatever is raised, nothing of the step is left behind.
     A step in batches keeps the batches that were made, and may raise RowsKeepChanging.
     """
-    with held_and_prepared(database, run) as schema:
+    with locked_and_prepared(database, run) as schema:
         if run.batch_size is not None:
             return run_in_batches(database, schema, run, run.batch_size)
-        with begun(database, schema, run) as entry:
-            return tried_again(partial(_make, database, schema, run, entry))
+        with record_step_run(database, schema, run) as entry:
+            return retry_on_conflict(partial(_make, database, schema, run, entry))
 
 
-def _make(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: Entry) -> StepReport:
+def _make(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: RunningStep) -> StepReport:
     """Do all of a step in one transaction."""
     with database.transaction() as connection:
         database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
@@ -40,7 +40,7 @@ def _make(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry:
         step = prepare_run(schema, run)
         change, relations = step.change, step.relations
         require(connection, Moment.before, Situation(step, relations))
-        stock = take_stock(connection, change, relations)
+        stock = summarize_change(connection, change, relations)
         journaled = record(connection, change, schema, entry)
         record_commit(connection, change, schema, entry, journaled)
         changed = recorded(change, schema, entry)

@@ -27,12 +27,19 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import engine_of, is_conflict, is_kept_waiting
 from meter_assets.errors import RowsKeepChanging, StepError, StoppedInBatches
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.journal import Keys, record, record_commit, recorded, row_id_of, write
+from meter_assets.migration.journal import IdRange, record, record_commit, recorded, row_id_of, write
 from meter_assets.migration.journal_audit import require_trusted
-from meter_assets.migration.recording import begun, succeed, tried_again
+from meter_assets.migration.recording import record_step_run, retry_on_conflict, succeed
 from meter_assets.migration.stages import Moment, Situation, require
-from meter_assets.migration.step_report import StepReport, Stock, Tally, all_together, step_report, take_stock
-from meter_assets.migration.step_run import Entry, PreparedStep, StepRun, prepare_run
+from meter_assets.migration.step_report import (
+    ChangeSummary,
+    RowsAndMoney,
+    StepReport,
+    all_together,
+    step_report,
+    summarize_change,
+)
+from meter_assets.migration.step_run import PreparedStep, RunningStep, StepRun, prepare_run
 
 ROUNDS, ROUNDS_WITHOUT_WAITING = 5, 2
 """How often a step is planned at most, and how often without waiting for rows that others hold."""
@@ -55,8 +62,8 @@ class Plan:
     step: PreparedStep
     rows: Table
     outcomes: Table
-    stock: Stock
-    ranges: tuple[Keys, ...]
+    stock: ChangeSummary
+    ranges: tuple[IdRange, ...]
     number: int
     """Which round it is of, from 0."""
 
@@ -103,7 +110,7 @@ def _one_round(
 
     Each round is recorded as a step run of its own: what it writes may have been written by others in between.
     """
-    with begun(database, schema, run) as entry:
+    with record_step_run(database, schema, run) as entry:
         plan = _planned(database, connection, schema, run, size, len(earlier), missed)
         made = sum(_batch(database, connection, plan, entry, part) for part in range(len(plan.ranges)))
         left = plan.stock.would_change - made
@@ -112,7 +119,7 @@ def _one_round(
         return _finished(connection, plan, entry, made)
 
 
-def _finished(connection: Connection, plan: Plan, entry: Entry, made: int) -> tuple[StepReport, Table | None]:
+def _finished(connection: Connection, plan: Plan, entry: RunningStep, made: int) -> tuple[StepReport, Table | None]:
     change, schema, stock, missed = plan.step.change, plan.step.schema, plan.stock, None
     left = stock.would_change - made
     with connection.begin():
@@ -142,7 +149,7 @@ def _planned(
         outcomes = _kept(connection, f"meter_migration_outcomes_{number}", _only(change.outcomes, missed))
         rows = _kept(connection, f"meter_migration_plan_{number}", _with_versions(step, _only(change.rows, missed)))
         planned = replace(change, rows=_without_versions(rows), outcomes=select(outcomes))
-        stock = take_stock(connection, planned, step.relations)
+        stock = summarize_change(connection, planned, step.relations)
         require(connection, Moment.computed, Situation(step, step.relations, rows))
         after = step.relations.after(planned)
         require(connection, Moment.written, Situation(step, after, rows, of_the_tenant=missed is None))
@@ -185,22 +192,22 @@ def _kept(connection: Connection, name: str, computed: Select[Any]) -> Table:
     return kept.table
 
 
-def _ranges(connection: Connection, table: Table, size: int) -> Iterator[Keys]:
+def _ranges(connection: Connection, table: Table, size: int) -> Iterator[IdRange]:
     place = func.row_number().over(order_by=table.c.id)
     one = select(table.c.id, place.label("place"), func.count().over().label("of")).subquery("planned")
     last_of_each = select(one.c.id).where((one.c.place % size == 0) | (one.c.place == one.c.of)).order_by(one.c.id)
     low = None
     for high in connection.execute(last_of_each).scalars():
-        yield Keys(low, high)
+        yield IdRange(low, high)
         low = high
 
 
-def _batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: Entry, part: int) -> int:
+def _batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: RunningStep, part: int) -> int:
     """Make a part of the plan and return how many rows it has written: none of them where others keep it waiting."""
     deadline = time.monotonic() + (SECONDS_OF_PATIENCE if plan.waits else 0)
     while True:
         try:
-            return tried_again(partial(_make_batch, database, connection, plan, entry, part))
+            return retry_on_conflict(partial(_make_batch, database, connection, plan, entry, part))
         except DBAPIError as error:
             if not (is_conflict(error) or is_kept_waiting(error)):
                 raise
@@ -208,7 +215,7 @@ def _batch(database: BillingDatabase, connection: Connection, plan: Plan, entry:
                 return 0
 
 
-def _make_batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: Entry, part: int) -> int:
+def _make_batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: RunningStep, part: int) -> int:
     keys = plan.ranges[part]
     with connection.begin():
         _prepare_for_a_batch(connection, plan)
@@ -226,7 +233,7 @@ def _prepare_for_a_batch(connection: Connection, plan: Plan) -> None:
     engine_of(connection).prepare_batch(connection, MILLISECONDS_TO_WAIT, by_index=by_index)
 
 
-def _still_as_planned(plan: Plan, keys: Keys) -> Select[Any]:
+def _still_as_planned(plan: Plan, keys: IdRange) -> Select[Any]:
     """Return the planned rows of a range that nobody has written since they were planned, and lock them."""
     change, planned = plan.step.change, plan.rows
     target = plan.step.schema.table(change.target)
@@ -243,7 +250,7 @@ def _still_as_planned(plan: Plan, keys: Keys) -> Select[Any]:
     return found.with_for_update(of=target, key_share=True, skip_locked=not plan.waits)
 
 
-def _missed(plan: Plan, entry: Entry) -> Select[Any]:
+def _missed(plan: Plan, entry: RunningStep) -> Select[Any]:
     """Return the planned rows that were not written: their rule, and the money that was in them when planned."""
     planned, outcome = plan.rows, plan.outcomes
     made = recorded(plan.step.change, plan.step.schema, entry)
@@ -256,7 +263,7 @@ def _missed(plan: Plan, entry: Entry) -> Select[Any]:
     )
 
 
-def _tallies(connection: Connection, missed: Table) -> dict[str, Tally]:
+def _tallies(connection: Connection, missed: Table) -> dict[str, RowsAndMoney]:
     counted = select(missed.c.rule, func.count().label("rows"), total(missed.c.money).label("money"))
     found = connection.execute(counted.group_by(missed.c.rule))
-    return {row.rule: Tally(rows=row.rows, money=row.money) for row in found}
+    return {row.rule: RowsAndMoney(rows=row.rows, money=row.money) for row in found}

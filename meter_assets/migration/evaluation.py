@@ -13,20 +13,20 @@ from meter_assets.rules.invariants import Invariant, Severity
 SAMPLES = 10
 
 
-class Verdict(BaseModel):
+class InvariantResult(BaseModel):
     """What was found of one invariant: how many rows break it, and the first few of them, as text."""
 
     name: str
     group: str
     severity: Severity
     subject: str
-    law: str
+    description: str
     remedy: str
     violations: int
     samples: list[dict[str, Shown]]
 
     @property
-    def holds(self) -> bool:
+    def passed(self) -> bool:
         """Whether no row breaks the law."""
         return self.violations == 0
 
@@ -36,13 +36,13 @@ class Verdict(BaseModel):
         return ", ".join(f"{key} {quoted(value)}" for key, value in self.samples[0].items()) if self.samples else ""
 
 
-def judge(
+def evaluate(
     connection: Connection,
     invariants: Iterable[Invariant],
     relations: BillingRelations,
     *,
     only_ids: Select[Any] | None = None,
-) -> list[Verdict]:
+) -> list[InvariantResult]:
     """Evaluate the invariants on the relations: one statement counts, one more for each that is violated gives samples.
 
     What the relations compute is then computed once for all of them. `only_ids` restricts them to violations whose
@@ -50,10 +50,10 @@ def judge(
     """
     wanted = list(invariants)
     if len(wanted) <= 1:
-        return [_judge_one(connection, one, relations, only_ids) for one in wanted]
+        return [_evaluate_one(connection, one, relations, only_ids) for one in wanted]
     violated = _violated(connection, wanted, relations, only_ids)
     return [
-        _judge_one(connection, one, relations, only_ids) if one.name in violated else _verdict(one, [], [])
+        _evaluate_one(connection, one, relations, only_ids) if one.name in violated else _result_of(one, [], [])
         for one in wanted
     ]
 
@@ -79,17 +79,17 @@ def _violations(invariant: Invariant, relations: BillingRelations, only_ids: Sel
     return select(rows).where(rows.c[invariant.subject].in_(only_ids))
 
 
-def broken(verdicts: Iterable[Verdict]) -> dict[str, tuple[int, str]]:
+def broken(results: Iterable[InvariantResult]) -> dict[str, tuple[int, str]]:
     """Return, per broken invariant, its count of violations and an example, as errors take them."""
-    return {one.name: (one.violations, one.example) for one in verdicts if not one.holds}
+    return {one.name: (one.violations, one.example) for one in results if not one.passed}
 
 
-def _judge_one(
+def _evaluate_one(
     connection: Connection,
     invariant: Invariant,
     relations: BillingRelations,
     only_ids: Select[Any] | None,
-) -> Verdict:
+) -> InvariantResult:
     found = invariant.violations(relations).subquery("violations")
     in_all = func.count().over().label("violations_in_all")
     # The count comes first in the order, although all rows have the same: by the id alone, a server may walk the
@@ -98,28 +98,28 @@ def _judge_one(
     if only_ids is not None:
         statement = statement.where(found.c[invariant.subject].in_(only_ids))
     rows = connection.execute(statement).mappings().all()
-    return _verdict(invariant, rows, list(found.c.keys()))
+    return _result_of(invariant, rows, list(found.c.keys()))
 
 
-def judge_each(
+def evaluate_each(
     connection: Connection,
     invariants: Iterable[Invariant],
     relations: BillingRelations,
     tenant_ids: Sequence[Any],
-) -> list[Mapping[Any, Verdict]]:
+) -> list[Mapping[Any, InvariantResult]]:
     """Judge the invariants for each of these tenants, one statement each; the relations are theirs, or of all tenants.
 
     Returns, per invariant, the verdicts by tenant id.
     """
-    return [_judge_each(connection, one, relations, tenant_ids) for one in invariants]
+    return [_evaluate_each(connection, one, relations, tenant_ids) for one in invariants]
 
 
-def _judge_each(
+def _evaluate_each(
     connection: Connection,
     invariant: Invariant,
     relations: BillingRelations,
     tenant_ids: Sequence[Any],
-) -> Mapping[Any, Verdict]:
+) -> Mapping[Any, InvariantResult]:
     found = invariant.violations(relations).subquery("violations")
     of_tenant = func.count().over(partition_by=found.c.tenant_id).label("violations_in_all")
     place = func.row_number().over(partition_by=found.c.tenant_id, order_by=found.c[invariant.subject])
@@ -130,17 +130,17 @@ def _judge_each(
         if row["tenant_id"] in rows:
             rows[row["tenant_id"]].append(row)
     shown = list(found.c.keys())
-    return {tenant_id: _verdict(invariant, mine, shown) for tenant_id, mine in rows.items()}
+    return {tenant_id: _result_of(invariant, mine, shown) for tenant_id, mine in rows.items()}
 
 
-def _verdict(invariant: Invariant, rows: Sequence[RowMapping], shown: Sequence[str]) -> Verdict:
+def _result_of(invariant: Invariant, rows: Sequence[RowMapping], shown: Sequence[str]) -> InvariantResult:
     """Return the verdict of rows that break a law, each of which says how many there are in all."""
-    return Verdict(
+    return InvariantResult(
         name=invariant.name,
         group=invariant.group,
         severity=invariant.severity,
         subject=invariant.subject,
-        law=invariant.law,
+        description=invariant.description,
         remedy=invariant.remedy,
         violations=rows[0]["violations_in_all"] if rows else 0,
         samples=[{key: str(row[key]) for key in shown} for row in rows],

@@ -32,14 +32,14 @@ from meter_assets.billing.change import Change
 from meter_assets.billing.constructs import rows_digest, typed_null
 from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, Effect, JournaledStep
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.errors import JournalAltered, RowsChangedMeanwhile, TenantLockLost
-from meter_assets.migration.step_run import Entry
+from meter_assets.errors import ConcurrentModification, JournalAltered, TenantLockLost
+from meter_assets.migration.step_run import RunningStep
 
 SHOWN_ROWS = 3
 
 
 @dataclass(frozen=True)
-class Keys:
+class IdRange:
     """A range of row ids: above `low`, up to `high`; None where there is no such bound."""
 
     low: Any = None
@@ -52,10 +52,10 @@ class Keys:
         return and_(true(), *bounds)
 
 
-EVERY_KEY = Keys()
+EVERY_ID = IdRange()
 
 
-def record(connection: Connection, change: Change, schema: BillingSchema, entry: Entry) -> int:
+def record(connection: Connection, change: Change, schema: BillingSchema, entry: RunningStep) -> int:
     """Write a change's rows into its journal (the backup is its own journal). Returns how many there are."""
     rows = change.rows.subquery(change.name)
     if change.effect is Effect.ADD:
@@ -76,7 +76,7 @@ def record(connection: Connection, change: Change, schema: BillingSchema, entry:
     return connection.execute(statement).rowcount
 
 
-def recorded(change: Change, schema: BillingSchema, entry: Entry) -> FromClause:
+def recorded(change: Change, schema: BillingSchema, entry: RunningStep) -> FromClause:
     """Return what a step run has recorded of a change, with the columns of the change's own rows."""
     if change.effect is Effect.ADD:
         backup = schema.own[BACKUP]
@@ -106,9 +106,9 @@ def record_commit(
     connection: Connection,
     change: Change,
     schema: BillingSchema,
-    entry: Entry,
+    entry: RunningStep,
     journaled: int,
-    keys: Keys = EVERY_KEY,
+    keys: IdRange = EVERY_ID,
     part: int = 0,
 ) -> None:
     """Record how many rows this transaction has journaled, and their digest, before any of them is written.
@@ -139,9 +139,9 @@ def write(
     connection: Connection,
     change: Change,
     schema: BillingSchema,
-    entry: Entry,
+    entry: RunningStep,
     journaled: int,
-    keys: Keys = EVERY_KEY,
+    keys: IdRange = EVERY_ID,
 ) -> None:
     """Make the change from the journal, in the rows with these keys that still hold their *before*, and no others.
 
@@ -163,7 +163,7 @@ def write(
         others = select(*_expected_and_found(change, table, journal)).join(table, mine).where(not_(unchanged))
         no_longer_so = or_(*(table.c[name].is_distinct_from(journal.c[f"{name}_after"]) for name in change.columns))
         rows = connection.execute(others.where(no_longer_so).limit(SHOWN_ROWS)).mappings().all()
-        raise RowsChangedMeanwhile(change.name, entry.tenant.key, journaled, written, [dict(row) for row in rows])
+        raise ConcurrentModification(change.name, entry.tenant.key, journaled, written, [dict(row) for row in rows])
 
 
 def row_id_of(table: Table) -> ColumnElement[Any]:
@@ -181,7 +181,7 @@ def _same_row(change: Change, table: Table, journal: Table) -> ColumnElement[boo
     return and_(row_id_of(table) == row_id, table.c.tenant_id == journal.c.tenant_id)
 
 
-def _of_entry(journal: Table, entry: Entry) -> tuple[ColumnElement[bool], ...]:
+def _of_entry(journal: Table, entry: RunningStep) -> tuple[ColumnElement[bool], ...]:
     return journal.c.step_run_id == entry.id, journal.c.tenant_id == entry.tenant.id
 
 

@@ -16,9 +16,9 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import JournalAltered, JournalIncomplete
 from meter_assets.foreign_text import quoted
 from meter_assets.migration.database import Tenant
-from meter_assets.migration.journal import Keys, backed_up_columns, journaled_columns
+from meter_assets.migration.journal import IdRange, backed_up_columns, journaled_columns
 from meter_assets.migration.records import SealedRecord, commits_of, end, read_records, require_unaltered
-from meter_assets.migration.run_history import RecordedStep, recorded_steps_of
+from meter_assets.migration.run_history import StepRunRecord, recorded_steps_of
 from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.undo import writers_of
 
@@ -29,8 +29,8 @@ def require_as_recorded(
     connection: Connection,
     schema: BillingSchema,
     tenant: Tenant,
-    steps: Sequence[RecordedStep],
-    every: Sequence[RecordedStep],
+    steps: Sequence[StepRunRecord],
+    every: Sequence[StepRunRecord],
 ) -> None:
     """Raise NotAsRecorded where our tables do not hold what was recorded of a tenant.
 
@@ -83,7 +83,7 @@ def adopt(connection: Connection, schema: BillingSchema, tenant: Tenant, records
     return bool(unsealed)
 
 
-def _title(one: RecordedStep) -> str:
+def _title(one: StepRunRecord) -> str:
     return f"{'the rollback of ' if one.undoes is not None else ''}{quoted(one.step)} of run {quoted(one.run_id)}"
 
 
@@ -101,8 +101,8 @@ def _tables_of(schema: BillingSchema, name: str) -> tuple[str, ...]:
 
 
 def _read(
-    schema: BillingSchema, steps: Sequence[RecordedStep], every: Sequence[RecordedStep]
-) -> Mapping[str, list[RecordedStep]]:
+    schema: BillingSchema, steps: Sequence[StepRunRecord], every: Sequence[StepRunRecord]
+) -> Mapping[str, list[StepRunRecord]]:
     """Return, by step, whose journaled rows undoing `steps` reads: their own, and what was restored of later ones.
 
     The backup has no journal of what was added; its rows are kept for customers whose balances were not restored.
@@ -112,7 +112,7 @@ def _read(
         del since[backup]
         since |= {one.name: 0 for one in writers_of(schema, schema.journaled[backup])}
 
-    def is_read(one: RecordedStep) -> bool:
+    def is_read(one: StepRunRecord) -> bool:
         return one.id in undone if one.undoes is None else one.undoes >= since[one.step]
 
     return {step: [one for one in every if one.step == step and is_read(one)] for step in since}
@@ -123,8 +123,8 @@ def _require_journal(
     schema: BillingSchema,
     tenant: Tenant,
     step: JournaledStep,
-    read: Sequence[RecordedStep],
-    every: Sequence[RecordedStep],
+    read: Sequence[StepRunRecord],
+    every: Sequence[StepRunRecord],
 ) -> None:
     """Look at the rows that step runs have journaled: all of those that are read, no others under any of `every`."""
     journal, adds = schema.journal(step.name), step.effect is Effect.ADD
@@ -151,8 +151,8 @@ def _too_many(there: int, recorded: int | None) -> str:
 
 
 def _compared(
-    connection: Connection, schema: BillingSchema, step: JournaledStep, read: Sequence[RecordedStep]
-) -> Iterator[tuple[RecordedStep, bool]]:
+    connection: Connection, schema: BillingSchema, step: JournaledStep, read: Sequence[StepRunRecord]
+) -> Iterator[tuple[StepRunRecord, bool]]:
     """Yield step runs, and whether their journaled rows have the recorded digests, commit by commit.
 
     Those of version 1.0.0 that no later run has adopted have none: of them the counts must do.
@@ -168,7 +168,7 @@ def _compared(
 
 def _matches(connection: Connection, commit: Mapping[Any, Any], journaled: Select[Any], row_id: Any) -> bool:
     """Say whether the journaled rows of a commit are as many as it recorded, and have the recorded digest."""
-    keys = Keys(_as_id(row_id, commit["above_id"]), _as_id(row_id, commit["up_to_id"]))
+    keys = IdRange(_as_id(row_id, commit["above_id"]), _as_id(row_id, commit["up_to_id"]))
     rows, digest = connection.execute(_digest(journaled, keys)).one()
     return (rows, digest) == (commit["rows_changed"], commit["digest"])
 
@@ -183,7 +183,7 @@ def _as_id(column: Any, recorded: str | None) -> Any:
         return recorded
 
 
-def _digest(rows: Select[Any], keys: Keys | None = None) -> Select[Any]:
+def _digest(rows: Select[Any], keys: IdRange | None = None) -> Select[Any]:
     """Return the SELECT of how many rows there are, with ids in the range, and of their digest."""
     row = rows.subquery("journaled")
     counted: Any = func.count()
@@ -195,7 +195,7 @@ def _require_backup(
     connection: Connection,
     schema: BillingSchema,
     tenant: Tenant,
-    every: Sequence[RecordedStep],
+    every: Sequence[StepRunRecord],
     *,
     is_read: bool = True,
 ) -> None:
@@ -252,7 +252,7 @@ def _made_by(
     return select(union_all(there, retired).subquery("made")) if keeps else retired
 
 
-def _kept_of_each_run(every: Sequence[RecordedStep]) -> Counter[str]:
+def _kept_of_each_run(every: Sequence[StepRunRecord]) -> Counter[str]:
     """Return how many rows each run has added to the backup that no rollback has taken out."""
     by_step, kept = _kept_by_each_step(every), Counter[str]()
     for one in every:
@@ -260,7 +260,7 @@ def _kept_of_each_run(every: Sequence[RecordedStep]) -> Counter[str]:
     return kept
 
 
-def _kept_by_each_step(every: Sequence[RecordedStep]) -> Counter[int]:
+def _kept_by_each_step(every: Sequence[StepRunRecord]) -> Counter[int]:
     """Return, by the id of each step run that made the backup, how many of its rows no rollback has taken out."""
     kept: Counter[int] = Counter()
     for one in (each for each in every if each.step == BACKUP):

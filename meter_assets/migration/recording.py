@@ -22,7 +22,7 @@ from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUn
 from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal_audit import adopt
-from meter_assets.migration.step_run import Entry, StepRun
+from meter_assets.migration.step_run import RunningStep, StepRun
 from meter_assets.version import __version__
 
 T = TypeVar("T")
@@ -31,18 +31,18 @@ NOTHING_KEPT = "nothing of the step was kept"
 BATCHES_KEPT = "the rows of its finished batches stay, journaled, and the same command goes on from there"
 
 
-def tried_again(make: Callable[[], T], attempts: int = ATTEMPTS) -> T:
+def retry_on_conflict(make: Callable[[], T], attempts: int = ATTEMPTS) -> T:
     """Return what a transaction makes; where others change the same rows at the same moment, make it again."""
     try:
         return make()
     except DBAPIError as error:
         if is_conflict(error) and attempts > 1:
-            return tried_again(make, attempts - 1)
+            return retry_on_conflict(make, attempts - 1)
         raise
 
 
 @contextmanager
-def held_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[BillingSchema]:
+def locked_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[BillingSchema]:
     """Take the tenant, make our tables where they are missing, and let what the database says reach the caller.
 
     Raises TenantLocked, and a StepError for every error of the database.
@@ -66,7 +66,7 @@ def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
 
 
 @contextmanager
-def begun(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Iterator[Entry]:
+def record_step_run(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Iterator[RunningStep]:
     """Record that a step has begun, and, if it does not end well, how it has ended. It records its success itself."""
     with database.transaction() as connection:
         database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
@@ -103,7 +103,7 @@ def _advice(engine: DatabaseEngine, error: DBAPIError | NotWritable, purpose: st
 
 
 def _record_failure(
-    database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: Entry, failure: BaseException
+    database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: RunningStep, failure: BaseException
 ) -> bool:
     """Record how a step has failed; False if it is recorded as made: then only the word of its commit was lost.
 
@@ -124,7 +124,7 @@ def _record_failure(
     return True
 
 
-def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> Entry:
+def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> RunningStep:
     """Record that a step is running. The tenant must be held: whoever left a step run without an end is dead.
 
     Raises RecordsAltered where what is recorded of the tenant was changed.
@@ -150,10 +150,10 @@ def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> Entry
         )
     )
     (entry_id,) = made.inserted_primary_key or (None,)
-    return Entry(int(str(entry_id)), run.run_id, run.tenant)
+    return RunningStep(int(str(entry_id)), run.run_id, run.tenant)
 
 
-def succeed(connection: Connection, schema: BillingSchema, entry: Entry, missed: int = 0) -> None:
+def succeed(connection: Connection, schema: BillingSchema, entry: RunningStep, missed: int = 0) -> None:
     """Record that a step is made, or a round of its batches; in the transaction that makes it.
 
     `missed` are the rows that the round should have written and that are left to the next. Raises TenantLockLost where
@@ -168,7 +168,7 @@ def succeed(connection: Connection, schema: BillingSchema, entry: Entry, missed:
         raise TenantLockLost(entry.tenant.key)
 
 
-def _fail(connection: Connection, schema: BillingSchema, entry: Entry, outcome: str, message: str) -> bool:
+def _fail(connection: Connection, schema: BillingSchema, entry: RunningStep, outcome: str, message: str) -> bool:
     """Record how a step that did not end well has ended.
 
     Returns False where it is recorded as made after all: its commit was done, and only the word of it was lost.

@@ -18,7 +18,7 @@ from meter_assets.foreign_text import Shown, quoted
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal_audit import require_as_recorded
-from meter_assets.migration.run_history import RecordedStep, recorded_steps_of
+from meter_assets.migration.run_history import StepRunRecord, recorded_steps_of
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.undo import CHANGED_SINCE, ROW_GONE
@@ -29,11 +29,11 @@ SHOWN_RUNS = 10
 class UndoneStep(BaseModel):
     """A recorded step, and what undoing it has changed or would change."""
 
-    made: RecordedStep
+    made: StepRunRecord
     report: StepReport
 
     @property
-    def left_alone(self) -> int:
+    def skipped(self) -> int:
         """How many rows were changed since, or are gone, and were left alone."""
         return sum(
             self.report.unresolved[why].rows for why in (CHANGED_SINCE, ROW_GONE) if why in self.report.unresolved
@@ -53,12 +53,12 @@ class Rollback(BaseModel):
         return sum(one.report.changed for one in self.steps)
 
     @property
-    def left_alone(self) -> int:
+    def skipped(self) -> int:
         """How many rows were changed since, or are gone, and were left alone."""
-        return sum(one.left_alone for one in self.steps)
+        return sum(one.skipped for one in self.steps)
 
 
-def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | None = None) -> list[RecordedStep]:
+def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | None = None) -> list[StepRunRecord]:
     """Return the steps of a tenant that have changed rows and are not wholly undone, newest first.
 
     With `before_run` (a run's id, or the beginning of one), those of that run and of later ones. Raises UnknownRun
@@ -71,7 +71,7 @@ def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | N
 
 def find_steps_to_undo(
     connection: Connection, schema: BillingSchema, tenant: Tenant, before_run: str | None
-) -> list[RecordedStep]:
+) -> list[StepRunRecord]:
     """Return what `steps_to_undo` returns, in a snapshot that is open. Raises UnknownRun and NotAsRecorded."""
     if RUNS not in schema.own_tables_present:
         if before_run is not None:
@@ -89,7 +89,7 @@ def find_steps_to_undo(
     return to_undo
 
 
-def _first_of_run(tenant: Tenant, steps: Sequence[RecordedStep], run: str) -> int:
+def _first_of_run(tenant: Tenant, steps: Sequence[StepRunRecord], run: str) -> int:
     """Return the id of a run's first step."""
     named = _named(steps, run)
     found = list(dict.fromkeys(one.run_id for one in named))
@@ -116,7 +116,7 @@ def _listed(runs: Sequence[str]) -> str:
     return ", ".join(map(quoted, runs[:SHOWN_RUNS]))
 
 
-def _named(steps: Sequence[RecordedStep], run: str) -> list[RecordedStep]:
+def _named(steps: Sequence[StepRunRecord], run: str) -> list[StepRunRecord]:
     """Return the steps of the run with that id, or else of those whose ids begin so."""
     whole = [one for one in steps if one.run_id == run]
     return whole or [one for one in steps if run and one.run_id.startswith(run)]

@@ -19,7 +19,7 @@ from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase, Tenant
 
 
-class RecordedStep(BaseModel):
+class StepRunRecord(BaseModel):
     """One step of one tenant in one run, as it is recorded in the billing database."""
 
     id: int
@@ -36,7 +36,7 @@ class RecordedStep(BaseModel):
     software_version: str
 
 
-def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list[RecordedStep]:
+def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list[StepRunRecord]:
     """Return what was run of these tenants, oldest first; nothing where no live run has been made yet.
 
     Raises what `BillingDatabase.snapshot` and `schema` raise.
@@ -61,11 +61,11 @@ def altered_records(database: BillingDatabase, tenants: Sequence[Tenant]) -> lis
 
 def recorded_steps_of(
     connection: Connection, schema: BillingSchema, tenant_ids: Sequence[Any] | None = None
-) -> list[RecordedStep]:
+) -> list[StepRunRecord]:
     """Return the recorded steps of these tenants (of all, whether or not they are there), oldest first."""
     runs, undone = step_runs(schema), schema.own[RUNS].alias("undone")
     joined = runs.outerjoin(undone, undone.c.id == runs.c.undoes)
     statement = select(runs, undone.c.run_id.label("undoes_run_id")).select_from(joined).order_by(runs.c.id)
     if tenant_ids is not None:
         statement = statement.where(runs.c.tenant_id.in_(tenant_ids))
-    return [RecordedStep.model_validate(dict(row)) for row in connection.execute(statement).mappings()]
+    return [StepRunRecord.model_validate(dict(row)) for row in connection.execute(statement).mappings()]

@@ -14,12 +14,12 @@ from sqlalchemy import Connection, FromClause, Select, select
 
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.errors import BlockedByInvariants, ColumnTooSmall, MeterAssetsError, StepInvariantBroken
-from meter_assets.migration.evaluation import Verdict, broken, judge
+from meter_assets.migration.evaluation import InvariantResult, broken, evaluate
 from meter_assets.migration.overflow import check_capacity
 from meter_assets.migration.step_run import PreparedStep
 from meter_assets.rules.invariants import Invariant
 
-Evaluate = Callable[[Iterable[Invariant], BillingRelations, Select[Any] | None], list[Verdict]]
+Evaluate = Callable[[Iterable[Invariant], BillingRelations, Select[Any] | None], list[InvariantResult]]
 """Evaluates invariants on relations, restricted to the ids of a SELECT if there is one."""
 
 
@@ -113,5 +113,5 @@ def require(connection: Connection, moment: Moment, at: Situation) -> None:
 
 def _evaluate(
     connection: Connection, invariants: Iterable[Invariant], relations: BillingRelations, only_ids: Select[Any] | None
-) -> list[Verdict]:
-    return judge(connection, invariants, relations, only_ids=only_ids)
+) -> list[InvariantResult]:
+    return evaluate(connection, invariants, relations, only_ids=only_ids)

@@ -24,7 +24,7 @@ LISTED_ROWS = 1_000
 _AS_STORED = " as stored"
 
 
-class Tally(BaseModel):
+class RowsAndMoney(BaseModel):
     """How many rows, and the money in them (currency units)."""
 
     rows: int = 0
@@ -38,27 +38,27 @@ class BeforeAfter(BaseModel):
     after: Decimal
 
 
-def _by_shown_text(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+def _by_shown_text(tallies: Mapping[str, RowsAndMoney]) -> dict[str, RowsAndMoney]:
     """Return tallies by rule or reason as shown text; no row is lost where two of these are shown alike."""
     return _added_up([{shown(key): tally} for key, tally in tallies.items()])
 
 
-Tallies = Annotated[dict[str, Tally], AfterValidator(_by_shown_text)]
+Tallies = Annotated[dict[str, RowsAndMoney], AfterValidator(_by_shown_text)]
 
 
 class StepReport(BaseModel):
     """What one step changed, or would change, of one tenant."""
 
     step: str
-    looked_at: int
+    examined: int
     rules: Tallies
-    already_correct: Tally
+    already_correct: RowsAndMoney
     unresolved: Tallies
     for_review: int
     sums: dict[str, BeforeAfter]
     largest: list[dict[str, Shown]]
     review: list[dict[str, Shown]]
-    left_alone: list[dict[str, Shown]] = []
+    skipped: list[dict[str, Shown]] = []
 
     @property
     def changed(self) -> int:
@@ -72,10 +72,10 @@ class StepReport(BaseModel):
 
 
 @dataclass(frozen=True)
-class Stock:
+class ChangeSummary:
     """What a change finds before it is made: every row's outcome, and the sums of the columns that it writes."""
 
-    tallies: Mapping[tuple[str, str | None], Tally]
+    tallies: Mapping[tuple[str, str | None], RowsAndMoney]
     sums: Mapping[str, Decimal]
 
     @property
@@ -83,35 +83,35 @@ class Stock:
         """How many rows would change."""
         return sum(tally.rows for tally in self.of(WOULD_CHANGE).values())
 
-    def without(self, missed: Mapping[str, Tally]) -> "Stock":
+    def without(self, missed: Mapping[str, RowsAndMoney]) -> "ChangeSummary":
         """Return the stock without rows, by rule, that would have changed and were not written."""
         tallies = dict(self.tallies)
         for rule, tally in missed.items():
             left = tallies[WOULD_CHANGE, rule]
-            rest = Tally(rows=left.rows - tally.rows, money=left.money - tally.money)
+            rest = RowsAndMoney(rows=left.rows - tally.rows, money=left.money - tally.money)
             tallies[WOULD_CHANGE, rule] = rest
-        return Stock({key: tally for key, tally in tallies.items() if tally.rows}, self.sums)
+        return ChangeSummary({key: tally for key, tally in tallies.items() if tally.rows}, self.sums)
 
-    def of(self, outcome: str) -> dict[str, Tally]:
+    def of(self, outcome: str) -> dict[str, RowsAndMoney]:
         """Return the tallies of one outcome by rule or reason."""
         return {label or "": tally for (found, label), tally in self.tallies.items() if found == outcome}
 
 
-def take_stock(connection: Connection, change: Change, relations: BillingRelations) -> Stock:
+def summarize_change(connection: Connection, change: Change, relations: BillingRelations) -> ChangeSummary:
     """Count every row that the change looks at, and add up the columns that it writes, in two statements at most."""
     row = change.outcomes.subquery("outcomes")
     counted = select(row.c.outcome, row.c.label, func.count().label("rows"), total(row.c.money).label("money"))
     found = connection.execute(counted.group_by(row.c.outcome, row.c.label).order_by(row.c.label))
-    tallies = {(one.outcome, one.label): Tally(rows=one.rows, money=one.money) for one in found}
+    tallies = {(one.outcome, one.label): RowsAndMoney(rows=one.rows, money=one.money) for one in found}
     if not change.money_columns:
-        return Stock(tallies, {})
+        return ChangeSummary(tallies, {})
     target = relations.rows[change.target]
     sums = connection.execute(select(*(total(exact(target.c[name])) for name in change.money_columns))).one()
-    return Stock(tallies, dict(zip(change.money_columns, sums, strict=True)))
+    return ChangeSummary(tallies, dict(zip(change.money_columns, sums, strict=True)))
 
 
 def step_report(
-    connection: Connection, change: Change, relations: BillingRelations, changed: FromClause, stock: Stock
+    connection: Connection, change: Change, relations: BillingRelations, changed: FromClause, stock: ChangeSummary
 ) -> StepReport:
     """Report on a change whose rows are `changed`: the change's own, or what was recorded of it.
 
@@ -121,15 +121,15 @@ def step_report(
     review = changed.c.rule.in_(sorted(change.for_review))
     return StepReport(
         step=change.name,
-        looked_at=sum(tally.rows for tally in stock.tallies.values()),
+        examined=sum(tally.rows for tally in stock.tallies.values()),
         rules=rules,
-        already_correct=stock.of(ALREADY_CORRECT).get("", Tally()),
+        already_correct=stock.of(ALREADY_CORRECT).get("", RowsAndMoney()),
         unresolved=stock.of(UNRESOLVED),
         for_review=sum(tally.rows for rule, tally in rules.items() if rule in change.for_review),
         sums=_sums(connection, change, changed, stock),
         largest=_shown(connection, change, relations, changed, None),
         review=_shown(connection, change, relations, changed, review) if change.for_review else [],
-        left_alone=_left_alone(connection, change),
+        skipped=_skipped(connection, change),
     )
 
 
@@ -146,7 +146,7 @@ def all_together(rounds: Sequence[StepReport]) -> StepReport:
     sums = {name: BeforeAfter(before=one.before, after=one.before + moved[name]) for name, one in first.sums.items()}
     return last.model_copy(
         update={
-            "looked_at": sum(one.rows for one in (*rules.values(), already_correct, *unresolved.values())),
+            "examined": sum(one.rows for one in (*rules.values(), already_correct, *unresolved.values())),
             "rules": rules,
             "sums": sums,
             "for_review": sum(one.for_review for one in rounds),
@@ -158,14 +158,16 @@ def all_together(rounds: Sequence[StepReport]) -> StepReport:
     )
 
 
-def _sum_of(tallies: Sequence[Tally]) -> Tally:
-    return Tally(rows=sum(one.rows for one in tallies), money=sum((one.money for one in tallies), Decimal("0.00")))
+def _sum_of(tallies: Sequence[RowsAndMoney]) -> RowsAndMoney:
+    return RowsAndMoney(
+        rows=sum(one.rows for one in tallies), money=sum((one.money for one in tallies), Decimal("0.00"))
+    )
 
 
-def _added_up(all_tallies: Sequence[Mapping[str, Tally]]) -> dict[str, Tally]:
-    added: dict[str, Tally] = {}
+def _added_up(all_tallies: Sequence[Mapping[str, RowsAndMoney]]) -> dict[str, RowsAndMoney]:
+    added: dict[str, RowsAndMoney] = {}
     for name, tally in (item for tallies in all_tallies for item in tallies.items()):
-        added[name] = _sum_of([added.get(name, Tally()), tally])
+        added[name] = _sum_of([added.get(name, RowsAndMoney()), tally])
     return added
 
 
@@ -200,19 +202,19 @@ def _shown(
     return [{key: "" if value is None else str(value) for key, value in one.items()} for one in found]
 
 
-def _left_alone(connection: Connection, change: Change) -> list[dict[str, str]]:
+def _skipped(connection: Connection, change: Change) -> list[dict[str, str]]:
     if change.skipped is None:
         return []
-    found = connection.execute(left_alone_rows(change.skipped, change.money_columns).limit(LISTED_ROWS)).mappings()
+    found = connection.execute(skipped_rows(change.skipped, change.money_columns).limit(LISTED_ROWS)).mappings()
     return [as_listed(one) for one in found]
 
 
-def left_alone_rows(left_alone: Select[Any], money_columns: Sequence[str]) -> Select[Any]:
+def skipped_rows(skipped: Select[Any], money_columns: Sequence[str]) -> Select[Any]:
     """Return the rows that were changed since what is undone, expected and found, to be read with `as_listed`.
 
     Money is in exact form; where that is the same of two that are not (on SQLite, 1.004 and 1.00), as it is stored.
     """
-    row = left_alone.order_by(None).subquery("left_alone")
+    row = skipped.order_by(None).subquery("left_alone")
     columns: dict[str, ColumnElement[Any]] = {column.key: column for column in row.c}
     for name in money_columns:
         expected, found = row.c[f"expected_{name}"], row.c[f"found_{name}"]
@@ -231,7 +233,7 @@ def as_listed(row: Mapping[Any, Any]) -> dict[str, str]:
     return {key: "" if value is None else str(value) for key, value in listed.items()}
 
 
-def _sums(connection: Connection, change: Change, changed: FromClause, stock: Stock) -> dict[str, BeforeAfter]:
+def _sums(connection: Connection, change: Change, changed: FromClause, stock: ChangeSummary) -> dict[str, BeforeAfter]:
     if not change.money_columns:
         return _sums_of_worth(change, stock)
     moves = [
@@ -242,7 +244,7 @@ def _sums(connection: Connection, change: Change, changed: FromClause, stock: St
     return {name: BeforeAfter(before=sums, after=sums + moved_by[name]) for name, sums in stock.sums.items()}
 
 
-def _sums_of_worth(change: Change, stock: Stock) -> dict[str, BeforeAfter]:
+def _sums_of_worth(change: Change, stock: ChangeSummary) -> dict[str, BeforeAfter]:
     """Return the sum of a step that writes no money: of what its rows stand for, over those that are as they should be.
 
     Undone, it is that of the rows that are left as the step wrote them.
@@ -251,5 +253,5 @@ def _sums_of_worth(change: Change, stock: Stock) -> dict[str, BeforeAfter]:
     if change.undoes:
         left = sum((tally.money for tally in stock.of(UNRESOLVED).values()), Decimal(0))
         return {f"{change.step.sum_title} from that run": BeforeAfter(before=left + moved, after=left)}
-    before = stock.of(ALREADY_CORRECT).get("", Tally()).money
+    before = stock.of(ALREADY_CORRECT).get("", RowsAndMoney()).money
     return {change.step.sum_title: BeforeAfter(before=before, after=before + moved)}

@@ -13,7 +13,7 @@ from meter_assets.billing.relations import BillingRelations, billing_relations
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import Tenant
-from meter_assets.migration.run_history import RecordedStep
+from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.rules.steps import STEPS, Step, StepGuards
 from meter_assets.rules.undo import made_later, undo
 
@@ -35,7 +35,7 @@ class StepRun:
     policy: Policy
     allow_invalid: bool = False
     batch_size: int | None = None
-    undoes: RecordedStep | None = None
+    undoes: StepRunRecord | None = None
     about_to_commit: Callable[[], None] = _nothing
     """Is called at the end of each transaction that changes rows, just before it commits: more than once, it may be."""
 
@@ -57,7 +57,7 @@ class StepRun:
 
 
 @dataclass(frozen=True)
-class Entry:
+class RunningStep:
     """A step run that has begun: its row in meter_migration_runs, under whose id its changes are journaled."""
 
     id: int

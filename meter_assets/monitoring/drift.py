@@ -30,13 +30,13 @@ from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import UPDATED_AT_COLUMN, BillingSchema
 from meter_assets.foreign_text import quoted
 from meter_assets.formatting import show_money
-from meter_assets.monitoring.watermarks import Mark, as_text, came_since
+from meter_assets.monitoring.watermarks import Watermark, as_text, came_since
 from meter_assets.rules.invariants import INVARIANTS
 
 _SAID = {"payments": "payment", "invoices": "invoice"}
 _IS_WRONG_BY_IT = "and the meter's net is wrong by just that amount"
 _IS_THE_FIRST = "the first change since the tenant was last found right"
-_LAW = next(one for one in INVARIANTS if one.name == "every_meter_balance_equals_its_transactions")
+_BALANCE_INVARIANT = next(one for one in INVARIANTS if one.name == "every_meter_balance_equals_its_transactions")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Drifted:
     """Tenants with wrong balances, and how far the tables had been seen when these were last found right."""
 
     tenants: Sequence[Any]
-    marks: Mapping[str, Mark]
+    marks: Mapping[str, Watermark]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def first_changes(connection: Connection, relations: BillingRelations, drifted: 
 
 def _wrong_meters(relations: BillingRelations) -> FromClause:
     """Return the meters that break the law: tenant_id, meter_id and by how much their net is wrong."""
-    found = _LAW.violations(relations).subquery("violations")
+    found = _BALANCE_INVARIANT.violations(relations).subquery("violations")
     stored = or_zero(found.c.balance) - or_zero(found.c.overpayment)
     recomputed = found.c.recomputed_balance - found.c.recomputed_overpayment
     return select(found.c.tenant_id, found.c.meter_id, (stored - recomputed).label("difference")).subquery("wrong")
@@ -105,7 +105,7 @@ def _changes(
 def _came_since(schema: BillingSchema, name: str, drifted: Sequence[Drifted]) -> ColumnElement[bool]:
     """Say whether a row came or was changed since its tenant was last found right, if the table tells."""
     table = schema.tables[name]
-    since = [(one.tenants, came_since(table, one.marks.get(name, Mark()))) for one in drifted]
+    since = [(one.tenants, came_since(table, one.marks.get(name, Watermark()))) for one in drifted]
     came = [and_(table.c.tenant_id.in_(tenants), or_(*conditions)) for tenants, conditions in since if conditions]
     return or_(false(), *came)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel, Field
 from sqlalchemy import Connection, func, select
 
 from meter_assets.billing.own_tables import RUNS, SUCCEEDED
@@ -20,9 +20,9 @@ from meter_assets.billing.step_runs import step_runs, tenants_with
 from meter_assets.errors import RecordsAltered
 from meter_assets.migration import records
 from meter_assets.migration.database import Tenant
-from meter_assets.migration.evaluation import Verdict, judge_each
+from meter_assets.migration.evaluation import InvariantResult, evaluate_each
 from meter_assets.monitoring.drift import Drifted, first_changes
-from meter_assets.monitoring.watermarks import Mark, changed_tenants, marks_at, take_marks
+from meter_assets.monitoring.watermarks import Watermark, changed_tenants, take_watermarks, watermarks_at
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity
 from meter_assets.version import __version__
 
@@ -35,7 +35,9 @@ NAMED_PASSES = 100
 NAMED_FAILING = 10_000
 """More failing tenants than these are not all told what broke them: engines bound how many values a statement has."""
 
-MADE_TRUE = {one.name for one in INVARIANTS if one.group is Group.balances and one.severity is Severity.ERROR}
+RESTORED_BY_METER_BALANCES = {
+    one.name for one in INVARIANTS if one.group is Group.balances and one.severity is Severity.ERROR
+}
 """What meter_balances makes true: whoever breaks one of these after it has broken it anew."""
 
 
@@ -47,7 +49,7 @@ class Failing(BaseModel):
     """
 
     since: dict[str, str]
-    marks: dict[str, Mark] | None
+    marks: dict[str, Watermark] | None
 
 
 class Baseline(BaseModel):
@@ -59,9 +61,9 @@ class Baseline(BaseModel):
     """
 
     at: datetime
-    laws: str
-    marks: dict[str, Mark]
-    marks_before: dict[str, Mark] | None
+    evaluated_by: str = Field(validation_alias=AliasChoices("evaluated_by", "laws"))  # `laws` in version 1.1
+    marks: dict[str, Watermark]
+    marks_before: dict[str, Watermark] | None
     watched: list[str]
     failing: dict[str, Failing]
 
@@ -71,7 +73,7 @@ class Watched:
     """One tenant as a pass found it: its verdicts, since when each broken law is known to be, and what broke it."""
 
     tenant: Tenant
-    verdicts: Sequence[Verdict]
+    results: Sequence[InvariantResult]
     since: Mapping[str, str]
     first_change: str | None
 
@@ -102,25 +104,27 @@ def watch(
     the last one, that are new since, or of which the tables show a change since the last but one. All, if the policy or
     this software is another than then.
     """
-    now, laws = datetime.now(UTC), f"{__version__} {policy.model_dump_json()}"
+    now, evaluated_by = datetime.now(UTC), f"{__version__} {policy.model_dump_json()}"
     altered, made = list(records.altered(connection, schema)), migrated(connection, schema)
     suspect = {one.tenant_id for one in altered}  # whoever alters a record does not end the watching of its tenant
     every = [tenant for tenant in tenants if tenant.id in made or tenant.key in suspect]
-    marks = take_marks(connection, schema)
-    chosen = every if full or earlier is None else _to_be_judged(connection, schema, every, earlier, laws)
-    verdicts = _judged(connection, schema, chosen, policy)
-    failing = _failing(verdicts, {one.key: _known(one, earlier, made.get(one.id, now), laws) for one in chosen}, now)
-    first = _first_changes(connection, schema, policy, chosen, verdicts, failing)
+    marks = take_watermarks(connection, schema)
+    chosen = every if full or earlier is None else _to_be_evaluated(connection, schema, every, earlier, evaluated_by)
+    results = _evaluated(connection, schema, chosen, policy)
+    failing = _failing(
+        results, {one.key: _known(one, earlier, made.get(one.id, now), evaluated_by) for one in chosen}, now
+    )
+    first = _first_changes(connection, schema, policy, chosen, results, failing)
     watched = [
-        Watched(one, verdicts[one.key], failing[one.key].since if one.key in failing else {}, first.get(one.id))
+        Watched(one, results[one.key], failing[one.key].since if one.key in failing else {}, first.get(one.id))
         for one in chosen
     ]
-    unchanged = [one for one in every if one.key not in verdicts]
+    unchanged = [one for one in every if one.key not in results]
     if earlier is not None:
         failing |= {one.key: earlier.failing[one.key] for one in unchanged if one.key in earlier.failing}
     baseline = Baseline(
         at=now,
-        laws=laws,
+        evaluated_by=evaluated_by,
         marks=marks,
         marks_before=earlier.marks if earlier is not None else None,
         watched=[one.key for one in every],
@@ -143,23 +147,23 @@ def migrated(connection: Connection, schema: BillingSchema) -> dict[Any, datetim
     return {tenant: at if at.tzinfo else at.replace(tzinfo=UTC) for tenant, at in connection.execute(last)}
 
 
-def _to_be_judged(
-    connection: Connection, schema: BillingSchema, every: Sequence[Tenant], earlier: Baseline, laws: str
+def _to_be_evaluated(
+    connection: Connection, schema: BillingSchema, every: Sequence[Tenant], earlier: Baseline, evaluated_by: str
 ) -> Sequence[Tenant]:
-    if earlier.marks_before is None or earlier.laws != laws:
+    if earlier.marks_before is None or earlier.evaluated_by != evaluated_by:
         return every
     changed = changed_tenants(connection, schema, earlier.marks_before)
     known = set(earlier.watched) - {key for key, one in earlier.failing.items() if one.marks is not None}
     return [one for one in every if one.id in changed or one.key not in known]
 
 
-def _judged(
+def _evaluated(
     connection: Connection, schema: BillingSchema, tenants: Sequence[Tenant], policy: Policy
-) -> dict[str, list[Verdict]]:
+) -> dict[str, list[InvariantResult]]:
     if not tenants:
         return {}
     ids = [tenant.id for tenant in tenants]
-    by_law = judge_each(connection, INVARIANTS, _relations(schema, policy, ids), ids)
+    by_law = evaluate_each(connection, INVARIANTS, _relations(schema, policy, ids), ids)
     return {tenant.key: [of_law[tenant.id] for of_law in by_law] for tenant in tenants}
 
 
@@ -167,36 +171,36 @@ def _relations(schema: BillingSchema, policy: Policy, ids: list[Any]) -> Billing
     return billing_relations(schema, policy, ids if len(ids) <= NAMED_TENANTS else None)
 
 
-def _known(tenant: Tenant, earlier: Baseline | None, balanced: datetime, laws: str) -> Failing:
+def _known(tenant: Tenant, earlier: Baseline | None, balanced: datetime, evaluated_by: str) -> Failing:
     """Return since when a tenant is known to break laws from before this pass, and when it was last found right.
 
     What is true once balances were written, may have been broken only after that. That other laws held says nothing.
     """
     if earlier is None or tenant.key not in earlier.watched:
-        return Failing(since={}, marks=marks_at(balanced))
+        return Failing(since={}, marks=watermarks_at(balanced))
     known = earlier.failing.get(tenant.key) or Failing(since={}, marks=None)
     if balanced > earlier.at:
-        since = {name: at for name, at in known.since.items() if name not in MADE_TRUE}
-        return Failing(since=since, marks=marks_at(balanced))
-    right = earlier.marks if earlier.laws == laws else {}
+        since = {name: at for name, at in known.since.items() if name not in RESTORED_BY_METER_BALANCES}
+        return Failing(since=since, marks=watermarks_at(balanced))
+    right = earlier.marks if earlier.evaluated_by == evaluated_by else {}
     return Failing(since=known.since, marks=right if known.marks is None else known.marks)
 
 
 def _failing(
-    verdicts: Mapping[str, Sequence[Verdict]], known: Mapping[str, Failing], now: datetime
+    results: Mapping[str, Sequence[InvariantResult]], known: Mapping[str, Failing], now: datetime
 ) -> dict[str, Failing]:
     """Return the tenants that break a law; one that was broken before keeps the time when that was first seen."""
     found = {}
-    for key, judged in verdicts.items():
-        broken = [one.name for one in judged if not one.holds]
+    for key, judged in results.items():
+        broken = [one.name for one in judged if not one.passed]
         if broken:
             since = {name: known[key].since.get(name, now.isoformat(timespec="seconds")) for name in broken}
             found[key] = Failing(since=since, marks=known[key].marks if any(map(_is_error, judged)) else None)
     return found
 
 
-def _is_error(verdict: Verdict) -> bool:
-    return verdict.severity is Severity.ERROR and not verdict.holds
+def _is_error(result: InvariantResult) -> bool:
+    return result.severity is Severity.ERROR and not result.passed
 
 
 def _first_changes(
@@ -204,11 +208,15 @@ def _first_changes(
     schema: BillingSchema,
     policy: Policy,
     tenants: Sequence[Tenant],
-    verdicts: Mapping[str, Sequence[Verdict]],
+    results: Mapping[str, Sequence[InvariantResult]],
     failing: Mapping[str, Failing],
 ) -> dict[Any, str]:
     """Name what broke the failing tenants' balances; the newest first, should they be very many."""
-    wrong = [one for one in tenants if any(_is_error(law) and law.subject == "meter_id" for law in verdicts[one.key])]
+    wrong = [
+        one
+        for one in tenants
+        if any(_is_error(invariant) and invariant.subject == "meter_id" for invariant in results[one.key])
+    ]
     newest = sorted(wrong, key=lambda one: max(failing[one.key].since.values()), reverse=True)
     groups: dict[str, list[Tenant]] = {}
     for one in newest[:NAMED_FAILING]:

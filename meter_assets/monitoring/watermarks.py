@@ -36,14 +36,14 @@ BEFORE_ALL = "0001-01-02 00:00:00"
 """No row says when it was changed: each that does so later has been changed since."""
 
 
-class Mark(BaseModel):
+class Watermark(BaseModel):
     """How far a table had been seen: its highest id, if ids are numbers, and its latest updated_at, as text (UTC)."""
 
     id: int | None = None
     updated_at: str | None = None
 
 
-def take_marks(connection: Connection, schema: BillingSchema) -> dict[str, Mark]:
+def take_watermarks(connection: Connection, schema: BillingSchema) -> dict[str, Watermark]:
     """Return how far each table can be seen now."""
     settled = (datetime.now(UTC) - SETTLING).strftime(TIME_FORMAT)
     marks = {}
@@ -52,16 +52,16 @@ def take_marks(connection: Connection, schema: BillingSchema) -> dict[str, Mark]
         latest = func.max(table.c[UPDATED_AT_COLUMN]) if _has_times(table) else null()
         last_id, last_change = connection.execute(select(highest, latest).select_from(table)).one()
         seen = BEFORE_ALL if last_change is None else min(as_text(last_change), settled)
-        marks[name] = Mark(id=last_id, updated_at=seen)
+        marks[name] = Watermark(id=last_id, updated_at=seen)
     return marks
 
 
-def marks_at(moment: datetime) -> dict[str, Mark]:
+def watermarks_at(moment: datetime) -> dict[str, Watermark]:
     """Return the marks of a moment at which nobody looked: of it times are known, and no ids."""
-    return {name: Mark(updated_at=as_text(moment)) for name in REQUIRED_COLUMNS}
+    return {name: Watermark(updated_at=as_text(moment)) for name in REQUIRED_COLUMNS}
 
 
-def came_since(table: FromClause, mark: Mark) -> list[ColumnElement[bool]]:
+def came_since(table: FromClause, mark: Watermark) -> list[ColumnElement[bool]]:
     """Return conditions for rows that came or were changed after a mark, each to be found by an index of its own."""
     found: list[ColumnElement[bool]] = []
     if mark.id is not None and _has_number_ids(table):
@@ -73,11 +73,11 @@ def came_since(table: FromClause, mark: Mark) -> list[ColumnElement[bool]]:
     return found
 
 
-def changed_tenants(connection: Connection, schema: BillingSchema, marks: Mapping[str, Mark]) -> frozenset[Any]:
+def changed_tenants(connection: Connection, schema: BillingSchema, marks: Mapping[str, Watermark]) -> frozenset[Any]:
     """Return the ids of the tenants that have rows which came or were changed since, in one statement."""
     parts: list[Select[Any]] = []
     for name, table in _tables(schema).items():
-        for came in came_since(table, marks.get(name, Mark())):
+        for came in came_since(table, marks.get(name, Watermark())):
             if name == "invoice_bills":
                 invoice = schema.tables["invoices"]
                 lines = select(table.c.invoice_id).where(came).scalar_subquery()

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, Select, select
 from meter_assets.billing.change import Change
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import spreadsheet_cell
-from meter_assets.migration.step_report import as_listed, left_alone_rows, shown_columns
+from meter_assets.migration.step_report import as_listed, shown_columns, skipped_rows
 from meter_assets.private_files import make_folder, written
 
 ROWS_AT_A_TIME = 5_000
@@ -30,11 +30,11 @@ def export_changed(connection: Connection, change: Change, folder: Path, name: s
     _write(folder, name, [str(column.key) for column in columns], (row.values() for row in rows))
 
 
-def export_left_alone(connection: Connection, change: Change, folder: Path, name: str) -> None:
+def export_skipped(connection: Connection, change: Change, folder: Path, name: str) -> None:
     """Write every row that undoing a change would leave alone, expected and found. Raises as `export_changed` does."""
     if change.skipped is None:
         return
-    rows = map(as_listed, _streamed(connection, left_alone_rows(change.skipped, change.money_columns)))
+    rows = map(as_listed, _streamed(connection, skipped_rows(change.skipped, change.money_columns)))
     _write(folder, name, change.skipped.selected_columns.keys(), (row.values() for row in rows))
 
 

@@ -18,16 +18,16 @@ from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.relations import BillingRelations, as_text, billing_relations
 from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.migration.evaluation import Verdict, judge
+from meter_assets.migration.evaluation import InvariantResult, evaluate
 from meter_assets.migration.stages import Moment, Situation, problems
-from meter_assets.migration.step_report import SHOWN_ROWS, StepReport, step_report, take_stock
+from meter_assets.migration.step_report import SHOWN_ROWS, StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import PreparedStep, prepare
 from meter_assets.reports.export import export_changed
 from meter_assets.rules.invariants import INVARIANTS, Group, Invariant, Severity
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step, invariants_about
 
 
-class StatusTally(BaseModel):
+class StatusSummary(BaseModel):
     """One status that payments or invoices have, with its rows and money, and whether it counts."""
 
     table: str
@@ -53,10 +53,10 @@ class Preview(BaseModel):
     name: Shown
     policy: dict[str, Any]
     steps: list[StepReport]
-    statuses: list[StatusTally]
+    statuses: list[StatusSummary]
     bases: BalanceBases
     obstacles: list[str]
-    verdicts: list[Verdict] | None
+    results: list[InvariantResult] | None
 
     def step(self, name: str) -> StepReport:
         """Return the report of one step."""
@@ -65,7 +65,7 @@ class Preview(BaseModel):
     @property
     def would_fail(self) -> bool:
         """Whether the same run, live, would fail: an ERROR law would be broken, or a value would not fit."""
-        broken = any(one.severity is Severity.ERROR and not one.holds for one in self.verdicts or ())
+        broken = any(one.severity is Severity.ERROR and not one.passed for one in self.results or ())
         return broken or bool(self.obstacles)
 
 
@@ -108,7 +108,7 @@ def preview(
         statuses=statuses,
         bases=bases,
         obstacles=obstacles,
-        verdicts=results,
+        results=results,
     )
 
 
@@ -122,7 +122,7 @@ def _preview_step(
     change, relations, after = step.change, step.relations, step.relations.after(step.change)
     changed = change.cte
     list(problems(connection, Moment.before, Situation(step, relations), evaluations.evaluate))
-    report = step_report(connection, change, relations, changed, take_stock(connection, change, relations))
+    report = step_report(connection, change, relations, changed, summarize_change(connection, change, relations))
     found = list(problems(connection, Moment.computed, Situation(step, relations, changed), evaluations.evaluate))
     evaluations.forget(change.name)
     found += problems(connection, Moment.written, Situation(step, after, changed), evaluations.evaluate)
@@ -138,25 +138,25 @@ class _Evaluations:
     def __init__(self, connection: Connection) -> None:
         """Take the connection of the preview's snapshot."""
         self._connection = connection
-        self._known: dict[str, Verdict] = {}
+        self._known: dict[str, InvariantResult] = {}
 
-    def of(self, invariants: Iterable[Invariant], relations: BillingRelations) -> list[Verdict]:
+    def of(self, invariants: Iterable[Invariant], relations: BillingRelations) -> list[InvariantResult]:
         """Return the results of these invariants on these relations, evaluated now unless they are known."""
         wanted = list(invariants)
         missing = [one for one in wanted if one.name not in self._known]
-        self._known |= {one.name: one for one in judge(self._connection, missing, relations)}
+        self._known |= {one.name: one for one in evaluate(self._connection, missing, relations)}
         return [self._known[one.name] for one in wanted]
 
     def evaluate(
         self, invariants: Iterable[Invariant], relations: BillingRelations, only_ids: Select[Any] | None
-    ) -> list[Verdict]:
+    ) -> list[InvariantResult]:
         """Return results as a stage wants them: what the whole tenant passes, the rows of `only_ids` pass."""
         wanted = list(invariants)
         results = self.of(wanted, relations)
         if only_ids is None:
             return results
         return [
-            whole if whole.holds else judge(self._connection, [one], relations, only_ids=only_ids)[0]
+            whole if whole.passed else evaluate(self._connection, [one], relations, only_ids=only_ids)[0]
             for one, whole in zip(wanted, results, strict=True)
         ]
 
@@ -175,7 +175,7 @@ def _bearing_on(steps: Sequence[str]) -> list[Invariant]:
     return [one for one in INVARIANTS if one in about or one.name in kept]
 
 
-def _statuses(connection: Connection, relations: BillingRelations) -> list[StatusTally]:
+def _statuses(connection: Connection, relations: BillingRelations) -> list[StatusSummary]:
     found = []
     for table, money in (("payments", "amount"), ("invoices", "total_amount")):
         row = relations.rows[table]
@@ -187,7 +187,7 @@ def _statuses(connection: Connection, relations: BillingRelations) -> list[Statu
         grouped = select(one.c.status, one.c.counted, func.count().label("rows"), total(one.c.money).label("money"))
         for tally in connection.execute(grouped.group_by(one.c.status, one.c.counted).order_by(one.c.status)):
             found.append(
-                StatusTally(
+                StatusSummary(
                     table=table, status=tally.status, counted=bool(tally.counted), rows=tally.rows, money=tally.money
                 )
             )

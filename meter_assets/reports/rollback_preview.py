@@ -10,9 +10,9 @@ from meter_assets.billing.relations import billing_relations
 from meter_assets.foreign_text import LONGEST_NAME, file_name
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import Rollback, UndoneStep, find_steps_to_undo
-from meter_assets.migration.step_report import step_report, take_stock
+from meter_assets.migration.step_report import step_report, summarize_change
 from meter_assets.migration.tenants import Tenant
-from meter_assets.reports.export import export_changed, export_left_alone
+from meter_assets.reports.export import export_changed, export_skipped
 from meter_assets.rules.undo import once_newer_are_undone, undo
 
 
@@ -33,12 +33,12 @@ def preview_rollback(
             writes = schema.journaled[step.step]
             relations, kept = once_newer_are_undone(now, writes, step.id)
             change = undo(relations, writes, step.id, step.run_id, kept)
-            stock = take_stock(connection, change, relations)
+            stock = summarize_change(connection, change, relations)
             report = step_report(connection, change, relations, change.cte, stock)
             done.append(UndoneStep(made=step, report=report))
             if export is not None:
                 folder = export / file_name(tenant.key, LONGEST_NAME)
                 name = f"{step.id}_{file_name(step.step)}_of_{file_name(step.run_id)}"
                 export_changed(connection, change, folder, name)
-                export_left_alone(connection, change, folder, f"{name}_left_alone")
+                export_skipped(connection, change, folder, f"{name}_left_alone")
     return Rollback(tenant=tenant.key, name=tenant.name, steps=done)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from meter_assets.formatting import show_money, show_time
-from meter_assets.migration.evaluation import Verdict
+from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.rollback import Rollback, UndoneStep
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.preview import Preview
@@ -72,12 +72,12 @@ def money(report: StepReport) -> Grid:
     return Grid("Money", ("sum of", "before", "after", "difference"), tuple(rows))
 
 
-def verdicts(found: Iterable[Verdict], *, title: str = "Invariants") -> Grid:
+def results(found: Iterable[InvariantResult], *, title: str = "Invariants") -> Grid:
     """Return invariants with their verdicts and, of those that are broken, an example."""
     rows = []
     for one in found:
-        verdict = "holds" if one.holds else f"{one.severity}: {one.violations:,} violations"
-        rows.append((one.group, one.name, verdict, one.example))
+        result = "holds" if one.passed else f"{one.severity}: {one.violations:,} violations"
+        rows.append((one.group, one.name, result, one.example))
     return Grid(title, ("group", "invariant", "verdict", "for example"), tuple(rows))
 
 
@@ -89,7 +89,7 @@ def undone(found: Rollback) -> Grid:
             one.made.run_id,
             show_time(one.made.started_at),
             f"{one.report.changed:,}",
-            f"{one.left_alone:,}",
+            f"{one.skipped:,}",
         )
         for one in found.steps
     )
@@ -97,10 +97,10 @@ def undone(found: Rollback) -> Grid:
     return Grid("Steps undone, newest first", headings, rows, "" if rows else "No journaled change is in force.")
 
 
-def left_alone(one: UndoneStep) -> Grid:
+def skipped(one: UndoneStep) -> Grid:
     """Return the rows that a rollback left alone, with what was expected and what was found."""
-    listed = one.report.left_alone
-    more = one.left_alone - len(listed)
+    listed = one.report.skipped
+    more = one.skipped - len(listed)
     note = (
         f"The first {len(listed):,}; {more:,} more. A dry run writes all of them as CSV files, if it is told where to: "
         "--export DIR, or export_dir in the launchpad."
@@ -143,7 +143,7 @@ def impact(preview: Preview) -> Grid:
     rows = tuple(
         (
             report.step,
-            f"{report.looked_at:,}",
+            f"{report.examined:,}",
             f"{report.changed:,}",
             f"{report.already_correct.rows:,}",
             f"{report.for_review:,}",

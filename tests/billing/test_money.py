@@ -13,7 +13,7 @@ from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
 from meter_assets.formatting import show_money
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.evaluation import judge
+from meter_assets.migration.evaluation import evaluate
 from meter_assets.rules.invariants import INVARIANTS
 from tests.support.command_line import make_small_tenants
 
@@ -64,7 +64,7 @@ def test_an_amount_that_is_no_number_is_an_error(billing_url: str, engine_name: 
         connection.execute(text(f"UPDATE invoice_bills SET amount = {no_number} WHERE invoice_id = 2"))
     with database.snapshot() as connection:
         relations = billing_relations(database.schema(connection), Policy(), 1)
-        laws = [one for one in INVARIANTS if one.name.endswith("_amount_is_a_number")]
-        payments, invoices = judge(connection, laws, relations)
+        invariants = [one for one in INVARIANTS if one.name.endswith("_amount_is_a_number")]
+        payments, invoices = evaluate(connection, invariants, relations)
     assert payments.samples[0]["payment_id"] == "1"
     assert invoices.samples[0]["invoice_id"] == "2"

@@ -107,7 +107,7 @@ def test_a_preview_is_made_by_clicking_and_its_numbers_are_on_the_page(stack: St
 
     assert cells(page, "rows_that_would_change") == [f"{sum(step.changed for step in foreseen.steps)}"]
     for step in foreseen.steps:
-        counts = (step.looked_at, step.changed, step.already_correct.rows, step.for_review, step.left_unresolved)
+        counts = (step.examined, step.changed, step.already_correct.rows, step.for_review, step.left_unresolved)
         assert cells(page, step.step) == [f"{count:,}" for count in counts], step.step
     picture(page, "preview")
 

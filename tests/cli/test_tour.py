@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_assets.demo.database import make_demo, mending_statement
+from meter_assets.demo.database import fixing_statement, make_demo
 from meter_assets.demo.generator import DemoSize
 from meter_assets.migration.database import BillingDatabase
 from tests.support.command_line import CommandLine, make_small_tenants
@@ -43,7 +43,7 @@ def test_the_demo_is_not_made_twice_and_goes_on_with_what_was_mended(shell: Comm
     path.touch()
     with BillingDatabase(f"sqlite:///{path}").transaction() as connection:
         make_demo(connection, DemoSize(tenants=5, customers=10, months=3), seed=1)
-        connection.exec_driver_sql(mending_statement(connection))
+        connection.exec_driver_sql(fixing_statement(connection))
     ended = shell("demo")
     assert ended.status == 0
     assert "The demo database is there already" in ended.words

@@ -173,8 +173,8 @@ def waiting_run(connection: Connection) -> str:
     waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     if not connection.scalar(text(waits)):
         return ""
-    begun = f"SELECT run_id FROM {STEP_RUNS} WHERE tenant_id = :id AND outcome = 'running'"
-    return str(connection.scalar(text(begun), {"id": HELD}) or "")
+    started = f"SELECT run_id FROM {STEP_RUNS} WHERE tenant_id = :id AND outcome = 'running'"
+    return str(connection.scalar(text(started), {"id": HELD}) or "")
 
 
 def kill_in_the_middle(deployment: Deployment) -> tuple[str, str]:

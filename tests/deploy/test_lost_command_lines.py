@@ -95,18 +95,18 @@ def failed(instance: dg.DagsterInstance) -> set[str]:
 
 @pytest.mark.parametrize("instance", stack.FOLDERS, indirect=True)
 def test_monitoring_ends_what_has_lost_its_process_on_this_host(instance: dg.DagsterInstance) -> None:
-    begun = {what: begin(instance, tags) for what, tags in TAGS.items()}
+    started = {what: begin(instance, tags) for what, tags in TAGS.items()}
     monitor(instance)
-    assert failed(instance) == {begun[what] for what in LOST}
-    [told] = instance.all_logs(begun["killed"], of_type=dg.DagsterEventType.PIPELINE_FAILURE)
+    assert failed(instance) == {started[what] for what in LOST}
+    [told] = instance.all_logs(started["killed"], of_type=dg.DagsterEventType.PIPELINE_FAILURE)
     assert f"executed this run is gone: process {GONE.process} on {HERE.host}. Nothing is half done" in told.message
 
 
 @pytest.mark.parametrize("instance", ["one machine"], indirect=True)
 def test_our_next_command_ends_them_too_but_not_what_was_launched(instance: dg.DagsterInstance) -> None:
-    begun = {what: begin(instance, tags) for what, tags in TAGS.items()}
+    started = {what: begin(instance, tags) for what, tags in TAGS.items()}
     begin(instance, {})
     begin(instance, naming(GONE), **ORIGINS)  # as it is started again in the UI, with all of its tags
     end_lost_runs(instance)
     monitor(instance)
-    assert failed(instance) == {begun[what] for what in LOST}
+    assert failed(instance) == {started[what] for what in LOST}

@@ -14,7 +14,7 @@ from meter_assets.billing.schema import billing_tables
 from meter_assets.errors import OwnTablesNotTrusted
 from meter_assets.migration import apply
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.recording import tried_again
+from meter_assets.migration.recording import retry_on_conflict
 from meter_assets.rules.steps import STEPS
 from tests.support.command_line import HEALTHY, on_small_tenants
 from tests.support.databases import after_journaling, everything, migrate, start_over
@@ -152,7 +152,7 @@ def test_a_trigger_that_comes_between_the_look_and_the_step_is_found(
 
     def add_a_trigger_first(make: Callable[[], Any]) -> Any:
         as_owner(BillingDatabase(postgres_url), TRIGGER)
-        return tried_again(make)
+        return retry_on_conflict(make)
 
     monkeypatch.setattr(apply, "tried_again", add_a_trigger_first)
     with pytest.raises(OwnTablesNotTrusted, match="has the trigger evil"):

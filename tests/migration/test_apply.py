@@ -26,8 +26,8 @@ from meter_assets.engines import engine_of
 from meter_assets.errors import (
     BlockedByInvariants,
     ColumnTooSmall,
+    ConcurrentModification,
     NotWritable,
-    RowsChangedMeanwhile,
     StepError,
     TenantLocked,
 )
@@ -203,7 +203,7 @@ def test_a_row_that_no_longer_holds_what_was_journaled_rolls_the_step_back_whole
     def change(connection: Connection) -> None:
         connection.execute(changed.update().where(changed.c.id == row_id).values({column: meanwhile}))
 
-    with after_journaling(database, step, change), pytest.raises(RowsChangedMeanwhile) as raised:
+    with after_journaling(database, step, change), pytest.raises(ConcurrentModification) as raised:
         migrate(database, 1, steps=[step])
 
     assert (raised.value.journaled, raised.value.updated) == (1, 0)
@@ -226,7 +226,7 @@ def test_a_row_that_is_gone_when_it_should_be_written_rolls_the_step_back_whole(
 
     with (
         after_journaling(database, "meter_balances", delete),
-        pytest.raises(RowsChangedMeanwhile, match=r"expected to update 1 rows, updated 0.*rows no longer there"),
+        pytest.raises(ConcurrentModification, match=r"expected to update 1 rows, updated 0.*rows no longer there"),
     ):
         migrate(database, 1, steps=["meter_balances"])
     assert everything(database, but_runs=True) == before

@@ -348,8 +348,8 @@ def test_a_row_that_others_change_under_a_rollback_in_batches_is_listed(billing_
     with before_each_batch(database, give_another_meter):
         [undone] = roll_back_in_batches(database, 2)
 
-    assert (undone.report.looked_at, undone.report.changed, undone.left_alone) == (5, 4, 1)
-    assert undone.report.left_alone == [
+    assert (undone.report.examined, undone.report.changed, undone.skipped) == (5, 4, 1)
+    assert undone.report.skipped == [
         {"id": "14", "why": "changed_since", "expected_meter_id": "1", "found_meter_id": "2"}
     ]
     assert row_of(database, "payments", 14)["meter_id"] == 2

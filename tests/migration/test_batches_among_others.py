@@ -22,7 +22,7 @@ from meter_assets.errors import (
 )
 from meter_assets.migration.batches import ROUNDS, ROUNDS_WITHOUT_WAITING
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.step_report import Tally
+from meter_assets.migration.step_report import RowsAndMoney
 from meter_assets.rules.steps import MIGRATION
 from tests.support.batches import (
     SCHEMA,
@@ -64,9 +64,9 @@ def test_a_row_that_others_have_written_is_left_as_they_wrote_it(billing_url: st
         "Others changed or held 1 rows: left to the next round.",
         None,
     ]
-    assert report.rules == {"sole_active_meter": Tally(rows=4, money=Decimal("4.00"))}
-    assert report.already_correct == Tally(rows=1, money=Decimal("100.00"))
-    assert (report.looked_at, report.changed, report.left_unresolved) == (5, 4, 0)
+    assert report.rules == {"sole_active_meter": RowsAndMoney(rows=4, money=Decimal("4.00"))}
+    assert report.already_correct == RowsAndMoney(rows=1, money=Decimal("100.00"))
+    assert (report.examined, report.changed, report.left_unresolved) == (5, 4, 0)
     assert [(one.before, one.after) for one in report.sums.values()] == [(Decimal("0.00"), Decimal("4.00"))]
 
 
@@ -85,7 +85,7 @@ def test_a_row_that_others_have_changed_is_planned_anew_on_what_they_wrote(billi
     [journaled] = journals(database, "second")["meter_balances"].values()
     assert (journaled.before["balance"], journaled.after["balance"]) == (Decimal("5.00"), Decimal("20.00"))
     assert as_recorded(database, "second") == [("meter_balances", PARTIAL, 0), ("meter_balances", SUCCEEDED, 1)]
-    assert (report.looked_at, report.changed, report.already_correct.rows) == (1, 1, 0)
+    assert (report.examined, report.changed, report.already_correct.rows) == (1, 1, 0)
 
 
 def test_what_others_do_to_a_row_after_its_batch_is_for_the_next_run(billing_url: str) -> None:
@@ -104,7 +104,7 @@ def test_what_others_do_to_a_row_after_its_batch_is_for_the_next_run(billing_url
     amounts = [row_of(database, "invoices", row_id)["amount"] for row_id in (11, 12)]
     assert amounts == [Decimal("1.00"), Decimal("30.00")]
     assert as_recorded(database, "first") == [("invoice_amounts", PARTIAL, 1), ("invoice_amounts", SUCCEEDED, 1)]
-    assert (report.looked_at, report.changed, report.already_correct.rows) == (2, 2, 0)
+    assert (report.examined, report.changed, report.already_correct.rows) == (2, 2, 0)
     assert in_batches(database, 1, "invoice_amounts", run_id="next")["invoice_amounts"].changed == 1
 
     done = roll_back_in_batches(database, 1)
@@ -160,7 +160,7 @@ def test_a_batch_does_not_wait_for_a_row_that_others_hold_and_comes_back_to_it(p
         with before_each_batch(database, let_go):
             report = in_batches(database, 3, "payment_meter_ids")["payment_meter_ids"]
     assert [changed for _, _, changed in as_recorded(database, "first")] == [4, 0, 1]
-    assert (report.looked_at, report.changed, report.already_correct.rows) == (5, 5, 0)
+    assert (report.examined, report.changed, report.already_correct.rows) == (5, 5, 0)
 
 
 def test_a_later_round_waits_for_a_row_that_others_hold(postgres_url: str) -> None:

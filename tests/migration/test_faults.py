@@ -24,8 +24,8 @@ from tests.support.command_line import PROJECT, CommandLine, make_small_tenants
 from tests.support.databases import STEP_RUNS
 from tests.support.faults.children import Ended, Nursery, Task, nursery
 from tests.support.faults.commands import struck
+from tests.support.faults.evaluate import Contents, as_stored
 from tests.support.faults.jobs import MIGRATE, POLICY, PREVIEW, ROLL_BACK, TENANT, Job
-from tests.support.faults.judge import Contents, as_stored
 from tests.support.faults.points import AFTER, BEFORE, COMMIT, SENT, where_it_matters
 from tests.support.faults.stages import Stage, stage_of
 from tests.support.faults.strikes import Kind, Strike

@@ -313,9 +313,9 @@ def broken_chains(first: Database, writers: list[Writer], ours: Log, last: Datab
             original = originals.get(row["id"])
             if original is None:
                 original, theirs = theirs[0].after, theirs[1:]
-            begun, ended = ({name: one[name] for name in columns} for one in (original, row))
-            if not is_one_chain(begun, theirs, ours.get(key, []), ended):
-                broken.append((key, begun, theirs, ours.get(key, []), ended))
+            started, ended = ({name: one[name] for name in columns} for one in (original, row))
+            if not is_one_chain(started, theirs, ours.get(key, []), ended):
+                broken.append((key, started, theirs, ours.get(key, []), ended))
     return broken
 
 

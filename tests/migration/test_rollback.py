@@ -80,7 +80,7 @@ def backed_up(database: BillingDatabase) -> list[dict[str, Any]]:
 
 
 def restored_and_left_alone(done: Rollback) -> tuple[int, int]:
-    return done.restored, done.left_alone
+    return done.restored, done.skipped
 
 
 def reasons(done: Rollback) -> list[tuple[str, str, dict[str, int]]]:
@@ -148,7 +148,7 @@ def test_a_database_of_another_shape_is_rolled_back_to_the_byte(
     migrated = billing_rows(database)
     done = undo(database, batch_size=3)
     assert billing_rows(database) == original
-    assert done.left_alone == 0
+    assert done.skipped == 0
     migrate(database, tenant_id, policy, run_id="again", allow_invalid=True)
     assert billing_rows(database) == migrated
 
@@ -183,7 +183,7 @@ def test_amounts_come_back_in_the_form_in_which_sqlite_stored_them(tmp_path: Pat
     assert billing_rows(database)["meters"] != original["meters"]
 
     done = undo(database)
-    assert done.left_alone == 0
+    assert done.skipped == 0
     for table in ("meters", "invoices", "customers"):
         assert billing_rows(database)[table] == original[table]
 
@@ -234,7 +234,7 @@ def test_a_rollback_to_before_a_run_undoes_it_and_all_later_ones(billing_url: st
 
     assert [one.made.run_id for one in done.steps] == ["b3-third"] * 3 + ["b2-second"] * 3
     assert [one.made.step for one in done.steps] == ["meter_balances", "invoice_amounts", "payment_meter_ids"] * 2
-    assert done.left_alone == 0
+    assert done.skipped == 0
     now = billing_rows(database)
     assert {name: now[name] for name in ("meters", "invoices", "customers")} == {
         name: second[name] for name in ("meters", "invoices", "customers")
@@ -279,8 +279,8 @@ def test_a_row_changed_since_a_later_run_keeps_what_older_runs_wrote_too(billing
     by_run = {run: why for run, step, why in reasons(done) if step == "meter_balances"}
     kept = {"later_change_kept": 1}
     assert by_run == {"b3-third": {"changed_since": 1}, "b2-second": kept, "a1-first": kept}
-    assert done.left_alone == 1
-    [listed] = done.steps[0].report.left_alone
+    assert done.skipped == 1
+    [listed] = done.steps[0].report.skipped
     assert (listed["id"], listed["why"]) == ("1", "changed_since")
     assert Decimal(listed["expected_overpayment"]) == 0
     assert Decimal(listed["found_overpayment"]) == 77
@@ -303,8 +303,8 @@ def test_a_row_deleted_since_is_listed_and_one_changed_and_changed_back_is_resto
         "UPDATE payments SET amount = 9 WHERE id = 13",
     )
     [undone] = undo(database).steps
-    assert (undone.report.changed, undone.left_alone) == (2, 1)
-    assert undone.report.left_alone == [
+    assert (undone.report.changed, undone.skipped) == (2, 1)
+    assert undone.report.skipped == [
         {"id": "11", "why": "row_gone", "expected_meter_id": "1", "found_meter_id": ""},
     ]
     assert row_of(database, "payments", 13)["amount"] == 9
@@ -316,7 +316,7 @@ def test_amounts_that_differ_by_less_than_is_shown_are_listed_as_they_are_stored
     database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, owing_20())
     migrate(database, 1)
     write(database, "UPDATE meters SET balance = balance + 0.004 WHERE id = 1")
-    [listed] = undo(database).steps[0].report.left_alone
+    [listed] = undo(database).steps[0].report.skipped
     assert (listed["expected_balance"], listed["found_balance"]) == ("20.0", "20.004")
     assert (listed["expected_overpayment"], listed["found_overpayment"]) == ("0.00", "0.00")
 
@@ -344,8 +344,8 @@ def test_rows_that_others_change_while_they_are_restored_are_not_overwritten(pos
     with after_journaling(database, "meter_balances", commit_another_balance_once):
         newest, *others = list(roll_back(database, tenant(1), "undo", DEFAULT))
     database.release()
-    assert (rounds, newest.report.changed, newest.left_alone) == (2, 0, 1)
-    assert [one.left_alone for one in others] == [0, 0, 0]
+    assert (rounds, newest.report.changed, newest.skipped) == (2, 0, 1)
+    assert [one.skipped for one in others] == [0, 0, 0]
     assert row_of(database, "meters", 1)["balance"] == 5
 
 
@@ -533,8 +533,8 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
     listed = [line.split() for line in ended.printed.splitlines() if "changed_since" in line]
     assert listed == [[str(number), "changed_since", "1", "3"] for number in changed]
     assert "expected_meter_id found_meter_id" in ended.words
-    restored, left_alone = (_exported(path) for path in sorted(Path("rows/1").iterdir()))
-    assert [[row[name] for name in row] for row in left_alone] == listed
+    restored, skipped = (_exported(path) for path in sorted(Path("rows/1").iterdir()))
+    assert [[row[name] for name in row] for row in skipped] == listed
     assert [int(row["id"]) for row in restored] == [number for number in range(1, 10_001) if number not in changed]
     assert {(row["meter_id_before"], row["meter_id_after"]) for row in restored} == {("1", "")}
     assert shell.rows("SELECT count(*) FROM payments WHERE meter_id IS NULL") == [(9_900,)]
@@ -889,7 +889,7 @@ def test_the_job_fails_with_a_sentence_where_rows_were_left_alone(one_shell: Com
     undone = launch(one_shell, ROLLBACK, HEALTHY)
     assert not undone.succeeded
     assert undone.rollback is not None
-    assert undone.rollback.left_alone == 1
+    assert undone.rollback.skipped == 1
     [said] = undone.errors
     assert f"{undone.rollback.restored:,} rows of tenant 1 were restored; 1 were left alone" in said
 

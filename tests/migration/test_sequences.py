@@ -59,7 +59,7 @@ class Undone:
     """What became of the rows of one step that was undone."""
 
     restored: int = 0
-    left_alone: int = 0
+    skipped: int = 0
     kept: int = 0
 
 
@@ -98,11 +98,11 @@ class Model:
         for one in rows:
             row = self.row(one)
             if row is None:
-                done.left_alone += 1
+                done.skipped += 1
             elif self._is_kept(one):
                 done.kept += 1
             elif one.step != BACKUP and any(row[name] != value for name, value in one.after.items()):
-                done.left_alone += 1
+                done.skipped += 1
             else:
                 self._restore(one, row)
                 done.restored += 1

@@ -31,7 +31,7 @@ from meter_assets.defs.watching import baseline_key, watching_schedules
 from meter_assets.demo.generator import DemoSize
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.evaluation import Verdict, judge
+from meter_assets.migration.evaluation import InvariantResult, evaluate
 from meter_assets.migration.rollback import roll_back
 from meter_assets.monitoring import watch as watching
 from meter_assets.monitoring.watch import Baseline, Pass, Watched, watch
@@ -104,7 +104,7 @@ def of(found: Pass, key: str) -> Watched:
 
 def broken(found: Pass, key: str) -> set[str]:
     """The laws of severity ERROR that a tenant breaks."""
-    return {one.name for one in of(found, key).verdicts if not one.holds} & ERRORS
+    return {one.name for one in of(found, key).results if not one.passed} & ERRORS
 
 
 def add_payment(database: BillingDatabase, number: int, amount: str, *, to: int = 2) -> None:
@@ -114,9 +114,9 @@ def add_payment(database: BillingDatabase, number: int, amount: str, *, to: int 
         connection.execute(insert(TIMES.tables["payments"]), row)
 
 
-def comparable(verdicts: list[Verdict]) -> list[dict[str, Any]]:
+def comparable(results: list[InvariantResult]) -> list[dict[str, Any]]:
     """Return verdicts with their samples in one order: of rows with the same subject either may come first."""
-    return [{**one.model_dump(), "samples": sorted(one.samples, key=str)} for one in verdicts]
+    return [{**one.model_dump(), "samples": sorted(one.samples, key=str)} for one in results]
 
 
 def record_as_migrated(connection: Connection, *ids: Any) -> None:
@@ -147,8 +147,8 @@ def test_a_pass_finds_of_each_tenant_what_judging_it_alone_finds(
     with database.snapshot() as connection:
         schema = database.schema(connection)
         for one in found.watched:
-            alone = judge(connection, INVARIANTS, billing_relations(schema, policy, one.tenant.id))
-            assert comparable(list(one.verdicts)) == comparable(alone)
+            alone = evaluate(connection, INVARIANTS, billing_relations(schema, policy, one.tenant.id))
+            assert comparable(list(one.results)) == comparable(alone)
 
 
 @pytest.mark.slow
@@ -402,12 +402,12 @@ def without_backup(database: BillingDatabase) -> list[str]:
     """Return the customers who are said to lack a backup, in a quick pass's manner and tenant by tenant."""
     with database.snapshot() as connection:
         schema = database.schema(connection)
-        laws = [one for one in INVARIANTS if one.name == "every_customer_has_a_backup"]
-        found = [judge(connection, laws, billing_relations(schema, Policy(), tenant)) for tenant in (1, 2)]
-    each = [row["customer_id"] for [verdict] in found for row in verdict.samples]
-    watched = [verdict for one in look(database).watched for verdict in one.verdicts if verdict.name == laws[0].name]
+        invariants = [one for one in INVARIANTS if one.name == "every_customer_has_a_backup"]
+        found = [evaluate(connection, invariants, billing_relations(schema, Policy(), tenant)) for tenant in (1, 2)]
+    each = [row["customer_id"] for [result] in found for row in result.samples]
+    watched = [result for one in look(database).watched for result in one.results if result.name == invariants[0].name]
     if watched:
-        assert [row["customer_id"] for verdict in watched for row in verdict.samples] == each
+        assert [row["customer_id"] for result in watched for row in result.samples] == each
     return each
 
 
@@ -622,7 +622,7 @@ def test_a_quick_pass_finds_what_a_full_one_finds_of_all_that_tables_show(
     quick, full = look(database, before), look(database, before, full=True)
     known = {one.tenant.key: one for one in (*before.watched, *quick.watched)}
     for one in full.watched:
-        assert comparable(list(known[one.tenant.key].verdicts)) == comparable(list(one.verdicts))
+        assert comparable(list(known[one.tenant.key].results)) == comparable(list(one.results))
         assert set(quick.baseline.failing) == set(full.baseline.failing)
 
 

@@ -23,7 +23,7 @@ from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import MONEY_COLUMNS, billing_tables
 from meter_assets.demo.generator import DemoSize, fill
 from meter_assets.errors import InvalidSettings
-from meter_assets.migration.evaluation import judge
+from meter_assets.migration.evaluation import evaluate
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import preview
@@ -134,9 +134,9 @@ def test_the_live_run_does_what_the_preview_said_and_the_preview_leaves_no_trace
             journal = journal_of(connection, SCHEMA, step, "live")
             assert files[step] == [as_exported(row_id, journal[row_id], step) for row_id in sorted(journal)], step
         relations = billing_relations(database.schema(connection), policy, 1)
-        verdicts = judge(connection, INVARIANTS, relations)
-    assert foreseen.verdicts is not None
-    for said, found in zip(foreseen.verdicts, verdicts, strict=True):
+        results = evaluate(connection, INVARIANTS, relations)
+    assert foreseen.results is not None
+    for said, found in zip(foreseen.results, results, strict=True):
         assert (said.name, said.violations) == (found.name, found.violations)
         assert comparable(said.samples) == comparable(found.samples), said.name
 
@@ -217,8 +217,8 @@ def test_a_preview_after_the_migration_says_that_nothing_would_change(billing_ur
 def test_without_validation_the_preview_says_the_same_but_judges_nothing(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, carried_forward())
     judged, quick = (preview(database, tenant(1), DEFAULT, validate=validate) for validate in (True, False))
-    assert quick.verdicts is None
-    assert quick == judged.model_copy(update={"verdicts": None})
+    assert quick.results is None
+    assert quick == judged.model_copy(update={"results": None})
 
 
 def test_a_tenant_that_would_fail_is_previewed_through_all_steps(billing_url: str) -> None:
@@ -228,7 +228,7 @@ def test_a_tenant_that_would_fail_is_previewed_through_all_steps(billing_url: st
     assert foreseen.would_fail
     assert [step.step for step in foreseen.steps] == list(MIGRATION)
     assert foreseen.step("invoice_amounts").unresolved["bill_missing"].rows == 1
-    broken = {verdict.name: verdict.violations for verdict in foreseen.verdicts or () if not verdict.holds}
+    broken = {result.name: result.violations for result in foreseen.results or () if not result.passed}
     assert broken["every_invoice_line_is_complete"] == 1
 
 

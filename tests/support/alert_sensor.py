@@ -15,7 +15,7 @@ from meter_assets.runtime.event_log import store_evaluations
 from tests.support.processes import free_port
 from tests.support.receivers import PASSWORD, Hook
 
-LAWS = {one.name: one for one in INVARIANTS}
+BY_NAME = {one.name: one for one in INVARIANTS}
 SECRET_PATH = "/services/T0/B0/sesame-of-the-hook"
 
 
@@ -58,10 +58,10 @@ class Sensor:
         run = dg.DagsterRun(job_name="watch_migrated_tenants", run_id=str(uuid4()))
         evaluations = [
             dg.AssetCheckEvaluation(
-                asset_key=dg.AssetKey(guarded_step(LAWS[check].group)),
+                asset_key=dg.AssetKey(guarded_step(BY_NAME[check].group)),
                 check_name=check,
                 passed=passed,
-                severity=dg.AssetCheckSeverity[LAWS[check].severity],
+                severity=dg.AssetCheckSeverity[BY_NAME[check].severity],
                 description=self.says or f"{check} of {tenant} {'holds' if passed else 'is broken'}",
                 metadata={},
                 partition=tenant,

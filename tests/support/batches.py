@@ -12,7 +12,7 @@ from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import UndoneStep
-from meter_assets.migration.run_history import RecordedStep, recorded_steps
+from meter_assets.migration.run_history import StepRunRecord, recorded_steps
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.steps import MIGRATION
@@ -99,7 +99,7 @@ def journals(database: BillingDatabase, run_id: str, schema: BillingSchema = SCH
         return {step: journal_of(connection, schema, step, run_id) for step in MIGRATION}
 
 
-def recorded(database: BillingDatabase, run_id: str) -> list[RecordedStep]:
+def recorded(database: BillingDatabase, run_id: str) -> list[StepRunRecord]:
     """What is recorded of a run, oldest step first."""
     return [step for step in recorded_steps(database, [tenant(1)]) if step.run_id == run_id]
 

@@ -61,11 +61,11 @@ class Hook:
                     self.end_headers()
 
             def trickle(self) -> None:
-                begun = time.monotonic()
+                started = time.monotonic()
                 with suppress(OSError):
                     self.wfile.write(b"HTTP/1.0 503 Later\r\nX-Slow: ")
                     while (
-                        hook.answer == TRICKLE and time.monotonic() - begun < SECONDS and not hook._closing.wait(0.05)
+                        hook.answer == TRICKLE and time.monotonic() - started < SECONDS and not hook._closing.wait(0.05)
                     ):
                         self.wfile.write(b"x")
 

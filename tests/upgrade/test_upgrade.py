@@ -106,7 +106,7 @@ def test_the_history_goes_on_and_everything_is_undone(shell: CommandLine, tmp_pa
 
 def test_a_rollback_may_be_the_first_thing_that_this_version_does(old: BillingDatabase) -> None:
     done = undo(old)
-    assert (done.restored, done.left_alone) == (18, 0)
+    assert (done.restored, done.skipped) == (18, 0)
     with old.snapshot() as connection:
         assert old.schema(connection).own_tables_present.issuperset(OWN_TABLES)
 

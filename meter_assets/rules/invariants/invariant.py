@@ -39,7 +39,7 @@ class Invariant:
     group: Group
     severity: Severity
     subject: str
-    law: str
+    description: str
     remedy: str
     violations: Callable[[BillingRelations], Select[Any]]
 

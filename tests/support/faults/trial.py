@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from meter_assets.migration.database import BillingDatabase
 from tests.support.faults.children import Ended, Nursery, Task
+from tests.support.faults.evaluate import Contents, Undisturbed, contents, state, wrong, wrong_at_the_end
 from tests.support.faults.jobs import Job
-from tests.support.faults.judge import Contents, Undisturbed, contents, state, wrong, wrong_at_the_end
 from tests.support.faults.points import SENT
 from tests.support.faults.stages import Stage
 from tests.support.faults.strikes import Kind, Strike
@@ -53,11 +53,11 @@ class Trial:
             kept = f"{self.job.key}_{first}"
             self.stage.keep(kept)
             there = contents_of(self.stage.url)
-            begun = time.monotonic()
+            started = time.monotonic()
             ended = self._run(Strike(), first, many=1 if in_parts else None, run_id="undisturbed")
             if ended.error is not None:
                 raise AssertionError(f"{self.job} does not succeed undisturbed: {ended.message}")
-            self.seconds += time.monotonic() - begun
+            self.seconds += time.monotonic() - started
             self.parts.append(Part(kept, first, ended.points, there))
             found = ended.found
         self.stage.keep(f"{self.job.key}_done")
