@@ -20,7 +20,7 @@ from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.rollback import Rollback
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.preview import Preview
-from meter_assets.rules.invariants import INVARIANTS, Severity
+from meter_assets.rules.invariants import INVARIANTS, Severity, current_name
 from meter_assets.runtime.processes import tags_of_this_process
 from meter_assets.runtime.run_events import was_interrupted
 
@@ -164,7 +164,7 @@ def _read_rollback(run: TenantRun, metadata: Mapping[str, dg.MetadataValue[Any]]
 
 def result_of(evaluation: dg.AssetCheckEvaluation) -> InvariantResult:
     """Return a check's evaluation as the verdict that it came from."""
-    invariant = next(one for one in INVARIANTS if one.name == evaluation.check_name)
+    invariant = next(one for one in INVARIANTS if one.name == current_name(evaluation.check_name))
     shown = evaluation.metadata.get("first_violations")
     records = shown.records if isinstance(shown, dg.TableMetadataValue) else []
     return InvariantResult(

@@ -16,7 +16,7 @@ from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import failures, tenant_of
 from meter_assets.migration.evaluation import InvariantResult, evaluate
 from meter_assets.reports.tables import from_records
-from meter_assets.rules.invariants import INVARIANTS, Invariant, Severity, of_group
+from meter_assets.rules.invariants import INVARIANTS, Invariant, Severity, current_name, of_group
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
 
@@ -100,7 +100,7 @@ def sentence(result: InvariantResult) -> str:
 
 def told(evaluation: dg.AssetCheckEvaluation) -> str:
     """Return all that the result of a check says, behind its law also what the database says: for plain text."""
-    invariant = next((one.description for one in INVARIANTS if one.name == evaluation.check_name), "")
+    invariant = next((one.description for one in INVARIANTS if one.name == current_name(evaluation.check_name)), "")
     before, invariant, after = (evaluation.description or "").partition(invariant or "\n")
     words = {"For example": EXAMPLE, "The tables show:": FIRST_CHANGE}
     found = [

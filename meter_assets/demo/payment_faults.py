@@ -148,7 +148,7 @@ PAYMENT_FAULTS: tuple[Fault, ...] = (
     Fault(
         "several_active_meters",
         "A payment without an invoice is of a customer with two active meters: the first is taken, for review.",
-        ("no_payment_was_assigned_by_a_rule_for_review",),
+        ("no_payment_meter_needs_review",),
         _several_active_meters,
     ),
     Fault(

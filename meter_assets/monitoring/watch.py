@@ -7,9 +7,9 @@ to remember for the next is a `Baseline`, which the caller keeps. No Dagster.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field
 from sqlalchemy import Connection, func, select
 
 from meter_assets.billing.own_tables import RUNS, SUCCEEDED
@@ -23,7 +23,7 @@ from meter_assets.migration.database import Tenant
 from meter_assets.migration.evaluation import InvariantResult, evaluate_each
 from meter_assets.monitoring.drift import Drifted, first_changes
 from meter_assets.monitoring.watermarks import Watermark, changed_tenants, take_watermarks, watermarks_at
-from meter_assets.rules.invariants import INVARIANTS, Group, Severity
+from meter_assets.rules.invariants import INVARIANTS, Group, Severity, current_name
 from meter_assets.version import __version__
 
 NAMED_TENANTS = 200
@@ -41,6 +41,11 @@ RESTORED_BY_METER_BALANCES = {
 """What meter_balances makes true: whoever breaks one of these after it has broken it anew."""
 
 
+def _by_current_names(since: Mapping[str, str]) -> dict[str, str]:
+    """Return what a pass of an earlier version left under the names that invariants have now."""
+    return {current_name(name): at for name, at in since.items()}
+
+
 class Failing(BaseModel):
     """A tenant that breaks laws: when each was first seen to be broken.
 
@@ -48,7 +53,7 @@ class Failing(BaseModel):
     a pass or by meter_balances: no marks where that cannot be told.
     """
 
-    since: dict[str, str]
+    since: Annotated[dict[str, str], AfterValidator(_by_current_names)]
     marks: dict[str, Watermark] | None
 
 

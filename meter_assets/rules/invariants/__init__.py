@@ -10,9 +10,14 @@ from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 from meter_assets.rules.invariants.invoices import INVOICES
 from meter_assets.rules.invariants.payments import PAYMENTS
 
-__all__ = ["INVARIANTS", "Group", "Invariant", "Severity", "blocking", "errors_of", "named", "of_group"]
+__all__ = ["INVARIANTS", "Group", "Invariant", "Severity", "blocking", "current_name", "errors_of", "named", "of_group"]
 
 INVARIANTS: tuple[Invariant, ...] = (*PAYMENTS, *INVOICES, *BACKUP, *BALANCES)
+
+
+def current_name(name: str) -> str:
+    """Return what an invariant is called now that is recorded under this name, which may be a former one."""
+    return next((one.name for one in INVARIANTS if name in one.former_names), name)
 
 
 def of_group(group: Group) -> tuple[Invariant, ...]:

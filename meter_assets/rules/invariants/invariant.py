@@ -42,6 +42,8 @@ class Invariant:
     description: str
     remedy: str
     violations: Callable[[BillingRelations], Select[Any]]
+    former_names: tuple[str, ...] = ()
+    """What earlier versions called it: records, and Dagster's events, still have these names."""
 
     @property
     def blocks(self) -> bool:

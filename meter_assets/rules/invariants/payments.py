@@ -98,7 +98,7 @@ PAYMENTS = (
         _not_its_invoices_meter,
     ),
     Invariant(
-        "no_payment_was_assigned_by_a_rule_for_review",
+        "no_payment_meter_needs_review",
         Group.payments,
         Severity.WARN,
         "payment_id",
@@ -107,6 +107,7 @@ PAYMENTS = (
         "Ask the customer which meter was paid for; where it is another, set payments.meter_id and run the tenant "
         "again.",
         _assigned_by_a_rule_for_review,
+        former_names=("no_payment_was_assigned_by_a_rule_for_review",),
     ),
     Invariant(
         "every_counted_payment_has_an_amount",

@@ -76,7 +76,7 @@ a payment on another meter than its invoice
     payment 78  invoice=50  meter=20  deleted
     payment 79  meter=20
 """,
-    "no_payment_was_assigned_by_a_rule_for_review": """
+    "no_payment_meter_needs_review": """
 payments that still have the meter of a rule for review
     payment  70  meter=20  amount=5       -> violates meter=20 rule=first_active_meter amount=5
     payment  71  meter=20                 -> violates rule=first_assigned_meter

@@ -50,7 +50,7 @@ from tests.support.oracle.payments_and_invoices import (
     every_uncounted_invoice_has_a_meter,
     every_uncounted_invoice_line_is_complete,
     every_uncounted_payment_has_a_meter,
-    no_payment_was_assigned_by_a_rule_for_review,
+    no_payment_meter_needs_review,
 )
 from tests.support.oracle.steps import (
     CHANGES,
@@ -99,7 +99,7 @@ INVARIANTS: tuple[Callable[[Books], Iterator[int]], ...] = (
     every_payment_meter_is_its_invoice_meter,
     every_payment_amount_is_a_number,
     every_counted_payment_has_an_amount,
-    no_payment_was_assigned_by_a_rule_for_review,
+    no_payment_meter_needs_review,
     every_invoice_amount_is_a_number,
     every_counted_invoice_has_a_meter,
     every_invoice_meter_exists_in_its_tenant,
@@ -144,5 +144,5 @@ def violations(
     books = Books(db, tenant_id, policy)
     found = {invariant.__name__: set(invariant(books)) for invariant in INVARIANTS}
     payments = {row["id"] for row in books.own("payments")}
-    found["no_payment_was_assigned_by_a_rule_for_review"] |= payments & decided_by_review
+    found["no_payment_meter_needs_review"] |= payments & decided_by_review
     return found

@@ -79,7 +79,7 @@ def every_counted_payment_has_an_amount(books: Books) -> Iterator[int]:
     return (row["id"] for row in books.counted_payments if row["amount"] is None)
 
 
-def no_payment_was_assigned_by_a_rule_for_review(books: Books) -> Iterator[int]:
+def no_payment_meter_needs_review(books: Books) -> Iterator[int]:
     """No payment still has the meter that a rule for review gave it."""
     review = {"first_active_meter", "first_assigned_meter"}
     given = {(row["id"], row["meter_id"]) for row in books.own(DECISIONS) if row["rule"] in review}
