@@ -71,7 +71,7 @@ def test_what_is_copied_suffices_to_build_the_package(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(context)]
     made = subprocess.run(build, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
-    assert [wheel.name.partition("-py3")[0] for wheel in tmp_path.glob("*.whl")] == ["meter_assets-1.1.0"]
+    assert [wheel.name.partition("-py3")[0] for wheel in tmp_path.glob("*.whl")] == ["meter_assets-1.2.0"]
 
 
 def test_the_documented_health_check_is_that_of_the_code_location_only() -> None:

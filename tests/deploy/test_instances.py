@@ -279,7 +279,7 @@ def test_the_instance_of_kubernetes_loads(folder: Path, monkeypatch: pytest.Monk
         launcher = instance.run_launcher
         assert isinstance(launcher, KubernetesLauncher)
         assert launcher.job_namespace == "billing"
-        assert launcher.job_image == "registry.example.com/meter-assets:1.1.0"
+        assert launcher.job_image == "registry.example.com/meter-assets:1.2.0"
         assert launcher.env_secrets == ["meter-assets"]
         assert launcher.supports_check_run_worker_health
         assert instance.run_retries_max_retries == 2

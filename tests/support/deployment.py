@@ -23,7 +23,7 @@ ENVIRONMENT = {
     URL_VARIABLE: "redis://:hunter2@127.0.0.1:1/0",
     "DAGSTER_K8S_NAMESPACE": "billing",
     "DAGSTER_K8S_INSTANCE_CONFIG_MAP": "dagster-instance",
-    "METER_ASSETS_IMAGE": "registry.example.com/meter-assets:1.1.0",
+    "METER_ASSETS_IMAGE": "registry.example.com/meter-assets:1.2.0",
 }
 SECONDS_TO_START = 60
 
