@@ -25,7 +25,8 @@ def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple
     wanted = [*REQUIRED_COLUMNS, *own_table_names(steps)]
     found = inspector.get_multi_columns(kind=ObjectKind.ANY, filter_names=wanted)
     columns = {name: found[None, name] for name in wanted if (None, name) in found}
-    keys = inspector.get_multi_pk_constraint(filter_names=[name for name in REQUIRED_COLUMNS if name in columns])
+    there = [name for name in REQUIRED_COLUMNS if name in columns]
+    keys = {} if _know_their_key(columns, there) else inspector.get_multi_pk_constraint(filter_names=there)
     metadata = MetaData()
     tables = {
         name: Table(name, metadata, *_as_read(columns[name], keys.get((None, name)), types))
@@ -42,12 +43,17 @@ def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple
     return schema, problems
 
 
+def _know_their_key(columns: Mapping[str, Sequence[ReflectedColumn]], tables: Sequence[str]) -> bool:
+    """Say whether columns say themselves that they are of the primary key, so that nobody need ask for it."""
+    return all("primary_key" in column for table in tables for column in columns[table])
+
+
 def _as_read(
     columns: Sequence[ReflectedColumn], key: ReflectedPrimaryKeyConstraint | None, types: EngineTypes
 ) -> Iterator[Column[Any]]:
     """Yield a table's columns, with the types that the engine reads them with."""
     for column in columns:
-        is_key = key is not None and column["name"] in key["constrained_columns"]
+        is_key = column["name"] in key["constrained_columns"] if key else bool(column.get("primary_key"))
         yield Column(column["name"], types.as_read(column["type"]), primary_key=is_key)
 
 

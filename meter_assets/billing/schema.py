@@ -125,7 +125,8 @@ class BillingSchema:
     def make_own_tables(self, connection: Connection, names: Sequence[str] = ()) -> "BillingSchema":
         """Create those of our own tables (of all, unless some are named) that are missing; return the schema then."""
         tables = [self.own[name] for name in names or self.own]
-        tables[0].metadata.create_all(connection, tables, checkfirst=True)
+        missing = [table for table in tables if table.name not in self.own_tables_present]
+        tables[0].metadata.create_all(connection, missing, checkfirst=False)
         made = frozenset(table.name for table in tables)
         return known_schema(replace(self, own_tables_present=self.own_tables_present | made))
 

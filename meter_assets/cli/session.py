@@ -21,6 +21,7 @@ from meter_assets.cli.terminal import Terminal
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.launchpad import allow_export
 from meter_assets.defs.partitions import sync_partitions
+from meter_assets.defs.resources import shared_database
 from meter_assets.defs.rollback import undo_steps
 from meter_assets.errors import InvalidSettings, NotAsRecorded
 from meter_assets.migration.database import BillingDatabase, Tenant
@@ -153,7 +154,9 @@ class Session:
         """Run a job for every tenant; after a failure the other tenants go on, unless it stops on failure."""
         runs = []
         for at, tenant in enumerate(self.tenants, start=1):
-            with following(self.terminal, tenant, at, len(self.tenants), brief=brief) as progress:
+            self.database.remember(refresh=at > 1)
+            progressing = following(self.terminal, tenant, at, len(self.tenants), brief=brief)
+            with shared_database(self.database), progressing as progress:
                 run = run_tenant(self.instance, self.definitions, launch, tenant, progress)
                 progress.finish(run)
             self.terminal.failed(run)
@@ -185,6 +188,7 @@ def open_session(
     """
     settings.policy()
     database = settings.billing_database()
+    database.remember()
     chosen = database.tenants(tenants)
     if of_run is not None and not tenants:
         chosen = tenants_of_run(database, chosen, of_run)

@@ -3,6 +3,9 @@
 Add a resource here. What a run config may name is in `launchpad`, what a policy means in `billing.policy`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -23,6 +26,19 @@ JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
 MOST_ROWS = 1_000_000_000
 
 
+_SHARED: ContextVar[BillingDatabase | None] = ContextVar("shared billing database", default=None)
+
+
+@contextmanager
+def shared_database(database: BillingDatabase) -> Iterator[None]:
+    """Let the runs of this process that use the same database use this object, and what it remembers."""
+    token = _SHARED.set(database)
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
 class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The billing database of a run. What it locks is released when the run ends."""
 
@@ -39,7 +55,8 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def database(self) -> BillingDatabase:
         """The billing database. Raises InvalidSettings for a URL that cannot be used."""
         if self._database is None:
-            self._database = settings.billing_database(self.url or self.scope.url)
+            own, shared = settings.billing_database(self.url or self.scope.url), _SHARED.get()
+            self._database = shared if shared is not None and shared.identity == own.identity else own
         return self._database
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -54,6 +71,8 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             launchpad.require_allowed(context.run.run_config, self.scope.named("billing"))
             _require_tenant(context.run, self.scope)
             _require_batch_sizes(context.run)
+            if self.database is not _SHARED.get():
+                self.database.remember(refresh=True)
         except ConfigurationError as error:
             if context.instance is not None:
                 context.instance.add_run_tags(context.run.run_id, NEVER_AGAIN)

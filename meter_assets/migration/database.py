@@ -53,6 +53,9 @@ class BillingDatabase:
         self.backend, self._url = parse_url(url)
         self._demo = demo
         self._locks = TenantLocks()
+        self._remembers = False
+        self._schema: BillingSchema | None = None
+        self._tenants: list[Tenant] | None = None
 
     @property
     def url(self) -> str:
@@ -149,11 +152,37 @@ class BillingDatabase:
     def _unreachable(self, why: str) -> DatabaseUnreachable:
         return DatabaseUnreachable(self.url, why, self.backend.URL_NAMES)
 
+    def remember(self, *, refresh: bool = False) -> None:
+        """Read schema and tenants only once from now on, until `forget`: a run sees one state of both.
+
+        With `refresh`, what was read before is read again when it is next needed.
+        """
+        if refresh:
+            self.forget()
+        self._remembers = True
+
+    def forget(self) -> None:
+        """Read schema and tenants whenever they are asked for."""
+        self._remembers, self._schema, self._tenants = False, None, None
+
     def schema(self, connection: Connection) -> BillingSchema:
-        """Read the billing tables that the database has.
+        """Return the billing tables that the database has; see `remember` for when they are read.
 
         Raises UnsuitableSchema, naming all that is missing or unfit at once, and OwnTablesNotTrusted.
         """
+        schema = self._schema or self._read_schema(connection)
+        if self._remembers:
+            self._schema = schema
+        return schema
+
+    def known_schema(self) -> BillingSchema:
+        """Return what `schema` returns, in a snapshot of its own if it has to be read. Raises what that raises."""
+        if self._schema is not None:
+            return self._schema
+        with self.snapshot() as connection:
+            return self.schema(connection)
+
+    def _read_schema(self, connection: Connection) -> BillingSchema:
         try:
             schema, problems = read_schema(connection, tuple(STEPS.values()))
         except DBAPIError as error:
@@ -171,14 +200,21 @@ class BillingDatabase:
         To roll back, only those that the released version before this one did not have: what a rollback reads is there,
         and a table made for it would stand, empty, for one that was lost. Raises what `schema` raises.
         """
-        schema = self.schema(connection).make_own_tables(connection, RECORDS if to_roll_back else ())
+        schema = self._read_schema(connection).make_own_tables(connection, RECORDS if to_roll_back else ())
         self._require_ours(connection, schema)
+        if self._remembers:
+            self._schema = schema
         return schema
 
     def every_tenant(self) -> list[Tenant]:
-        """Return all tenants in the order of their ids. Raises what `snapshot` and `schema` raise."""
+        """Return all tenants in the order of their ids; see `remember`. Raises what `snapshot` and `schema` raise."""
+        if self._tenants is not None:
+            return self._tenants
         with self.snapshot() as connection:
-            return live_tenants(connection, self.schema(connection))
+            found = live_tenants(connection, self.schema(connection))
+        if self._remembers:
+            self._tenants = found
+        return found
 
     def tenants(self, wanted: Sequence[str] = ()) -> list[Tenant]:
         """Return the tenants with these keys in this order, or all in the order of their ids.

@@ -55,8 +55,7 @@ def locked_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[Bil
 
 
 def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
-    with database.snapshot() as connection:
-        schema = database.schema(connection)
+    schema = database.known_schema()
     if schema.own_tables_present.issuperset(RECORDS if run.rolls_back else schema.own):
         return schema
     with database.ddl_lock(), database.transaction() as connection:

@@ -97,10 +97,9 @@ def writer(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def _plan_for_sets(connection: Connection) -> None:
         # PostgreSQL cannot know how many rows a rule selects, takes it for one, and would compute a subquery again
-        # for every row of another: minutes for a tenant of a few hundred rows. What we join, we join whole.
-        connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
-        # Compiling our large queries takes longer than running them.
-        connection.exec_driver_sql("SET LOCAL jit = off")
+        # for every row of another: minutes for a tenant of a few hundred rows. What we join, we join whole. And
+        # compiling our large queries takes longer than running them.
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = off; SET LOCAL jit = off")
 
     return engine
 
