@@ -43,6 +43,12 @@ def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple
     return schema, problems
 
 
+def own_tables_present(connection: Connection, steps: Sequence[JournaledStep]) -> frozenset[str]:
+    """Return the names of our own tables that a database has, whatever they are there."""
+    inspector = inspect(connection)
+    return frozenset(own_table_names(steps)).intersection((*inspector.get_table_names(), *inspector.get_view_names()))
+
+
 def _know_their_key(columns: Mapping[str, Sequence[ReflectedColumn]], tables: Sequence[str]) -> bool:
     """Say whether columns say themselves that they are of the primary key, so that nobody need ask for it."""
     return all("primary_key" in column for table in tables for column in columns[table])

@@ -9,7 +9,6 @@ from typing import Any
 
 import dagster as dg
 
-from meter_assets.billing.relations import billing_relations
 from meter_assets.defs import metadata
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, PolicyResource
@@ -76,9 +75,8 @@ def _evaluated(
     invariants: Sequence[Invariant],
 ) -> list[InvariantResult]:
     tenant = tenant_of(context, billing)
-    with billing.database.snapshot() as connection:
-        relations = billing_relations(billing.database.schema(connection), policy.policy(), tenant.id)
-        return evaluate(connection, invariants, relations)
+    with billing.database.read(policy.policy()) as snapshot:
+        return evaluate(snapshot.connection, invariants, snapshot.relations(tenant.id))
 
 
 def _result(result: InvariantResult, asset: dg.AssetKey) -> dg.AssetCheckResult:

@@ -42,13 +42,13 @@ def _make(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry:
         require(connection, Moment.before, Situation(step, relations))
         stock = summarize_change(connection, change, relations)
         journaled = record(connection, change, schema, entry)
-        record_commit(connection, change, schema, entry, journaled)
+        commits = record_commit(connection, change, schema, entry, journaled)
         changed = recorded(change, schema, entry)
         require(connection, Moment.computed, Situation(step, relations, changed))
         write(connection, change, schema, entry, journaled)
         require(connection, Moment.written, Situation(step, relations, changed))
         report = step_report(connection, change, relations, changed, stock)
-        succeed(connection, schema, entry)
+        succeed(connection, schema, entry, commits=commits)
         if report.changed:
             run.about_to_commit()
     return report

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from meter_assets.billing.own_tables import RECORDS
-from meter_assets.billing.reflection import read_schema
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.reflection import own_tables_present, read_schema
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import parse_url, urls
 from meter_assets.engines.base import (
@@ -35,6 +36,7 @@ from meter_assets.errors import (
     TenantLocked,
     UnsuitableSchema,
 )
+from meter_assets.migration.snapshot import Snapshot
 from meter_assets.migration.tenant_locks import TenantLocks, tenant_locked
 from meter_assets.migration.tenants import Tenant as Tenant
 from meter_assets.migration.tenants import live_tenants, named_tenants
@@ -100,6 +102,12 @@ class BillingDatabase:
         except DBAPIError as error:
             forbidden = self.backend.failure_of(error) is Failure.REFUSED
             raise StatementFailed(self.url, reason(error), forbidden=forbidden) from error
+
+    @contextmanager
+    def read(self, policy: Policy) -> Iterator[Snapshot]:
+        """Open a snapshot with the schema, to be read under a policy. Raises what `snapshot` and `schema` raise."""
+        with self.snapshot() as connection:
+            yield Snapshot(connection, self.schema(connection), policy)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -200,7 +208,10 @@ class BillingDatabase:
         To roll back, only those that the released version before this one did not have: what a rollback reads is there,
         and a table made for it would stand, empty, for one that was lost. Raises what `schema` raises.
         """
-        schema = self._read_schema(connection).make_own_tables(connection, RECORDS if to_roll_back else ())
+        known = self._schema
+        if known is None or own_tables_present(connection, known.steps) != known.own_tables_present:
+            known = self._read_schema(connection)  # another process may have created some since
+        schema = known.make_own_tables(connection, RECORDS if to_roll_back else ())
         self._require_ours(connection, schema)
         if self._remembers:
             self._schema = schema

@@ -110,10 +110,11 @@ def record_commit(
     journaled: int,
     keys: IdRange = EVERY_ID,
     part: int = 0,
-) -> None:
+) -> list[dict[str, Any]]:
     """Record how many rows this transaction has journaled, and their digest, before any of them is written.
 
-    Raises JournalAltered where others have journaled rows under this step run, TenantLockLost where it has been ended.
+    Returns the row of COMMITS, if anything was journaled. Raises JournalAltered where others have journaled rows under
+    this step run, TenantLockLost where it has been ended.
     """
     rows = recorded(change, schema, entry)
     found = connection.execute(select(func.count(), rows_digest(*rows.c)).where(keys.has(rows.c.id))).one()
@@ -122,17 +123,16 @@ def record_commit(
         problem = f"{found[0]:,} rows are there, where it journaled {journaled:,}"
         raise JournalAltered(entry.tenant.key, f"{change.name} of run {entry.run_id}", name, problem)
     if not journaled:
-        return
+        return []
     commits, outcomes = schema.own[COMMITS], schema.own[OUTCOMES]
     bounds = [None if one is None else str(one) for one in (keys.low, keys.high)]
-    values = [
-        literal(one, column.type)
-        for one, column in zip((entry.id, entry.tenant.id, part, *found, *bounds), commits.c, strict=True)
-    ]
+    values = dict(zip(commits.c.keys(), (entry.id, entry.tenant.id, part, *found, *bounds), strict=True))
+    literals = [literal(one, commits.c[name].type) for name, one in values.items()]
     has_ended = exists(select(1).where(outcomes.c.step_run_id == entry.id))
-    statement = insert(commits).from_select(commits.c.keys(), select(*values).where(~has_ended))
+    statement = insert(commits).from_select(commits.c.keys(), select(*literals).where(~has_ended))
     if not connection.execute(statement).rowcount:
         raise TenantLockLost(entry.tenant.key)
+    return [values]
 
 
 def write(

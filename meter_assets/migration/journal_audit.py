@@ -209,9 +209,9 @@ def _require_backup(
             raise JournalAltered(tenant.key, title, BACKUP, _too_many(there[run_id], kept[run_id]))
         if is_read and there[run_id] < kept[run_id]:
             raise JournalIncomplete(tenant.key, title, BACKUP, kept[run_id], there[run_id])
-    if not is_read:
-        return
     kept_by = _kept_by_each_step(every)
+    if not is_read or not kept_by:
+        return
     commits = commits_of(connection, schema, list(kept_by))
     for one in (each for each in every if each.id in kept_by):
         # Rows that are there say of which run they are. Of a run that made the backup twice, one has been undone.

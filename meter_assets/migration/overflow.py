@@ -5,7 +5,7 @@ How many digits a column keeps is for the engine to say: see `capacity` in `engi
 
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Select, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, case, func, literal, or_, select
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.change import Change
@@ -17,24 +17,26 @@ from meter_assets.errors import ColumnTooSmall
 
 
 def check_capacity(connection: Connection, change: Change, schema: BillingSchema, changed: FromClause) -> None:
-    """Raise ColumnTooSmall where a column cannot hold what would be written to it."""
+    """Raise ColumnTooSmall where a column cannot hold what would be written to it. One statement, where all can."""
     if change.target == BACKUP:
         return  # a table of ours, whose columns hold any money
-    for name in change.money_columns:
-        kind = schema.tables[change.target].c[name].type
-        digits = engine_of(connection).capacity(kind)
-        if digits is None:
-            continue
-        found = _first_too_large(connection, changed, name, kind, *digits)
-        if found is not None:
-            raise ColumnTooSmall(change.target, name, str(kind), found.id, found.value, found.count)
+    kinds = {name: schema.tables[change.target].c[name].type for name in change.money_columns}
+    too_large = {
+        name: _too_large(exact(changed.c[f"{name}_after"]), kind, *digits)
+        for name, kind in kinds.items()
+        if (digits := engine_of(connection).capacity(kind)) is not None
+    }
+    if not too_large:
+        return
+    counted = select(*(func.count(case((condition, 1))) for condition in too_large.values())).select_from(changed)
+    for name, count in zip(too_large, connection.execute(counted).one(), strict=True):
+        if count:
+            value = exact(changed.c[f"{name}_after"]).label("value")
+            rows = select(changed.c.id, value).where(too_large[name]).order_by(changed.c.id).limit(1)
+            found = connection.execute(rows).one()
+            raise ColumnTooSmall(change.target, name, str(kinds[name]), found.id, found.value, count)
 
 
-def _first_too_large(
-    connection: Connection, changed: FromClause, name: str, kind: TypeEngine[Any], precision: int, scale: int
-) -> Any:
-    value, limit = exact(changed.c[f"{name}_after"]), literal(10 ** (precision - scale), kind)
-    too_large: Select[Any] = select(changed.c.id, value.label("value"), func.count().over().label("count")).where(
-        or_(func.abs(value) >= limit, func.round(value, scale) != value)
-    )
-    return connection.execute(too_large.order_by(changed.c.id).limit(1)).first()
+def _too_large(value: ColumnElement[Any], kind: TypeEngine[Any], precision: int, scale: int) -> ColumnElement[bool]:
+    limit = literal(10 ** (precision - scale), kind)
+    return or_(func.abs(value) >= limit, func.round(value, scale) != value)

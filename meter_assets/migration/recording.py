@@ -5,10 +5,10 @@ What a step does in between is in `apply` and `batches`; which tables keep what 
 
 import json
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -136,31 +136,40 @@ def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> Runni
     for died in (one for one in known if one.is_running):
         message = f"The process ended before the step did; {BATCHES_KEPT if died.rows_changed else NOTHING_KEPT}."
         records.end(connection, schema, died.run["id"], INTERRUPTED, message)
-    made = connection.execute(
-        insert(runs).values(
-            run_id=run.run_id,
-            tenant_id=run.tenant.id,
-            step=run.step,
-            undoes=run.undoes.id if run.undoes else None,
-            started_at=datetime.now(UTC),
-            outcome=RUNNING,
-            policy=json.dumps({**run.policy.model_dump(mode="json"), "allow_invalid": run.allow_invalid}),
-            software_version=__version__,
-        )
-    )
-    (entry_id,) = made.inserted_primary_key or (None,)
-    return RunningStep(int(str(entry_id)), run.run_id, run.tenant)
+    values = {
+        "run_id": run.run_id,
+        "tenant_id": run.tenant.id,
+        "step": run.step,
+        "undoes": run.undoes.id if run.undoes else None,
+        "outcome": RUNNING,
+        "policy": json.dumps({**run.policy.model_dump(mode="json"), "allow_invalid": run.allow_invalid}),
+        "software_version": __version__,
+    }
+    made = connection.execute(insert(runs).values(started_at=datetime.now(UTC), **values))
+    (inserted,) = made.inserted_primary_key or (None,)
+    step_run_id = int(str(inserted))
+    recorded = {"id": step_run_id, "rows_changed": None, "message": None, "ended_as": None, **values}
+    return RunningStep(step_run_id, run.run_id, run.tenant, recorded)
 
 
-def succeed(connection: Connection, schema: BillingSchema, entry: RunningStep, missed: int = 0) -> None:
+def succeed(
+    connection: Connection,
+    schema: BillingSchema,
+    entry: RunningStep,
+    missed: int = 0,
+    commits: Sequence[Mapping[str, Any]] | None = None,
+) -> None:
     """Record that a step is made, or a round of its batches; in the transaction that makes it.
 
-    `missed` are the rows that the round should have written and that are left to the next. Raises TenantLockLost where
+    `missed` are the rows that the round should have written and that are left to the next; `commits` are those of the
+    step run, if they are known and need not be read. Raises TenantLockLost where
     the step is no longer recorded as running: another run has begun one since.
     """
     message = f"Others changed or held {missed:,} rows: left to the next round." if missed else None
     try:
-        is_ours = records.end(connection, schema, entry.id, PARTIAL if missed else SUCCEEDED, message)
+        outcome = PARTIAL if missed else SUCCEEDED
+        known = None if commits is None else records.SealedRecord(entry.recorded, tuple(commits))
+        is_ours = records.end(connection, schema, entry.id, outcome, message, known)
     except IntegrityError as error:
         raise TenantLockLost(entry.tenant.key) from error
     if not is_ours:

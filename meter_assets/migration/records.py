@@ -99,12 +99,20 @@ def _record_of(rows: Sequence[RowMapping]) -> SealedRecord:
     return SealedRecord(rows[0], tuple(one for one in commits if one["part"] is not None))
 
 
-def end(connection: Connection, schema: BillingSchema, step_run_id: int, outcome: str, message: str | None) -> bool:
+def end(
+    connection: Connection,
+    schema: BillingSchema,
+    step_run_id: int,
+    outcome: str,
+    message: str | None,
+    known: SealedRecord | None = None,
+) -> bool:
     """Record how a step run ended, and seal all that is recorded of it; say whether it had not ended before.
 
-    Raises IntegrityError where another transaction records it at the same moment.
+    What is `known` to be recorded need not be read. Raises IntegrityError where another transaction has recorded an
+    outcome that was not read, or records one at the same moment.
     """
-    (record,) = read_records(connection, schema, step_run_id=step_run_id)
+    (record,) = [known] if known else read_records(connection, schema, step_run_id=step_run_id)
     if record.run["ended_as"] is not None:
         return False
     values = {"step_run_id": step_run_id, "tenant_id": record.run["tenant_id"], "outcome": outcome, "message": message}

@@ -98,16 +98,26 @@ class ChangeSummary:
 
 
 def summarize_change(connection: Connection, change: Change, relations: BillingRelations) -> ChangeSummary:
-    """Count every row that the change looks at, and add up the columns that it writes, in two statements at most."""
+    """Count every row that the change examines, and add up the columns that it writes, in one statement if it can be.
+
+    The sums are columns of the counts; where nothing is examined, there is no row to have them.
+    """
     row = change.outcomes.subquery("outcomes")
-    counted = select(row.c.outcome, row.c.label, func.count().label("rows"), total(row.c.money).label("money"))
-    found = connection.execute(counted.group_by(row.c.outcome, row.c.label).order_by(row.c.label))
-    tallies = {(one.outcome, one.label): RowsAndMoney(rows=one.rows, money=one.money) for one in found}
-    if not change.money_columns:
-        return ChangeSummary(tallies, {})
     target = relations.rows[change.target]
-    sums = connection.execute(select(*(total(exact(target.c[name])) for name in change.money_columns))).one()
-    return ChangeSummary(tallies, dict(zip(change.money_columns, sums, strict=True)))
+    sums = [total(exact(target.c[name])) for name in change.money_columns]
+    counted = select(
+        row.c.outcome,
+        row.c.label,
+        func.count().label("rows"),
+        total(row.c.money).label("money"),
+        *(select(one).select_from(target).scalar_subquery() for one in sums),
+    )
+    found = connection.execute(counted.group_by(row.c.outcome, row.c.label).order_by(row.c.label)).all()
+    tallies = {(one.outcome, one.label): RowsAndMoney(rows=one.rows, money=one.money) for one in found}
+    if not sums:
+        return ChangeSummary(tallies, {})
+    added_up = found[0][4:] if found else connection.execute(select(*sums)).one()
+    return ChangeSummary(tallies, dict(zip(change.money_columns, added_up, strict=True)))
 
 
 def step_report(
@@ -119,16 +129,17 @@ def step_report(
     """
     rules = stock.of(WOULD_CHANGE)
     review = changed.c.rule.in_(sorted(change.for_review))
+    for_review = sum(tally.rows for rule, tally in rules.items() if rule in change.for_review)
     return StepReport(
         step=change.name,
         examined=sum(tally.rows for tally in stock.tallies.values()),
         rules=rules,
         already_correct=stock.of(ALREADY_CORRECT).get("", RowsAndMoney()),
         unresolved=stock.of(UNRESOLVED),
-        for_review=sum(tally.rows for rule, tally in rules.items() if rule in change.for_review),
+        for_review=for_review,
         sums=_sums(connection, change, changed, stock),
         largest=_shown(connection, change, relations, changed, None),
-        review=_shown(connection, change, relations, changed, review) if change.for_review else [],
+        review=_shown(connection, change, relations, changed, review) if for_review else [],
         skipped=_skipped(connection, change),
     )
 

@@ -4,8 +4,9 @@ Undoing a step is a step run like others: what it changes is computed in `rules.
 a step runs is in `apply` and `batches`, what must hold for it in `stages`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from meter_assets.billing.change import Change
 from meter_assets.billing.policy import Policy
@@ -63,6 +64,8 @@ class RunningStep:
     id: int
     run_id: str
     tenant: Tenant
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+    """That row, as it was inserted."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, func, select
 from meter_assets.billing.ledger import balance_bases
 from meter_assets.billing.money import exact, total
 from meter_assets.billing.policy import BalanceBasis, Policy
-from meter_assets.billing.relations import BillingRelations, as_text, billing_relations
+from meter_assets.billing.relations import BillingRelations, as_text
 from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult, evaluate
@@ -85,8 +85,8 @@ def preview(
     and `schema` raise, and InvalidSettings for a folder that cannot be written.
     """
     folder = None if export is None else export / file_name(tenant.key, LONGEST_NAME)
-    with database.snapshot() as connection:
-        relations = billing_relations(database.schema(connection), policy, tenant.id)
+    with database.read(policy) as snapshot:
+        connection, relations = snapshot.connection, snapshot.relations(tenant.id)
         statuses = _statuses(connection, relations)
         evaluations = _Evaluations(connection)
         reports: list[StepReport] = []

@@ -6,7 +6,6 @@ Nothing is written and no lock is taken. Which steps are undone, and undoing the
 from pathlib import Path
 
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.relations import billing_relations
 from meter_assets.foreign_text import LONGEST_NAME, file_name
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import Rollback, UndoneStep, find_steps_to_undo
@@ -25,10 +24,10 @@ def preview_rollback(
     for each step. Raises what `steps_to_undo` raises, and InvalidSettings for a folder that cannot be written.
     """
     done: list[UndoneStep] = []
-    with database.snapshot() as connection:
-        schema = database.schema(connection)
+    with database.read(Policy()) as snapshot:  # no policy decides what is undone
+        connection, schema = snapshot.connection, snapshot.schema
         steps = find_steps_to_undo(connection, schema, tenant, before_run)
-        now = billing_relations(schema, Policy(), tenant.id, deleted_too=True)  # no policy decides what is undone
+        now = snapshot.relations(tenant.id, deleted_too=True)
         for step in steps:
             writes = schema.journaled[step.step]
             relations, kept = once_newer_are_undone(now, writes, step.id)

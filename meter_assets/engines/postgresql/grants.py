@@ -145,15 +145,15 @@ def obstacles_of(
     connection: Connection, schema: BillingSchema, steps: Sequence[JournaledStep], to_roll_back: bool
 ) -> list[str]:
     """Return why this role could not migrate, or roll back, each a clause."""
-    found = connection.execute(
-        text("SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on', current_user")
-    ).one()
-    if found[0]:
+    rights = list(_rights(schema, steps, to_roll_back))
+    is_standby, reads_only = func.pg_is_in_recovery(), func.current_setting("default_transaction_read_only") == "on"
+    asked = select(is_standby, reads_only, func.current_user(), *(right for _, right in rights))
+    standby, read_only, role, *allowed = connection.execute(asked).one()
+    if standby:
         return ["the server is a standby"]
-    if found[1]:
-        return [f"transactions of role {found[2]} are read-only by default"]
-    rights = _rights(schema, steps, to_roll_back)
-    return [f"role {found[2]} may not {what}" for what, right in rights if not connection.scalar(select(right))]
+    if read_only:
+        return [f"transactions of role {role} are read-only by default"]
+    return [f"role {role} may not {what}" for (what, _), is_so in zip(rights, allowed, strict=True) if not is_so]
 
 
 def _rights(

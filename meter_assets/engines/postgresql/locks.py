@@ -91,10 +91,9 @@ def _introduce(connection: Connection, owner: LockOwner) -> None:
         "tcp_keepalives_interval": str(interval),
         "tcp_keepalives_count": str(times),
     }
-    for name, value in options.items():
-        connection.execute(select(func.set_config(name, value, False)))
-    # PostgreSQL has it since version 14.
-    connection.execute(text("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"))
+    # PostgreSQL has idle_session_timeout since version 14.
+    never_idle = text("(SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout')")
+    connection.execute(select(*(func.set_config(name, value, False) for name, value in options.items()), never_idle))
 
 
 def _application_name(owner: LockOwner) -> str:
