@@ -4,10 +4,10 @@ Add a table here that the product keeps in the billing database. What a step wri
 which its journal follows. Nothing here reads or writes: see `migration.records` and `migration.journal`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -25,9 +25,6 @@ from sqlalchemy import (
 
 from meter_assets.billing.engine_types import as_journaled
 from meter_assets.billing.money import AnyMoney, exact, or_zero
-
-if TYPE_CHECKING:
-    from meter_assets.billing.schema import BillingSchema
 
 RUNS = "meter_migration_runs"
 OUTCOMES = "meter_migration_outcomes"
@@ -103,15 +100,21 @@ class JournaledStep:
         return money
 
 
-def build_own_tables(schema: "BillingSchema") -> Iterator[Table]:
-    """Yield our own tables, whether or not they have been created; id columns have the billing tables' types."""
-    metadata = MetaData(schema=schema.tables["tenants"].schema)
-    yield _runs_table(schema, metadata)
-    yield _outcomes_table(schema, metadata)
-    yield _commits_table(schema, metadata)
-    yield _backup_table(schema, metadata)
-    for step in schema.steps:
-        yield _journal_table(schema, step, metadata)
+def build_own_tables(
+    billing: Mapping[str, Table], written: Iterable[tuple[JournaledStep, Sequence[str]]]
+) -> Iterator[Table]:
+    """Yield our own tables, whether or not they have been created.
+
+    Id columns have the types of the `billing` tables, by name; `written` are the steps, each with the columns that it
+    writes in this database.
+    """
+    metadata = MetaData(schema=billing["tenants"].schema)
+    yield _runs_table(billing, metadata)
+    yield _outcomes_table(billing, metadata)
+    yield _commits_table(billing, metadata)
+    yield _backup_table(billing, metadata)
+    for step, columns in written:
+        yield _journal_table(billing, step, columns, metadata)
 
 
 def own_table_names(steps: Sequence[JournaledStep]) -> tuple[str, ...]:
@@ -123,13 +126,13 @@ def _id_column(name: str, like: Column[Any], **kw: Any) -> Column[Any]:
     return Column(name, like.type, nullable=False, autoincrement=False, **kw)
 
 
-def _runs_table(schema: "BillingSchema", metadata: MetaData) -> Table:
+def _runs_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
     return Table(
         RUNS,
         metadata,
         Column("id", Integer, Identity(), primary_key=True),
         Column("run_id", String(64), nullable=False),
-        _id_column("tenant_id", schema.tables["tenants"].c.id, index=True),
+        _id_column("tenant_id", billing["tenants"].c.id, index=True),
         Column("step", String(64), nullable=False),
         Column("undoes", Integer),
         Column("started_at", DateTime(timezone=True), nullable=False),
@@ -143,12 +146,12 @@ def _runs_table(schema: "BillingSchema", metadata: MetaData) -> Table:
     )
 
 
-def _outcomes_table(schema: "BillingSchema", metadata: MetaData) -> Table:
+def _outcomes_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
     return Table(
         OUTCOMES,
         metadata,
         Column("step_run_id", Integer, primary_key=True, autoincrement=False),
-        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        _id_column("tenant_id", billing["tenants"].c.id),
         Column("outcome", String(16), nullable=False),
         Column("finished_at", DateTime(timezone=True), nullable=False),
         Column("message", Text),
@@ -156,12 +159,12 @@ def _outcomes_table(schema: "BillingSchema", metadata: MetaData) -> Table:
     )
 
 
-def _commits_table(schema: "BillingSchema", metadata: MetaData) -> Table:
+def _commits_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
     return Table(
         COMMITS,
         metadata,
         Column("step_run_id", Integer, nullable=False),
-        _id_column("tenant_id", schema.tables["tenants"].c.id),
+        _id_column("tenant_id", billing["tenants"].c.id),
         Column("part", Integer, nullable=False),
         Column("rows_changed", Integer, nullable=False),
         Column("digest", String(64), nullable=False),
@@ -171,12 +174,12 @@ def _commits_table(schema: "BillingSchema", metadata: MetaData) -> Table:
     )
 
 
-def _backup_table(schema: "BillingSchema", metadata: MetaData) -> Table:
+def _backup_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
     return Table(
         BACKUP,
         metadata,
-        _id_column("tenant_id", schema.tables["tenants"].c.id),
-        _id_column("customer_id", schema.tables["customers"].c.id),
+        _id_column("tenant_id", billing["tenants"].c.id),
+        _id_column("customer_id", billing["customers"].c.id),
         Column("balance", AnyMoney()),
         Column("overpayment", AnyMoney()),
         Column("backed_up_at", DateTime(timezone=True), nullable=False),
@@ -185,18 +188,20 @@ def _backup_table(schema: "BillingSchema", metadata: MetaData) -> Table:
     )
 
 
-def _journal_table(schema: "BillingSchema", step: JournaledStep, metadata: MetaData) -> Table:
+def _journal_table(
+    billing: Mapping[str, Table], step: JournaledStep, columns: Sequence[str], metadata: MetaData
+) -> Table:
     values: list[Column[Any]] = []
-    for name in schema.written_columns(step):
-        kind = AnyMoney() if name in step.money else schema.tables[step.table].c[name].type
+    for name in columns:
+        kind = AnyMoney() if name in step.money else billing[step.table].c[name].type
         values += [Column(f"{name}_{side}", as_journaled(kind)) for side in ("before", "after")]
     return Table(
         step.journal,
         metadata,
         Column("step_run_id", Integer, nullable=False),
         Column("run_id", String(64), nullable=False),
-        _id_column("tenant_id", schema.tables["tenants"].c.id),
-        _id_column(step.key, schema.tables[step.table].c.id),
+        _id_column("tenant_id", billing["tenants"].c.id),
+        _id_column(step.key, billing[step.table].c.id),
         *values,
         Column("rule", String(64), nullable=False),
         PrimaryKeyConstraint("step_run_id", step.key),

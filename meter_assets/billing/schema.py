@@ -112,7 +112,8 @@ class BillingSchema:
     @cached_property
     def own(self) -> Mapping[str, Table]:
         """Our own tables, whether or not they have been created; id columns have the billing tables' types."""
-        return {table.name: table for table in build_own_tables(self)}
+        written = ((step, self.written_columns(step)) for step in self.steps)
+        return {table.name: table for table in build_own_tables(self.tables, written)}
 
     def journal(self, step: str) -> Table:
         """Return a step's journal table."""
