@@ -154,7 +154,7 @@ def test_a_trigger_that_comes_between_the_look_and_the_step_is_found(
         as_owner(BillingDatabase(postgres_url), TRIGGER)
         return retry_on_conflict(make)
 
-    monkeypatch.setattr(apply, "tried_again", add_a_trigger_first)
+    monkeypatch.setattr(apply, "retry_on_conflict", add_a_trigger_first)
     with pytest.raises(OwnTablesNotTrusted, match="has the trigger evil"):
         migrate(database, 1, steps=["payment_meter_ids"])
     assert "stolen" not in everything(database)
