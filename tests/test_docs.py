@@ -32,7 +32,7 @@ from tests.support.strategies import billing_databases
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 CHECKS = DOCS / "checks"
-SECTIONS = ["What it means", "How to look", "How to mend", "Which command"]
+SECTIONS = ["What it means", "How to look", "How to fix", "Which command"]
 INVARIANT_NAMES = [one.name for one in INVARIANTS]
 FAULTY, CLEAN = 1, 2
 SCHEMA = billing_tables(steps=tuple(STEPS.values()))
@@ -207,7 +207,7 @@ def test_the_sql_of_the_pages_finds_what_the_checks_find_on_any_database(books: 
 
 
 def mends(name: str) -> list[str]:
-    return [one for one in blocks(section(name, "How to mend"), "sql") if not one.startswith("SELECT")]
+    return [one for one in blocks(section(name, "How to fix"), "sql") if not one.startswith("SELECT")]
 
 
 MENDS = [(name, statement) for name in INVARIANT_NAMES for statement in mends(name)]
