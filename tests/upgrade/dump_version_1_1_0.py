@@ -3,7 +3,8 @@
 The last commit of version 1.1.0 is f29c84fe. In a checkout of this repository:
 
     git worktree add --detach ../released f29c84fe && (cd ../released && ./dev setup)
-    (cd ../released && PYTHONPATH=. .venv/bin/python "$OLDPWD/tests/upgrade/dump_version_1_1_0.py" "$OLDPWD/tests/upgrade")
+    folder=$PWD/tests/upgrade
+    (cd ../released && PYTHONPATH=. .venv/bin/python "$folder/dump_version_1_1_0.py" "$folder")
 
 It needs `pg_dump` of the server's version. Modules of version 1.1.0 have other names than today's: they are imported
 by name. Change here what the released version did to the databases; what is tested belongs in `test_version_1_1.py`.
@@ -43,7 +44,7 @@ LEFT_OUT = {
         "UPDATE asset_check_executions SET evaluation_event = NULL",
     ],
 }
-"""Pictures of jobs, events about runs alone, and evaluations that a later one superseded, as when old runs are deleted."""
+"""Snapshots of jobs, events about runs alone, and evaluations that a later evaluation of the same check replaced."""
 PUT_BACK = (
     "UPDATE asset_check_executions SET evaluation_event = "
     "(SELECT event FROM event_logs WHERE event_logs.id = evaluation_event_storage_id);\n"
@@ -83,7 +84,7 @@ def _write(folder: Path, engine: str, url: str, place: str, dump: Callable[[], s
             files["dagster_events.sql"] = _storage_dump(EVENTS) + PUT_BACK
         for name, content in files.items():
             neutral = content.replace(place, PLACE[engine]).replace(work, "/srv/billing")
-            neutral = re.sub(rf'(host\W+){re.escape(socket.gethostname())}(\W)', r"\1billing\2", neutral)
+            neutral = re.sub(rf"(host\W+){re.escape(socket.gethostname())}(\W)", r"\1billing\2", neutral)
             Path(folder, f"{NAME}.{name}").write_text(neutral, encoding="utf-8")
 
 
@@ -141,7 +142,7 @@ def _watch_and_tell(instance: Any, database: Any, taken: list[Any]) -> str:
     The receiver takes the first message and refuses the second one, which stays in the outbox.
     """
     alerts = import_module("meter_assets.defs.alerts")
-    alerts.SETTLING = timedelta(0)
+    vars(alerts)["SETTLING"] = timedelta(0)
     _watch(instance)
     first = _tick(instance, None)
     assert len(taken) == 1, "the receiver has taken the first message"
@@ -198,13 +199,19 @@ def _receiver() -> Iterator[tuple[str, list[Any]]]:
 def _shown(instance: Any) -> dict[str, Any]:
     """Return, as Dagster shows them: the status of every check by tenant, and which partitions are materialized."""
     dg, invariants = import_module("dagster"), import_module("meter_assets.invariants")
-    keys = [dg.AssetCheckKey(dg.AssetKey(invariants.GUARDED_STEP[one.group]), one.name) for one in invariants.INVARIANTS]
+    keys = [
+        dg.AssetCheckKey(dg.AssetKey(invariants.GUARDED_STEP[one.group]), one.name) for one in invariants.INVARIANTS
+    ]
     statuses: dict[str, dict[str, str]] = {}
     for one in instance.event_log_storage.get_asset_check_partition_info(keys):
         statuses.setdefault(str(one.partition_key), {})[one.check_key.name] = one.latest_execution_status.value
     steps = import_module("meter_assets.changes").MIGRATION
     made = {step: sorted(instance.get_materialized_partitions(dg.AssetKey(step))) for step in steps}
-    return {"statuses": statuses, "materialized": made, "partitions": sorted(instance.get_dynamic_partitions("tenants"))}
+    return {
+        "statuses": statuses,
+        "materialized": made,
+        "partitions": sorted(instance.get_dynamic_partitions("tenants")),
+    }
 
 
 def _rollbacks(database: Any) -> dict[str, list[int]]:
