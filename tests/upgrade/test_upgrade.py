@@ -20,9 +20,9 @@ from meter_assets.monitoring.watch import migrated, watch
 from meter_assets.reports.rollback_preview import preview_rollback
 from tests.support.command_line import CommandLine, command_line_in, make_small_tenants
 from tests.support.databases import OWN_TABLES, STEP_RUNS, everything, migrate
+from tests.support.released import FOLDER, load_dump
 from tests.support.rollbacks import undo
 
-FOLDER = Path(__file__).parent
 FAULT = ("several_active_meters", 2)
 RUN = "00000000-0000-4000-8000-00000000000{}"
 MADE_BY_1_0 = set(OWN_TABLES) - {OUTCOMES, COMMITS}
@@ -31,16 +31,7 @@ MADE_BY_1_0 = set(OWN_TABLES) - {OUTCOMES, COMMITS}
 @pytest.fixture
 def old(billing_url: str, engine_name: str) -> BillingDatabase:
     """A database as version 1.0.0 left it."""
-    database, script = BillingDatabase(billing_url), FOLDER / f"version_1_0_0.{engine_name}.sql"
-    connection = database.engine.raw_connection()
-    try:
-        cursor = connection.cursor()
-        run = cursor.executescript if engine_name == "sqlite" else cursor.execute
-        run(script.read_text(encoding="utf-8"))
-        connection.commit()
-    finally:
-        connection.close()
-    return database
+    return load_dump(billing_url, FOLDER / f"version_1_0_0.{engine_name}.sql")
 
 
 @pytest.fixture
