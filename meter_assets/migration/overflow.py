@@ -1,6 +1,7 @@
-"""Checks that the columns of the billing tables can hold, digit for digit, what a change would write to them.
+"""Checks that the columns of the billing tables can store the exact values that a change would write.
 
-How many digits a column keeps is for the engine to say: see `capacity` in `engines.base`.
+How many digits a column can store depends on the engine: see `capacity` in `engines.base`. Add here other checks of
+values against the types of columns.
 """
 
 from typing import Any
@@ -17,9 +18,9 @@ from meter_assets.errors import ColumnTooSmall
 
 
 def check_capacity(connection: Connection, change: Change, schema: BillingSchema, changed: FromClause) -> None:
-    """Raise ColumnTooSmall where a column cannot hold what would be written to it."""
+    """Raise ColumnTooSmall if a column cannot store a value that would be written to it."""
     if change.target == BACKUP:
-        return  # a table of ours, whose columns hold any money
+        return  # our own table, whose columns can store any money
     for name in change.money_columns:
         kind = schema.tables[change.target].c[name].type
         digits = engine_of(connection).capacity(kind)
