@@ -1,28 +1,28 @@
 """Money and time as text for people.
 
-Add a function here when a value of our own is to read the same in the terminal, in messages and on Dagster's pages.
-Text that others wrote is in `foreign_text`.
+Add a function here when a value must look the same in the terminal, in messages and on Dagster's pages. Functions for
+text from the billing database or from other programs are in `foreign_text`.
 """
 
 from datetime import UTC, datetime
 from decimal import Decimal
 
 MINOR_UNIT_DIGITS = 2
-"""Decimals of a currency unit: a minor unit is a hundredth of it."""
+"""Decimal places of a currency unit: a minor unit is a hundredth of it."""
 
 
 def show_money(value: Decimal | None) -> str:
-    """Return money in currency units as text: '1,234.50'; '-' where there is none."""
+    """Return money in currency units as text: '1,234.50'; '-' for None."""
     if value is None or not value.is_finite():
         return "-" if value is None else str(value)
     return f"{value:,.{max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))}f}"
 
 
 def minor_units(value: Decimal) -> int:
-    """Return money as a whole number of minor units (hundredths), for a plot: smaller fractions are cut off."""
+    """Return money as a whole number of minor units (hundredths), for a plot; smaller fractions are truncated."""
     return int(value.scaleb(MINOR_UNIT_DIGITS))
 
 
 def show_time(moment: datetime) -> str:
-    """Return a recorded point in time as text in UTC; one without a time zone is taken as UTC."""
+    """Return a recorded point in time as text in UTC; without a time zone, it is taken as UTC."""
     return f"{(moment.astimezone(UTC) if moment.tzinfo else moment):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,9 +1,9 @@
-"""Files and folders that hold money data: how they are made, with which mode, and how what others may write is read.
+"""Functions that create files and folders for money data with private modes, and that read untrusted files safely.
 
-What is made here is for its owner only, whatever the umask, unless its folder is shared with a group on purpose: the
-group may write in it and others may not. Then it is for that group too; it is never for others. What exists already
-keeps its mode. Add here what every writer of files needs; what is in a file belongs to the module that writes it.
-Nothing here knows Dagster or the billing database.
+Only the owner can read and write a new file or folder, with any umask. There is one exception: if the folder around it
+is shared with a group (the group may write there and others may not), then that group gets access too. Others never get
+access. Existing files keep their mode. Add here what every writer of files needs; the contents of a file belong to the
+module that writes it. Nothing here knows Dagster or the billing database.
 """
 
 import errno
@@ -17,28 +17,28 @@ from typing import TextIO
 
 OWN_FILE, GROUP_FILE = 0o600, 0o660
 OWN_FOLDER, GROUP_FOLDER = 0o700, 0o2770
-"""The group's with set-group-ID, so that what others make there is of the same group."""
+"""The second mode has set-group-ID, so that files which others create there belong to the same group."""
 OWN_UMASK, GROUP_UMASK = 0o077, 0o007
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _TO_LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-"""Neither follows a link nor waits for who writes a fifo."""
+"""Does not follow a link, and does not wait for the writer of a fifo."""
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it that are missing. Raises OSError, also where a file has that name."""
+    """Create a folder and its missing parents. Raises OSError, also if a file has that name."""
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
         try:
             missing.mkdir(OWN_FOLDER)
-        except FileExistsError:  # somebody was faster, or it is a link that leads nowhere
+        except FileExistsError:  # another process created it first, or it is a link to a missing file
             continue
         with _opened(missing) as handle:
             _set_mode(handle, missing.parent.stat())
 
 
 def make_file(path: Path) -> None:
-    """Make a file that is empty, where there is none. Raises OSError."""
+    """Create an empty file, unless it exists. Raises OSError."""
     try:
         handle = os.open(path, _NEW, OWN_FILE)
     except FileExistsError:
@@ -50,7 +50,7 @@ def make_file(path: Path) -> None:
 
 
 def adapt(path: Path) -> None:
-    """Give a file or folder that exists the mode that it would be made with today, if it is ours.
+    """Give an existing file or folder the mode that a new one would get, if this user owns it.
 
     A folder that is itself shared stays shared. Raises OSError, also for a link.
     """
@@ -66,10 +66,10 @@ def adapt(path: Path) -> None:
 
 @contextmanager
 def written(folder: Path, name: str, *, newline: str | None = None) -> Iterator[TextIO]:
-    """Open a new file to be written, which replaces the one of that name when it is whole, and else is gone.
+    """Open a new file for writing; it replaces the file of that name when it is complete, and is removed on an error.
 
-    A folder that is a link is refused: name what it leads to where that is meant. Raises OSError, and ValueError for a
-    name that leads out of the folder.
+    A folder that is a symbolic link is refused: name the link's target instead. Raises OSError, and ValueError for a
+    name outside the folder.
     """
     if name in ("", ".", "..") or "/" in name:
         raise ValueError(f"{name!r} is not the name of a file.")
@@ -88,7 +88,7 @@ def written(folder: Path, name: str, *, newline: str | None = None) -> Iterator[
 
 
 def read_start(path: Path, most: int) -> bytes:
-    """Return the first bytes of a file that others may have put there. Raises OSError, also for a link or a fifo."""
+    """Return the first bytes of a file that others may have written. Raises OSError, also for a link or a fifo."""
     handle = _open(path, _TO_LOOK)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -99,18 +99,19 @@ def read_start(path: Path, most: int) -> bytes:
 
 
 def umask_for(folder: Path) -> int:
-    """Return the umask with which other programs make files in a folder that are as private as ours.
+    """Return the umask with which other programs create files in a folder that are as private as ours.
 
-    They leave the group of a new file as the system sets it, so the group is let in only where that is the folder's.
+    These programs do not change the group of a new file. So the umask lets the group in only if the system gives new
+    files the folder's group.
     """
     found = next(one for one in (folder, *folder.parents) if one.exists()).stat()
-    hands_its_group_on = found.st_mode & stat.S_ISGID or found.st_gid == os.getegid()
-    return GROUP_UMASK if _is_shared(found) and hands_its_group_on else OWN_UMASK
+    new_files_get_its_group = found.st_mode & stat.S_ISGID or found.st_gid == os.getegid()
+    return GROUP_UMASK if _is_shared(found) and new_files_get_its_group else OWN_UMASK
 
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[int]:
-    """Open a folder, so that whoever replaces it by a link meanwhile leads us nowhere."""
+    """Open a folder, so that replacing its name by a link at the same time has no effect."""
     handle = _open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         yield handle
@@ -122,25 +123,25 @@ def _open(path: Path, flags: int) -> int:
     try:
         return os.open(path, flags)
     except OSError:
-        if path.is_symlink():  # which the system says in several ways
+        if path.is_symlink():  # the system reports this with several error codes
             raise OSError(errno.ELOOP, f"{path} is a symbolic link", str(path)) from None
         raise
 
 
 def _is_shared(folder: os.stat_result) -> bool:
-    """Say whether a folder is shared with its group on purpose."""
+    """Return whether a folder is shared with its group."""
     return bool(folder.st_mode & stat.S_IWGRP) and not folder.st_mode & stat.S_IWOTH
 
 
 def _set_mode(handle: int, around: os.stat_result) -> None:
-    """Set the mode of an open file or folder as the folder around it says."""
-    made = os.fstat(handle)
+    """Set the mode of an open file or folder according to the folder around it."""
+    created = os.fstat(handle)
     shared = _is_shared(around)
-    if shared and made.st_gid != around.st_gid:
+    if shared and created.st_gid != around.st_gid:
         try:
             os.fchown(handle, -1, around.st_gid)
-        except PermissionError:  # we are not in that group, and no other is meant
+        except PermissionError:  # this user is not in that group, and no other group should get access
             shared = False
-    own, of_group = (OWN_FOLDER, GROUP_FOLDER) if stat.S_ISDIR(made.st_mode) else (OWN_FILE, GROUP_FILE)
-    with suppress(PermissionError):  # a file system without modes: its mount options say who may read
+    own, of_group = (OWN_FOLDER, GROUP_FOLDER) if stat.S_ISDIR(created.st_mode) else (OWN_FILE, GROUP_FILE)
+    with suppress(PermissionError):  # a file system without modes: its mount options decide who may read
         os.fchmod(handle, of_group if shared else own)

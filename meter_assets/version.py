@@ -1,4 +1,4 @@
-"""The version of this software, as it is installed."""
+"""The installed version of this software. Add nothing else here: every room may import it."""
 
 from importlib.metadata import PackageNotFoundError, version
 

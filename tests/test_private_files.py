@@ -284,7 +284,7 @@ def test_a_lock_follows_no_link(tmp_path: Path, name: str) -> None:
         locks.symlink_to(elsewhere)
     if name in ("tenant-1.lock", ""):
         with pytest.raises(
-            NotWritable, match=f"no lock file can be made beside it .*{locks / name} is a symbolic link"
+            NotWritable, match=f"no lock file can be created beside it .*{locks / name} is a symbolic link"
         ):
             database.lock(tenant(1), "ours")
     else:

@@ -1,5 +1,6 @@
-"""The data: logical tables, a tenant's rows, money, changes and policies.
+"""The billing data: logical tables, a tenant's rows, money, changes and policies.
 
-Add here what describes the billing data or computes over it for several rooms. No connection, no clock, no environment,
-no Dagster: rules are in `rules`, what differs between databases in `engines`.
+Add here what describes the billing data, or computations over it that several packages need. Nothing here uses a
+connection, a clock, the environment or Dagster. The migration's rules are in `rules`, differences between databases in
+`engines`.
 """

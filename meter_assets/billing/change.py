@@ -1,6 +1,7 @@
-"""What a change is: rows that would differ, as data.
+"""`Change`: the rows that a step would write, as SELECTs.
 
-Computing a change is in `rules.steps` and `rules.undo`, journaling and writing it in `migration.journal`.
+Add here what every change has, whichever step it is of. Changes are computed in `rules.steps` and `rules.undo`, and
+journaled and written in `migration.journal`.
 """
 
 from collections.abc import Mapping
@@ -20,28 +21,29 @@ UNRESOLVED = "unresolved"
 
 @dataclass(frozen=True)
 class Change:
-    """What a step changes of one tenant, or what undoing it would.
+    """What a step would change for one tenant, or what undoing the step would change.
 
-    `rows` yields exactly the rows that differ: tenant_id, id, `<column>_before` and `<column>_after` of every written
-    column (money in stored form), and the rule that decided. `outcomes` yields every row examined: tenant_id, id,
-    outcome (`WOULD_CHANGE`, `ALREADY_CORRECT`, `UNRESOLVED`), label (its rule or reason) and the exact money at stake.
+    `rows` returns exactly the rows that would change: tenant_id, id, `<column>_before` and `<column>_after` of every
+    written column (money in stored form), and the rule that was applied. `outcomes` returns every row examined:
+    tenant_id, id, outcome (`WOULD_CHANGE`, `ALREADY_CORRECT`, `UNRESOLVED`), label (its rule or reason) and the exact
+    money of the row.
     """
 
     step: JournaledStep
     rows: Select[Any]
     outcomes: Select[Any]
     columns: tuple[str, ...] = ()
-    """The columns that are written, if the database lacks some of the step's."""
+    """The written columns, if the database lacks some of the step's columns."""
     label: str = ""
-    """What queries call it, if it is not the step's name: two changes of one step may meet in a query."""
+    """Its name in queries, if not the step's name: one query may contain two changes of one step."""
     effect: Effect = Effect.UPDATE
     undoes: bool = False
     """Whether it undoes what the step has written."""
     skipped: Select[Any] | None = None
-    """Of a change that undoes: the rows that were changed since, with what was expected and found."""
+    """For a change that undoes a step: the rows that were changed since, with the expected and found values."""
 
     def __post_init__(self) -> None:
-        """Let the columns and the label be the step's, unless others are given."""
+        """Use the step's columns and name, unless others are given."""
         object.__setattr__(self, "columns", self.columns or self.step.columns)
         object.__setattr__(self, "label", self.label or self.step.name)
 
@@ -67,7 +69,7 @@ class Change:
 
     @property
     def for_review(self) -> frozenset[str]:
-        """The rules that may be wrong; to undo what they decided is right."""
+        """The rules that may be wrong; none for a change that undoes a step."""
         return frozenset() if self.undoes else self.step.for_review
 
     def weight(self, changed: FromClause, rows: FromClause) -> ColumnElement[Decimal]:
@@ -78,12 +80,12 @@ class Change:
 
     @cached_property
     def cte(self) -> CTE:
-        """The rows as a common table expression, computed once however often a query reads them."""
-        # Not by the change's own name: the backup is a table of that name, and may be read in the same query.
+        """The rows as a common table expression, which a query computes once even if it reads them several times."""
+        # It must not have the change's own name: the backup is a table of that name, and a query may read both.
         return self.rows.cte(f"changed_{self.label}")
 
     def overlay(self, rows: FromClause, changed: FromClause) -> FromClause:
-        """Return the target's rows as they would be with `changed` (this change's rows) made."""
+        """Return the target's rows as they would be after `changed` (this change's rows) was written."""
         if self.effect is Effect.REMOVE:
             return select(rows).where(rows.c.customer_id.not_in(select(changed.c.id))).subquery(self.target)
         if self.effect is Effect.ADD:
@@ -94,7 +96,7 @@ class Change:
             if column.key in self.columns:
                 new = changed.c[f"{column.key}_after"]
                 value: ColumnElement[Any] = case((changed.c.id.is_not(None), new), else_=column)
-                # SQLite indexes an expression for a join only if it is of the same type as what it is joined to.
+                # SQLite builds an index on an expression for a join only if both sides have the same type.
                 typed = cast(value, column.type) if column.key.endswith("_id") else value
                 columns.append(typed.label(column.key))
             else:
@@ -104,7 +106,7 @@ class Change:
 
 
 def changed_columns(rows: FromClause, after: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[Any]]:
-    """Return before and after of each written column, named as every change and journal names them."""
+    """Return before and after of each written column, with the names that every change and journal uses."""
     named: list[ColumnElement[Any]] = []
     for column, value in after.items():
         named += [rows.c[column].label(f"{column}_before"), value.label(f"{column}_after")]
@@ -114,7 +116,7 @@ def changed_columns(rows: FromClause, after: Mapping[str, ColumnElement[Any]]) -
 def outcome_columns(
     already_correct: ColumnElement[bool], rule: ColumnElement[Any], reason: ColumnElement[Any]
 ) -> list[ColumnElement[Any]]:
-    """Return the columns outcome and label: correct rows have no label, others their rule, or else their reason."""
+    """Return the columns outcome and label: the label is null for correct rows, otherwise the rule or the reason."""
     outcome = case((already_correct, ALREADY_CORRECT), (rule.is_not(None), WOULD_CHANGE), else_=UNRESOLVED)
     label = case((already_correct, null()), (rule.is_not(None), rule), else_=reason)
     return [outcome.label("outcome"), label.label("label")]

@@ -1,8 +1,8 @@
-"""SQL constructs that differ between engines: declared here, compiled in `engines`. Those of money are in `money`.
+"""SQL constructs that differ between engines: declared here, compiled in `engines`.
 
-Add a construct here, as a subclass of `EngineConstruct`, where engines need different SQL for the same thing; then
+Add a construct here, as a subclass of `EngineConstruct`, if engines need different SQL for the same expression; then
 every engine must compile it, in its module `constructs`. An expression that SQLAlchemy compiles correctly on every
-engine is a plain function, such as `nulls_last`.
+engine is a plain function, such as `nulls_last`. Constructs for money are in `money`.
 """
 
 from datetime import date
@@ -31,7 +31,7 @@ def _not_implemented(element: EngineConstruct[Any], compiler: SQLCompiler, **kw:
 
 
 class day(EngineConstruct[date]):  # a SQL construct: used and named as a function
-    """The day of a date or a point in time."""
+    """The date of a date or a point in time."""
 
     name = "day"
     type = Date()
@@ -41,7 +41,8 @@ class day(EngineConstruct[date]):  # a SQL construct: used and named as a functi
 class member_of(EngineConstruct[bool]):  # a SQL construct: used and named as a function
     """Whether the first argument is among the ids that the second, a scalar subquery, returns.
 
-    Not typed as a boolean: where an engine has none, SQLAlchemy would compare it with 1, and no index would serve.
+    It is not typed as a boolean: for an engine without booleans, SQLAlchemy would compare it with 1, and the engine
+    would not use an index.
     """
 
     name = "member_of"
@@ -49,7 +50,7 @@ class member_of(EngineConstruct[bool]):  # a SQL construct: used and named as a 
 
 
 class row_version(EngineConstruct[str]):  # a SQL construct: used and named as a function
-    """A text that changes once somebody has written the row again, given all the columns of its table."""
+    """A text that changes whenever the row is written; its arguments are all the columns of the table."""
 
     name = "row_version"
     type = Text()
@@ -57,9 +58,9 @@ class row_version(EngineConstruct[str]):  # a SQL construct: used and named as a
 
 
 class rows_digest(EngineConstruct[str]):  # a SQL construct: used and named as a function
-    """An aggregate: the hash of rows, given their columns. It is the same in whatever order, and nulls add nothing.
+    """An aggregate: the hash of rows, given their columns. It does not depend on their order, and ignores nulls.
 
-    Each row is hashed, and then the sorted hashes of all of them.
+    It hashes each row, and then the sorted hashes of all rows.
     """
 
     name = "rows_digest"
@@ -68,15 +69,15 @@ class rows_digest(EngineConstruct[str]):  # a SQL construct: used and named as a
 
 
 def typed_null(kind: TypeEngine[Any]) -> ColumnElement[Any]:
-    """Return null, of a type: PostgreSQL takes a plain null for text."""
+    """Return a null of this type: PostgreSQL treats an untyped null as text."""
     return cast(null(), kind)
 
 
 def nulls_last(column: ColumnElement[Any]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Return ORDER BY terms that put nulls last on every engine (by themselves, engines disagree)."""
+    """Return ORDER BY terms that put nulls last on every engine (the engines' defaults differ)."""
     return case((column.is_(None), 1), else_=0), column
 
 
 def as_type_of(target: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the value so that what is written compares equal to it: a point in time loses its hours in a date."""
+    """Return the value as the target column will store it: a date column drops the time of day."""
     return day(value) if isinstance(target.type, Date) and not isinstance(value.type, Date) else value

@@ -1,8 +1,8 @@
-"""Which types an engine gives to columns of money, of dates and of our own tables: declared here, filled by `engines`.
+"""The column types that differ between engines, for money, dates and our own tables; `engines` registers them.
 
-Each engine registers one `EngineTypes` under the name of its SQLAlchemy dialect. Add a field here where two engines
-need different types for the same values; a difference in an expression is a construct, see `constructs`. There is no
-default: a dialect that has not registered its types raises ConstructNotImplemented.
+Each engine registers one `EngineTypes` under the name of its SQLAlchemy dialect. Add a field here if two engines need
+different types for the same values; if an expression differs, declare a construct in `constructs`. There is no default:
+a dialect that has not registered its types raises ConstructNotImplemented.
 """
 
 from collections.abc import Callable
@@ -27,9 +27,9 @@ class EngineTypes:
     from_exact: Callable[[Any], Decimal]
     """Turns exact money into currency units."""
     as_read: Callable[[TypeEngine[Any]], TypeEngine[Any]]
-    """Returns the type with which a column of the billing tables is read, given the one that was found."""
+    """Returns the type with which a column of the billing tables is read, given its type in the database."""
     as_journaled: Callable[[TypeEngine[Any]], TypeEngine[Any]]
-    """Returns the type with which a journal keeps a value, given that of the column that it comes from."""
+    """Returns the type of a journal's column, given the type of the billing column that it is copied from."""
     why_no_money: Callable[[TypeEngine[Any]], str | None]
     """Returns why a column of this type cannot hold money exactly, as a clause; None if it can."""
 
@@ -38,7 +38,7 @@ _TYPES: dict[str, EngineTypes] = {}
 
 
 def register_types(dialect: str, types: EngineTypes) -> None:
-    """Let columns have these types on the engine whose SQLAlchemy dialect has this name."""
+    """Register the types of the engine with this SQLAlchemy dialect."""
     _TYPES[dialect] = types
 
 
@@ -50,7 +50,7 @@ def types_of(dialect: Dialect) -> EngineTypes:
 
 
 def not_implemented(construct: type, dialect: Dialect) -> ConstructNotImplemented:
-    """Return the error for a construct, or a type, that the engine with this dialect lacks."""
+    """Return the error for a construct or a type that the engine with this dialect lacks."""
     return ConstructNotImplemented(construct.__name__, dialect.name)
 
 

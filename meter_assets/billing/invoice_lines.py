@@ -1,6 +1,6 @@
-"""Invoices' lines: their sums per invoice, and what keeps an invoice from being summed.
+"""Sums of invoice lines per invoice, and the defects for which an invoice cannot be summed.
 
-Add here what steps and invariants compute from lines. What a meter is billed by its invoices is in `ledger`.
+Add here what both steps and invariants compute from lines. What meters are billed is computed in `ledger`.
 """
 
 from decimal import Decimal
@@ -22,7 +22,7 @@ LINE_AMOUNT_NULL = "line_amount_null"
 
 
 def recomputed(relations: BillingRelations) -> Subquery:
-    """Return every invoice with the sums of its lines in exact form, and what is wrong with them."""
+    """Return every invoice with the sums of its lines in exact form, and the number of lines with each defect."""
     invoice, sums = relations.invoices, line_sums(relations)
     charges, brought_forward = or_zero(sums.c.charges), or_zero(sums.c.brought_forward)
     return (
@@ -40,9 +40,9 @@ def recomputed(relations: BillingRelations) -> Subquery:
 
 
 def line_defects(relations: BillingRelations, line: FromClause, bill: FromClause) -> dict[str, ColumnElement[bool]]:
-    """Return, per reason, whether a line (outer-joined by `its_bill`) keeps its invoice from being summed.
+    """Return, per reason, whether a line (outer-joined by `its_bill`) makes its invoice's sum invalid.
 
-    The first that holds names the reason. Each is true or false, never null.
+    The first true condition is the reason. Each is true or false, never null.
     """
     elsewhere = relations.owner("bills", line.c.bill_id).is_not(None)
     return {
@@ -54,7 +54,7 @@ def line_defects(relations: BillingRelations, line: FromClause, bill: FromClause
 
 
 def its_bill(line: FromClause, bill: FromClause) -> ColumnElement[bool]:
-    """Say whether a bill is the one that a line names."""
+    """Return whether a bill is the one that a line names."""
     return and_(bill.c.id == line.c.bill_id, bill.c.tenant_id == line.c.tenant_id)
 
 
@@ -88,7 +88,7 @@ def line_sums(relations: BillingRelations) -> Subquery:
 
 
 def reason_to_skip(invoice: FromClause, policy: Policy) -> ColumnElement[str | None]:
-    """Return why an invoice that was `recomputed` keeps its amounts; null where the lines decide them."""
+    """Return why a `recomputed` invoice keeps its amounts; null if they are recomputed from its lines."""
     kept = policy.invoices_without_bills is InvoicesWithoutBills.keep
     without_lines = literal(NO_LINES) if kept else null()
     defects = [(invoice.c[reason] > 0, literal(reason)) for reason in _DEFECTS]
@@ -96,5 +96,5 @@ def reason_to_skip(invoice: FromClause, policy: Policy) -> ColumnElement[str | N
 
 
 def equals_its_lines(invoice: FromClause) -> ColumnElement[bool]:
-    """Say whether the amounts of an invoice that was `recomputed` are the sums of its lines."""
+    """Return whether the amounts of a `recomputed` invoice are the sums of its lines."""
     return and_(*(exact(invoice.c[name]).is_not_distinct_from(invoice.c[f"lines_{name}"]) for name in AMOUNTS))

@@ -1,12 +1,12 @@
-"""A meter's ledger: its counted invoices in order, what it was billed and paid, and the balance that follows.
+"""A meter's ledger: its counted invoices in order, the sums billed and paid, and the resulting balance.
 
 Add here what steps, invariants and explanations compute from a meter's transactions. Sums of an invoice's lines are in
 `invoice_lines`.
 
-The default balance basis does not add up invoice totals: when an open invoice is carried forward it is closed without a
-payment, and its debt appears again as the next invoice's balance brought forward, so a sum of totals counts it twice.
-Charges count once by nature. The earliest invoice's balance brought forward has no earlier invoice behind it: it is
-debt from before the records start, and counts once as the opening balance.
+The default balance basis does not add up invoice totals. When an open invoice is carried forward, it is closed without
+a payment, and its debt appears again as the next invoice's balance brought forward, so a sum of totals counts the debt
+twice. Charges are counted once. The balance brought forward of the earliest invoice is debt from before the first
+record; it is counted once, as the opening balance.
 """
 
 from decimal import Decimal
@@ -21,12 +21,12 @@ from meter_assets.billing.relations import BillingRelations
 
 
 def net(meter: FromClause) -> ColumnElement[Decimal]:
-    """Return what a meter owes by its stored columns, in exact form; negative where it is in credit."""
+    """Return the net balance in the stored columns, in exact form; negative for a credit."""
     return or_zero(exact(meter.c.balance)) - or_zero(exact(meter.c.overpayment))
 
 
 def recomputed(relations: BillingRelations) -> Subquery:
-    """Return every meter as stored, and new_balance, new_overpayment, billed, paid, latest in exact form."""
+    """Return every meter as stored, with new_balance, new_overpayment, billed, paid and latest in exact form."""
     meter, billed, paid = relations.meters, _billed(relations), _paid(relations)
     was_billed = or_zero(billed.c[relations.policy.balance_basis.value])
     was_paid = or_zero(paid.c.paid)
@@ -46,7 +46,7 @@ def recomputed(relations: BillingRelations) -> Subquery:
 
 
 def invoices_in_order(relations: BillingRelations) -> Subquery:
-    """Return the counted invoices that name a meter, with their place among that meter's (invoice_date, then id)."""
+    """Return the counted invoices of meters, numbered within each meter by invoice_date and id."""
     invoice = relations.counted_invoices()
     place = func.row_number().over(
         partition_by=(invoice.c.tenant_id, invoice.c.meter_id),
@@ -56,7 +56,7 @@ def invoices_in_order(relations: BillingRelations) -> Subquery:
 
 
 def _billed(relations: BillingRelations) -> Subquery:
-    """Per meter: what it was billed on either basis, in exact form, and its latest invoice date."""
+    """Return, per meter, the sum billed on each balance basis, in exact form, and the latest invoice date."""
     invoice = invoices_in_order(relations)
     opening = total(case((invoice.c.place == 1, or_zero(exact(invoice.c.balance_brought_forward))), else_=ZERO))
     charges = total(or_zero(exact(invoice.c.amount)))
@@ -84,7 +84,7 @@ def _paid(relations: BillingRelations) -> Subquery:
 
 
 def movements(relations: BillingRelations) -> Subquery:
-    """What moved each meter's debt: its counted invoices (the first with its opening balance) and payments."""
+    """Return what changed each meter's debt: counted invoices (the first with the opening balance) and payments."""
     invoice, payment = invoices_in_order(relations), relations.counted_payments()
     opening = case((invoice.c.place == 1, or_zero(exact(invoice.c.balance_brought_forward))), else_=ZERO)
     of_payment = relations.invoices
@@ -120,7 +120,7 @@ def movements(relations: BillingRelations) -> Subquery:
 
 
 def balance_bases(relations: BillingRelations) -> Select[Any]:
-    """Return the meters that the two balance bases bill differently: both figures in exact form, largest gap first."""
+    """Return the meters for which the two balance bases differ: both sums in exact form, largest difference first."""
     meter, billed = relations.meters, _billed(relations)
     by_charges = billed.c[BalanceBasis.charges_and_opening_balance.value]
     by_totals = billed.c[BalanceBasis.invoice_totals.value]

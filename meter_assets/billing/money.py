@@ -1,9 +1,10 @@
 """Exact money on every engine: the constructs `exact` and `stored`, which every query uses, and the types of money.
 
-*Stored* form is what a column of the billing database holds: numeric or DECIMAL, or on SQLite, which has no exact
-decimal, a float. *Exact* form is what sums and comparisons run over: the numeric itself, or on SQLite a count of
-minor units (hundredths) as an integer. Relations and changes carry stored form; a query that computes wraps it in
-`exact`, and what is to be written goes back through `stored`. What they compile to is in `engines`.
+*Stored* form is the value in a column of the billing database: numeric or DECIMAL; on SQLite, which has no exact
+decimal type, a float. *Exact* form is used in sums and comparisons: the numeric itself; on SQLite, the number of minor
+units (hundredths) as an integer. Relations and changes contain stored form. A query that computes wraps it in `exact`,
+and converts results that are written back with `stored`. Add here what every query with money needs. How an engine
+compiles the constructs is in `engines`.
 """
 
 from decimal import Decimal
@@ -37,7 +38,7 @@ class ExactMoney(TypeDecorator[Decimal]):
 
 
 class AnyMoney(Numeric[Decimal]):
-    """The type of a column of ours that holds any stored money without rounding it."""
+    """The type of a column in our own tables that stores any money without rounding it."""
 
 
 @compiles(AnyMoney)
@@ -62,7 +63,7 @@ class stored(EngineConstruct[Decimal]):  # a SQL construct: used and named as a 
 
 
 class is_number(EngineConstruct[bool]):  # a SQL construct: used and named as a function
-    """Whether stored money is a number, or null. SQLite keeps any text in any column, PostgreSQL has NaN."""
+    """Whether stored money is a number or null. SQLite can store text in any column; PostgreSQL has NaN."""
 
     name = "is_number"
     type = Boolean()
@@ -70,7 +71,7 @@ class is_number(EngineConstruct[bool]):  # a SQL construct: used and named as a 
 
 
 def amount(value: Decimal | int) -> ColumnElement[Decimal]:
-    """Return an exact-form constant of so many currency units."""
+    """Return an amount of currency units as an exact-form constant."""
     return literal(Decimal(value), ExactMoney())
 
 
@@ -78,15 +79,15 @@ ZERO = amount(0)
 
 
 def total(exact_expression: ColumnElement[Decimal]) -> ColumnElement[Decimal]:
-    """Return the sum of an exact expression over a group; 0, not null, where there is nothing to sum."""
+    """Return the sum of an exact expression over a group; 0, not null, for an empty group."""
     return func.coalesce(func.sum(exact_expression, type_=ExactMoney()), ZERO, type_=ExactMoney())
 
 
 def or_zero(exact_expression: ColumnElement[Decimal]) -> ColumnElement[Decimal]:
-    """Return the exact expression, or 0 where it is null."""
+    """Return the exact expression, or 0 if it is null."""
     return func.coalesce(exact_expression, ZERO, type_=ExactMoney())
 
 
 def positive_part(exact_expression: ColumnElement[Decimal]) -> ColumnElement[Decimal]:
-    """Return max(expression, 0). `greatest` is not portable; a case is."""
+    """Return max(expression, 0), written as a CASE, because not every engine has `greatest`."""
     return case((exact_expression > ZERO, exact_expression), else_=ZERO)

@@ -1,7 +1,7 @@
 """Our own tables beside the billing tables: the records of step runs, the journals, the backup.
 
-Add a table here that the product keeps in the billing database. What a step writes is said in a `JournaledStep`, from
-which its journal follows. Nothing here reads or writes: see `migration.records` and `migration.journal`.
+Add a table here that the product needs in the billing database. A `JournaledStep` describes what a step writes, and its
+journal table is derived from it. Nothing here reads or writes: see `migration.records` and `migration.journal`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,12 +32,12 @@ COMMITS = "meter_migration_commits"
 RECORDS = (RUNS, OUTCOMES, COMMITS)
 BACKUP = "customer_balances_backup"
 RETIRED_BACKUPS = "meter_migration_retired_backups"
-"""The backup is its own journal; here are the rows that rollbacks took out of it."""
+"""The backup is its own journal; this table has the rows that rollbacks removed from it."""
 RUNNING = "running"
-"""The outcome of a step run that has not ended. RUNS keeps it: how a step run ended is in OUTCOMES."""
+"""The outcome of a step run that has not ended. It stays in RUNS; the outcome of an ended step run is in OUTCOMES."""
 SUCCEEDED, FAILED, INTERRUPTED = "succeeded", "failed", "interrupted"
 PARTIAL = "partial"
-"""A round of batches that others kept from some of its rows: the next round comes back to them."""
+"""A round of batches that could not write some rows because of other programs; the next round writes them."""
 
 
 class Effect(Enum):
@@ -50,47 +50,47 @@ class Effect(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class JournaledStep:
-    """What a step writes, from which its journal, its rights, its rollback and its report follow."""
+    """What a step writes. Its journal, rights, rollback and report are derived from this."""
 
     name: str
     table: str
     """The billing table whose rows the step examines."""
     key: str
-    """What its journal calls the id of such a row."""
+    """The journal's column for the id of such a row."""
     columns: tuple[str, ...]
-    """The columns that it writes, of those that the database has."""
+    """The columns that it writes, if the database has them."""
     money: tuple[str, ...] = ()
-    """Those of the written columns that hold money."""
+    """The written columns that contain money."""
     worth: tuple[tuple[str, int], ...]
-    """The money that a row stands for: columns of `table`, each with its sign, such as ("overpayment", -1)."""
+    """How to compute the money of a row: columns of `table`, each with its sign, such as ("overpayment", -1)."""
     target: str = ""
-    """The table that is written, if it is not `table`: the backup is filled from customers."""
+    """The table that is written, if it is not `table`: the backup is written from customers."""
     journal: str = ""
     """The name of the journal's table, if it is not `meter_migration_<name>`."""
     effect: Effect = Effect.UPDATE
     for_review: frozenset[str] = frozenset()
-    """The rules that may be wrong: what they decide is for a person to look at."""
+    """The rules that may be wrong: a person should review the rows that they change."""
     context: tuple[str, ...] = ()
-    """Columns of `table` that tell a person which row it is."""
+    """Columns of `table` by which a person recognizes the row."""
     worth_title: str = "money"
-    """What the money is that a row stands for, as the heading of a column."""
+    """The heading of the column with the money of a row."""
     sum_title: str = ""
-    """What the sum is of, for a step that writes no money: "amount of payments with a meter"."""
+    """The title of the sum for a step that writes no money: "amount of payments with a meter"."""
     sum_metric: str = ""
     """A short name of that sum, for a plot."""
 
     def __post_init__(self) -> None:
-        """Let the written table be the one examined, and the journal be named for the step, unless others are given."""
+        """Set the defaults: the written table is the examined one, and the journal is named after the step."""
         object.__setattr__(self, "target", self.target or self.table)
         object.__setattr__(self, "journal", self.journal or f"meter_migration_{self.name}")
 
     @property
     def writes_worth(self) -> bool:
-        """Whether the money that a row stands for is in the columns that are written."""
+        """Whether the money of a row is in the written columns."""
         return all(name in self.columns for name, _ in self.worth)
 
     def worth_of(self, rows: FromClause, suffix: str = "") -> ColumnElement[Any]:
-        """Return, in exact form, the money that each of these rows stands for; the columns' names may have a suffix."""
+        """Return the money of each of these rows in exact form; the columns' names may have a suffix."""
         (first, sign), *others = self.worth
         money = or_zero(exact(rows.c[first + suffix]))
         money = money if sign > 0 else -money
@@ -136,7 +136,7 @@ def _runs_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
         Column("step", String(64), nullable=False),
         Column("undoes", Integer),
         Column("started_at", DateTime(timezone=True), nullable=False),
-        # Version 1.0.0 wrote these four when a step run ended. They stay as they are inserted: running, and null.
+        # Version 1.0.0 wrote these four when a step run ended. Today they keep their first values: running, and null.
         Column("finished_at", DateTime(timezone=True)),
         Column("outcome", String(16), nullable=False),
         Column("rows_changed", Integer),

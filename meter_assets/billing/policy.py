@@ -1,4 +1,7 @@
-"""What an operator chooses about meaning: the policies, their values and defaults. Nothing here reads a file."""
+"""Policies: the operator's choices about the meaning of the data, with their values and defaults.
+
+Add a policy here as a field of `Policy`. Reading policies from a file or the environment belongs in `settings`.
+"""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -12,28 +15,28 @@ from meter_assets.errors import UnknownPolicy
 
 
 class CustomersWithoutActiveMeter(StrEnum):
-    """What becomes of an invoiceless payment whose customer has no active meter."""
+    """How to treat a payment without an invoice whose customer has no active meter."""
 
     leave = "leave"
     first_assigned_meter = "first_assigned_meter"
 
 
 class InvoicesWithoutBills(StrEnum):
-    """What becomes of the amounts of an invoice that has no lines."""
+    """How to treat the amounts of an invoice without lines."""
 
     keep = "keep"
     zero = "zero"
 
 
 class BalanceBasis(StrEnum):
-    """What a meter is billed: see `meter_assets.rules.steps.meter_balances`."""
+    """How to compute what a meter is billed: see `billing.ledger`."""
 
     charges_and_opening_balance = "charges_and_opening_balance"
     invoice_totals = "invoice_totals"
 
 
 class Policy(BaseModel):
-    """The choices that a run was made with; recorded as JSON with every run."""
+    """The policies of a run; recorded as JSON with every run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -68,9 +71,9 @@ class Policy(BaseModel):
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
-        """Build a policy from named values, the defaults standing in for what is not named.
+        """Build a policy from named values; missing names get their defaults.
 
-        Raises UnknownPolicy, listing what is valid, for a name or value that there is not.
+        Raises UnknownPolicy, listing what is valid, for an unknown name or an invalid value.
         """
         try:
             return cls(**dict(values))
@@ -82,15 +85,15 @@ class Policy(BaseModel):
 def _sentence(fields: Mapping[str, FieldInfo], location: tuple[int | str, ...], given: Any) -> str:
     name = str(location[0])
     if name not in fields:
-        return f"There is no policy '{name}'; the policies are: {', '.join(fields)}."
+        return f"Unknown policy '{name}'; the policies are: {', '.join(fields)}."
     return f"Policy '{name}' cannot be {given!r}; {_valid_values(fields[name])}."
 
 
 _VALID: Mapping[Any, str] = {
-    bool: "it takes true or false",
-    int: "it takes a whole number",
-    Decimal: "it takes a number of currency units",
-    tuple[str, ...]: "it takes a list of texts",
+    bool: "expected true or false",
+    int: "expected a whole number",
+    Decimal: "expected a number of currency units",
+    tuple[str, ...]: "expected a list of strings",
 }
 
 

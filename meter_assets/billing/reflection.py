@@ -1,7 +1,7 @@
-"""Reads which billing tables and columns a database really has, and what is unsuitable about them.
+"""Reads which billing tables and columns a database has, and reports those that are unsuitable.
 
-Add here what is to be found out about a database before anything is computed. Which tables there must be is said in
-`schema`.
+Add a check of the database's schema here, if it must run before anything is computed. The required tables and columns
+are listed in `schema`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from meter_assets.billing.schema import MONEY_COLUMNS, REQUIRED_COLUMNS, Billing
 def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple[BillingSchema, list[str]]:
     """Read which billing tables and columns the database has.
 
-    Returns the schema and every problem found, each a clause; with problems, the schema is not to be used.
+    Returns the schema and every problem found, each a clause. If there are problems, do not use the schema.
     """
     inspector, types = inspect(connection), types_of(connection.dialect)
     wanted = [*REQUIRED_COLUMNS, *own_table_names(steps)]
@@ -57,14 +57,14 @@ def _know_their_key(columns: Mapping[str, Sequence[ReflectedColumn]], tables: Se
 def _as_read(
     columns: Sequence[ReflectedColumn], key: ReflectedPrimaryKeyConstraint | None, types: EngineTypes
 ) -> Iterator[Column[Any]]:
-    """Yield a table's columns, with the types that the engine reads them with."""
+    """Yield a table's columns with the types that the engine uses to read them."""
     for column in columns:
         is_key = column["name"] in key["constrained_columns"] if key else bool(column.get("primary_key"))
         yield Column(column["name"], types.as_read(column["type"]), primary_key=is_key)
 
 
 def _outdated_journals(schema: BillingSchema, columns: Mapping[str, Sequence[ReflectedColumn]]) -> Iterator[str]:
-    """Name the journals that lack columns, since the billing tables have got some since they were made."""
+    """Yield the journals that lack columns which were added to the billing tables after the journals were created."""
     for name in sorted(schema.own_tables_present):
         there = {column["name"] for column in columns[name]}
         missing = [column.key for column in schema.own[name].c if column.key not in there]

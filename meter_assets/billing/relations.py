@@ -1,8 +1,9 @@
-"""A tenant's tables, or those tables as they would be after changes that have not been made.
+"""A tenant's rows: the billing tables as they are, or as they would be after changes that are not written yet.
 
-Everything that computes takes a `BillingRelations` and never a table, so that one expression serves the preview,
-the live step and the validation alike. Soft-deleted rows are not in any relation. Optional columns that the database
-lacks are there as nulls. Money is in stored form (see `money`). No SQL is run here.
+Every computation takes a `BillingRelations` instead of tables, so that the preview, the live step and the validation
+use the same expressions. Relations do not contain soft-deleted rows. Optional columns that the database lacks are
+nulls. Money is in stored form (see `money`). Add here what several rules read of a tenant's rows; computations belong
+in `ledger`, `invoice_lines` and `rules`. No SQL is run here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -48,14 +49,14 @@ TENANT_TABLES = ("customers", "meters", "meter_assignments", "bills", "invoices"
 
 @dataclass(frozen=True)
 class BillingRelations:
-    """The rows of one tenant (or of several, or, with `tenant_id` None, of each) that a query may look at."""
+    """The rows that a query may read: of one tenant, of several, or of all if `tenant_id` is None."""
 
     schema: BillingSchema
     policy: Policy
     tenant_id: Any
     rows: Mapping[str, FromClause]
     assigned: FromClause
-    """The payments that the migration has given a meter: tenant_id, id, meter_id_after and the rule that decided."""
+    """The payments to which the migration assigned a meter: tenant_id, id, meter_id_after and the applied rule."""
 
     @property
     def customers(self) -> FromClause:
@@ -84,34 +85,34 @@ class BillingRelations:
 
     @property
     def backup(self) -> FromClause:
-        """The tenant's backed-up customer balances; no rows while there is no such table."""
+        """The tenant's backed-up customer balances; no rows if the table does not exist."""
         return self.rows[BACKUP]
 
     def backed_up_to(self) -> Subquery:
         """Return, for each tenant whose backup is complete, the greatest customer id in it: tenant_id, customer_id.
 
-        A customer with a greater id came after the backup was made. None is said where ids are no numbers, which say
-        nothing of when.
+        A customer with a greater id was created after the backup. There are no rows if ids are not integers, because
+        such ids do not show the order of creation.
         """
         kept = self.backup
         last = select(kept.c.tenant_id, func.max(kept.c.customer_id).label("customer_id")).group_by(kept.c.tenant_id)
-        says_when = isinstance(self.customers.c.id.type, Integer) and RUNS in self.schema.own_tables_present
-        complete = kept.c.tenant_id.in_(tenants_with(self.schema, BACKUP)) if says_when else false()
+        ids_show_order = isinstance(self.customers.c.id.type, Integer) and RUNS in self.schema.own_tables_present
+        complete = kept.c.tenant_id.in_(tenants_with(self.schema, BACKUP)) if ids_show_order else false()
         return last.where(complete).subquery("backed_up_to")
 
     def owner(self, table: str, row_id: ColumnElement[Any]) -> ScalarSelect[Any]:
-        """Return the tenant that has the live row of this id, whichever tenant that is; null where there is none.
+        """Return the tenant that owns the live row with this id, among all tenants; null if no row has it.
 
-        It says where a reference leads, never takes money from there. It is a subquery that is looked up row by row,
-        so use it behind a join to the tenant's own rows, for the few that have no partner there: a join to the table
-        of all tenants would read all of it for each of them.
+        Use it to find out where a reference points, never to read another tenant's money. It is a correlated subquery.
+        So use it after an outer join to the tenant's own rows, for the few rows without a match there: a join to the
+        rows of all tenants would read the whole table.
         """
         source = self.schema.tables[table]
         found = select(source.c.tenant_id).where(source.c.id == row_id, is_live(source))
         return found.correlate_except(source).scalar_subquery()
 
     def assignments_that_count(self) -> Subquery:
-        """Return the assignments that count: they, their customer and their meter are of the tenant and live."""
+        """Return the assignments that count: live, with a live customer and a live meter of the same tenant."""
         made = self.rows["meter_assignments"]
         customer, meter = self.customers, self.meters
         return (
@@ -122,11 +123,11 @@ class BillingRelations:
         )
 
     def counted_payments(self, *, counted: bool = True) -> Subquery:
-        """Return the payments whose status counts (or those whose status does not)."""
+        """Return the payments whose status counts (or, with `counted` False, the others)."""
         return self._by_status("payments", counted)
 
     def counted_invoices(self, *, counted: bool = True) -> Subquery:
-        """Return the invoices whose status counts (or those whose status does not)."""
+        """Return the invoices whose status counts (or, with `counted` False, the others)."""
         return self._by_status("invoices", counted)
 
     def _by_status(self, table: str, counted: bool) -> Subquery:
@@ -136,13 +137,13 @@ class BillingRelations:
         return select(rows).where(has_money if counted else ~has_money).subquery(name)
 
     def is_counted(self, table: str, rows: FromClause) -> ColumnElement[bool]:
-        """Say whether a row of payments or invoices (or of their lines) counts: whether its status has money in it."""
+        """Return whether a row of payments, invoices or lines counts: whether rows with its status contain money."""
         policy = self.policy
         by_table = {"payments": policy.uncounted_payment_statuses, "invoices": policy.uncounted_invoice_statuses}
         return or_(rows.c.status.is_(None), ~has_status(rows, by_table[table]))
 
     def after(self, change: "Change") -> "BillingRelations":
-        """Return these relations as they would be once the change were applied."""
+        """Return these relations as they would be after the change was written."""
         changed = change.cte
         rows = {**self.rows, change.target: change.overlay(self.rows[change.target], changed)}
         if change.name != PAYMENT_METER_IDS:
@@ -155,10 +156,10 @@ class BillingRelations:
 def billing_relations(
     schema: BillingSchema, policy: Policy, tenant_id: Any = None, *, deleted_too: bool = False
 ) -> BillingRelations:
-    """Return the tables as they are: of one tenant, of a list of them, or of all (every row carries its tenant_id).
+    """Return the tables as they are: of one tenant, of a list of tenants, or of all (every row has its tenant_id).
 
-    The policy says which rows count, and decides the rules. With `deleted_too`, soft-deleted rows are among them, for
-    those who undo what was written.
+    The policy decides which rows count and which rules apply. With `deleted_too`, soft-deleted rows are included; a
+    rollback needs them.
     """
     rows: dict[str, FromClause] = {
         name: _tenant_rows(schema, name, tenant_id, deleted_too=deleted_too) for name in TENANT_TABLES
@@ -170,19 +171,19 @@ def billing_relations(
 
 
 def is_active(assignments: FromClause) -> ColumnElement[bool]:
-    """Say whether an assignment is active; null is not, and a number (TINYINT, INTEGER) is unless it is 0."""
+    """Return whether an assignment is active; null is not active; a number (TINYINT, INTEGER) is, unless it is 0."""
     flag = assignments.c.is_active
     return flag.is_(true()) if isinstance(flag.type, Boolean) else func.coalesce(flag, 0) != 0
 
 
 def as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
-    """Return a column as text, also where the database made it an enumeration."""
+    """Return a column as text, also if its type is an enumeration."""
     plain = isinstance(column.type, String) and not isinstance(column.type, Enum)
     return column if plain else cast(column, String(255))
 
 
 def has_status(rows: FromClause, statuses: Iterable[str]) -> ColumnElement[bool]:
-    """Say whether a row's status is one of these, compared without case; a null status is none."""
+    """Return whether a row's status is one of these, compared without case; a null status is none of them."""
     wanted = sorted({status.lower() for status in statuses})
     return and_(rows.c.status.is_not(None), func.lower(as_text(rows.c.status)).in_(wanted))
 
@@ -248,10 +249,10 @@ def _backup_rows(schema: BillingSchema, customers: FromClause, tenant_id: Any) -
 def _assigned_payments(schema: BillingSchema, payments: FromClause, tenant_id: Any) -> Subquery:
     if schema.has_journal(PAYMENT_METER_IDS):
         journal = schema.journal(PAYMENT_METER_IDS)
-        made: Select[Any] = select(
+        assigned: Select[Any] = select(
             journal.c.tenant_id, journal.c.payment_id.label("id"), journal.c.meter_id_after, journal.c.rule
         )
-        return made.where(_of_tenant(journal, tenant_id)).subquery("decided_payment_meter_ids")
+        return assigned.where(_of_tenant(journal, tenant_id)).subquery("decided_payment_meter_ids")
     meter_id = payments.c.meter_id.label("meter_id_after")
     rule = case((payments.c.id.is_(None), literal(""))).label("rule")
     none = select(payments.c.tenant_id, payments.c.id, meter_id, rule).where(false())

@@ -1,7 +1,7 @@
 """The logical tables and columns of a billing database: required, optional, money.
 
-Add a column here when a rule is to read it. No queries, and names here are logical and, for now, physical too. What a
-database really has is found out in `reflection`; our own tables beside these are in `own_tables`.
+Add a column here before a rule reads it. The names here are logical; for now, they are the physical names too. There
+are no queries here: `reflection` reads what a database has. Our own tables beside these are in `own_tables`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ OPTIONAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 SOFT_DELETE_COLUMN = "deleted_at"
 UPDATED_AT_COLUMN = "updated_at"
-"""Any table may have it; where it is, a row that was changed can be found without looking at all of them."""
+"""Any table may have this column; with it, changed rows are found without reading all rows."""
 MONEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "customers": ("balance", "overpayment"),
     "meters": ("balance", "overpayment", "total_billed", "total_paid"),
@@ -68,13 +68,13 @@ MONEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 
 def is_live(rows: FromClause) -> ColumnElement[bool]:
-    """Say whether a row is not soft-deleted; all are where there is no such column."""
+    """Return whether a row is not soft-deleted; always true if the table has no such column."""
     return rows.c[SOFT_DELETE_COLUMN].is_(None) if SOFT_DELETE_COLUMN in rows.c else true()
 
 
 @dataclass(frozen=True)
 class BillingSchema:
-    """The billing tables of one database, with the columns that it has, and our own tables beside them."""
+    """The billing tables of one database, with their existing columns, and our own tables beside them."""
 
     tables: Mapping[str, Table]
     own_tables_present: frozenset[str] = frozenset()
@@ -82,17 +82,17 @@ class BillingSchema:
     """The steps that have a journal here."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a journal of none of the steps, which would be taken for one that is not there."""
+        """Raise ValueError for a journal of an unknown step, which would otherwise be ignored."""
         unknown = self.own_tables_present.difference(own_table_names(self.steps))
         if unknown:
             raise ValueError(f"no step has these tables: {', '.join(sorted(unknown))}")
 
     def has(self, table: str, column: str) -> bool:
-        """Say whether the database has an optional column."""
+        """Return whether the database has an optional column."""
         return column in self.tables[table].c
 
     def read_columns(self, table: str) -> tuple[str, ...]:
-        """Return the columns of a billing table that are read by anything of ours, of those that the database has."""
+        """Return the columns of a billing table that this software reads, if the database has them."""
         known = (*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ()), SOFT_DELETE_COLUMN, UPDATED_AT_COLUMN)
         return tuple(column for column in known if self.has(table, column))
 
@@ -102,7 +102,7 @@ class BillingSchema:
         return {step.name: step for step in self.steps}
 
     def written_columns(self, step: JournaledStep) -> tuple[str, ...]:
-        """Return the columns that a step writes, of those that the database has."""
+        """Return the columns that a step writes, if the database has them."""
         return tuple(name for name in step.columns if step.target == BACKUP or self.has(step.target, name))
 
     def table(self, name: str) -> Table:
@@ -120,11 +120,11 @@ class BillingSchema:
         return self.own[self.journaled[step].journal]
 
     def has_journal(self, step: str) -> bool:
-        """Say whether a step's journal has been created."""
+        """Return whether a step's journal has been created."""
         return step in self.journaled and self.journaled[step].journal in self.own_tables_present
 
     def make_own_tables(self, connection: Connection, names: Sequence[str] = ()) -> "BillingSchema":
-        """Create those of our own tables (of all, unless some are named) that are missing; return the schema then."""
+        """Create the missing ones of our own tables (or of the named ones); return the schema with these tables."""
         tables = [self.own[name] for name in names or self.own]
         missing = [table for table in tables if table.name not in self.own_tables_present]
         tables[0].metadata.create_all(connection, missing, checkfirst=False)
@@ -136,7 +136,7 @@ _KNOWN: dict[tuple[Any, ...], BillingSchema] = {}
 
 
 def known_schema(schema: BillingSchema) -> BillingSchema:
-    """Return the schema that was read before, if it is the same: what was compiled for its tables is used again."""
+    """Return the equal schema that was read before, if there is one, so that its compiled queries are used again."""
     columns = tuple(
         (str(column), repr(column.type), column.primary_key) for table in schema.tables.values() for column in table.c
     )
@@ -152,7 +152,7 @@ def billing_tables(
     timestamps: bool = False,
     steps: Sequence[JournaledStep] = (),
 ) -> BillingSchema:
-    """Return a billing database's tables as they are by default, for a demo, a test or a benchmark to create.
+    """Return the default tables of a billing database, for a demo, a test or a benchmark.
 
     `money` is the type of every money column (default DECIMAL(14, 2)), `ids` of every id (default INTEGER). With
     `timestamps`, rows have an indexed `updated_at`. The `steps` are those that have a journal beside the tables.
@@ -190,7 +190,7 @@ class _DefaultTypes:
     ids: TypeEngine[Any]
 
     def column(self, table: str, name: str) -> Column[Any]:
-        """Return one column of the default schema. References are not enforced: real databases hold orphans."""
+        """Return one column of the default schema. It has no foreign keys: real databases contain orphaned rows."""
         if name == "id":
             return Column(name, self.ids, primary_key=True)
         if name == "tenant_id" and table != "invoice_bills":

@@ -1,6 +1,6 @@
-"""Which step runs are recorded and in force, as SELECTs.
+"""SELECTs of the recorded step runs: how each ended, and which are in force.
 
-Add a SELECT here that relations or several rooms need of the records. Writing them is in `migration.records`.
+Add a SELECT of the records here if relations or several packages need it. Records are written in `migration.records`.
 """
 
 from typing import Any
@@ -12,16 +12,16 @@ from meter_assets.billing.schema import BillingSchema
 
 
 def step_runs(schema: BillingSchema, name: str = "step_runs") -> Subquery:
-    """Return every step run with how it ended: the columns of RUNS, those that tell of its end as they are by now.
+    """Return every step run with its outcome: the columns of RUNS, with the current values of those about its end.
 
-    `rows_changed` is how many rows its committed transactions have journaled; null while there is none and it runs on.
+    `rows_changed` is the number of rows that its committed transactions journaled; null if it runs and has none yet.
     """
     runs = schema.own[RUNS]
-    began = [runs.c[key] for key in ("id", "run_id", "tenant_id", "step", "undoes", "started_at")]
-    why = [runs.c.policy, runs.c.software_version]
+    started = [runs.c[key] for key in ("id", "run_id", "tenant_id", "step", "undoes", "started_at")]
+    context = [runs.c.policy, runs.c.software_version]
     if not keeps_outcomes(schema):
         ended = [runs.c.finished_at, runs.c.outcome, runs.c.rows_changed, runs.c.message]
-        return select(*began, *ended, *why).subquery(name)
+        return select(*started, *ended, *context).subquery(name)
     outcomes, commits = schema.own[OUTCOMES], schema.own[COMMITS]
     rows = func.sum(commits.c.rows_changed).label("rows_changed")
     changed = select(commits.c.step_run_id, rows).group_by(commits.c.step_run_id).subquery("changed")
@@ -35,25 +35,25 @@ def step_runs(schema: BillingSchema, name: str = "step_runs") -> Subquery:
     ]
     joined = runs.outerjoin(outcomes, outcomes.c.step_run_id == runs.c.id)
     joined = joined.outerjoin(changed, changed.c.step_run_id == runs.c.id)
-    return select(*began, *ended_as, *why).select_from(joined).subquery(name)
+    return select(*started, *ended_as, *context).select_from(joined).subquery(name)
 
 
 def keeps_outcomes(schema: BillingSchema) -> bool:
-    """Say whether the tables are there that version 1.0.0 did not have."""
+    """Return whether the tables exist that version 1.0.0 did not have."""
     return schema.own_tables_present.issuperset((OUTCOMES, COMMITS))
 
 
 def tenants_with(schema: BillingSchema, step: str) -> Select[Any]:
-    """Return the SELECT of the ids of the tenants for which a step is made and in force: not undone since.
+    """Return the SELECT of the ids of the tenants for which a step run succeeded and was not undone since.
 
-    A rollback undoes, newest first, everything that is newer than the oldest step that it undoes.
+    A rollback undoes, newest first, every step run that is newer than the oldest one that it undoes.
     """
-    made, undoing = step_runs(schema, "made"), step_runs(schema, "undoing")
+    done, undoing = step_runs(schema, "done"), step_runs(schema, "undoing")
     undone = exists(select(1).select_from(undoing)).where(
-        undoing.c.tenant_id == made.c.tenant_id,
-        undoing.c.undoes <= made.c.id,
-        undoing.c.id > made.c.id,
+        undoing.c.tenant_id == done.c.tenant_id,
+        undoing.c.undoes <= done.c.id,
+        undoing.c.id > done.c.id,
         (undoing.c.outcome == SUCCEEDED) | (undoing.c.rows_changed > 0),
     )
-    ended_well = made.c.step == step, made.c.undoes.is_(None), made.c.outcome == SUCCEEDED
-    return select(made.c.tenant_id).where(*ended_well, ~undone).distinct()
+    succeeded = done.c.step == step, done.c.undoes.is_(None), done.c.outcome == SUCCEEDED
+    return select(done.c.tenant_id).where(*succeeded, ~undone).distinct()

@@ -1,5 +1,5 @@
-"""Made-up billing databases: clean tenants, named faults, and the demo that puts both together.
+"""Generated billing databases: clean tenants, named faults, and the demo database with both.
 
-For the demo, the tests and the benchmarks. Nothing here knows how a migration works, and nothing of the migration
-imports this.
+The demo, the tests and the benchmarks use them. Add here code that generates billing data. Nothing here knows how a
+migration works, and no code of the migration imports this package.
 """

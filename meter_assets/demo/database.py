@@ -1,4 +1,8 @@
-"""The demo database: clean tenants, one of everything that a migration may meet, and one tenant that it refuses."""
+"""The demo database: clean tenants, one example of each situation in a migration, and one tenant that it refuses.
+
+Add here which faults the demo contains. The faults are in `invoice_faults` and `payment_faults`, clean tenants in
+`generator`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +17,9 @@ from meter_assets.demo.tenant_books import TenantBooks
 
 BROKEN_TENANT = 3
 BLOCKING = ("bill_of_other_tenant", "bill_of_other_tenant", "line_of_other_tenant")
-"""What the broken tenant has; all of it is wrong in invoice_bills, so that one UPDATE mends it."""
-MENDED_IN_ALL = ("brought_forward_inside_amount", "invoice_wrong_total")
-"""What every tenant has, the first nothing else: so there is something to change, and nothing to complain of."""
+"""The faults of the broken tenant; all of them are in invoice_bills, so that one UPDATE fixes them."""
+FIXED_BY_MIGRATION = ("brought_forward_inside_amount", "invoice_wrong_total")
+"""The faults of every tenant, and the only ones of the first: the migration fixes them without a violation."""
 SPREAD = (
     "several_active_meters",
     "failed_payment_without_customer",
@@ -42,17 +46,17 @@ SPREAD = (
     "invoice_without_amounts",
     "negative_meter_balance",
 )
-"""What the tenants from the second on have in turn; none of it blocks."""
+"""Faults that are distributed over the tenants from the second on; none of them blocks."""
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What was made: rows per table, the tenant whose validation fails, and the statement that mends it."""
+    """The created database: rows per table, the tenant whose validation fails, and the statement that fixes it."""
 
     rows: Mapping[str, int]
     broken_tenant_id: int
     broken_tenant: str
-    mend: str
+    fix: str
 
 
 def make_demo(connection: Connection, size: DemoSize, seed: int) -> Demo:
@@ -64,7 +68,7 @@ def make_demo(connection: Connection, size: DemoSize, seed: int) -> Demo:
     fill(connection, schema, size, seed)
     tenants = range(1, size.tenants + 1)
     for tenant_id in tenants:
-        for name in MENDED_IN_ALL:
+        for name in FIXED_BY_MIGRATION:
             FAULTS[name].inject(connection, schema, tenant_id)
     others = [tenant_id for tenant_id in tenants if tenant_id not in (1, BROKEN_TENANT)]
     for name, tenant_id in zip(SPREAD, cycle(others), strict=False):
@@ -76,7 +80,7 @@ def make_demo(connection: Connection, size: DemoSize, seed: int) -> Demo:
 
 
 def fixing_statement(connection: Connection) -> str:
-    """Return the UPDATE that mends the broken tenant of a demo database in which nobody has mended it yet."""
+    """Return the UPDATE that fixes the broken tenant of a demo database in which it is not fixed yet."""
     schema = billing_tables()
     lines, invoices, bills = (schema.tables[name] for name in ("invoice_bills", "invoices", "bills"))
     crossing = (

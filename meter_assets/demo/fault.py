@@ -1,4 +1,7 @@
-"""What a fault is."""
+"""`Fault`: a named fault that can be added to a tenant's rows.
+
+Add here what every fault has. The faults themselves are in `invoice_faults` and `payment_faults`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,23 +14,23 @@ from meter_assets.demo.tenant_books import TenantBooks
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that is wrong, or only odd, in a tenant's rows.
+    """Wrong or unusual rows of a tenant.
 
-    `breaks` names every invariant that is violated once a clean tenant with this one fault has been migrated under the
-    default policy, consequences included; none where the migration mends the fault or copes with it. `needs` names
-    the optional columns ("payments.status") without which the fault cannot be, or would mean something else.
+    `violates` names every invariant that is violated after a clean tenant with only this fault was migrated under the
+    default policy, including consequences; it is empty if the migration fixes or accepts the fault. `needs` names the
+    optional columns ("payments.status") without which the fault is impossible or has another meaning.
     """
 
     name: str
     description: str
-    breaks: tuple[str, ...]
+    violates: tuple[str, ...]
     add: Callable[[TenantBooks], object]
     needs: tuple[str, ...] = ()
 
     def inject(self, connection: Connection, schema: BillingSchema, tenant_id: int) -> None:
-        """Make the fault's rows in a tenant; what crosses tenants needs a second one. May be done repeatedly."""
+        """Add the fault's rows to a tenant; some faults need a second tenant. It can be called repeatedly."""
         self.add(TenantBooks(connection, schema, tenant_id))
 
     def is_possible(self, schema: BillingSchema) -> bool:
-        """Say whether the database has the optional columns that the fault needs."""
+        """Return whether the database has the optional columns that the fault needs."""
         return all(schema.has(*column.split(".")) for column in self.needs)

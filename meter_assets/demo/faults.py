@@ -1,4 +1,7 @@
-"""The catalogue of faults: what real billing databases hold that is wrong or odd, by name."""
+"""The list of all faults by name: wrong or unusual rows, as real billing databases contain them.
+
+Add a fault in `invoice_faults` or `payment_faults`; it is then listed here.
+"""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,7 @@
-"""A seeded generator of clean tenants: they migrate without breaking an invariant, be it ERROR or WARN.
+"""A seeded generator of clean tenants: after their migration, no invariant (ERROR or WARN) is violated.
 
-The same size and seed give the same rows on every engine. Faults are not made here: see `meter_assets.demo.faults`.
+The same size and seed give the same rows on every engine. Add here what clean tenants contain; faults are added by
+`meter_assets.demo.faults`.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ _PAYMENTS_PER_CUSTOMER_AND_MONTH = 1.007  # measured: one in ten has two meters,
 
 @dataclass(frozen=True)
 class DemoSize:
-    """How much to make; `customers` is of the average tenant."""
+    """The size of the generated data; `customers` is the average per tenant."""
 
     tenants: int = 5
     customers: int = 40
@@ -35,17 +36,17 @@ class DemoSize:
 
     @classmethod
     def of_payments(cls, payments: int, *, tenants: int = 20, months: int = 24) -> "DemoSize":
-        """Return a size that makes about so many payments, for benchmarks."""
+        """Return a size that gives about this number of payments, for benchmarks."""
         customers = round(payments / (tenants * months * _PAYMENTS_PER_CUSTOMER_AND_MONTH))
         return cls(tenants, max(customers, 1), months)
 
     def customers_of(self, tenant_id: int) -> int:
-        """Return how many customers a tenant has: the second has twice as many as the first, the third thrice."""
+        """Return how many customers a tenant has: the second tenant has twice as many as the first, and so on."""
         return max(1, self.customers * 2 * tenant_id // (self.tenants + 1))
 
 
 def tenant_name(tenant_id: int) -> str:
-    """Return the name of the tenant that the generator makes with this id."""
+    """Return the name of the generated tenant with this id."""
     rounds, index = divmod(tenant_id - 1, len(TENANT_NAMES))
     return TENANT_NAMES[index] + (f" {rounds + 1}" if rounds else "")
 
@@ -60,8 +61,8 @@ def make_tables(connection: Connection, schema: BillingSchema) -> None:
 def fill(connection: Connection, schema: BillingSchema, size: DemoSize, seed: int) -> Mapping[str, int]:
     """Fill existing, empty tables with clean tenants, ids from 1 upwards; return the number of rows per table.
 
-    Without the column payments.paid_at, nothing says when a payment that names no invoice was made: then
-    brought-forward balances cannot be told to be right, and their WARN complains.
+    Without the column payments.paid_at, a payment without an invoice has no date. Then brought-forward balances cannot
+    be verified, and their WARN invariant is violated.
     """
     writer, random = RowWriter(connection, schema), Random(seed)
     for _ in range(size.tenants):

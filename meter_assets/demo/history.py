@@ -1,6 +1,7 @@
-"""One tenant's customers, and what they are billed and pay month by month. Amounts here are minor units.
+"""Generates one tenant's customers with their bills and payments month by month. Amounts here are minor units.
 
-A meter's `owed` is kept as the migration will compute it: its opening debt, plus charges, less payments.
+A meter's `owed` is the balance that the migration will compute: its opening debt plus charges less payments. Add here
+how clean customers behave; faults belong in `invoice_faults` and `payment_faults`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from meter_assets.demo.rows import RowWriter, currency
 FIRST_YEAR = 2024
 WATER_TARIFF: Mapping[str, tuple[int, int]] = {"WATER": (900, 7500), "SEWERAGE": (300, 2600), "METER_RENT": (250, 250)}
 POWER_TARIFF: Mapping[str, tuple[int, int]] = {"ENERGY": (1500, 16000), "STANDING_CHARGE": (1230, 1230)}
-"""Per type of bill, the least and the most that a month may cost."""
+"""Per type of bill, the lowest and the highest charge of a month."""
 
 FIRST_NAMES = ("Ada", "Bela", "Chidi", "Dara", "Elif", "Femi", "Greta", "Hana", "Ivo", "Juma", "Kemi", "Lena", "Musa")
 LAST_NAMES = ("Abara", "Brandt", "Castel", "Dube", "Eklund", "Farkas", "Gomes", "Haddad", "Ibsen", "Juarez", "Kamau")
@@ -22,7 +23,7 @@ LAST_NAMES = ("Abara", "Brandt", "Castel", "Dube", "Eklund", "Farkas", "Gomes", 
 
 @dataclass
 class Ledger:
-    """What one meter owes, and its latest invoice that counts."""
+    """The debt of one meter, and its latest counted invoice."""
 
     meter_id: int
     owed: int = 0
@@ -30,12 +31,12 @@ class Ledger:
 
 
 class TenantHistory:
-    """Makes customers of one tenant, each with its whole history, so that the tenant migrates without a complaint."""
+    """Generates customers of one tenant, each with its whole history; no invariant is violated after the migration."""
 
     def __init__(
         self, writer: RowWriter, random: Random, tenant_id: int, tariff: Mapping[str, tuple[int, int]], months: int
     ) -> None:
-        """Take the tenant, which must have been added, and for how many months it has billed."""
+        """Take an existing tenant and the number of months for which it has billed."""
         self._writer, self._random, self._tenant_id, self._months = writer, random, tenant_id, months
         self._tariff = tariff
         self._bills = {kind: self._add("bills", bill_type=kind) for kind in (*tariff, "BALANCE")}
@@ -43,10 +44,10 @@ class TenantHistory:
         self._vacated: Ledger | None = None
 
     def add_customer(self, ordinal: int) -> None:
-        """Make the customer with this ordinal of the tenant: most have one meter, one in ten each is out of line."""
+        """Add the tenant's customer with this ordinal: most have one meter; three in ten are special cases."""
         half = self._months // 2
         customer = self._customer()
-        if self._vacated:  # takes over the meter that the customer before moved out from
+        if self._vacated:  # takes over the meter that the previous customer left
             ledgers = [self._assign(customer["id"], self._vacated)]
             self._vacated = None
             self._run(customer["id"], ledgers, range(half, self._months))
@@ -85,7 +86,7 @@ class TenantHistory:
         return ledger
 
     def _move(self, customer_id: int, until: int) -> Ledger:
-        """Let a customer live at one meter until that month, all paid, then leave it to the next customer."""
+        """Give a customer a fully paid meter until that month, and leave the meter to the next customer."""
         left = self._assign(customer_id, self._ledger(), is_active=False)
         self._open(left)
         for month in range(until):
@@ -95,7 +96,7 @@ class TenantHistory:
         return self._assign(customer_id, self._ledger())
 
     def _run(self, customer_id: int, ledgers: list[Ledger], months: range, *, names_invoices: bool = False) -> None:
-        """Bill and collect month by month. Where a meter cannot be told otherwise, every payment names its invoice."""
+        """Bill and collect month by month. With `names_invoices`, every payment names its invoice."""
         if months.start == 0:
             self._open(ledgers[0])
         for month in months:
@@ -107,7 +108,7 @@ class TenantHistory:
                 self._collect(customer_id, ledger, month, invoice["id"] if named else None)
 
     def _open(self, ledger: Ledger) -> None:
-        """Give some meters debt from before the records begin; their first invoice brings it forward."""
+        """Give some meters debt from before the first record; their first invoice brings it forward."""
         if self._random.random() < 0.2:
             ledger.owed = self._random.randint(500, 25_000)
 
@@ -122,7 +123,7 @@ class TenantHistory:
         return ledger.latest
 
     def _discard(self, customer_id: int, ledger: Ledger, month: int) -> None:
-        """Make an invoice that was withdrawn before the right one was sent."""
+        """Add an invoice that was withdrawn before the correct one was sent."""
         charges = {kind: most for kind, (_, most) in self._tariff.items()}
         status = self._random.choice(("cancelled", "draft", "Voided"))
         self._invoice(customer_id, ledger.meter_id, month, charges, max(ledger.owed, 0), status)
@@ -149,7 +150,7 @@ class TenantHistory:
         return row
 
     def _collect(self, customer_id: int, ledger: Ledger, month: int, invoice_id: int | None) -> None:
-        """Let the customer pay what is due: most pay all, some in part, twice, too much or not at all."""
+        """Add the customer's payments: most pay everything due, some pay partly, twice, too much or nothing."""
         due, mood = ledger.owed, self._random.random()
         if due <= 0:
             return

@@ -1,4 +1,4 @@
-"""Faults of invoices, of their lines, and of the balances that come of them."""
+"""Faults of invoices, of their lines, and of the resulting balances. Faults of payments are in `payment_faults`."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -14,20 +14,20 @@ _INVOICE_STATUS, _BOTH_STATUSES = ("invoices.status",), ("invoices.status", "pay
 
 
 def _on_meter(books: TenantBooks, meter_id: int | None, status: str = "paid", paid: str = "completed") -> None:
-    """Add an invoice on such a meter, and the payment that settles it."""
+    """Add an invoice on the given meter, and the payment that settles it."""
     account = books.account()
     invoice_id = books.invoice(account.customer_id, meter_id, status=status)
     books.payment(account.customer_id, invoice_id=invoice_id, status=paid)
 
 
 def _with_line(books: TenantBooks, charge_line: Mapping[str, Any], status: str = "open") -> None:
-    """Add an invoice whose line has such values."""
+    """Add an invoice whose line has the given values."""
     account = books.account(balance=CHARGE if status == "open" else NOTHING)
     books.invoice(account.customer_id, account.meter_ids[0], charge_line=charge_line, status=status)
 
 
 def _with_stored(books: TenantBooks, *, lines: bool = True, status: str = "open", **stored: Decimal | None) -> None:
-    """Add an invoice that has such amounts stored."""
+    """Add an invoice with the given stored amounts."""
     account = books.account(balance=CHARGE if status == "open" else NOTHING)
     books.invoice(account.customer_id, account.meter_ids[0], lines=lines, stored=stored, status=status)
 
@@ -96,7 +96,7 @@ INVOICE_FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "line_of_other_tenant",
-        "An invoice's line says that it is of another tenant.",
+        "An invoice's line has another tenant's id.",
         ("every_invoice_line_is_complete",),
         lambda books: _with_line(books, {"tenant_id": books.of_other_tenant("tenants")}),
         needs=("invoice_bills.tenant_id",),
@@ -116,38 +116,38 @@ INVOICE_FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "invoice_without_lines",
-        "An invoice has amounts but no lines that they could come from.",
+        "An invoice has amounts but no lines.",
         ("every_invoice_has_lines",),
         partial(_with_stored, lines=False),
     ),
     Fault(
         "invoice_without_lines_not_adding_up",
-        "An invoice has no lines, and its amounts do not make its total.",
+        "An invoice has no lines, and its amounts do not add up to its total.",
         ("every_invoice_has_lines", "every_counted_invoice_adds_up"),
         partial(_with_stored, lines=False, total_amount=CHARGE + 5),
     ),
     Fault(
         "draft_invoice_not_adding_up",
-        "A draft has no lines, and its amounts do not make its total.",
+        "A draft has no lines, and its amounts do not add up to its total.",
         ("every_invoice_has_lines", "every_uncounted_invoice_adds_up"),
         partial(_with_stored, lines=False, status="draft", total_amount=CHARGE + 5),
         needs=_INVOICE_STATUS,
     ),
     Fault(
         "invoice_wrong_total",
-        "An invoice's stored amounts are not those of its lines, from which the migration mends them.",
+        "An invoice's stored amounts differ from its lines; the migration fixes them.",
         (),
         partial(_with_stored, amount=CHARGE / 4, total_amount=CHARGE / 2),
     ),
     Fault(
         "invoice_without_amounts",
-        "An invoice's amounts have never been stored; the migration sums its lines.",
+        "An invoice's amounts were never stored; the migration sums its lines.",
         (),
         partial(_with_stored, amount=None, balance_brought_forward=None, total_amount=None),
     ),
     Fault(
         "brought_forward_inside_amount",
-        "All invoices hold the debt that they bring forward in their amount; the migration parts them.",
+        "The amounts of all invoices include the balance brought forward; the migration separates the two.",
         (),
         _brought_forward_inside_amount,
     ),
@@ -159,19 +159,19 @@ INVOICE_FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "opening_balance_moved_between_meters",
-        "A customer's debt moved along to another meter, and is counted on both.",
+        "A customer's debt was moved to another meter, and is counted on both.",
         ("no_opening_balance_follows_invoices_on_another_meter", "tenant_balance_agrees_with_its_backup"),
         _opening_balance_moved,
     ),
     Fault(
         "negative_meter_balance",
-        "A meter without transactions has a negative balance, which the migration mends.",
+        "A meter without transactions has a negative balance, which the migration fixes.",
         (),
         lambda books: books.meter(balance=-CHARGE),
     ),
     Fault(
         "customer_balance_disagrees",
-        "A customer's stored balance is more than the customer's invoices and payments come to.",
+        "A customer's stored balance is greater than the sum of the customer's invoices and payments.",
         ("tenant_balance_agrees_with_its_backup", "every_customer_balance_agrees_with_its_backup"),
         lambda books: books.account(balance=12 * CHARGE),
     ),

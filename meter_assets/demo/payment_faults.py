@@ -1,4 +1,4 @@
-"""Faults of payments and of the assignments by which payments find their meters."""
+"""Faults of payments, and of the assignments that determine a payment's meter. Other faults are in `invoice_faults`."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -40,7 +40,7 @@ def _assigned_to_other_tenants_meter(books: TenantBooks, status: str) -> None:
 def _unresolved(
     name: str, uncounted_name: str, description: str, add: Callable[[TenantBooks, str], None]
 ) -> tuple[Fault, Fault]:
-    """Return a fault that leaves a payment without a meter, and the same of a payment that does not count."""
+    """Return a fault that leaves a payment without a meter, and the same fault for a payment that does not count."""
     return (
         Fault(name, description, ("every_counted_payment_has_a_meter",), lambda books: add(books, "completed")),
         Fault(
@@ -118,7 +118,7 @@ PAYMENT_FAULTS: tuple[Fault, ...] = (
     *_unresolved(
         "customer_without_active_meter",
         "failed_payment_of_customer_without_active_meter",
-        "A payment without an invoice is of a customer whose only assignment is inactive.",
+        "A payment without an invoice has a customer whose only assignment is inactive.",
         _without_active_assignment,
     ),
     *_unresolved(
@@ -135,7 +135,7 @@ PAYMENT_FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "payment_with_missing_meter",
-        "A payment has a meter already, and there is no such meter.",
+        "A payment has a meter already, and that meter does not exist.",
         ("every_payment_meter_exists_in_its_tenant",),
         lambda books: _with_meter(books, books.missing("meters")),
     ),
@@ -147,41 +147,41 @@ PAYMENT_FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "several_active_meters",
-        "A payment without an invoice is of a customer with two active meters: the first is taken, for review.",
+        "A payment without an invoice has a customer with two active meters: it gets the first, for review.",
         ("no_payment_meter_needs_review",),
         _several_active_meters,
     ),
     Fault(
         "duplicate_assignment",
-        "A customer is assigned to the same meter twice, which is one meter all the same.",
+        "A customer is assigned to the same meter twice, which counts as one meter.",
         (),
         _duplicate_assignment,
     ),
-    Fault("negative_payment", "A refund is a negative payment, and adds to what is owed.", (), _refund),
+    Fault("negative_payment", "A refund is a negative payment, and increases the debt.", (), _refund),
     Fault(
         "null_payment_amount",
         "A payment has no amount, which counts as 0.",
         ("every_counted_payment_has_an_amount",),
         lambda books: books.payment(books.account().customer_id, amount=None),
     ),
-    Fault("huge_payment", f"A payment is of {HUGE:,}, which must stay exact.", (), _huge),
+    Fault("huge_payment", f"A payment's amount is {HUGE:,}, which must stay exact.", (), _huge),
     Fault(
         "deleted_payment",
-        "A payment without a customer is deleted, so it does not exist.",
+        "A payment without a customer is deleted, so it is ignored.",
         (),
         _deleted,
         needs=("payments.deleted_at",),
     ),
     Fault(
         "unknown_status",
-        "A payment has a status that nobody has heard of, and counts.",
+        "A payment has an unknown status, and counts.",
         (),
         partial(_paid_ahead, status="under_review"),
         needs=("payments.status",),
     ),
     Fault(
         "status_in_capitals",
-        "A payment is REVERSED, in capitals, and does not count all the same.",
+        "A payment is REVERSED, in capitals, and does not count.",
         (),
         partial(_paid_ahead, status="REVERSED", overpayment=NOTHING),
         needs=("payments.status",),

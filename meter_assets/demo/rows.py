@@ -1,4 +1,7 @@
-"""How made-up rows get into the billing tables: in chunks, parents before children, with ids that are free."""
+"""Inserts generated rows into the billing tables, in chunks, parents before children.
+
+Add here how rows are inserted; which rows are generated is in `history`.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,20 +17,20 @@ CHUNK = 10_000
 
 
 def currency(minor_units: int) -> Decimal:
-    """Return so many minor units as currency units."""
+    """Return an amount in minor units as currency units."""
     return Decimal(minor_units).scaleb(-MINOR_UNIT_DIGITS)
 
 
 def columns_there(schema: BillingSchema, table: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values whose columns the database has: of its optional columns it may have none."""
+    """Return the values whose columns the database has; optional columns may be missing."""
     return {name: value for name, value in values.items() if schema.has(table, name)}
 
 
 class RowWriter:
-    """Takes rows of all billing tables and inserts them in chunks; gives each table's rows ids from 1 upwards.
+    """Collects rows of all billing tables and inserts them in chunks; the ids in each table start at 1.
 
-    Money is given as `Decimal`. On SQLite, which has no decimal, the columns' own type turns it into the nearest
-    float as it is bound, which is what SQLite itself would read from the decimal's text; so nothing converts it here.
+    Money is given as `Decimal`. On SQLite, which has no decimal, the column's type converts it into the nearest float,
+    as SQLite does with the decimal's text; so nothing converts it here.
     """
 
     def __init__(self, connection: Connection, schema: BillingSchema) -> None:
@@ -44,12 +47,12 @@ class RowWriter:
         return self.made[table]
 
     def flush_if_full(self) -> None:
-        """Insert what is waiting once it is a chunk."""
+        """Insert the waiting rows if there is a whole chunk."""
         if sum(map(len, self._waiting.values())) >= CHUNK:
             self.flush()
 
     def flush(self) -> None:
-        """Insert what is waiting, in the order of the tables, parents first."""
+        """Insert the waiting rows, in the order of the tables, parents first."""
         for name, rows in self._waiting.items():
             if not rows:
                 continue

@@ -1,4 +1,7 @@
-"""New rows for one tenant that has its rows already: accounts, invoices and payments as a fault needs them."""
+"""Adds rows to an existing tenant: accounts, invoices and payments, as faults need them.
+
+Add here rows that several faults need; a single fault's rows belong in its own function.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ _FAR_ABOVE = 1_000_000
 
 @dataclass(frozen=True)
 class Account:
-    """A customer and the meters that the customer is assigned to."""
+    """A customer and the customer's assigned meters."""
 
     customer_id: int
     meter_ids: tuple[int, ...]
@@ -27,7 +30,7 @@ class Account:
 
 @dataclass(frozen=True)
 class TenantBooks:
-    """One tenant in one database. Every row it adds has the id after its table's highest."""
+    """One tenant in one database. The id of an added row is the highest id of its table plus one."""
 
     connection: Connection
     schema: BillingSchema
@@ -40,11 +43,11 @@ class TenantBooks:
         return int(row["id"])
 
     def missing(self, table: str) -> int:
-        """Return an id that no row of the table has, nor will soon."""
+        """Return an id far above all ids of the table."""
         return self._highest(table) + _FAR_ABOVE
 
     def of_other_tenant(self, table: str) -> int:
-        """Return the lowest id of a row of another tenant. Raises NoResultFound where there is none."""
+        """Return the lowest id of a row of another tenant. Raises NoResultFound if there is none."""
         rows = self.schema.tables[table]
         name = rows.c.id if table == "tenants" else rows.c.tenant_id
         found = select(rows.c.id).where(name != self.tenant_id).order_by(rows.c.id).limit(1)
@@ -80,7 +83,7 @@ class TenantBooks:
         meters: int = 1,
         is_active: bool = True,
     ) -> Account:
-        """Add a customer, with what the customer owes or is owed, and so many assigned meters."""
+        """Add a customer with this balance and overpayment, and this number of assigned meters."""
         customer_id = self.customer(balance=balance, overpayment=overpayment)
         meter_ids = tuple(self.meter() for _ in range(meters))
         for meter_id in meter_ids:
@@ -99,7 +102,7 @@ class TenantBooks:
         lines: bool = True,
         charge_line: Mapping[str, Any] | None = None,
     ) -> int:
-        """Add an invoice of `CHARGE`; `stored` and `charge_line` replace columns of it and of its line."""
+        """Add an invoice of `CHARGE`; `stored` replaces columns of the invoice, `charge_line` columns of its line."""
         amounts = {
             "amount": CHARGE,
             "balance_brought_forward": brought_forward,
@@ -132,7 +135,7 @@ class TenantBooks:
         status: str = "completed",
         **others: Any,
     ) -> int:
-        """Add a payment, made some days after the first month's invoices."""
+        """Add a payment, some days after the first month's invoices."""
         return self.add(
             "payments",
             customer_id=customer_id,

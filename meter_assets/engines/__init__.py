@@ -1,8 +1,8 @@
-"""Databases: one module per engine, behind the protocol of `base`.
+"""The database engines: one module per engine, behind the protocol of `base`.
 
 `ENGINES` is the only list of engines; importing this package also registers how each engine compiles our SQL
-constructs. To add an engine, add its module and one entry to `ENGINES`. Rules and queries that all engines share belong
-elsewhere.
+constructs. To add an engine, add its module and one entry to `ENGINES`. Queries that all engines share belong in
+`billing` and `rules`.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ ENGINES: Mapping[str, DatabaseEngine] = {"sqlite": sqlite, "postgresql": postgre
 
 
 def parse_url(given: str) -> tuple[DatabaseEngine, URL]:
-    """Return the engine that the URL of a billing database names, and the URL as that engine takes it.
+    """Return the engine of a billing database's URL, and the URL in the form that this engine uses.
 
-    Raises InvalidSettings for what is not a URL, or the URL of an engine that is not supported. The URL itself may hold
-    a password, so it is not repeated.
+    Raises InvalidSettings for an invalid URL, and for an engine that is not supported. The message does not repeat the
+    URL, because it may contain a password.
     """
     scheme = given.partition("://")[0]
     engine = next((one for one in ENGINES.values() if scheme in one.SCHEMES), None)
@@ -32,7 +32,7 @@ def parse_url(given: str) -> tuple[DatabaseEngine, URL]:
             return engine, engine.parse_url(given)
     except InvalidUrl as invalid:
         raise InvalidSettings(f"{NAMES_THE_DATABASE} cannot be used: {invalid}.") from None
-    except (ArgumentError, ValueError):  # such as a port that is no number
+    except (ArgumentError, ValueError):  # for example, a port that is not a number
         pass
     raise InvalidSettings(
         f"{NAMES_THE_DATABASE} does not name a database that can be used. Expected something like "
@@ -46,7 +46,7 @@ def engine_of(connection: Connection) -> DatabaseEngine:
 
 
 def failure_of(error: BaseException) -> Failure | None:
-    """Return what an error means, whichever engine's driver raised it; None for any other error."""
+    """Return what a driver's error means, for the drivers of all engines; None for any other error."""
     if not isinstance(error, DBAPIError):
         return None
     meanings = (engine.failure_of(error) for engine in ENGINES.values())
@@ -54,10 +54,10 @@ def failure_of(error: BaseException) -> Failure | None:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Say whether a transaction failed because others changed the same rows: it can be tried again."""
+    """Return whether a transaction failed because others changed the same rows: it can be tried again."""
     return failure_of(error) is Failure.CONFLICT
 
 
 def is_kept_waiting(error: BaseException) -> bool:
-    """Say whether a transaction gave up waiting for a lock that others have: it can be tried again."""
+    """Return whether a transaction gave up waiting for another transaction's lock: it can be tried again."""
     return failure_of(error) is Failure.KEPT_WAITING

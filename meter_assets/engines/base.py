@@ -1,9 +1,9 @@
-"""What a database engine is: the protocol that each engine's module implements, and the values that it exchanges.
+"""`DatabaseEngine`: the protocol that each engine's module implements, and the types in its signatures.
 
 `DatabaseEngine` is implemented by modules, not by classes: `engines.sqlite` and `engines.postgresql` have one function
-for each method. Add a method here when the product must know something that depends on the database; then every engine
-has to answer it. How an engine answers belongs in its own module. SQL constructs are declared in `billing.constructs`
-and `billing.money`, and compiled in the engine's `constructs` module.
+for each method. Add a method here for behaviour that depends on the database; then every engine must implement it in
+its own module. SQL constructs are declared in `billing.constructs` and `billing.money`, and compiled in the engine's
+`constructs` module.
 """
 
 import os
@@ -26,7 +26,7 @@ from meter_assets.errors import MeterAssetsError
 from meter_assets.foreign_text import shown
 
 LONGEST_REASON = 500
-"""So many characters of a server's message are shown: a trigger may raise a text of any length."""
+"""The most characters of a server's message that are shown: a trigger may raise a text of any length."""
 
 
 class Failure(Enum):
@@ -35,7 +35,7 @@ class Failure(Enum):
     CONFLICT = auto()
     """Others changed the same rows; the transaction can be tried again."""
     KEPT_WAITING = auto()
-    """The transaction gave up waiting for a lock that others have; it can be tried again."""
+    """The transaction gave up waiting for another transaction's lock; it can be tried again."""
     INTERRUPTED = auto()
     """Ctrl-C ended the statement, and the driver swallowed the exception."""
     NO_DATABASE = auto()
@@ -43,11 +43,11 @@ class Failure(Enum):
     BUSY = auto()
     """Another program kept the whole database locked for longer than SECONDS_UNTIL_BUSY."""
     REFUSED = auto()
-    """This role, or this database, may not write."""
+    """This role may not write, or this database is read-only."""
 
 
 class Purpose(StrEnum):
-    """What a role is for. A role that migrates cannot roll back: that is a purpose of its own."""
+    """The purpose of a role. A role for migrating cannot roll back, which is a separate purpose."""
 
     preview = "preview"
     migrate = "migrate"
@@ -61,12 +61,12 @@ class Purpose(StrEnum):
 
     @property
     def verb(self) -> str:
-        """What the role does, in a sentence."""
+        """The verb for this purpose in a sentence."""
         return "roll back" if self is Purpose.rollback else self.value
 
 
 class LockScope(StrEnum):
-    """Which of a tenant's two locks: that of a run, from its first step to its end, or that of one transaction."""
+    """A tenant's two locks: of a run, from its first step to its end, and of one transaction of a step."""
 
     run = "run"
     step = "step"
@@ -74,7 +74,7 @@ class LockScope(StrEnum):
 
 @dataclass(frozen=True)
 class LockOwner:
-    """Who has locked a tenant: the run, on which host and in which process, and since when, if that can be seen."""
+    """The owner of a tenant's lock: the run, its host, its process, and the time of locking, if it is known."""
 
     run_id: str
     host: str
@@ -83,108 +83,109 @@ class LockOwner:
 
     @classmethod
     def this_process(cls, run_id: str) -> "LockOwner":
-        """Return this process as an owner, from now."""
+        """Return this process as the owner, from now on."""
         return cls(run_id, socket.gethostname(), os.getpid(), datetime.now(UTC))
 
 
 class TenantLock(Protocol):
-    """A tenant's lock that was taken. It goes with the process that has it, however that process ends."""
+    """A tenant's lock that was acquired. It is released when its process ends, even after a crash."""
 
     def is_held(self) -> bool:
-        """Say whether this process still has it: a server may have closed the connection that had it."""
+        """Return whether this process still owns it: a server may have closed the connection that acquired it."""
 
     def release(self) -> None:
         """Release it."""
 
 
 class LockUnavailable(MeterAssetsError):
-    """A tenant's lock cannot be taken by anybody here, for a reason that waiting does not change."""
+    """A tenant's lock cannot be acquired by this user, and waiting does not help."""
 
 
 class DatabaseEngine(Protocol):
-    """What depends on which database it is. A URL is always one that `parse_url` of the same engine returned."""
+    """Everything that depends on the database. A URL argument was always returned by `parse_url` of the same engine."""
 
     NAME: str
     """The name of its SQLAlchemy dialect."""
     SCHEMES: tuple[str, ...]
-    """What stands before :// in the URLs that are accepted."""
+    """The schemes of accepted URLs: the part before ://."""
     SECONDS_UNTIL_BUSY: float
-    """How long a connection waits while another program keeps the whole database locked."""
+    """How long a connection waits while another program locks the whole database."""
     URL_NAMES: str
-    """What a URL must name to be reached, as the end of a sentence: Check that it ..."""
+    """What a URL must name, as the end of a sentence: Check that it ..."""
 
     # URLs
 
     def parse_url(self, given: str) -> URL:
-        """Return the URL with the driver that is used. Raises InvalidUrl, ArgumentError and ValueError."""
+        """Return the URL with the name of the driver. Raises InvalidUrl, ArgumentError and ValueError."""
 
     def identity(self, url: URL) -> tuple[tuple[str, str], ...]:
-        """Return what makes two URLs name the same database, with the same role and options; no password."""
+        """Return a key that is equal for URLs of the same database, role and options; without the password."""
 
     def file(self, url: URL) -> Path | None:
-        """Return the database's file, or None where it is not one file of this host."""
+        """Return the database's file, or None if the database is not one file of this host."""
 
     def python_for(self, url: URL, statement: str) -> str | None:
-        """Return Python code that runs a statement, for databases that come without a client of their own."""
+        """Return Python code that runs a statement, for a database without its own client program."""
 
     # Connections and transactions
 
     def why_missing(self, url: URL) -> str | None:
-        """Return why there is nothing to connect to, if that can be told without connecting."""
+        """Return why the database is missing, if that can be found out without connecting."""
 
     def writer(self, url: URL) -> Engine:
-        """Return SQLAlchemy's engine for what writes: its transactions see one state and do not overwrite others'."""
+        """Return SQLAlchemy's engine for writing; a transaction reads one snapshot and never overwrites newer rows."""
 
     def reader(self, url: URL) -> Engine:
-        """Return SQLAlchemy's engine for what only reads."""
+        """Return SQLAlchemy's engine for reading."""
 
     def read_only(self, connection: Connection) -> Connection:
         """Return a connection of `reader` whose next transaction cannot write."""
 
     def prepare_batch(self, connection: Connection, milliseconds_to_wait: int, *, by_index: bool) -> None:
-        """Prepare a transaction that writes one batch: it locks rows as they are by then, and waits only so long.
+        """Prepare a transaction that writes one batch: it reads the current rows, and waits for locks only this long.
 
-        This is the first call of the transaction. With `by_index`, its rows are found by an index.
+        This is the first call of the transaction. With `by_index`, an index finds its rows.
         """
 
     def failure_of(self, error: DBAPIError) -> Failure | None:
-        """Return what an error of this engine's driver means; None for others, and for errors of other drivers."""
+        """Return what an error of this engine's driver means; None if it is unknown or another driver's."""
 
     # Locks
 
     def lock_tenant(self, url: URL, tenant: str, owner: LockOwner) -> TenantLock | None:
         """Lock a tenant for a run; return None if another process has locked it.
 
-        Raises LockUnavailable, and SQLAlchemyError where there is no connection.
+        Raises LockUnavailable, and SQLAlchemyError if there is no connection.
         """
 
     def lock_tenant_within(self, connection: Connection, tenant: str, owner: LockOwner) -> bool:
-        """Take a second lock of the tenant that lasts as long as this transaction; say whether that was possible.
+        """Acquire a second lock of the tenant for this transaction; return whether that was possible.
 
-        It keeps two steps of a tenant apart even where the first lock was lost with its connection.
+        It prevents two steps of a tenant from running at the same time, even if the first lock was lost with its
+        connection.
         """
 
     def lock_owner(self, url: URL, connection: Connection, tenant: str, scope: LockScope) -> LockOwner | None:
-        """Return who has locked a tenant; None if that cannot be told."""
+        """Return who has locked a tenant; None if that is not known."""
 
     def ddl_lock(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> AbstractContextManager[None]:
-        """Wait until no other process creates our own tables, and keep others waiting until the end.
+        """Wait until no other process creates our own tables, and make others wait until the end.
 
-        `transaction` opens one, for an engine that needs one of its own.
+        `transaction` opens a transaction, for an engine that needs a separate one.
         """
 
     # Our own tables
 
     def lock_own_tables(self, connection: Connection, schema: BillingSchema, *, to_roll_back: bool) -> None:
-        """Let nobody add a trigger or anything else to our own tables until this transaction ends.
+        """Prevent others from adding a trigger or another object to our own tables until this transaction ends.
 
-        It is called first in a transaction: what was added since its snapshot could not be seen later.
+        It must be the first call in a transaction: the snapshot would hide objects that were added after it.
         """
 
     def own_table_problems(self, connection: Connection, schema: BillingSchema, *, known: bool) -> list[str]:
-        """Return what we did not create in our own tables, or in what our statements call, each a clause.
+        """Return what others added to our own tables, or to functions that our statements call, each a clause.
 
-        Of tables that are `known`, only what somebody can have added who owns none of them.
+        If the tables are `known`, it checks only for objects that a role can add without owning the tables.
         """
 
     # Rights
@@ -201,27 +202,27 @@ class DatabaseEngine(Protocol):
         """Return why a live run of these steps, or a rollback, could not write, each a clause."""
 
     def how_to_let_write(self, purpose: str) -> str:
-        """Return what to do where this role, or this process, may not write: a clause that begins a sentence."""
+        """Return what to do if this role or this process may not write: the first clause of a sentence."""
 
     def require_roles(self) -> None:
-        """Raise InvalidSettings where the engine has no roles to grant anything to."""
+        """Raise InvalidSettings if the engine has no roles."""
 
     def grants(self, connection: Connection, schema: BillingSchema, purpose: Purpose, role: str) -> str:
-        """Return the SQL that lets a role do one thing and no more. Raises InvalidSettings."""
+        """Return the SQL that grants a role the rights for one purpose only. Raises InvalidSettings."""
 
     # Capacity and statistics
 
     def capacity(self, kind: TypeEngine[Any]) -> tuple[int, int] | None:
-        """Return how many digits a column of numbers keeps, in all and after the point; None where it keeps all."""
+        """Return the precision and the scale of a numeric column; None if it stores any number."""
 
     def analyze_if_never(self, connection: Connection) -> None:
-        """Gather statistics of the whole database, if it needs to be told and never was."""
+        """Gather statistics of the whole database, if the engine does not do so by itself and nobody ever has."""
 
     def analyze_temporary(self, connection: Connection, name: str) -> None:
-        """Gather statistics of a temporary table of ours, if the planner has none."""
+        """Gather statistics of one of our temporary tables, if the planner has none."""
 
 
 def reason(error: SQLAlchemyError) -> str:
-    """Return the driver's own words, on one line, visible and cut at a length."""
+    """Return the driver's own message on one line, visible and truncated to a length."""
     original = getattr(error, "orig", None) or error
     return shown(" ".join(str(original).split()), LONGEST_REASON).rstrip(".")

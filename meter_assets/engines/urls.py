@@ -1,8 +1,8 @@
-"""URLs with a password in them: which are taken, and what of one may be shown.
+"""Checks of database URLs, and the form in which a URL may be shown without its password.
 
-A password that is not percent-encoded ends at the first character that has a meaning in a URL, and the rest of it is
-taken for the host, the database or an option. It would be shown as such, and drivers would repeat it in their reasons.
-So a URL with such a part is refused, and never repeated.
+A password that is not percent-encoded ends at the first character with a meaning in URLs, and the rest of it is parsed
+as the host, the database or an option. It would be shown as such, and drivers would repeat it in their messages. So
+such a URL is refused and never repeated. Add here what is true for the URLs of every engine.
 """
 
 import re
@@ -32,18 +32,18 @@ _DATABASE = re.compile(r"/*[^/@&=?:;]*")
 
 
 class InvalidUrl(ValueError):
-    """A URL that is none, or part of whose password may be where it does not belong. The URL is not repeated."""
+    """A URL is invalid, or a part of its password may be in another part. The message does not repeat the URL."""
 
     def __init__(self, what: str) -> None:
-        """Take what is odd, as a clause."""
+        """Take what is wrong, as a clause."""
         super().__init__(
             f"{what}. Expected scheme://user:password@host:port/database, with every character of the password "
-            "percent-encoded that is no letter and no digit: %40 for @, %2F for /, %23 for #"
+            "percent-encoded unless it is a letter or a digit: %40 for @, %2F for /, %23 for #"
         )
 
 
 def check(given: str) -> None:
-    """Raise InvalidUrl where a part of a password may be in another part of the URL."""
+    """Raise InvalidUrl if a part of a password may be in another part of the URL."""
     try:
         parts = urlsplit(given)
         _ = parts.port
@@ -51,11 +51,11 @@ def check(given: str) -> None:
     except ValueError:  # its words repeat what is wrong
         raise InvalidUrl("it cannot be read as a URL") from None
     is_odd = {
-        "it has a #, or a character that cannot be seen": bool(re.search(r"[^\S ]|#", given)),
+        "it has a # or an invisible character": bool(re.search(r"[^\S ]|#", given)),
         "it has more than one @": "@" in parts.netloc.rpartition("@")[0],
-        "its host is none": not _HOST.fullmatch(parts.hostname or ""),
-        "its database has a character that none has": not _DATABASE.fullmatch(parts.path),
-        "an option has a character that none has": any(
+        "its host is invalid": not _HOST.fullmatch(parts.hostname or ""),
+        "its database has an invalid character": not _DATABASE.fullmatch(parts.path),
+        "an option has an invalid character": any(
             re.search("[@&=;?]", value) for name, value in options if name not in _OPTIONS_OF_ANY_TEXT
         ),
     }
@@ -65,14 +65,14 @@ def check(given: str) -> None:
 
 
 def parts(url: URL) -> dict[str, str]:
-    """Return the parts of a URL by their names among the options of a connection, without the password."""
+    """Return the parts of a URL under the names of connection options, without the password."""
     named = {"host": url.host, "port": url.port and str(url.port), "user": url.username, "dbname": url.database}
     options = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
     return {name: value for name, value in {**named, **options}.items() if value and name != "password"}
 
 
 def shown(url: URL) -> str:
-    """Return what a person may see of a URL: neither its password nor an option that may have a secret in it."""
+    """Return a URL in the form that may be shown: without its password and without options that may be secret."""
     options = {name: value if name in SHOWN_OPTIONS else _MASK for name, value in url.query.items()}
     plain = url.set(drivername=url.get_backend_name(), query=options)
     return plain.render_as_string(hide_password=True).replace(quote_plus(_MASK), _MASK)

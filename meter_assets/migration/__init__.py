@@ -1,4 +1,4 @@
-"""Writing: runs a step for one tenant, journals it, checks it, rolls it back, and records every run.
+"""Everything that writes to the billing database: it runs, journals, checks, records and rolls back steps of a tenant.
 
-Add here what writes to the billing database. What only reads is in `reports` and `monitoring`.
+Add here code that writes to the billing database. Code that only reads is in `reports` and `monitoring`.
 """

@@ -1,13 +1,13 @@
-"""Making one step of one tenant in batches: ranges of row ids, each committed with its part of the journal.
+"""Runs one step of one tenant in batches: ranges of row ids, each committed with its part of the journal.
 
-For a large tenant while others write: a writer of a row waits for one batch at most, not for the whole step. What
-the step changes is computed and judged once, in one snapshot, and kept as the plan; then range by range the planned
-rows that nobody has written since are locked, journaled and written. Rows that others wrote in between are planned
-anew, whatever they wrote: what is planned may rest on it. So are those that others hold just then: a batch that waited
-for them would make all others wait that wait for it. Only the later rounds wait, and let go of their rows in between.
-Each round plans what the one before has missed, and nothing else: what others do to other rows since is, as for a step
-in one transaction, for the next run. A step that is stopped keeps the batches that it made: run again, its plan has
-only the rest.
+This is for a large tenant while other programs write: they wait for one batch at most, not for the whole step. The
+step's change is computed and checked once, in one snapshot, and stored as the plan. Then, for each range, the planned
+rows that nobody has written since are locked, journaled and written. Rows that others wrote in between are missed, and
+the next round plans them again, because the plan may depend on the new values. Rows that others have locked are missed
+too: if a batch waited for them, programs that wait for the batch would wait longer. Only later rounds wait for locks,
+for a limited time. Each round plans only the rows that the previous round missed: as for a step in one transaction,
+changes to other rows are left to the next run. A step that is stopped keeps its committed batches, and the next run
+plans only the rest. Add here what is special about batches; what all step runs share is in `journal` and `recording`.
 """
 
 import time
@@ -42,42 +42,42 @@ from meter_assets.migration.step_report import (
 from meter_assets.migration.step_run import PreparedStep, RunningStep, StepRun, prepare_run
 
 ROUNDS, ROUNDS_WITHOUT_WAITING = 5, 2
-"""How often a step is planned at most, and how often without waiting for rows that others hold."""
+"""How often a step is planned at most, and how many of these rounds do not wait for locked rows."""
 MILLISECONDS_TO_WAIT = 300
-"""A batch that waits longer for what others hold lets go of its own rows, for which others may wait."""
-SECONDS_OF_PATIENCE = 60
-"""So long a batch of a round that waits is tried again, if others keep it waiting."""
+"""A batch that waits longer for a lock is rolled back, because others may wait for its own locks."""
+SECONDS_OF_RETRIES = 60
+"""How long a batch is tried again in a round that waits for locks."""
 _VERSION = "version_when_planned"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a step was found to change, in one snapshot, kept in tables of this connection.
+    """The change that a step computed in one snapshot, stored in temporary tables of this connection.
 
-    `rows` are those that change, `outcomes` is all that was examined. `step` has these tables in place
-    of what would be computed again.
+    `rows` are the rows to change, `outcomes` all rows examined. `step` reads these tables instead of computing the
+    change again.
     """
 
     run: StepRun
     step: PreparedStep
     rows: Table
     outcomes: Table
-    stock: ChangeSummary
+    summary: ChangeSummary
     ranges: tuple[IdRange, ...]
     number: int
-    """Which round it is of, from 0."""
+    """The number of its round, from 0."""
 
     @property
     def waits(self) -> bool:
-        """Whether its batches wait for rows that others hold, rather than leave them to the next round."""
+        """Whether its batches wait for locked rows, instead of leaving them to the next round."""
         return self.number >= ROUNDS_WITHOUT_WAITING
 
 
 def run_in_batches(database: BillingDatabase, schema: BillingSchema, run: StepRun, size: int) -> StepReport:
-    """Make one step of one tenant, so many rows per transaction, and report what was changed.
+    """Run one step of one tenant with `size` rows per transaction, and report its changes.
 
-    Raises what `apply.run_step` raises, and RowsKeepChanging where others change or hold the same rows each time that
-    they are planned; the batches that were made by then stay, journaled, and running again makes the rest.
+    Raises what `apply.run_step` raises, and RowsKeepChanging if others change or lock the same rows in every round;
+    then the committed batches stay, journaled, and the next run writes the rest.
     """
     rounds: list[StepReport] = []
     missed: Table | None = None
@@ -86,15 +86,17 @@ def run_in_batches(database: BillingDatabase, schema: BillingSchema, run: StepRu
             try:
                 report, missed = _one_round(database, connection, schema, run, size, rounds, missed)
             except StepError as error:
-                raise _with_what_was_made(run, rounds, error) from error.__cause__
+                raise _with_changed_rows(run, rounds, error) from error.__cause__
             rounds.append(report)
     return all_together(rounds)
 
 
-def _with_what_was_made(run: StepRun, rounds: Sequence[StepReport], error: StepError) -> StepError:
-    """Return the error, which speaks of its own round, with the rows that earlier rounds have changed."""
-    made = sum(one.changed for one in rounds)
-    return error if isinstance(error, RowsKeepChanging) or not made else StoppedInBatches(run.title, made, str(error))
+def _with_changed_rows(run: StepRun, rounds: Sequence[StepReport], error: StepError) -> StepError:
+    """Return the error of one round with the number of rows that earlier rounds have changed."""
+    changed = sum(one.changed for one in rounds)
+    if isinstance(error, RowsKeepChanging) or not changed:
+        return error
+    return StoppedInBatches(run.title, changed, str(error))
 
 
 def _one_round(
@@ -106,27 +108,27 @@ def _one_round(
     earlier: Sequence[StepReport],
     missed: Table | None,
 ) -> tuple[StepReport, Table | None]:
-    """Plan the step, or what the round before has missed, and make it; return the report, and what was missed.
+    """Plan and write the step, or the rows that the previous round missed; return the report and the missed rows.
 
-    Each round is recorded as a step run of its own: what it writes may have been written by others in between.
+    Each round is recorded as a separate step run, because others may have written its rows since the previous round.
     """
     with record_step_run(database, schema, run) as entry:
         plan = _planned(database, connection, schema, run, size, len(earlier), missed)
-        made = sum(_batch(database, connection, plan, entry, part) for part in range(len(plan.ranges)))
-        left = plan.stock.would_change - made
+        changed = sum(_batch(database, connection, plan, entry, part) for part in range(len(plan.ranges)))
+        left = plan.summary.would_change - changed
         if left and len(earlier) + 1 == ROUNDS:
-            raise RowsKeepChanging(run.title, sum(one.changed for one in earlier) + made, left)
-        return _finished(connection, plan, entry, made)
+            raise RowsKeepChanging(run.title, sum(one.changed for one in earlier) + changed, left)
+        return _finished(connection, plan, entry, changed)
 
 
-def _finished(connection: Connection, plan: Plan, entry: RunningStep, made: int) -> tuple[StepReport, Table | None]:
-    change, schema, stock, missed = plan.step.change, plan.step.schema, plan.stock, None
-    left = stock.would_change - made
+def _finished(connection: Connection, plan: Plan, entry: RunningStep, changed: int) -> tuple[StepReport, Table | None]:
+    change, schema, summary, missed = plan.step.change, plan.step.schema, plan.summary, None
+    left = summary.would_change - changed
     with connection.begin():
         if left:
-            missed = _kept(connection, f"meter_migration_missed_{plan.number}", _missed(plan, entry))
-            stock = stock.without(_tallies(connection, missed))
-        report = step_report(connection, change, plan.step.relations, recorded(change, schema, entry), stock)
+            missed = _temporary_table(connection, f"meter_migration_missed_{plan.number}", _missed(plan, entry))
+            summary = summary.without(_tallies(connection, missed))
+        report = step_report(connection, change, plan.step.relations, recorded(change, schema, entry), summary)
         succeed(connection, schema, entry, left)
     return report, missed
 
@@ -143,26 +145,30 @@ def _planned(
     step = prepare_run(schema, run)
     change = step.change
     with connection.begin():
-        _hold(database, connection, schema, run)
+        _lock_tenant(database, connection, schema, run)
         require_trusted(connection, schema, run)
         require(connection, Moment.before, Situation(step, step.relations))
-        outcomes = _kept(connection, f"meter_migration_outcomes_{number}", _only(change.outcomes, missed))
-        rows = _kept(connection, f"meter_migration_plan_{number}", _with_versions(step, _only(change.rows, missed)))
+        outcomes = _temporary_table(
+            connection, f"meter_migration_outcomes_{number}", _missed_only(change.outcomes, missed)
+        )
+        rows = _temporary_table(
+            connection, f"meter_migration_plan_{number}", _with_versions(step, _missed_only(change.rows, missed))
+        )
         planned = replace(change, rows=_without_versions(rows), outcomes=select(outcomes))
-        stock = summarize_change(connection, planned, step.relations)
+        summary = summarize_change(connection, planned, step.relations)
         require(connection, Moment.computed, Situation(step, step.relations, rows))
         after = step.relations.after(planned)
         require(connection, Moment.written, Situation(step, after, rows, of_the_tenant=missed is None))
         ranges = tuple(_ranges(connection, rows, size))
-    return Plan(run, replace(step, change=planned), rows, outcomes, stock, ranges, number)
+    return Plan(run, replace(step, change=planned), rows, outcomes, summary, ranges, number)
 
 
-def _hold(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> None:
+def _lock_tenant(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> None:
     database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
 
 
-def _only(computed: Select[Any], missed: Table | None) -> Select[Any]:
-    """Return those of the rows that the round before has missed; in the first round, all."""
+def _missed_only(computed: Select[Any], missed: Table | None) -> Select[Any]:
+    """Return only the rows that the previous round missed; in the first round, all rows."""
     if missed is None:
         return computed
     row = computed.subquery("computed")
@@ -170,7 +176,7 @@ def _only(computed: Select[Any], missed: Table | None) -> Select[Any]:
 
 
 def _with_versions(step: PreparedStep, changing: Select[Any]) -> Select[Any]:
-    """Return rows that the step would change, each with the version that it has now."""
+    """Return the rows that the step would change, each with its current version."""
     if step.change.effect is Effect.ADD:
         return changing
     rows, target = changing.subquery("changing"), step.schema.table(step.change.target)
@@ -183,8 +189,8 @@ def _without_versions(rows: Table) -> Select[Any]:
     return select(*(column for column in rows.c if column.key != _VERSION))
 
 
-def _kept(connection: Connection, name: str, computed: Select[Any]) -> Table:
-    """Compute rows into a temporary table, which goes with the connection."""
+def _temporary_table(connection: Connection, name: str, computed: Select[Any]) -> Table:
+    """Compute rows into a temporary table, which is dropped with the connection."""
     kept = CreateTableAs(computed, name, temporary=True)
     connection.execute(kept)
     Index(f"ix_{name}", kept.table.c.id, unique=True).create(connection)
@@ -203,11 +209,11 @@ def _ranges(connection: Connection, table: Table, size: int) -> Iterator[IdRange
 
 
 def _batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: RunningStep, part: int) -> int:
-    """Make a part of the plan and return how many rows it has written: none of them where others keep it waiting."""
-    deadline = time.monotonic() + (SECONDS_OF_PATIENCE if plan.waits else 0)
+    """Write a part of the plan and return the number of rows; 0 if a lock or a conflict prevents it until the end."""
+    deadline = time.monotonic() + (SECONDS_OF_RETRIES if plan.waits else 0)
     while True:
         try:
-            return retry_on_conflict(partial(_make_batch, database, connection, plan, entry, part))
+            return retry_on_conflict(partial(_write_batch, database, connection, plan, entry, part))
         except DBAPIError as error:
             if not (is_conflict(error) or is_kept_waiting(error)):
                 raise
@@ -215,12 +221,12 @@ def _batch(database: BillingDatabase, connection: Connection, plan: Plan, entry:
                 return 0
 
 
-def _make_batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: RunningStep, part: int) -> int:
+def _write_batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: RunningStep, part: int) -> int:
     keys = plan.ranges[part]
     with connection.begin():
-        _prepare_for_a_batch(connection, plan)
-        _hold(database, connection, plan.step.schema, plan.run)
-        batch = replace(plan.step.change, rows=_still_as_planned(plan, keys))
+        _prepare_transaction(connection, plan)
+        _lock_tenant(database, connection, plan.step.schema, plan.run)
+        batch = replace(plan.step.change, rows=_unwritten_since_plan(plan, keys))
         journaled = record(connection, batch, plan.step.schema, entry)
         record_commit(connection, batch, plan.step.schema, entry, journaled, keys, part)
         write(connection, batch, plan.step.schema, entry, journaled, keys)
@@ -228,13 +234,13 @@ def _make_batch(database: BillingDatabase, connection: Connection, plan: Plan, e
     return journaled
 
 
-def _prepare_for_a_batch(connection: Connection, plan: Plan) -> None:
+def _prepare_transaction(connection: Connection, plan: Plan) -> None:
     by_index = row_id_of(plan.step.schema.table(plan.step.change.target)).primary_key
     engine_of(connection).prepare_batch(connection, MILLISECONDS_TO_WAIT, by_index=by_index)
 
 
-def _still_as_planned(plan: Plan, keys: IdRange) -> Select[Any]:
-    """Return the planned rows of a range that nobody has written since they were planned, and lock them."""
+def _unwritten_since_plan(plan: Plan, keys: IdRange) -> Select[Any]:
+    """Return the planned rows of a range that nobody has written since the plan, and lock them."""
     change, planned = plan.step.change, plan.rows
     target = plan.step.schema.table(change.target)
     rows = _without_versions(planned).where(keys.has(planned.c.id))
@@ -245,13 +251,13 @@ def _still_as_planned(plan: Plan, keys: IdRange) -> Select[Any]:
     found = rows.join(target, same_row).where(keys.has(row_id_of(target)), unwritten)
     if change.effect is Effect.REMOVE:
         return (
-            found  # rows of ours, which nobody else writes: a role that may delete them need not be able to lock them
+            found  # our own table, which nobody else writes: a role that may delete its rows may be unable to lock them
         )
     return found.with_for_update(of=target, key_share=True, skip_locked=not plan.waits)
 
 
 def _missed(plan: Plan, entry: RunningStep) -> Select[Any]:
-    """Return the planned rows that were not written: their rule, and the money that was in them when planned."""
+    """Return the planned rows that were not written, with their rule and their money at the time of the plan."""
     planned, outcome = plan.rows, plan.outcomes
     made = recorded(plan.step.change, plan.step.schema, entry)
     return (

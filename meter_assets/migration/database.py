@@ -1,7 +1,7 @@
-"""The billing database: how it is reached, read in one snapshot, written in one transaction, and locked per tenant.
+"""`BillingDatabase`: opens snapshots and transactions in the billing database, reads its schema, and locks tenants.
 
-`BillingDatabase` joins a URL with its engine and turns errors of drivers into ours. Add here what callers need whatever
-the engine; what depends on the engine belongs in `engines`. No rule of the migration is here, and no Dagster.
+It combines a URL with its engine and turns errors of drivers into our own errors. Add here what callers need on every
+engine; what depends on the engine belongs in `engines`. Nothing here knows the rules of the migration, or Dagster.
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,8 +49,8 @@ class BillingDatabase:
     def __init__(self, url: str, *, demo: Path | None = None) -> None:
         """Take a URL such as sqlite:////srv/billing.db or postgresql://user@host/billing.
 
-        `demo` is where the demo database would be. Raises InvalidSettings for what is not a URL, or the URL of an
-        engine that is not supported.
+        `demo` is the path of the demo database. Raises InvalidSettings for an invalid URL, and for an engine that is
+        not supported.
         """
         self.backend, self._url = parse_url(url)
         self._demo = demo
@@ -61,38 +61,38 @@ class BillingDatabase:
 
     @property
     def url(self) -> str:
-        """The URL as a person may see it: with its secrets masked."""
+        """The URL with its secrets masked."""
         return urls.shown(self._url)
 
     @property
     def identity(self) -> tuple[tuple[str, str], ...]:
-        """What tells this database, with its role and options, from others: no password is in it."""
+        """A key that identifies this database, its role and its options, without the password."""
         return self.backend.identity(self._url)
 
     @property
     def file(self) -> Path | None:
-        """The database's file, where it is one."""
+        """The database's file; None if it is not a file."""
         return self.backend.file(self._url)
 
     @cached_property
     def engine(self) -> Engine:
-        """SQLAlchemy's engine for what writes."""
+        """SQLAlchemy's engine for writing."""
         return self.backend.writer(self._url)
 
     @cached_property
     def reader(self) -> Engine:
-        """SQLAlchemy's engine for what only reads."""
+        """SQLAlchemy's engine for reading."""
         return self.backend.reader(self._url)
 
     def python_for(self, statement: str) -> str | None:
-        """Return Python code that runs a statement, where the database comes without a client of its own."""
+        """Return Python code that runs a statement, if the database has no client program of its own."""
         return self.backend.python_for(self._url, statement)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Open a read-only transaction that sees one state of the database throughout.
+        """Open a read-only transaction that reads one snapshot of the database.
 
-        Raises DatabaseUnreachable, DemoDatabaseMissing, and StatementFailed for what the database refuses.
+        Raises DatabaseUnreachable, DemoDatabaseMissing, and StatementFailed if the database refuses a statement.
         """
         try:
             with self._connected(self.reader) as connection:
@@ -113,16 +113,16 @@ class BillingDatabase:
     def transaction(self) -> Iterator[Connection]:
         """Open a transaction that may write, committed at the end and rolled back on any exception.
 
-        On PostgreSQL it is REPEATABLE READ: all its statements see one state, and a row that others changed since
-        then makes it fail (see `engines.is_conflict`) rather than be overwritten. Raises DatabaseUnreachable,
-        DatabaseBusy and NotWritable; other errors of the database as they are.
+        On PostgreSQL it is REPEATABLE READ: all its statements read one snapshot, and instead of overwriting a row that
+        others changed since, it fails (see `engines.is_conflict`). Raises DatabaseUnreachable, DatabaseBusy and
+        NotWritable; other errors of the database are raised unchanged.
         """
         with self.connection() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Open a connection for several transactions one after the other. Raises what `transaction` raises."""
+        """Open a connection for several consecutive transactions. Raises what `transaction` raises."""
         try:
             with self._connected(self.engine) as connection:
                 yield connection
@@ -176,7 +176,7 @@ class BillingDatabase:
     def schema(self, connection: Connection) -> BillingSchema:
         """Return the billing tables that the database has; see `remember` for when they are read.
 
-        Raises UnsuitableSchema, naming all that is missing or unfit at once, and OwnTablesNotTrusted.
+        Raises UnsuitableSchema, which lists all missing or unsuitable tables and columns, and OwnTablesNotTrusted.
         """
         schema = self._schema or self._read_schema(connection)
         if self._remembers:
@@ -203,10 +203,10 @@ class BillingDatabase:
         return schema
 
     def make_own_tables(self, connection: Connection, *, to_roll_back: bool = False) -> BillingSchema:
-        """Create those of our own tables that are missing, and return the schema that has them.
+        """Create the missing ones of our own tables, and return the schema with them.
 
-        To roll back, only those that the released version before this one did not have: what a rollback reads is there,
-        and a table made for it would stand, empty, for one that was lost. Raises what `schema` raises.
+        To roll back, create only the tables that version 1.0.0 did not have: the other tables that a rollback reads
+        must exist, and an empty new table would hide that one was lost. Raises what `schema` raises.
         """
         known = self._schema
         if known is None or own_tables_present(connection, known.steps) != known.own_tables_present:
@@ -235,13 +235,13 @@ class BillingDatabase:
         return named_tenants(self.url, self.every_tenant(), wanted)
 
     def grants(self, purpose: str, role: str) -> str:
-        """Return the SQL that lets a role do one thing only. Raises InvalidSettings, and what `schema` raises."""
+        """Return the SQL that grants a role the rights for one purpose. Raises InvalidSettings and as `schema`."""
         self.backend.require_roles()
         with self.snapshot() as connection:
             return self.backend.grants(connection, self.schema(connection), Purpose(purpose), role)
 
     def require_writable(self, *, to_roll_back: bool = False) -> None:
-        """Raise NotWritable if a live run, or a rollback, could not write here."""
+        """Raise NotWritable if a live run or a rollback could not write here."""
         with self.snapshot() as connection:
             schema = self.schema(connection)
             problems = self.backend.obstacles(
@@ -251,28 +251,28 @@ class BillingDatabase:
             raise NotWritable(self.url, problems, "rollback" if to_roll_back else "migrate")
 
     def lock(self, tenant: Tenant, run_id: str = "unnamed") -> None:
-        """Take the tenant's lock for a run until `release`; it goes with this process. Taking it again does nothing.
+        """Lock the tenant for a run until `release` or the end of this process. A second call does nothing.
 
-        Raises TenantLocked, naming the run that holds it: then and, until `release`, whenever it is asked again, so
-        that a run which was refused one step does not make the next.
+        Raises TenantLocked, which names the run that has locked it. Until `release`, every later call for this tenant
+        raises it again, so that a run that was refused one step does not run the next.
         """
         self._locks.take(tenant.key, partial(self._take, tenant, run_id), partial(self._locked, tenant))
 
     def lock_within(
         self, connection: Connection, schema: BillingSchema, tenant: Tenant, run_id: str, *, to_roll_back: bool = False
     ) -> None:
-        """Take the tenant for one transaction too, should the connection of the first lock be cut off; call it first.
+        """Lock the tenant for this transaction too, in case the connection of the first lock is cut; call it first.
 
-        Our own tables are locked too, and verified. Raises TenantLocked and OwnTablesNotTrusted.
+        This also locks and verifies our own tables. Raises TenantLocked and OwnTablesNotTrusted.
         """
         self.lock_own_tables(connection, schema, to_roll_back=to_roll_back)
         if not self.backend.lock_tenant_within(connection, tenant.key, LockOwner.this_process(run_id)):
             raise self._locked(tenant, LockScope.step)
 
     def lock_own_tables(self, connection: Connection, schema: BillingSchema, *, to_roll_back: bool = False) -> None:
-        """Keep our own tables as they are for one transaction, of which this is the first call.
+        """Prevent changes to the definitions of our own tables during this transaction; call it first.
 
-        Raises OwnTablesNotTrusted where they, or what statements call, are not ours.
+        Raises OwnTablesNotTrusted if others changed these tables, or functions that our statements call.
         """
         self.backend.lock_own_tables(connection, schema, to_roll_back=to_roll_back)
         self._require_ours(connection, schema, known=True)
@@ -283,7 +283,7 @@ class BillingDatabase:
             raise OwnTablesNotTrusted(self.url, problems)
 
     def release(self) -> None:
-        """Let go of every tenant that is held."""
+        """Release the locks of all tenants."""
         self._locks.release()
 
     def _take(self, tenant: Tenant, run_id: str) -> TenantLock | None:

@@ -1,4 +1,7 @@
-"""Judging invariants: runs each one's SELECT and keeps the count of violations with a few rows as evidence."""
+"""Evaluates invariants: runs the SELECT of each, and returns the count of violations with a few rows as evidence.
+
+Add here new ways to evaluate. Invariants themselves are in `rules.invariants`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,7 +17,7 @@ SAMPLES = 10
 
 
 class InvariantResult(BaseModel):
-    """What was found of one invariant: how many rows break it, and the first few of them, as text."""
+    """The result of one invariant: the number of rows that violate it, and the first few of them, as text."""
 
     name: str
     group: str
@@ -27,7 +30,7 @@ class InvariantResult(BaseModel):
 
     @property
     def passed(self) -> bool:
-        """Whether no row breaks the law."""
+        """Whether no row violates the invariant."""
         return self.violations == 0
 
     @property
@@ -43,10 +46,10 @@ def evaluate(
     *,
     only_ids: Select[Any] | None = None,
 ) -> list[InvariantResult]:
-    """Evaluate the invariants on the relations: one statement counts, one more for each that is violated gives samples.
+    """Evaluate the invariants on the relations: one statement finds the violated ones, one more each reads samples.
 
-    What the relations compute is then computed once for all of them. `only_ids` restricts them to violations whose
-    subject is among these ids: what a step has just written.
+    So the database computes the relations once for all invariants. `only_ids` restricts the result to violations whose
+    subject is among these ids: the rows that a step has written.
     """
     wanted = list(invariants)
     if len(wanted) <= 1:
@@ -61,7 +64,7 @@ def evaluate(
 def _violated(
     connection: Connection, invariants: Sequence[Invariant], relations: BillingRelations, only_ids: Select[Any] | None
 ) -> set[str]:
-    """Return the names of those of the invariants that any row violates."""
+    """Return the names of the invariants that any row violates."""
     counts = [
         select(literal(one.name).label("name"), func.count().label("violations")).select_from(
             _violations(one, relations, only_ids).subquery()
@@ -79,8 +82,8 @@ def _violations(invariant: Invariant, relations: BillingRelations, only_ids: Sel
     return select(rows).where(rows.c[invariant.subject].in_(only_ids))
 
 
-def broken(results: Iterable[InvariantResult]) -> dict[str, tuple[int, str]]:
-    """Return, per broken invariant, its count of violations and an example, as errors take them."""
+def violations_by_name(results: Iterable[InvariantResult]) -> dict[str, tuple[int, str]]:
+    """Return, per violated invariant, its count of violations and an example, in the form that errors take."""
     return {one.name: (one.violations, one.example) for one in results if not one.passed}
 
 
@@ -92,8 +95,8 @@ def _evaluate_one(
 ) -> InvariantResult:
     found = invariant.violations(relations).subquery("violations")
     in_all = func.count().over().label("violations_in_all")
-    # The count comes first in the order, although all rows have the same: by the id alone, a server may walk the
-    # index of the whole table to find the first few rows of one tenant.
+    # The count is the first sort key, although all rows have the same count: to sort by the id alone, a server may scan
+    # the index of the whole table to find the first few rows of one tenant.
     statement = select(in_all, found).order_by(in_all, found.c[invariant.subject]).limit(SAMPLES)
     if only_ids is not None:
         statement = statement.where(found.c[invariant.subject].in_(only_ids))
@@ -107,9 +110,9 @@ def evaluate_each(
     relations: BillingRelations,
     tenant_ids: Sequence[Any],
 ) -> list[Mapping[Any, InvariantResult]]:
-    """Judge the invariants for each of these tenants, one statement each; the relations are theirs, or of all tenants.
+    """Evaluate the invariants for each of these tenants, with one statement per invariant.
 
-    Returns, per invariant, the verdicts by tenant id.
+    The relations are of these tenants or of all tenants. Returns, per invariant, the results by tenant id.
     """
     return [_evaluate_each(connection, one, relations, tenant_ids) for one in invariants]
 
@@ -134,7 +137,7 @@ def _evaluate_each(
 
 
 def _result_of(invariant: Invariant, rows: Sequence[RowMapping], shown: Sequence[str]) -> InvariantResult:
-    """Return the verdict of rows that break a law, each of which says how many there are in all."""
+    """Return the result of an invariant from its violating rows; each row contains their total number."""
     return InvariantResult(
         name=invariant.name,
         group=invariant.group,

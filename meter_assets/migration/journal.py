@@ -1,8 +1,8 @@
-"""Recording a change before it is made, and making it from the record.
+"""Writes a change into its journal, and then writes the billing tables from the journal.
 
-The journal is written first, in the same transaction: the update then reads its values from the journal, and only
-touches rows that still hold what the journal says was there before. So what is journaled is what was written. When
-to do this, and what must hold before and after, is in `apply`.
+Both happen in the same transaction. The update reads its values from the journal, and writes only rows that still have
+the journal's values from before. So the journal contains exactly what was written. Add here how rows are journaled and
+written; the order of these actions and the checks between them are in `apply`.
 """
 
 from collections.abc import Sequence
@@ -40,13 +40,13 @@ SHOWN_ROWS = 3
 
 @dataclass(frozen=True)
 class IdRange:
-    """A range of row ids: above `low`, up to `high`; None where there is no such bound."""
+    """A range of row ids: greater than `low`, up to and including `high`; None is no bound."""
 
     low: Any = None
     high: Any = None
 
     def has(self, row_id: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Say whether a row's id is in the range."""
+        """Return whether a row's id is in the range."""
         bounds = [row_id > self.low] if self.low is not None else []
         bounds += [row_id <= self.high] if self.high is not None else []
         return and_(true(), *bounds)
@@ -56,7 +56,7 @@ EVERY_ID = IdRange()
 
 
 def record(connection: Connection, change: Change, schema: BillingSchema, entry: RunningStep) -> int:
-    """Write a change's rows into its journal (the backup is its own journal). Returns how many there are."""
+    """Write a change's rows into its journal (the backup is its own journal). Returns the number of rows."""
     rows = change.rows.subquery(change.name)
     if change.effect is Effect.ADD:
         backup = schema.own[BACKUP]
@@ -77,7 +77,7 @@ def record(connection: Connection, change: Change, schema: BillingSchema, entry:
 
 
 def recorded(change: Change, schema: BillingSchema, entry: RunningStep) -> FromClause:
-    """Return what a step run has recorded of a change, with the columns of the change's own rows."""
+    """Return the rows of a change that a step run has journaled, with the columns of the change's own rows."""
     if change.effect is Effect.ADD:
         backup = schema.own[BACKUP]
         of_run = backup.c.run_id == entry.run_id, backup.c.tenant_id == entry.tenant.id
@@ -87,14 +87,14 @@ def recorded(change: Change, schema: BillingSchema, entry: RunningStep) -> FromC
 
 
 def journaled_columns(schema: BillingSchema, step: JournaledStep) -> list[ColumnElement[Any]]:
-    """Return the columns of a step's journal, named as those of a change's rows."""
+    """Return the columns of a step's journal, with the names of the columns of a change's rows."""
     journal = schema.journal(step.name)
     values = [journal.c[f"{name}_{side}"] for name in schema.written_columns(step) for side in ("before", "after")]
     return [journal.c.tenant_id, journal.c[step.key].label("id"), *values, journal.c.rule]
 
 
 def backed_up_columns(step: JournaledStep, rows: FromClause, suffix: str) -> list[ColumnElement[Any]]:
-    """Return a backup's columns, named as those of a change's rows; their names here may end in a suffix."""
+    """Return a backup's columns, with the names of a change's columns; `suffix` is the end of their stored names."""
     values: list[ColumnElement[Any]] = []
     for name in step.columns:
         value = rows.c[f"{name}{suffix}"]
@@ -120,7 +120,7 @@ def record_commit(
     found = connection.execute(select(func.count(), rows_digest(*rows.c)).where(keys.has(rows.c.id))).one()
     if found[0] != journaled:
         name = BACKUP if change.effect is Effect.ADD else schema.journal(change.name).name
-        problem = f"{found[0]:,} rows are there, where it journaled {journaled:,}"
+        problem = f"there are {found[0]:,} rows, but it journaled {journaled:,}"
         raise JournalAltered(entry.tenant.key, f"{change.name} of run {entry.run_id}", name, problem)
     if not journaled:
         return []
@@ -143,16 +143,16 @@ def write(
     journaled: int,
     keys: IdRange = EVERY_ID,
 ) -> None:
-    """Make the change from the journal, in the rows with these keys that still hold their *before*, and no others.
+    """Write the change from the journal into the rows with these keys that still have their values from before.
 
-    Raises RowsChangedMeanwhile unless exactly as many rows were written as were journaled.
+    Raises ConcurrentModification unless the number of written rows equals the number of journaled rows.
     """
     if change.effect is Effect.ADD:
-        return  # it was written as it was recorded
+        return  # the backup is its own journal, so its rows are written already
     table, journal = schema.table(change.target), schema.journal(change.name)
     mine = and_(_same_row(change, table, journal), *_of_entry(journal, entry), keys.has(row_id_of(table)))
     mine = and_(mine, keys.has(journal.c[change.step.key]))
-    unchanged = holds(table, journal, change.columns, "before")
+    unchanged = has_values(table, journal, change.columns, "before")
     if change.effect is Effect.REMOVE:
         statement: Any = delete(table).where(exists(select(1).select_from(journal).where(mine, unchanged)))
     else:
@@ -167,12 +167,12 @@ def write(
 
 
 def row_id_of(table: Table) -> ColumnElement[Any]:
-    """Return the column that the journal's row ids are of."""
+    """Return the column of the target to which the journal's row ids refer."""
     return table.c.customer_id if table.name == BACKUP else table.c.id
 
 
-def holds(table: FromClause, journal: FromClause, columns: Sequence[str], side: str) -> ColumnElement[bool]:
-    """Say whether a row holds the journal's before, or after, compared as they are stored."""
+def has_values(table: FromClause, journal: FromClause, columns: Sequence[str], side: str) -> ColumnElement[bool]:
+    """Return whether a row has the journal's values from before, or from after, compared in stored form."""
     return and_(*(table.c[name].is_not_distinct_from(journal.c[f"{name}_{side}"]) for name in columns))
 
 

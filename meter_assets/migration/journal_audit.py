@@ -1,7 +1,8 @@
-"""Checks that the journals and the backup hold what was recorded of the step runs that wrote them: no more, no less.
+"""Checks that the journals and the backup contain exactly the rows that the recorded step runs wrote.
 
-A rollback writes what it finds there. Where rows are missing, less would be restored than was changed; a row that was
-added or edited would be written to an invoice or a meter that nobody migrated.
+A rollback writes the rows that it finds there. If rows were missing, it would restore too little; if rows were added or
+edited, it would write wrong values into invoices or meters. Add here checks of journals and backups. The records of
+step runs are checked in `records`, the definitions of our own tables in `engines`.
 """
 
 from collections import Counter
@@ -22,7 +23,7 @@ from meter_assets.migration.run_history import StepRunRecord, recorded_steps_of
 from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.undo import writers_of
 
-_EDITED = "rows are no longer as it journaled them"
+_EDITED = "its journaled rows were changed"
 
 
 def require_as_recorded(
@@ -32,11 +33,11 @@ def require_as_recorded(
     steps: Sequence[StepRunRecord],
     every: Sequence[StepRunRecord],
 ) -> None:
-    """Raise NotAsRecorded where our tables do not hold what was recorded of a tenant.
+    """Raise NotAsRecorded if our tables do not contain what was recorded for a tenant.
 
-    JournalIncomplete where rows are missing that undoing `steps` reads, JournalAltered where there are rows that were
-    not recorded, or others than were. `every` are all the tenant's recorded steps: what was restored before is read
-    too, lest it be restored again.
+    Raises JournalIncomplete if rows are missing that undoing `steps` needs, and JournalAltered if rows were added or
+    changed. `every` are all recorded steps of the tenant: undoing also reads which rows were restored before, so that
+    it does not restore them again.
     """
     require_unaltered(read_records(connection, schema, tenant_id=tenant.id))
     for one in steps:
@@ -53,10 +54,10 @@ def require_as_recorded(
 
 
 def require_trusted(connection: Connection, schema: BillingSchema, run: StepRun) -> None:
-    """Raise NotAsRecorded where what a step run reads of our tables is not as recorded, in its own transaction.
+    """Raise NotAsRecorded if the rows of our tables that a step run reads are not as recorded.
 
-    A step that undoes another reads its journal. The backup is read by the step that completes it: had it been deleted,
-    it would be made again from balances of today.
+    Call it in the transaction of the step run. A step that undoes another reads its journal. The step that completes
+    the backup reads the backup: if it had been deleted, the step would create it again from the current balances.
     """
     if _adds(schema, run.step):
         _require_backup(connection, schema, run.tenant, recorded_steps_of(connection, schema, [run.tenant.id]))
@@ -64,17 +65,19 @@ def require_trusted(connection: Connection, schema: BillingSchema, run: StepRun)
         _require_journal(connection, schema, run.tenant, schema.journaled[run.step], [run.undoes], [run.undoes])
 
 
-def adopt(connection: Connection, schema: BillingSchema, tenant: Tenant, records: Iterable[SealedRecord]) -> bool:
-    """Seal what version 1.0.0 has recorded of a tenant, with the digests of its journals as they are now.
+def seal_old_records(
+    connection: Connection, schema: BillingSchema, tenant: Tenant, records: Iterable[SealedRecord]
+) -> bool:
+    """Seal the records of a tenant that version 1.0.0 wrote, with the current digests of their journals.
 
-    A step run whose journal has another number of rows than it recorded gets no digest: a rollback will refuse it. Says
-    whether there was anything to seal.
+    If a journal has another number of rows than recorded, its step run gets no digest, and a rollback will refuse it.
+    Returns whether there was anything to seal.
     """
-    unsealed = [one.run for one in records if one.is_kept_by_version_1_0]
+    unsealed = [one.run for one in records if one.is_unsealed]
     for run in unsealed:
         rows = run["rows_changed"] or 0
-        made = _made_by(schema, tenant, run["step"], run["id"], run["run_id"], run["undoes"])
-        found = connection.execute(_digest(made)).one()
+        journaled = _journaled_by(schema, tenant, run["step"], run["id"], run["run_id"], run["undoes"])
+        found = connection.execute(_digest(journaled)).one()
         if rows and found[0] == rows:
             values = {"step_run_id": run["id"], "tenant_id": tenant.id, "part": 0}
             connection.execute(insert(schema.own[COMMITS]).values(**values, rows_changed=rows, digest=found[1]))
@@ -88,7 +91,7 @@ def _title(one: StepRunRecord) -> str:
 
 
 def _adds(schema: BillingSchema, step: str) -> bool:
-    """Say whether a step adds rows to the backup, which is its own journal."""
+    """Return whether a step adds rows to the backup, which is its own journal."""
     return schema.journaled[step].effect is Effect.ADD
 
 
@@ -103,9 +106,9 @@ def _tables_of(schema: BillingSchema, name: str) -> tuple[str, ...]:
 def _read(
     schema: BillingSchema, steps: Sequence[StepRunRecord], every: Sequence[StepRunRecord]
 ) -> Mapping[str, list[StepRunRecord]]:
-    """Return, by step, whose journaled rows undoing `steps` reads: their own, and what was restored of later ones.
+    """Return, per step, the step runs whose journaled rows undoing `steps` reads: these, and rollbacks of later ones.
 
-    The backup has no journal of what was added; its rows are kept for customers whose balances were not restored.
+    The backup has no journal of added rows; a rollback keeps its rows for customers whose balances were not restored.
     """
     undone, since = {one.id for one in steps}, {one.step: min(each.id for each in steps) for one in steps}
     for backup in [name for name in since if _adds(schema, name)]:
@@ -126,7 +129,7 @@ def _require_journal(
     read: Sequence[StepRunRecord],
     every: Sequence[StepRunRecord],
 ) -> None:
-    """Look at the rows that step runs have journaled: all of those that are read, no others under any of `every`."""
+    """Check the journaled rows: those of `read` must be complete and unchanged, none of `every` may have extra rows."""
     journal, adds = schema.journal(step.name), step.effect is Effect.ADD
     runs = {one.id: one for one in every if one.step == step.name and (not adds or one.undoes is not None)}
     counted = select(journal.c.step_run_id, func.count()).where(journal.c.step_run_id.in_(runs))
@@ -147,44 +150,44 @@ def _counted(connection: Connection, counted: Select[Any]) -> Counter[Any]:
 
 
 def _too_many(there: int, recorded: int | None) -> str:
-    return f"{there:,} rows are there, and {recorded or 0:,} were recorded"
+    return f"there are {there:,} rows, but {recorded or 0:,} were recorded"
 
 
 def _compared(
     connection: Connection, schema: BillingSchema, step: JournaledStep, read: Sequence[StepRunRecord]
 ) -> Iterator[tuple[StepRunRecord, bool]]:
-    """Yield step runs, and whether their journaled rows have the recorded digests, commit by commit.
+    """Yield each step run with whether its journaled rows have the recorded digest, once for each commit.
 
-    Those of version 1.0.0 that no later run has adopted have none: of them the counts must do.
+    Step runs of version 1.0.0 that no later run has sealed have no digests; only their counts are checked.
     """
     journal = schema.journal(step.name)
     commits = commits_of(connection, schema, [one.id for one in read])
     row_id = journal.c[step.key]
     for one in read:
-        mine = select(*journaled_columns(schema, step)).where(journal.c.step_run_id == one.id)
+        journaled = select(*journaled_columns(schema, step)).where(journal.c.step_run_id == one.id)
         for commit in commits.get(one.id, ()):
-            yield one, _matches(connection, commit, mine, row_id)
+            yield one, _matches(connection, commit, journaled, row_id)
 
 
 def _matches(connection: Connection, commit: Mapping[Any, Any], journaled: Select[Any], row_id: Any) -> bool:
-    """Say whether the journaled rows of a commit are as many as it recorded, and have the recorded digest."""
+    """Return whether the journaled rows of a commit have the recorded count and digest."""
     keys = IdRange(_as_id(row_id, commit["above_id"]), _as_id(row_id, commit["up_to_id"]))
     rows, digest = connection.execute(_digest(journaled, keys)).one()
     return (rows, digest) == (commit["rows_changed"], commit["digest"])
 
 
 def _as_id(column: Any, recorded: str | None) -> Any:
-    """Return the bound of a batch as the ids are: it is recorded as text."""
+    """Return the bound of a batch, which is recorded as text, in the type of the ids."""
     if recorded is None:
         return None
     try:
         return column.type.python_type(recorded)
-    except (NotImplementedError, ValueError):  # SQLite keeps a text in a column of numbers too
+    except (NotImplementedError, ValueError):  # SQLite can store text in a column of numbers
         return recorded
 
 
 def _digest(rows: Select[Any], keys: IdRange | None = None) -> Select[Any]:
-    """Return the SELECT of how many rows there are, with ids in the range, and of their digest."""
+    """Return the SELECT of the number of rows with ids in the range, and of their digest."""
     row = rows.subquery("journaled")
     counted: Any = func.count()
     found = select(counted, rows_digest(*row.c))
@@ -199,8 +202,8 @@ def _require_backup(
     *,
     is_read: bool = True,
 ) -> None:
-    """Look at the tenant's rows of the backup; unless they are read, only for those that nobody has recorded."""
-    backup, kept = schema.own[BACKUP], _kept_of_each_run(every)
+    """Check the tenant's rows of the backup; if the step runs do not read them, check only for extra rows."""
+    backup, kept = schema.own[BACKUP], _backup_rows_by_run(every)
     counted = select(backup.c.run_id, func.count()).where(backup.c.tenant_id == tenant.id).group_by(backup.c.run_id)
     there = _counted(connection, counted)
     for run_id in sorted({*there, *kept}):
@@ -209,7 +212,7 @@ def _require_backup(
             raise JournalAltered(tenant.key, title, BACKUP, _too_many(there[run_id], kept[run_id]))
         if is_read and there[run_id] < kept[run_id]:
             raise JournalIncomplete(tenant.key, title, BACKUP, kept[run_id], there[run_id])
-    kept_by = _kept_by_each_step(every)
+    kept_by = _backup_rows_by_step_run(every)
     if not is_read or not kept_by:
         return
     commits = commits_of(connection, schema, list(kept_by))
@@ -218,13 +221,13 @@ def _require_backup(
         sharing = [each.id for each in every if each.run_id == one.run_id and kept_by.get(each.id)]
         if len(sharing) > 1:
             continue
-        made_by = _made_by(schema, tenant, one.step, one.id, one.run_id, None, keeps=one.id in sharing)
+        journaled_by = _journaled_by(schema, tenant, one.step, one.id, one.run_id, None, keeps=one.id in sharing)
         for commit in commits.get(one.id, ()):
-            if not _matches(connection, commit, made_by, backup.c.customer_id):
+            if not _matches(connection, commit, journaled_by, backup.c.customer_id):
                 raise JournalAltered(tenant.key, _title(one), BACKUP, _EDITED)
 
 
-def _made_by(
+def _journaled_by(
     schema: BillingSchema,
     tenant: Tenant,
     step: str,
@@ -236,7 +239,7 @@ def _made_by(
 ) -> Select[Any]:
     """Return the rows that a step run has journaled.
 
-    Those that it added to the backup are there, where it `keeps` any, or where rollbacks have put them.
+    Rows that it added to the backup are still there, if it `keeps` any, or in the table of rows that rollbacks removed.
     """
     journal, writes = schema.journal(step), schema.journaled[step]
     if writes.effect is not Effect.ADD or undoes is not None:
@@ -249,19 +252,19 @@ def _made_by(
         return there
     retired = select(*backed_up_columns(writes, journal, "_before")).join(runs, runs.c.id == journal.c.step_run_id)
     retired = retired.where(runs.c.undoes == step_run_id)
-    return select(union_all(there, retired).subquery("made")) if keeps else retired
+    return select(union_all(there, retired).subquery("journaled")) if keeps else retired
 
 
-def _kept_of_each_run(every: Sequence[StepRunRecord]) -> Counter[str]:
-    """Return how many rows each run has added to the backup that no rollback has taken out."""
-    by_step, kept = _kept_by_each_step(every), Counter[str]()
+def _backup_rows_by_run(every: Sequence[StepRunRecord]) -> Counter[str]:
+    """Return, per run, the number of rows that it added to the backup and that no rollback has removed."""
+    by_step, kept = _backup_rows_by_step_run(every), Counter[str]()
     for one in every:
         kept[one.run_id] += by_step[one.id]
     return kept
 
 
-def _kept_by_each_step(every: Sequence[StepRunRecord]) -> Counter[int]:
-    """Return, by the id of each step run that made the backup, how many of its rows no rollback has taken out."""
+def _backup_rows_by_step_run(every: Sequence[StepRunRecord]) -> Counter[int]:
+    """Return, per id of a step run that wrote the backup, the number of its rows that no rollback has removed."""
     kept: Counter[int] = Counter()
     for one in (each for each in every if each.step == BACKUP):
         kept[one.id if one.undoes is None else one.undoes] += (1 if one.undoes is None else -1) * (

@@ -1,6 +1,7 @@
-"""Checks that the columns of the billing tables can hold, digit for digit, what a change would write to them.
+"""Checks that the columns of the billing tables can store the exact values that a change would write.
 
-How many digits a column keeps is for the engine to say: see `capacity` in `engines.base`.
+How many digits a column can store depends on the engine: see `capacity` in `engines.base`. Add here other checks of
+values against the types of columns.
 """
 
 from typing import Any

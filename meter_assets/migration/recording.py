@@ -1,6 +1,7 @@
-"""Records the start and the outcome of every step run, whatever happens in between.
+"""Records the start and the outcome of every step run, also after errors and interruptions.
 
-What a step does in between is in `apply` and `batches`; which tables keep what is recorded, in `records`.
+Add here what every step run records or does before and after it runs. How a step runs is in `apply` and `batches`; the
+tables with the records are read and written in `records`.
 """
 
 import json
@@ -21,37 +22,37 @@ from meter_assets.engines.base import DatabaseEngine, reason
 from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUnconfirmed, TenantLockLost
 from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.journal_audit import adopt
+from meter_assets.migration.journal_audit import seal_old_records
 from meter_assets.migration.step_run import RunningStep, StepRun
 from meter_assets.version import __version__
 
 T = TypeVar("T")
 ATTEMPTS = 3
 NOTHING_KEPT = "nothing of the step was kept"
-BATCHES_KEPT = "the rows of its finished batches stay, journaled, and the same command goes on from there"
+BATCHES_KEPT = "the rows of its finished batches stay, journaled, and the same command continues from there"
 
 
-def retry_on_conflict(make: Callable[[], T], attempts: int = ATTEMPTS) -> T:
-    """Return what a transaction makes; where others change the same rows at the same moment, make it again."""
+def retry_on_conflict(transaction: Callable[[], T], attempts: int = ATTEMPTS) -> T:
+    """Run a transaction and return its result; if others change the same rows at the same time, run it again."""
     try:
-        return make()
+        return transaction()
     except DBAPIError as error:
         if is_conflict(error) and attempts > 1:
-            return retry_on_conflict(make, attempts - 1)
+            return retry_on_conflict(transaction, attempts - 1)
         raise
 
 
 @contextmanager
 def locked_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[BillingSchema]:
-    """Take the tenant, make our tables where they are missing, and let what the database says reach the caller.
+    """Lock the tenant, create our missing tables, and turn every error of the database into a StepError.
 
-    Raises TenantLocked, and a StepError for every error of the database.
+    Raises TenantLocked and StepError.
     """
     database.lock(run.tenant, run.run_id)
     try:
         yield _prepared(database, run)
     except (DBAPIError, NotWritable) as error:
-        raise _in_words(database.backend, run, error) from error
+        raise _as_step_error(database.backend, run, error) from error
 
 
 def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
@@ -66,14 +67,16 @@ def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
 
 @contextmanager
 def record_step_run(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Iterator[RunningStep]:
-    """Record that a step has begun, and, if it does not end well, how it has ended. It records its success itself."""
+    """Record that a step run has started and, if it fails, its outcome. The step records its success with `succeed`."""
     with database.transaction() as connection:
         database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
         entry = _start(connection, schema, run)
     try:
         yield entry
     except BaseException as error:
-        failure = _in_words(database.backend, run, error) if isinstance(error, (DBAPIError, NotWritable)) else error
+        failure = (
+            _as_step_error(database.backend, run, error) if isinstance(error, (DBAPIError, NotWritable)) else error
+        )
         # An unfinished query in one of these frames would keep SQLite's lock from the record.
         traceback.clear_frames(error.__traceback__)
         if not _record_failure(database, schema, run, entry, failure):
@@ -81,32 +84,36 @@ def record_step_run(database: BillingDatabase, schema: BillingSchema, run: StepR
         raise failure from failure.__cause__
 
 
-def _in_words(engine: DatabaseEngine, run: StepRun, error: DBAPIError | NotWritable) -> StepError:
+def _as_step_error(engine: DatabaseEngine, run: StepRun, error: DBAPIError | NotWritable) -> StepError:
     why = "; ".join(error.problems) if isinstance(error, NotWritable) else reason(error)
     advice = _advice(engine, error, "rollback" if run.rolls_back else "migrate")
-    done = "was rolled back whole"
+    what = "was rolled back"
     if run.batch_size is not None:
-        done = "was stopped; the batches that were made stay, journaled"
-        advice += " to go on from there"
+        what = "was stopped; its finished batches stay, journaled"
+        advice += " to continue from there"
     elif is_conflict(error):
         advice += ", or with --batch-size"
-    made = StepError(f"{run.title} {done}: {why}. {advice}.")
-    made.__cause__ = error
-    return made
+    step_error = StepError(f"{run.title} {what}: {why}. {advice}.")
+    step_error.__cause__ = error
+    return step_error
 
 
 def _advice(engine: DatabaseEngine, error: DBAPIError | NotWritable, purpose: str) -> str:
     if isinstance(error, NotWritable):
         return f"{engine.how_to_let_write(purpose)}, then run again"
-    return "Others write these rows: run the tenant again" if is_conflict(error) else "Mend that, then run again"
+    return (
+        "Other programs write these rows: run the tenant again"
+        if is_conflict(error)
+        else "Fix the cause, then run again"
+    )
 
 
 def _record_failure(
     database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: RunningStep, failure: BaseException
 ) -> bool:
-    """Record how a step has failed; False if it is recorded as made: then only the word of its commit was lost.
+    """Record the failure of a step; return False if the step is recorded as succeeded: its commit was not confirmed.
 
-    If that cannot be done either, the first failure is what is told.
+    If this fails too, the first failure is the one that is reported.
     """
     if isinstance(failure, MeterAssetsError):
         outcome, message = FAILED, str(failure)
@@ -119,18 +126,18 @@ def _record_failure(
             database.lock_own_tables(connection, schema, to_roll_back=run.rolls_back)
             return _fail(connection, schema, entry, outcome, message)
     except (MeterAssetsError, DBAPIError) as error:
-        failure.add_note(f"Nor could that be recorded: {error}")
+        failure.add_note(f"The failure could not be recorded: {error}")
     return True
 
 
 def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> RunningStep:
-    """Record that a step is running. The tenant must be held: whoever left a step run without an end is dead.
+    """Record that a step is running. The tenant must be locked: so the process of an unfinished step run has ended.
 
-    Raises RecordsAltered where what is recorded of the tenant was changed.
+    Raises RecordsAltered if the records of the tenant were changed.
     """
     runs = schema.own[RUNS]
     known = records.read_records(connection, schema, tenant_id=run.tenant.id)
-    if adopt(connection, schema, run.tenant, known):
+    if seal_old_records(connection, schema, run.tenant, known):
         known = records.read_records(connection, schema, tenant_id=run.tenant.id)
     records.require_unaltered(known)
     for died in (one for one in known if one.is_running):
@@ -162,24 +169,24 @@ def succeed(
     """Record that a step is made, or a round of its batches; in the transaction that makes it.
 
     `missed` are the rows that the round should have written and that are left to the next; `commits` are those of the
-    step run, if they are known and need not be read. Raises TenantLockLost where
-    the step is no longer recorded as running: another run has begun one since.
+    step run, if they are known and need not be read. Raises TenantLockLost if the step is no longer recorded as
+    running: another run has started one since.
     """
-    message = f"Others changed or held {missed:,} rows: left to the next round." if missed else None
+    message = f"Other programs changed or locked {missed:,} rows: left to the next round." if missed else None
     try:
         outcome = PARTIAL if missed else SUCCEEDED
         known = None if commits is None else records.SealedRecord(entry.recorded, tuple(commits))
-        is_ours = records.end(connection, schema, entry.id, outcome, message, known)
+        was_running = records.end(connection, schema, entry.id, outcome, message, known)
     except IntegrityError as error:
         raise TenantLockLost(entry.tenant.key) from error
-    if not is_ours:
+    if not was_running:
         raise TenantLockLost(entry.tenant.key)
 
 
 def _fail(connection: Connection, schema: BillingSchema, entry: RunningStep, outcome: str, message: str) -> bool:
-    """Record how a step that did not end well has ended.
+    """Record the outcome of a step that failed.
 
-    Returns False where it is recorded as made after all: its commit was done, and only the word of it was lost.
+    Returns False if it is recorded as succeeded: the database committed it, but could not confirm the commit.
     """
     if records.end(connection, schema, entry.id, outcome, message):
         return True

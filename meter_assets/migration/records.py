@@ -1,11 +1,13 @@
-"""What is recorded of step runs, in tables that rows are only added to: RUNS, COMMITS and OUTCOMES.
+"""The records of step runs, in three append-only tables: RUNS, COMMITS and OUTCOMES.
 
-RUNS says that a step run began, and never changes. COMMITS has one row for each committed transaction that journaled
-rows of it: how many, and their digest. OUTCOMES says how it ended, once, with a seal: a hash of all that is recorded of
-it. So a role that may add records can neither change nor take back one that is there, and whoever can is noticed.
+RUNS has one row for each started step run, which never changes. COMMITS has one row for each committed transaction of
+it that journaled rows: their number and their digest. OUTCOMES has one row for each ended step run: its outcome, and a
+seal, which is a hash of its whole record. So a role that may only insert records cannot change or delete one, and
+changes by any other role are detected.
 
-Version 1.0.0 wrote the outcome into RUNS instead; what it recorded is read from there, and sealed by the next step run
-of its tenant. What is recorded when is in `history`; whether journals are as recorded, in `journal_audit`.
+Version 1.0.0 wrote the outcome into RUNS instead; its records are read from there, and the next step run of the tenant
+seals them. Add here how records are stored and sealed. When they are written is in `recording`; whether journals match
+them is checked in `journal_audit`.
 """
 
 import hashlib
@@ -35,35 +37,35 @@ _SEALED_OF_A_RUN = (
     "rows_changed",
     "message",
 )
-"""Of RUNS. Its tenant is sealed as text; points in time are not, since engines keep them with or without a zone."""
+"""Columns of RUNS. The tenant is sealed as text; times are not sealed, because engines differ in time zones."""
 _SEALED_OF_A_COMMIT = ("part", "rows_changed", "digest", "above_id", "up_to_id")
 
 
 @dataclass(frozen=True)
 class SealedRecord:
-    """All that our tables say of one step run: its row in RUNS, how it ended by OUTCOMES, its rows in COMMITS."""
+    """The whole record of one step run: its row in RUNS, its outcome from OUTCOMES, its rows in COMMITS."""
 
     run: Mapping[Any, Any]
     commits: tuple[Mapping[Any, Any], ...] = ()
 
     @property
     def rows_changed(self) -> int:
-        """How many rows its committed transactions have journaled."""
+        """The number of rows that its committed transactions have journaled."""
         return sum(one["rows_changed"] for one in self.commits) or self.run["rows_changed"] or 0
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended, as far as is recorded."""
+        """Whether no outcome is recorded."""
         return self.run["ended_as"] is None and self.run["outcome"] == RUNNING
 
     @property
-    def is_kept_by_version_1_0(self) -> bool:
-        """Whether only RUNS tells how it ended: version 1.0.0 recorded it, and no later version has sealed it."""
+    def is_unsealed(self) -> bool:
+        """Whether version 1.0.0 wrote the record, with its outcome in RUNS, and no later version has sealed it."""
         return self.run["ended_as"] is None and _is_of_version_1_0(self.run)
 
     @property
     def alteration(self) -> RecordsAltered | None:
-        """An error that says how the record is not what was sealed, if it is not."""
+        """The error that describes how the record differs from its seal; None if it does not."""
         problem = _problem(self.run, self.commits)
         run = self.run
         return RecordsAltered(str(run["tenant_id"]), run["step"], run["run_id"], problem) if problem else None
@@ -72,9 +74,9 @@ class SealedRecord:
 def read_records(
     connection: Connection, schema: BillingSchema, *, tenant_id: Any = None, step_run_id: int | None = None
 ) -> list[SealedRecord]:
-    """Return the records of the step runs of a tenant, or of one step run, or of all, in their order.
+    """Return the records of the step runs of a tenant, or of one step run, or of all, ordered by id.
 
-    One statement. None where the tables are missing that version 1.0.0 did not have.
+    This is one statement. The list is empty if the tables are missing that version 1.0.0 did not have.
     """
     if RUNS not in schema.own_tables_present or not keeps_outcomes(schema):
         return []
@@ -127,14 +129,14 @@ def _is_of_version_1_0(run: Mapping[Any, Any]) -> bool:
 
 
 def require_unaltered(records: Iterable[SealedRecord]) -> None:
-    """Raise RecordsAltered where what is recorded of step runs is not what was sealed."""
+    """Raise RecordsAltered if a record of a step run differs from its seal."""
     for record in records:
         if record.alteration is not None:
             raise record.alteration
 
 
 def altered(connection: Connection, schema: BillingSchema, tenant_id: Any = None) -> Iterator[RecordsAltered]:
-    """Yield an error for each step run of a tenant (of all tenants) of which the record is not what was sealed."""
+    """Yield an error for each step run of a tenant (or of all tenants) whose record differs from its seal."""
     for record in read_records(connection, schema, tenant_id=tenant_id):
         if record.alteration is not None:
             yield record.alteration
@@ -142,13 +144,13 @@ def altered(connection: Connection, schema: BillingSchema, tenant_id: Any = None
 
 def _problem(run: Mapping[Any, Any], commits: Sequence[Mapping[Any, Any]]) -> str:
     if run["ended_as"] is not None:
-        return "" if _seal(run, commits) == run["seal"] else "its record is not as it was sealed when it ended"
+        return "" if _seal(run, commits) == run["seal"] else "its record was changed after it ended"
     if _is_of_version_1_0(run):
         return ""
     if run["outcome"] != RUNNING:
-        return f"its outcome was set to {quoted(run['outcome'])} in {RUNS}, where this version never writes one"
-    if any(one["up_to_id"] is None for one in commits):  # of a step that was not in batches
-        return f"its row in {OUTCOMES} is missing, which was written in the same transaction as that in {COMMITS}"
+        return f"its outcome was set to {quoted(run['outcome'])} in {RUNS}, where this version never writes an outcome"
+    if any(one["up_to_id"] is None for one in commits):  # a step that did not run in batches
+        return f"its row in {OUTCOMES} is missing, but its row in {COMMITS} of the same transaction exists"
     return ""
 
 
@@ -167,7 +169,7 @@ def commits_of(
 
 
 def _seal(run: Mapping[Any, Any], commits: Sequence[Mapping[Any, Any]]) -> str:
-    """Return the hash of all that is recorded of a step run."""
+    """Return the hash of the whole record of a step run."""
     of_run = {"tenant_id": str(run["tenant_id"]), **{name: run[name] for name in _SEALED_OF_A_RUN}}
     of_end = {"ended_as": run["ended_as"], "ended_with": run["ended_with"]}
     of_commits = [[one[name] for name in _SEALED_OF_A_COMMIT] for one in commits]

@@ -1,7 +1,8 @@
-"""Rolls back what runs changed of a tenant: finds the steps to undo, newest first, and undoes them.
+"""Rolls back the changes of a tenant's runs: finds the steps to undo, newest first, and undoes them.
 
-What undoing one step changes is computed in `rules.undo`; it runs as any step does, in `apply`, journaled under the run
-that undoes it. What a rollback would do is previewed in `reports.rollback_preview`.
+Add here how the steps to undo are found. The change that undoes a step is computed in `rules.undo`; it runs like any
+other step, in `apply`, and is journaled under the run that undoes it. The dry run of a rollback is in
+`reports.rollback_preview`.
 """
 
 from collections import Counter
@@ -27,7 +28,7 @@ SHOWN_RUNS = 10
 
 
 class UndoneStep(BaseModel):
-    """A recorded step, and what undoing it has changed or would change."""
+    """A recorded step, and the report of undoing it or of its dry run."""
 
     made: StepRunRecord
     report: StepReport
@@ -41,7 +42,7 @@ class UndoneStep(BaseModel):
 
 
 class Rollback(BaseModel):
-    """What undoing a tenant's runs has changed, or would change, newest step first."""
+    """The result of rolling back a tenant's runs, or of the dry run: its undone steps, newest first."""
 
     tenant: str
     name: Shown
@@ -49,7 +50,7 @@ class Rollback(BaseModel):
 
     @property
     def restored(self) -> int:
-        """How many rows were restored."""
+        """The number of restored rows."""
         return sum(one.report.changed for one in self.steps)
 
     @property
@@ -59,11 +60,11 @@ class Rollback(BaseModel):
 
 
 def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | None = None) -> list[StepRunRecord]:
-    """Return the steps of a tenant that have changed rows and are not wholly undone, newest first.
+    """Return the steps of a tenant that have changed rows and are not completely undone, newest first.
 
-    With `before_run` (a run's id, or the beginning of one), those of that run and of later ones. Raises UnknownRun
-    where the tenant has no such run, or it is itself a rollback; NotAsRecorded where our own tables do not hold what
-    was recorded; and what `snapshot` and `schema` raise.
+    With `before_run` (a run's id, or its first characters), only the steps of that run and of later runs. Raises
+    UnknownRun if the tenant has no such run or the run is a rollback, NotAsRecorded if our own tables are not as
+    recorded, and what `snapshot` and `schema` raise.
     """
     with database.snapshot() as connection:
         return find_steps_to_undo(connection, database.schema(connection), tenant, before_run)
@@ -72,7 +73,7 @@ def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | N
 def find_steps_to_undo(
     connection: Connection, schema: BillingSchema, tenant: Tenant, before_run: str | None
 ) -> list[StepRunRecord]:
-    """Return what `steps_to_undo` returns, in a snapshot that is open. Raises UnknownRun and NotAsRecorded."""
+    """Return what `steps_to_undo` returns, in an open snapshot. Raises UnknownRun and NotAsRecorded."""
     if RUNS not in schema.own_tables_present:
         if before_run is not None:
             raise UnknownRun(f"Tenant {tenant.key} has no run {quoted(before_run)}: no run has changed this database.")
@@ -96,18 +97,18 @@ def _first_of_run(tenant: Tenant, steps: Sequence[StepRunRecord], run: str) -> i
     if not found:
         known = list(dict.fromkeys(one.run_id for one in reversed(steps) if one.undoes is None))
         others = f" and {len(known) - SHOWN_RUNS} older ones" if len(known) > SHOWN_RUNS else ""
-        its_runs = f"its runs are, newest first: {_listed(known)}{others}" if known else "it has none"
+        its_runs = f"its runs are, newest first: {_listed(known)}{others}" if known else "it has no runs"
         raise UnknownRun(
             f"Tenant {tenant.key} has no run {quoted(run)}; {its_runs}. 'meter-assets history' lists them."
         )
     if len(found) > 1:
         raise UnknownRun(
-            f"Several runs of tenant {tenant.key} begin with {quoted(run)}: {_listed(found)}. Name one of them."
+            f"Several runs of tenant {tenant.key} start with {quoted(run)}: {_listed(found)}. Name one of them."
         )
     if named[0].undoes is not None:
         raise UnknownRun(
-            f"Run {quoted(found[0])} of tenant {tenant.key} is itself a rollback. To make the changes again "
-            "that it undid, run the migration again."
+            f"Run {quoted(found[0])} of tenant {tenant.key} is itself a rollback. To repeat the changes that it "
+            "undid, run the migration again."
         )
     return named[0].id
 
@@ -117,13 +118,13 @@ def _listed(runs: Sequence[str]) -> str:
 
 
 def _named(steps: Sequence[StepRunRecord], run: str) -> list[StepRunRecord]:
-    """Return the steps of the run with that id, or else of those whose ids begin so."""
+    """Return the steps of the run with this id or, if there is none, of the runs whose ids start with it."""
     whole = [one for one in steps if one.run_id == run]
     return whole or [one for one in steps if run and one.run_id.startswith(run)]
 
 
 def tenants_of_run(database: BillingDatabase, tenants: Sequence[Tenant], run: str) -> list[Tenant]:
-    """Return those of the tenants that a run (its id, or the beginning of it) was of. Raises UnknownRun for none."""
+    """Return the tenants of a run, given its id or the start of its id. Raises UnknownRun if there is none."""
     with database.snapshot() as connection:
         schema = database.schema(connection)
         named = _named(recorded_steps_of(connection, schema), run) if RUNS in schema.own_tables_present else []
@@ -131,12 +132,12 @@ def tenants_of_run(database: BillingDatabase, tenants: Sequence[Tenant], run: st
     if not runs:
         raise UnknownRun(f"No tenant has a run {quoted(run)}. 'meter-assets history' lists the runs.")
     if len(runs) > 1:
-        raise UnknownRun(f"Several runs begin with {quoted(run)}: {_listed(runs)}. Name one of them.")
+        raise UnknownRun(f"Several runs start with {quoted(run)}: {_listed(runs)}. Name one of them.")
     found = [tenant for tenant in tenants if tenant.id in {one.tenant_id for one in named}]
     if not found:
         raise UnknownRun(
             f"Run {quoted(runs[0])} is of tenant {quoted(named[0].tenant_id)}, which is no longer in the table "
-            "tenants, or deleted there. To undo the run, bring that row back; then roll back again."
+            "tenants, or is deleted there. To undo the run, restore that row; then roll back again."
         )
     return found
 
@@ -151,11 +152,11 @@ def roll_back(
     batch_size: int | None = None,
     about_to_commit: Callable[[], None] = lambda: None,
 ) -> Iterator[UndoneStep]:
-    """Undo a tenant's steps for real, newest first, and yield each as it is done, one transaction each.
+    """Undo a tenant's steps, newest first, each in one transaction, and yield each when it is done.
 
-    Rows that no longer hold what was journaled are left alone and listed in the reports. `policy` is only recorded.
-    `about_to_commit` is called before each commit of rows restored. The tenant's lock is held until
-    `database.release()`. Raises what `steps_to_undo` and `apply.run_step` raise.
+    Rows that no longer have the journaled values are skipped and listed in the reports. `policy` is only recorded.
+    `about_to_commit` is called before each commit of restored rows. The tenant stays locked until `database.release()`.
+    Raises what `steps_to_undo` and `apply.run_step` raise.
     """
     database.lock(tenant, run_id)
     for step in steps_to_undo(database, tenant, before_run):

@@ -1,7 +1,7 @@
-"""The step runs that are recorded in the billing database, for those who ask what was run.
+"""Reads the history of step runs that is recorded in the billing database.
 
-One row of meter_migration_runs per step run that was started, in the order of their ids. A rollback's rows say whose
-step they undo. Recording them is in `recording`, the tables that keep them in `records`.
+Each started step run has one row in meter_migration_runs; a rollback's row names the step run that it undoes. Add here
+queries of the history. Step runs are recorded in `recording`; the tables with the records are in `records`.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from meter_assets.migration.database import BillingDatabase, Tenant
 
 
 class StepRunRecord(BaseModel):
-    """One step of one tenant in one run, as it is recorded in the billing database."""
+    """The record of one step of one tenant in one run."""
 
     id: int
     run_id: str
@@ -37,7 +37,7 @@ class StepRunRecord(BaseModel):
 
 
 def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list[StepRunRecord]:
-    """Return what was run of these tenants, oldest first; nothing where no live run has been made yet.
+    """Return the step runs of these tenants, oldest first; an empty list before the first live run.
 
     Raises what `BillingDatabase.snapshot` and `schema` raise.
     """
@@ -49,7 +49,7 @@ def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list
 
 
 def altered_records(database: BillingDatabase, tenants: Sequence[Tenant]) -> list[RecordsAltered]:
-    """Return an error for each step run of these tenants of which the record is not what was sealed.
+    """Return an error for each step run of these tenants whose record differs from its seal.
 
     Raises what `BillingDatabase.snapshot` and `schema` raise.
     """
@@ -62,7 +62,7 @@ def altered_records(database: BillingDatabase, tenants: Sequence[Tenant]) -> lis
 def recorded_steps_of(
     connection: Connection, schema: BillingSchema, tenant_ids: Sequence[Any] | None = None
 ) -> list[StepRunRecord]:
-    """Return the recorded steps of these tenants (of all, whether or not they are there), oldest first."""
+    """Return the recorded steps of these tenants (or of all, including deleted ones), oldest first."""
     runs, undone = step_runs(schema), schema.own[RUNS].alias("undone")
     joined = runs.outerjoin(undone, undone.c.id == runs.c.undoes)
     statement = select(runs, undone.c.run_id.label("undoes_run_id")).select_from(joined).order_by(runs.c.id)

@@ -1,7 +1,7 @@
-"""The stages of a step: what must hold before it computes, once it has computed, and once it has written.
+"""The stages of a step: the checks before it computes, before it writes, and after it has written.
 
-Preview, apply and batches consume this one list, so that a dry run cannot check other things than the live run, or in
-another order. Add a stage here when something must hold for every step; which invariants guard a step, its `Step` says.
+Preview, apply and batches use this one list, so that a dry run checks the same things as the live run, in the same
+order. Add a stage here if every step needs a new check; the invariants that guard one step are listed in its `Step`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, FromClause, Select, select
 
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.errors import BlockedByInvariants, ColumnTooSmall, MeterAssetsError, StepInvariantBroken
-from meter_assets.migration.evaluation import InvariantResult, broken, evaluate
+from meter_assets.errors import BlockedByInvariants, ColumnTooSmall, MeterAssetsError, StepInvariantViolated
+from meter_assets.migration.evaluation import InvariantResult, evaluate, violations_by_name
 from meter_assets.migration.overflow import check_capacity
 from meter_assets.migration.step_run import PreparedStep
 from meter_assets.rules.invariants import Invariant
@@ -24,25 +24,25 @@ Evaluate = Callable[[Iterable[Invariant], BillingRelations, Select[Any] | None],
 
 
 class Moment(Enum):
-    """When a stage checks."""
+    """The moment at which a stage runs its check."""
 
     before = auto()
-    """Before the step: the relations are those that it reads."""
+    """Before the step: the relations are the ones that the step reads."""
     computed = auto()
-    """Once its rows are known, and before they are written."""
+    """After its rows are computed, and before they are written."""
     written = auto()
-    """Once they are written: the relations have them, or would have them."""
+    """After the rows are written: the relations contain them, or would contain them."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What a stage looks at: a step, the relations of the moment, and the rows that are or would be written."""
+    """The input of a stage: a step, the relations at the moment, and the rows that are or would be written."""
 
     step: PreparedStep
     relations: BillingRelations
     changed: FromClause | None = None
     of_the_tenant: bool = True
-    """Whether the whole tenant is checked; otherwise only what is said of each row written."""
+    """Whether to check the whole tenant; otherwise, only the invariants of written rows are checked."""
 
 
 Check = Callable[[Connection, Evaluate, Situation], MeterAssetsError | None]
@@ -50,7 +50,7 @@ Check = Callable[[Connection, Evaluate, Situation], MeterAssetsError | None]
 
 @dataclass(frozen=True)
 class Stage:
-    """One check of every step, and when it is due."""
+    """One check of every step, and its moment."""
 
     moment: Moment
     check: Check
@@ -59,7 +59,7 @@ class Stage:
 def _guards_before(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:
     if at.step.allow_invalid:
         return None
-    found = broken(evaluate(at.step.guards.before, at.relations, None))
+    found = violations_by_name(evaluate(at.step.guards.before, at.relations, None))
     return BlockedByInvariants(at.step.change.name, at.step.tenant, found) if found else None
 
 
@@ -79,8 +79,8 @@ def _guards_after(connection: Connection, evaluate: Evaluate, at: Situation) -> 
     if not at.of_the_tenant:
         of_rows, after = (*of_rows, *(one for one in after if one.subject == change.step.key)), ()
     written = None if at.changed is None else select(at.changed.c.id)
-    found = broken(evaluate(of_rows, at.relations, written) + evaluate(after, at.relations, None))
-    return StepInvariantBroken(change.name, at.step.tenant, found) if found else None
+    found = violations_by_name(evaluate(of_rows, at.relations, written) + evaluate(after, at.relations, None))
+    return StepInvariantViolated(change.name, at.step.tenant, found) if found else None
 
 
 STAGES = (
@@ -93,10 +93,10 @@ STAGES = (
 def problems(
     connection: Connection, moment: Moment, at: Situation, evaluate: Evaluate | None = None
 ) -> Iterator[MeterAssetsError]:
-    """Yield what is wrong at a moment of a step, stage by stage.
+    """Yield the problems at a moment of a step, stage by stage.
 
-    The errors are BlockedByInvariants, ColumnTooSmall and StepInvariantBroken. `evaluate` stands in for evaluating
-    each invariant with a statement of its own.
+    The errors are BlockedByInvariants, ColumnTooSmall and StepInvariantViolated. `evaluate` replaces the default
+    evaluation of the invariants.
     """
     for stage in STAGES:
         if stage.moment is moment:
@@ -106,7 +106,7 @@ def problems(
 
 
 def require(connection: Connection, moment: Moment, at: Situation) -> None:
-    """Raise the first of the `problems` of a moment, if there is one."""
+    """Raise the first of the `problems` at a moment, if there is one."""
     for error in problems(connection, moment, at):
         raise error
 

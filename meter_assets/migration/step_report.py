@@ -1,7 +1,7 @@
-"""What a step did or would do, in figures: the same for the preview, the live step, the log and the terminal.
+"""`StepReport`: the numbers of rows and the money that a step changed or would change.
 
-Reports are data (pydantic models), travel as JSON in a materialization's metadata with money as text, and are drawn
-in `render`.
+The preview, the live step, the log and the terminal use the same reports. They are pydantic models, and are stored as
+JSON in a materialization's metadata, with money as text. Add a figure about a step here; `reports.tables` formats them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ from meter_assets.foreign_text import Shown, shown
 
 SHOWN_ROWS = 10
 LISTED_ROWS = 1_000
-"""How many of the rows that a rollback left alone are listed."""
+"""The most rows skipped by a rollback that are listed."""
 _AS_STORED = " as stored"
 
 
 class RowsAndMoney(BaseModel):
-    """How many rows, and the money in them (currency units)."""
+    """A number of rows, and the money in them (currency units)."""
 
     rows: int = 0
     money: Decimal = Decimal("0.00")
@@ -38,16 +38,16 @@ class BeforeAfter(BaseModel):
     after: Decimal
 
 
-def _by_shown_text(tallies: Mapping[str, RowsAndMoney]) -> dict[str, RowsAndMoney]:
-    """Return tallies by rule or reason as shown text; no row is lost where two of these are shown alike."""
+def _with_escaped_names(tallies: Mapping[str, RowsAndMoney]) -> dict[str, RowsAndMoney]:
+    """Return tallies with their names (rules or reasons) escaped; tallies whose names become equal are added up."""
     return _added_up([{shown(key): tally} for key, tally in tallies.items()])
 
 
-Tallies = Annotated[dict[str, RowsAndMoney], AfterValidator(_by_shown_text)]
+Tallies = Annotated[dict[str, RowsAndMoney], AfterValidator(_with_escaped_names)]
 
 
 class StepReport(BaseModel):
-    """What one step changed, or would change, of one tenant."""
+    """The changes of one step for one tenant, written or previewed."""
 
     step: str
     examined: int
@@ -62,29 +62,29 @@ class StepReport(BaseModel):
 
     @property
     def changed(self) -> int:
-        """The rows that were or would be changed."""
+        """The number of rows that were or would be changed."""
         return sum(tally.rows for tally in self.rules.values())
 
     @property
     def left_unresolved(self) -> int:
-        """The rows that no rule decided."""
+        """The number of rows to which no rule applied."""
         return sum(tally.rows for tally in self.unresolved.values())
 
 
 @dataclass(frozen=True)
 class ChangeSummary:
-    """What a change finds before it is made: every row's outcome, and the sums of the columns that it writes."""
+    """The state before a change: the rows by outcome, and the sums of the columns that the change writes."""
 
     tallies: Mapping[tuple[str, str | None], RowsAndMoney]
     sums: Mapping[str, Decimal]
 
     @property
     def would_change(self) -> int:
-        """How many rows would change."""
+        """The number of rows that would change."""
         return sum(tally.rows for tally in self.of(WOULD_CHANGE).values())
 
     def without(self, missed: Mapping[str, RowsAndMoney]) -> "ChangeSummary":
-        """Return the stock without rows, by rule, that would have changed and were not written."""
+        """Return the summary without these rows, by rule, which would have changed but were not written."""
         tallies = dict(self.tallies)
         for rule, tally in missed.items():
             left = tallies[WOULD_CHANGE, rule]
@@ -121,23 +121,23 @@ def summarize_change(connection: Connection, change: Change, relations: BillingR
 
 
 def step_report(
-    connection: Connection, change: Change, relations: BillingRelations, changed: FromClause, stock: ChangeSummary
+    connection: Connection, change: Change, relations: BillingRelations, changed: FromClause, summary: ChangeSummary
 ) -> StepReport:
-    """Report on a change whose rows are `changed`: the change's own, or what was recorded of it.
+    """Return the report on a change whose rows are `changed`: the computed or the journaled rows.
 
-    `relations` may be those from before the change or from after: only columns that it does not write are read.
+    `relations` may be from before or after the change: only columns that the change does not write are read.
     """
-    rules = stock.of(WOULD_CHANGE)
+    rules = summary.of(WOULD_CHANGE)
     review = changed.c.rule.in_(sorted(change.for_review))
     for_review = sum(tally.rows for rule, tally in rules.items() if rule in change.for_review)
     return StepReport(
         step=change.name,
-        examined=sum(tally.rows for tally in stock.tallies.values()),
+        examined=sum(tally.rows for tally in summary.tallies.values()),
         rules=rules,
-        already_correct=stock.of(ALREADY_CORRECT).get("", RowsAndMoney()),
-        unresolved=stock.of(UNRESOLVED),
+        already_correct=summary.of(ALREADY_CORRECT).get("", RowsAndMoney()),
+        unresolved=summary.of(UNRESOLVED),
         for_review=for_review,
-        sums=_sums(connection, change, changed, stock),
+        sums=_sums(connection, change, changed, summary),
         largest=_shown(connection, change, relations, changed, None),
         review=_shown(connection, change, relations, changed, review) if for_review else [],
         skipped=_skipped(connection, change),
@@ -145,7 +145,7 @@ def step_report(
 
 
 def all_together(rounds: Sequence[StepReport]) -> StepReport:
-    """Return what the rounds of a step came to, each of which looked only at what the one before had missed."""
+    """Return one report of all rounds of a step; each round examined only the rows that the previous one missed."""
     first, last = rounds[0], rounds[-1]
     if len(rounds) == 1:
         return first
@@ -183,7 +183,7 @@ def _added_up(all_tallies: Sequence[Mapping[str, RowsAndMoney]]) -> dict[str, Ro
 
 
 def shown_columns(change: Change, changed: FromClause) -> list[ColumnElement[Any]]:
-    """Return the columns of changed rows as a person or a CSV file gets them: money in exact form."""
+    """Return the columns of changed rows in the form for people and CSV files: money in exact form."""
     money = {f"{name}_{side}" for name in change.money_columns for side in ("before", "after")}
     return [exact(column).label(column.key) if column.key in money else column for column in changed.c]
 
@@ -195,9 +195,9 @@ def _shown(
     changed: FromClause,
     only: ColumnElement[bool] | None,
 ) -> list[dict[str, str]]:
-    """Return the changed rows that move the most money (of those that match), with a few columns of context.
+    """Return the (matching) changed rows that move the most money, with a few columns of context.
 
-    What names a row comes first.
+    The columns that identify a row are first.
     """
     row = relations.rows[change.table]
     is_money, names = MONEY_COLUMNS.get(change.table, ()), change.step.context
@@ -221,48 +221,51 @@ def _skipped(connection: Connection, change: Change) -> list[dict[str, str]]:
 
 
 def skipped_rows(skipped: Select[Any], money_columns: Sequence[str]) -> Select[Any]:
-    """Return the rows that were changed since what is undone, expected and found, to be read with `as_listed`.
+    """Return the rows that were changed since the undone step, with expected and found values; read with `as_listed`.
 
-    Money is in exact form; where that is the same of two that are not (on SQLite, 1.004 and 1.00), as it is stored.
+    Money is in exact form, and also in stored form if two different values have the same exact form (on SQLite, 1.004
+    and 1.00).
     """
-    row = skipped.order_by(None).subquery("left_alone")
+    row = skipped.order_by(None).subquery("skipped")
     columns: dict[str, ColumnElement[Any]] = {column.key: column for column in row.c}
     for name in money_columns:
         expected, found = row.c[f"expected_{name}"], row.c[f"found_{name}"]
         differ = and_(expected.is_distinct_from(found), as_text(expected).is_distinct_from(as_text(found)))
-        seem_the_same = and_(differ, exact(expected).is_not_distinct_from(exact(found)))
+        look_equal = and_(differ, exact(expected).is_not_distinct_from(exact(found)))
         for column in (expected, found):
             columns[column.key] = exact(column)
-            columns[column.key + _AS_STORED] = case((seem_the_same, as_text(column)))
+            columns[column.key + _AS_STORED] = case((look_equal, as_text(column)))
     return select(*(column.label(key) for key, column in columns.items())).order_by(row.c.id)
 
 
 def as_listed(row: Mapping[Any, Any]) -> dict[str, str]:
-    """Return one of the `left_alone_rows` as text: expected and found, in the form in which they differ."""
+    """Return one of the `skipped_rows` as text: the expected and found values, in the form in which they differ."""
     listed = {key: value for key, value in row.items() if not key.endswith(_AS_STORED)}
     listed |= {key: row[key + _AS_STORED] for key in listed if row.get(key + _AS_STORED) is not None}
     return {key: "" if value is None else str(value) for key, value in listed.items()}
 
 
-def _sums(connection: Connection, change: Change, changed: FromClause, stock: ChangeSummary) -> dict[str, BeforeAfter]:
+def _sums(
+    connection: Connection, change: Change, changed: FromClause, summary: ChangeSummary
+) -> dict[str, BeforeAfter]:
     if not change.money_columns:
-        return _sums_of_worth(change, stock)
+        return _sums_of_worth(change, summary)
     moves = [
         total(or_zero(exact(changed.c[f"{name}_after"])) - or_zero(exact(changed.c[f"{name}_before"])))
         for name in change.money_columns
     ]
     moved_by = dict(zip(change.money_columns, connection.execute(select(*moves)).one(), strict=True))
-    return {name: BeforeAfter(before=sums, after=sums + moved_by[name]) for name, sums in stock.sums.items()}
+    return {name: BeforeAfter(before=sums, after=sums + moved_by[name]) for name, sums in summary.sums.items()}
 
 
-def _sums_of_worth(change: Change, stock: ChangeSummary) -> dict[str, BeforeAfter]:
-    """Return the sum of a step that writes no money: of what its rows stand for, over those that are as they should be.
+def _sums_of_worth(change: Change, summary: ChangeSummary) -> dict[str, BeforeAfter]:
+    """Return the sum of a step that writes no money: the money of the rows that are correct before and after.
 
-    Undone, it is that of the rows that are left as the step wrote them.
+    For an undone step, it is the money of the rows that keep what the step wrote.
     """
-    moved = sum((tally.money for tally in stock.of(WOULD_CHANGE).values()), Decimal(0))
+    moved = sum((tally.money for tally in summary.of(WOULD_CHANGE).values()), Decimal(0))
     if change.undoes:
-        left = sum((tally.money for tally in stock.of(UNRESOLVED).values()), Decimal(0))
+        left = sum((tally.money for tally in summary.of(UNRESOLVED).values()), Decimal(0))
         return {f"{change.step.sum_title} from that run": BeforeAfter(before=left + moved, after=left)}
-    before = stock.of(ALREADY_CORRECT).get("", RowsAndMoney()).money
+    before = summary.of(ALREADY_CORRECT).get("", RowsAndMoney()).money
     return {change.step.sum_title: BeforeAfter(before=before, after=before + moved)}

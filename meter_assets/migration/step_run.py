@@ -1,7 +1,7 @@
-"""A step run: which step of which tenant runs, and the step prepared to run.
+"""`StepRun`: which step of which tenant runs, and with which options; `PreparedStep`: the step, ready to run.
 
-Undoing a step is a step run like others: what it changes is computed in `rules.undo`. Add here what a run is told. How
-a step runs is in `apply` and `batches`, what must hold for it in `stages`.
+Undoing a step is a step run too; its change is computed in `rules.undo`. Add a new option of a run here. How a step
+runs is in `apply` and `batches`, and its checks are in `stages`.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.rules.steps import STEPS, Step, StepGuards
-from meter_assets.rules.undo import made_later, undo
+from meter_assets.rules.undo import undo, written_later
 
 
 def _nothing() -> None:
@@ -25,9 +25,9 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class StepRun:
-    """Which step of which tenant is run, under which run id and policy; or which recorded step it undoes.
+    """A step of a tenant to run, with its run id and policy; or a recorded step to undo.
 
-    With `batch_size`, so many rows are written per transaction; without, all in one.
+    With `batch_size`, each transaction writes at most this many rows; without it, one transaction writes all rows.
     """
 
     step: str
@@ -38,28 +38,28 @@ class StepRun:
     batch_size: int | None = None
     undoes: StepRunRecord | None = None
     about_to_commit: Callable[[], None] = _nothing
-    """Is called at the end of each transaction that changes rows, just before it commits: more than once, it may be."""
+    """Called just before the commit of each transaction that changes rows; a retry may call it again."""
 
     def __post_init__(self) -> None:
         """Raise InvalidSettings for a batch of no rows."""
         if self.batch_size is not None and self.batch_size < 1:
-            raise InvalidSettings(f"batch_size is {self.batch_size}; it takes a number of rows, 1 or more.")
+            raise InvalidSettings(f"batch_size is {self.batch_size}; expected a number of rows, 1 or more.")
 
     @property
     def rolls_back(self) -> bool:
-        """Whether it undoes what a step has written."""
+        """Whether it undoes a step."""
         return self.undoes is not None
 
     @property
     def title(self) -> str:
-        """The step in words, as messages name it."""
+        """The step's name in messages."""
         name = self.step if self.undoes is None else f"the rollback of {self.step}"
         return f"{name} of tenant {self.tenant.key}"
 
 
 @dataclass(frozen=True)
 class RunningStep:
-    """A step run that has begun: its row in meter_migration_runs, under whose id its changes are journaled."""
+    """A started step run: its row in meter_migration_runs, whose id the journaled rows have."""
 
     id: int
     run_id: str
@@ -70,7 +70,7 @@ class RunningStep:
 
 @dataclass(frozen=True)
 class PreparedStep:
-    """A step of one tenant, prepared to run: its change, the relations that it reads, and what guards it."""
+    """A step of one tenant that is ready to run: its change, the relations that it reads, and its guards."""
 
     tenant: str
     """The tenant's key."""
@@ -81,22 +81,22 @@ class PreparedStep:
 
     @property
     def schema(self) -> BillingSchema:
-        """The tables."""
+        """The schema of the relations."""
         return self.relations.schema
 
 
 def prepare(step: Step, tenant: str, relations: BillingRelations, *, allow_invalid: bool = False) -> PreparedStep:
-    """Return a step that would run on these relations of a tenant."""
+    """Return a step that is ready to run on these relations of a tenant."""
     return PreparedStep(tenant, relations, step.compute(relations), step.guards, allow_invalid)
 
 
 def prepare_run(schema: BillingSchema, run: StepRun) -> PreparedStep:
-    """Return the step that a step run executes, or the undoing of the one that it undoes."""
+    """Return the step that a step run executes, or the undoing of its recorded step."""
     if run.undoes is None:
         relations = billing_relations(schema, run.policy, run.tenant.id)
         return prepare(STEPS[run.step], run.tenant.key, relations, allow_invalid=run.allow_invalid)
     step = schema.journaled[run.step]
     relations = billing_relations(schema, run.policy, run.tenant.id, deleted_too=True)
-    kept = made_later(schema, run.tenant.id, step, run.undoes.id)
+    kept = written_later(schema, run.tenant.id, step, run.undoes.id)
     change = undo(relations, step, run.undoes.id, run.undoes.run_id, kept)
     return PreparedStep(run.tenant.key, relations, change, StepGuards())

@@ -1,6 +1,6 @@
-"""The tenants that a process has locked for its runs, and what a run is told whose tenant another run has locked.
+"""The tenants that this process has locked, and the error for a tenant that another run has locked.
 
-How a tenant is locked is in `engines`; `database` joins the two.
+Add here what is known about locks on every engine. How a tenant is locked is in `engines`; `database` combines both.
 """
 
 from collections.abc import Callable
@@ -18,27 +18,27 @@ from meter_assets.migration.tenants import Tenant
 
 
 class TenantLocks:
-    """The tenants that this process has locked, and those that it was refused, by their keys."""
+    """The tenants that this process has locked, and those that it could not lock, by their keys."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without locks."""
         self._locks: dict[str, TenantLock] = {}
         self._refused: dict[str, TenantLocked] = {}
 
     def take(self, key: str, lock: Callable[[], TenantLock | None], locked: Callable[[], TenantLocked]) -> None:
-        """Lock a tenant, unless that was done before and the lock was not lost.
+        """Lock a tenant, unless this process has locked it and the lock was not lost.
 
-        Raises what `locked` returns where `lock` returns None: then and, until `release`, whenever it is asked again.
+        If `lock` returns None, this raises the error from `locked`, and every later call raises it until `release`.
         """
         if key in self._refused:
             raise self._refused[key]
         if key in self._locks and self._locks[key].is_held():
             return
-        taken = lock()
-        if taken is None:
+        acquired = lock()
+        if acquired is None:
             self._refused[key] = locked()
             raise self._refused[key]
-        self._locks[key] = taken
+        self._locks[key] = acquired
 
     def release(self) -> None:
         """Release every lock."""
@@ -51,21 +51,21 @@ class TenantLocks:
 def tenant_locked(
     connection: Connection, schema: BillingSchema, tenant: Tenant, owner: LockOwner | None
 ) -> TenantLocked:
-    """Return the error that says who has locked a tenant, and at which step that run is, as far as it can be told."""
+    """Return the error that names the run that has locked a tenant and its current step, as far as they are known."""
     words, run_id = _words(owner), owner.run_id if owner else None
     row = _running_step(connection, schema, tenant, owner)
     if row is not None:
         if owner is None:
             words, run_id = [f"probably run {quoted(row.run_id)}, which is recorded as running"], row.run_id
         undoing = "the rollback of " if row.undoes is not None else ""
-        words.append(f"its step {undoing}{quoted(row.step)} began {show_time(row.started_at)}")
+        words.append(f"its step {undoing}{quoted(row.step)} started {show_time(row.started_at)}")
     return TenantLocked(tenant.key, words, run_id)
 
 
 def _running_step(
     connection: Connection, schema: BillingSchema, tenant: Tenant, owner: LockOwner | None
 ) -> Row[tuple[object, ...]] | None:
-    """Return the owner's newest step run; if the owner is not known, the newest that is recorded as running."""
+    """Return the owner's newest step run; if the owner is not known, the newest one recorded as running."""
     if RUNS not in schema.own_tables_present:
         return None
     runs = step_runs(schema)

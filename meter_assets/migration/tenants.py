@@ -1,6 +1,6 @@
-"""The tenants of a billing database: which there are, and which of them were named.
+"""Reads the tenants of a billing database, and selects the ones that the user named.
 
-Add here what is read from the table of tenants. What is read of one tenant's rows starts from `billing.relations`.
+Add here queries of the table of tenants. Queries of one tenant's rows start from `billing.relations`.
 """
 
 import re
@@ -19,7 +19,7 @@ LEGAL_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class Tenant:
-    """One tenant: its id as the database has it, its key (that id as text, the Dagster partition), its name."""
+    """One tenant: its id in the database's type, its key (the id as text, the Dagster partition), and its name."""
 
     id: Any
     key: str
@@ -35,7 +35,7 @@ def live_tenants(connection: Connection, schema: BillingSchema) -> list[Tenant]:
 
 
 def named_tenants(url: str, every: Sequence[Tenant], wanted: Sequence[str]) -> list[Tenant]:
-    """Return those of every tenant that have the wanted keys, in that order; all of them if none are named.
+    """Return the tenants with the wanted keys, in this order; all tenants if no key is given.
 
     Raises NoTenants (which shows the masked URL), IllegalTenantId and UnknownTenant.
     """

@@ -1,1 +1,5 @@
-"""Reading: previews, tables and files for people. Nothing here writes to the billing database."""
+"""Reports for people: previews, tables and CSV files.
+
+Add here code that reads the billing database for a person. Nothing here writes to it; code that writes is in
+`migration`.
+"""

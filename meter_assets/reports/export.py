@@ -1,6 +1,7 @@
-"""Rows as CSV files: all of them, streamed, where a report shows the first. A file appears whole or not at all.
+"""Writes all rows of a change to CSV files, where a report shows only the first rows.
 
-Every cell passes `spreadsheet_cell`, so that no program takes a text of the database for a formula.
+Rows are streamed, and a file appears only when it is complete. Every cell passes through `spreadsheet_cell`, so that no
+program reads a text of the database as a formula. Add other exports here; the modes of files are in `private_files`.
 """
 
 import csv
@@ -22,7 +23,7 @@ ROWS_AT_A_TIME = 5_000
 def export_changed(connection: Connection, change: Change, folder: Path, name: str) -> None:
     """Write every row that a change would change, before and after, to `<folder>/<name>.csv`.
 
-    Raises InvalidSettings where that cannot be.
+    Raises InvalidSettings if the file cannot be written.
     """
     changed = change.rows.subquery(change.name)
     columns = shown_columns(change, changed)
@@ -31,7 +32,7 @@ def export_changed(connection: Connection, change: Change, folder: Path, name: s
 
 
 def export_skipped(connection: Connection, change: Change, folder: Path, name: str) -> None:
-    """Write every row that undoing a change would leave alone, expected and found. Raises as `export_changed` does."""
+    """Write every row that undoing a change would skip, with expected and found values. Raises as `export_changed`."""
     if change.skipped is None:
         return
     rows = map(as_listed, _streamed(connection, skipped_rows(change.skipped, change.money_columns)))

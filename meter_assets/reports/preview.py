@@ -1,7 +1,7 @@
-"""The dry run: all steps composed in one read-only snapshot, and the laws judged on what they would leave behind.
+"""The dry run of a migration: it composes all steps in one read-only snapshot and evaluates the invariants afterwards.
 
-Nothing is written and no lock is taken. Each step sees what the steps before it would have done. The changes are the
-objects that `apply` makes real, so the two cannot disagree.
+It writes nothing and takes no lock. Each step reads the rows as the previous steps would have written them. `apply`
+runs the same changes, so the two cannot disagree. Add here what a preview shows; `reports.tables` formats it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step, invariants_
 
 
 class StatusSummary(BaseModel):
-    """One status that payments or invoices have, with its rows and money, and whether it counts."""
+    """One status of payments or invoices, with its rows and money, and whether it counts."""
 
     table: str
     status: Shown | None
@@ -38,7 +38,7 @@ class StatusSummary(BaseModel):
 
 
 class BalanceBases(BaseModel):
-    """The meters that the two balance bases bill differently, and what they are billed on each (currency units)."""
+    """The meters for which the two balance bases differ, and the sums billed on each basis (currency units)."""
 
     meters: int
     charges_and_opening_balance: Decimal
@@ -64,9 +64,9 @@ class Preview(BaseModel):
 
     @property
     def would_fail(self) -> bool:
-        """Whether the same run, live, would fail: an ERROR law would be broken, or a value would not fit."""
-        broken = any(one.severity is Severity.ERROR and not one.passed for one in self.results or ())
-        return broken or bool(self.obstacles)
+        """Whether the live run would fail: an ERROR invariant would be violated, or a value would not fit."""
+        violated = any(one.severity is Severity.ERROR and not one.passed for one in self.results or ())
+        return violated or bool(self.obstacles)
 
 
 def preview(
@@ -80,9 +80,9 @@ def preview(
 ) -> Preview:
     """Preview the steps of one tenant, in this order, in one read-only snapshot.
 
-    With `validate` the laws that bear on the steps are judged as they would be afterwards. With `export`, every row
-    that would change is written to `<export>/<tenant>/<change>.csv`, streamed. Raises what `BillingDatabase.snapshot`
-    and `schema` raise, and InvalidSettings for a folder that cannot be written.
+    With `validate`, the invariants related to the steps are evaluated as they would be afterwards. With `export`, every
+    row that would change is written to `<export>/<tenant>/<change>.csv`, streamed. Raises what
+    `BillingDatabase.snapshot` and `schema` raise, and InvalidSettings for a folder that cannot be written.
     """
     folder = None if export is None else export / file_name(tenant.key, LONGEST_NAME)
     with database.read(policy) as snapshot:
@@ -99,7 +99,7 @@ def preview(
             if folder is not None:
                 export_changed(connection, step.change, folder, name)
         bases = _bases(connection, relations)
-        results = evaluations.of(_bearing_on(steps), relations) if validate else None
+        results = evaluations.of(_related_to(steps), relations) if validate else None
     return Preview(
         tenant=tenant.key,
         name=tenant.name,
@@ -115,9 +115,9 @@ def preview(
 def _preview_step(
     connection: Connection, step: PreparedStep, evaluations: "_Evaluations"
 ) -> tuple[StepReport, list[str], BillingRelations]:
-    """Go through the stages of a step; return its report, what would stop it, and the relations with its change.
+    """Run the stages of a step; return its report, the obstacles, and the relations after its change.
 
-    That invariants would block it is no obstacle here: the preview tells each of them.
+    Violated invariants that would block the step are not among the obstacles: the preview reports each of them.
     """
     change, relations, after = step.change, step.relations, step.relations.after(step.change)
     changed = change.cte
@@ -130,9 +130,9 @@ def _preview_step(
 
 
 class _Evaluations:
-    """The invariants that one preview has evaluated: each once, until a step runs that may change what it reads.
+    """The results of one preview: each invariant is evaluated once, until a step may have changed the rows it reads.
 
-    A step changes nothing that the invariants of earlier steps read.
+    A step never changes rows that the invariants of earlier steps read.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -141,7 +141,7 @@ class _Evaluations:
         self._known: dict[str, InvariantResult] = {}
 
     def of(self, invariants: Iterable[Invariant], relations: BillingRelations) -> list[InvariantResult]:
-        """Return the results of these invariants on these relations, evaluated now unless they are known."""
+        """Return the results of these invariants on these relations; evaluate those that are not known."""
         wanted = list(invariants)
         missing = [one for one in wanted if one.name not in self._known]
         self._known |= {one.name: one for one in evaluate(self._connection, missing, relations)}
@@ -150,7 +150,7 @@ class _Evaluations:
     def evaluate(
         self, invariants: Iterable[Invariant], relations: BillingRelations, only_ids: Select[Any] | None
     ) -> list[InvariantResult]:
-        """Return results as a stage wants them: what the whole tenant passes, the rows of `only_ids` pass."""
+        """Return results for a stage; what the whole tenant passes is not evaluated again for `only_ids`."""
         wanted = list(invariants)
         results = self.of(wanted, relations)
         if only_ids is None:
@@ -161,14 +161,14 @@ class _Evaluations:
         ]
 
     def forget(self, step: str) -> None:
-        """Forget the results that may be others once a step has run: those of its own invariants and of later steps."""
+        """Forget the results that a step may change: those of its own invariants and of later steps' invariants."""
         order = list(STEPS)
         later = order[order.index(step) :]
         self._known = {name: one for name, one in self._known.items() if guarded_step(Group(one.group)) not in later}
 
 
-def _bearing_on(steps: Sequence[str]) -> list[Invariant]:
-    """Return the invariants about the rows of these steps, and those without which the live steps would be refused."""
+def _related_to(steps: Sequence[str]) -> list[Invariant]:
+    """Return the invariants about the rows of these steps, and the guards of the live steps."""
     guards = [STEPS[step].guards for step in steps]
     kept = {one.name for guard in guards for one in (*guard.before, *guard.after)}
     about = invariants_about(steps)

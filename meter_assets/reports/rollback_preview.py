@@ -1,6 +1,7 @@
-"""The dry run of a rollback: what undoing a tenant's steps would do, in one read-only snapshot.
+"""The dry run of a rollback: the changes that undo a tenant's steps, computed in one read-only snapshot.
 
-Nothing is written and no lock is taken. Which steps are undone, and undoing them, is in `migration.rollback`.
+It writes nothing and takes no lock. Add here what such a dry run computes; the steps to undo are found in
+`migration.rollback`.
 """
 
 from pathlib import Path
@@ -18,10 +19,10 @@ from meter_assets.rules.undo import once_newer_are_undone, undo
 def preview_rollback(
     database: BillingDatabase, tenant: Tenant, before_run: str | None = None, *, export: Path | None = None
 ) -> Rollback:
-    """Return what `roll_back` would do, step by step, in one read-only snapshot. Writes nothing, takes no lock.
+    """Return the result that `roll_back` would have, step by step. Writes nothing, takes no lock.
 
-    With `export`, every row that would be restored or left alone is written below `<export>/<tenant>`, two CSV files
-    for each step. Raises what `steps_to_undo` raises, and InvalidSettings for a folder that cannot be written.
+    With `export`, every row that would be restored or skipped is written below `<export>/<tenant>`, two CSV files for
+    each step. Raises what `steps_to_undo` raises, and InvalidSettings for a folder that cannot be written.
     """
     done: list[UndoneStep] = []
     with database.read(Policy()) as snapshot:  # no policy decides what is undone
@@ -32,8 +33,8 @@ def preview_rollback(
             writes = schema.journaled[step.step]
             relations, kept = once_newer_are_undone(now, writes, step.id)
             change = undo(relations, writes, step.id, step.run_id, kept)
-            stock = summarize_change(connection, change, relations)
-            report = step_report(connection, change, relations, change.cte, stock)
+            summary = summarize_change(connection, change, relations)
+            report = step_report(connection, change, relations, change.cte, summary)
             done.append(UndoneStep(made=step, report=report))
             if export is not None:
                 folder = export / file_name(tenant.key, LONGEST_NAME)

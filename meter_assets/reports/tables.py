@@ -1,4 +1,7 @@
-"""Reports as tables, once: the terminal draws them with rich, `defs.metadata` hands them to Dagster's pages."""
+"""Reports as tables of text: the terminal draws them with rich, and `defs.metadata` shows them on Dagster's pages.
+
+Add a table here if both the terminal and Dagster show it. How a table is drawn belongs in `cli` and `defs`.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from meter_assets.reports.preview import Preview
 from meter_assets.rules.steps import STEPS
 
 LONGEST_CELL = 1_000
-"""So many characters of a cell are shown: an example of a few values, or a message of ours, has fewer."""
+"""The most characters of a cell that are shown: our own messages and examples of a few values have fewer."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,10 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     of_records: bool = False
-    """Whether it is of rows of the database, so that their ids, which may be any text, are in the first column."""
+    """Whether its rows are rows of the database, with their ids, which may be any text, in the first column."""
 
     def is_number(self, column: int) -> bool:
-        """Whether a column holds numbers only, which stand to the right."""
+        """Return whether a column has only numbers, which are aligned to the right."""
         cells = [row[column] for row in self.rows if row[column] not in ("", "-")]
         return bool(cells) and all(cell.replace(",", "").replace(".", "").lstrip("-").isdigit() for cell in cells)
 
@@ -40,13 +43,13 @@ def from_records(title: str, records: Sequence[dict[str, str]], note: str = "") 
 
 
 def changed_rows(title: str, records: Sequence[dict[str, str]]) -> Grid:
-    """Return changed rows as a grid, with the columns that tell something."""
-    telling = [name for name in (records[0] if records else ()) if _tells(name, records)]
-    return from_records(title, [{name: record[name] for name in telling} for record in records])
+    """Return changed rows as a grid, without empty and unchanged columns."""
+    informative = [name for name in (records[0] if records else ()) if _is_informative(name, records)]
+    return from_records(title, [{name: record[name] for name in informative} for record in records])
 
 
-def _tells(name: str, records: Sequence[dict[str, str]]) -> bool:
-    """Whether a column has something in it, and not the same before and after in all rows."""
+def _is_informative(name: str, records: Sequence[dict[str, str]]) -> bool:
+    """Return whether a column has values, and, in some row, different values before and after."""
     column = name.removesuffix("_before").removesuffix("_after")
     sides = [(record[name], record.get(f"{column}_before"), record.get(f"{column}_after")) for record in records]
     return any(value and (before is None or before != after) for value, before, after in sides)
@@ -73,12 +76,12 @@ def money(report: StepReport) -> Grid:
 
 
 def results(found: Iterable[InvariantResult], *, title: str = "Invariants") -> Grid:
-    """Return invariants with their verdicts and, of those that are broken, an example."""
+    """Return invariants with their results and, for violated ones, an example."""
     rows = []
     for one in found:
-        result = "holds" if one.passed else f"{one.severity}: {one.violations:,} violations"
+        result = "passed" if one.passed else f"{one.severity}: {one.violations:,} violations"
         rows.append((one.group, one.name, result, one.example))
-    return Grid(title, ("group", "invariant", "verdict", "for example"), tuple(rows))
+    return Grid(title, ("group", "invariant", "result", "for example"), tuple(rows))
 
 
 def undone(found: Rollback) -> Grid:
@@ -93,21 +96,21 @@ def undone(found: Rollback) -> Grid:
         )
         for one in found.steps
     )
-    headings = ("step", "run", "made", "restored", "left alone")
-    return Grid("Steps undone, newest first", headings, rows, "" if rows else "No journaled change is in force.")
+    headings = ("step", "run", "started", "restored", "skipped")
+    return Grid("Steps undone, newest first", headings, rows, "" if rows else "Nothing to roll back.")
 
 
 def skipped(one: UndoneStep) -> Grid:
-    """Return the rows that a rollback left alone, with what was expected and what was found."""
+    """Return the rows that a rollback skipped, with the expected and found values."""
     listed = one.report.skipped
     more = one.skipped - len(listed)
     note = (
-        f"The first {len(listed):,}; {more:,} more. A dry run writes all of them as CSV files, if it is told where to: "
-        "--export DIR, or export_dir in the launchpad."
+        f"The first {len(listed):,}; {more:,} more. A dry run writes all of them to CSV files with --export DIR, or "
+        "with export_dir in the launchpad."
         if more
         else ""
     )
-    return from_records(f"{one.made.step}: changed since, left alone", listed, note)
+    return from_records(f"{one.made.step}: changed since, skipped", listed, note)
 
 
 def statuses(preview: Preview) -> Grid:
@@ -126,10 +129,10 @@ def statuses(preview: Preview) -> Grid:
 
 
 def bases(preview: Preview) -> Grid:
-    """Return both balance bases where they differ."""
+    """Return the meters for which the two balance bases differ."""
     found = preview.bases
     if not found.meters:
-        return Grid("Balance bases", (), (), "Both bases bill every meter the same.")
+        return Grid("Balance bases", (), (), "Both balance bases give the same result for every meter.")
     note = (
         f"{found.meters:,} meters are billed differently: {show_money(found.charges_and_opening_balance)} by charges "
         f"and opening balance, {show_money(found.invoice_totals)} by invoice totals (which count carried-forward debt "
@@ -139,7 +142,7 @@ def bases(preview: Preview) -> Grid:
 
 
 def impact(preview: Preview) -> Grid:
-    """Return one line per step of a preview: what it would do."""
+    """Return one line per step of a preview: the numbers of its rows."""
     rows = tuple(
         (
             report.step,
@@ -151,16 +154,16 @@ def impact(preview: Preview) -> Grid:
         )
         for report in preview.steps
     )
-    return Grid("Impact", ("step", "looked at", "would change", "already correct", "for review", "unresolved"), rows)
+    return Grid("Impact", ("step", "examined", "would change", "already correct", "for review", "unresolved"), rows)
 
 
 def obstacles(preview: Preview) -> Grid:
-    """Return what would keep a step from being written."""
+    """Return the obstacles that would prevent a step from writing."""
     return Grid("Obstacles", ("obstacle",), tuple((one,) for one in preview.obstacles))
 
 
 def policy(preview: Preview) -> Grid:
-    """Return the choices that a preview was made with."""
+    """Return the policies of a preview."""
     rows = [
         (name, ", ".join(value) if isinstance(value, list) else str(value)) for name, value in preview.policy.items()
     ]

@@ -1,4 +1,5 @@
-"""The rules of the migration: what each step would change, what must hold, and what undoing a step would change.
+"""The rules of the migration: the steps, the invariants, and the undoing of steps.
 
-Everything here is pure: it takes relations and returns a SELECT. Add a step in `steps`, an invariant in `invariants`.
+Everything here is pure: a rule takes relations and returns a SELECT. Add a step in `steps` and an invariant in
+`invariants`. Code that runs SQL or writes rows belongs in `migration`.
 """

@@ -1,7 +1,8 @@
-"""What undoing a step would change: the rows that still hold what it wrote, back to what was there before.
+"""The change that undoes a step: it restores the earlier values in rows that still have the values the step wrote.
 
-A row that no longer holds what the journal says was written has been changed since. It is skipped and listed, and what
-older steps wrote to it is skipped too. Soft-deleted rows are restored like others: use relations that have them.
+A row with other values has been changed since the step. It is skipped and listed, and older steps skip it too.
+Soft-deleted rows are restored like others, so use relations that contain them. Add here what undoing computes; a
+rollback runs in `migration.rollback`.
 """
 
 from dataclasses import replace
@@ -39,9 +40,9 @@ _LISTED = (CHANGED_SINCE, ROW_GONE)
 
 
 def undo(relations: BillingRelations, step: JournaledStep, step_run: int, run_id: str, kept: SelectBase) -> Change:
-    """Return the change that undoes a step of a run: `step_run` is its row in the table of runs.
+    """Return the change that undoes a step of a run; `step_run` is its id in the table of runs.
 
-    `kept` are the ids of rows that are to be skipped whatever they hold: see `made_later`.
+    `kept` are the ids of rows to skip whatever their values are: see `written_later`.
     """
     if step.effect is Effect.ADD:
         return _retire_backups(relations, step, run_id, kept)
@@ -62,10 +63,10 @@ def undo(relations: BillingRelations, step: JournaledStep, step_run: int, run_id
     )
 
 
-def made_later(schema: BillingSchema, tenant_id: Any, step: JournaledStep, step_run: int) -> SelectBase:
+def written_later(schema: BillingSchema, tenant_id: Any, step: JournaledStep, step_run: int) -> SelectBase:
     """Return the ids of rows that a later run of the step wrote and that have not been restored since.
 
-    For the backup: of customers whose balances any run wrote and that have not been restored.
+    For the backup: the ids of customers whose balances any run wrote and that have not been restored.
     """
     if step.effect is Effect.ADD:
         return union_all(*(_not_restored(schema, tenant_id, one)[0] for one in writers_of(schema, step)))
@@ -74,12 +75,12 @@ def made_later(schema: BillingSchema, tenant_id: Any, step: JournaledStep, step_
 
 
 def writers_of(schema: BillingSchema, backup: JournaledStep) -> tuple[JournaledStep, ...]:
-    """Return the steps that overwrite what a step backs up."""
+    """Return the steps that overwrite the values that this step backs up."""
     return tuple(one for one in schema.steps if one.effect is Effect.UPDATE and one.target == backup.table)
 
 
 def _not_restored(schema: BillingSchema, tenant_id: Any, step: JournaledStep) -> tuple[Select[Any], FromClause]:
-    """The ids of rows that any run of a step wrote and that have not been restored since, and its journal."""
+    """Return the ids of rows that any run of a step wrote and that have not been restored since, and its journal."""
     journal, runs = schema.journal(step.name).alias("later"), schema.own[RUNS].alias("later_runs")
     row_id, restored = journal.c[step.key], _restored(schema, tenant_id, step)
     was_restored = and_(restored.c.step_run_id == journal.c.step_run_id, restored.c.id == row_id)
@@ -95,10 +96,11 @@ def _not_restored(schema: BillingSchema, tenant_id: Any, step: JournaledStep) ->
 def once_newer_are_undone(
     relations: BillingRelations, step: JournaledStep, step_run: int
 ) -> tuple[BillingRelations, SelectBase]:
-    """Return what a dry run needs in order to undo a step run whose newer ones would have been undone by then.
+    """Return what a dry run needs to undo a step run after all newer runs of the step.
 
-    That is the relations as they would be, and the ids of the rows that `undo` then is to skip. It reads the journal
-    once, whatever the number of newer runs: to compose their changes would double the query with each.
+    Returns the relations as they would be after the newer runs were undone, and the ids of the rows that `undo` must
+    skip. The query reads the journal once, for any number of newer runs: composing their changes would double the size
+    of the query with each run.
     """
     if step.effect is Effect.ADD:
         return _once_newer_backups_are_retired(relations, step, step_run)
@@ -118,9 +120,10 @@ def _restored_value(column: ColumnElement[Any], oldest: Subquery) -> ColumnEleme
 
 
 def _newer(relations: BillingRelations, step: JournaledStep, step_run: int) -> Subquery:
-    """Newer step runs' rows that were not restored, and whether undoing these runs, newest first, restores them.
+    """Return newer step runs' rows that were not restored, and whether undoing these runs would restore them.
 
-    It does where the row holds what its newest run wrote, and each run found what the one before it had written.
+    It would if the row has the values that its newest run wrote, and each run found the values that the previous run
+    had written.
     """
     schema, row_id = relations.schema, step.key
     columns = schema.written_columns(step)
@@ -150,7 +153,7 @@ def _newer(relations: BillingRelations, step: JournaledStep, step_run: int) -> S
 
 
 def _same_when_stored(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Say whether two values are the same once in their column: on SQLite 12.5 and '12.5' are, in a column of text."""
+    """Return whether two values are equal when stored: on SQLite, 12.5 and '12.5' are equal in a column of text."""
     return or_(one.is_not_distinct_from(other), cast(one, String(255)).is_not_distinct_from(cast(other, String(255))))
 
 
@@ -179,9 +182,9 @@ def _once_newer_backups_are_retired(
 
 
 def _restored(schema: BillingSchema, tenant_id: Any, step: JournaledStep) -> Subquery:
-    """The rows of a step that were restored: their ids, and the step run that had written them.
+    """Return the rows of a step that were restored: their ids, and the step run that had written them.
 
-    To be joined, and not asked for row by row: without statistics SQLite would read all of it for every row.
+    Join it; do not use it in a correlated subquery: without statistics, SQLite would read all of it for every row.
     """
     journal, runs = schema.journal(step.name).alias("restoring"), schema.own[RUNS].alias("restoring_runs")
     return (
@@ -193,7 +196,7 @@ def _restored(schema: BillingSchema, tenant_id: Any, step: JournaledStep) -> Sub
 
 
 def _decided(relations: BillingRelations, step: JournaledStep, step_run: int, kept: SelectBase) -> Subquery:
-    """Every row that the step run wrote and that was not restored: what is to become of it, and its values."""
+    """Return every row that the step run wrote and that was not restored: the decision about it, and its values."""
     schema, row_id = relations.schema, step.key
     columns = schema.written_columns(step)
     row, journal = relations.rows[step.table], schema.journal(step.name).alias("journaled")
@@ -235,7 +238,7 @@ def _skipped(row: FromClause, columns: tuple[str, ...]) -> Select[Any]:
 
 
 def _retire_backups(relations: BillingRelations, step: JournaledStep, run_id: str, kept: SelectBase) -> Change:
-    """Return the change that takes a run's rows out of the backup, so that the next migration makes a new one."""
+    """Return the change that removes a run's rows from the backup, so that the next migration creates a new one."""
     backup = relations.schema.own[BACKUP]
     decision = case((backup.c.customer_id.in_(kept), LATER_CHANGE_KEPT), else_=RESTORED)
     of_run = (

@@ -10,22 +10,22 @@ from meter_assets.errors import UnknownPolicy
 
 NAMES = ", ".join(Policy.model_fields)
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "no such policy": ({"tolerence": 1}, f"There is no policy 'tolerence'; the policies are: {NAMES}."),
+    "no such policy": ({"tolerence": 1}, f"Unknown policy 'tolerence'; the policies are: {NAMES}."),
     "no such value": (
         {"balance_basis": "totals"},
         "Policy 'balance_basis' cannot be 'totals'; its values are: charges_and_opening_balance, invoice_totals.",
     ),
     "no number": (
         {"tolerance": "much"},
-        "Policy 'tolerance' cannot be 'much'; it takes a number of currency units, 0 or more.",
+        "Policy 'tolerance' cannot be 'much'; expected a number of currency units, 0 or more.",
     ),
     "below 0": (
         {"tolerance": Decimal(-1)},
-        "Policy 'tolerance' cannot be Decimal('-1'); it takes a number of currency units, 0 or more.",
+        "Policy 'tolerance' cannot be Decimal('-1'); expected a number of currency units, 0 or more.",
     ),
     "no list": (
         {"uncounted_payment_statuses": "failed"},
-        "Policy 'uncounted_payment_statuses' cannot be 'failed'; it takes a list of texts.",
+        "Policy 'uncounted_payment_statuses' cannot be 'failed'; expected a list of strings.",
     ),
 }
 

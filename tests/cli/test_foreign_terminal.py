@@ -142,7 +142,7 @@ def test_an_error_of_the_server_is_one_quiet_line(shell: CommandLine, capfd: pyt
         refuse_with(connection, 2, ADDRESS)
     ended = shell("migrate-meter-financials", "--tenant", "2", "--yes")
     assert ended.status == 1
-    (line,) = [line for line in ended.printed.splitlines() if "was rolled back whole" in line]
+    (line,) = [line for line in ended.printed.splitlines() if "was rolled back" in line]
     assert WORD in line
     assert len(line) < 1_000
     assert hidden(ended.printed) == []

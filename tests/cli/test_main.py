@@ -230,7 +230,7 @@ def _config(content: str) -> Spoil:
 WRONG: dict[str, tuple[Spoil, tuple[str, ...], tuple[str, ...]]] = {
     "no such tenant": (_sql(), ("--tenant", "99"), ("No such tenant: 99", "1, 2, 3")),
     "an illegal tenant id": (_sql(), ("--tenant", "a/b"), ("Not a legal tenant id: 'a/b'",)),
-    "no such file": (_url("sqlite:////nowhere/at/all.db"), (), ("/nowhere/at/all.db", "no such file")),
+    "no such file": (_url("sqlite:////nowhere/at/all.db"), (), ("/nowhere/at/all.db", "the file does not exist")),
     "no such server": (
         _url("postgresql://someone:s3cret@127.0.0.1:1/billing"),
         (),
@@ -244,7 +244,7 @@ WRONG: dict[str, tuple[Spoil, tuple[str, ...], tuple[str, ...]]] = {
         ("no table payments", "no table bills", "no column invoices.balance_brought_forward"),
     ),
     "no tenants": (_sql("DELETE FROM tenants"), (), ("has no tenants",)),
-    "an unknown policy": (_config("[policy]\nbasis = 'x'"), (), ("There is no policy 'basis'", "balance_basis")),
+    "an unknown policy": (_config("[policy]\nbasis = 'x'"), (), ("Unknown policy 'basis'", "balance_basis")),
     "an unknown policy value": (
         _config("[policy]\nbalance_basis = 'totals'"),
         (),

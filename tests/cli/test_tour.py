@@ -32,7 +32,7 @@ def test_the_demo_does_not_go_into_a_database_that_is_in_use(shell: CommandLine,
 def test_without_a_demo_database_every_command_says_how_to_make_it(shell: CommandLine) -> None:
     ended = shell("migrate-meter-financials", "--dry-run")
     assert ended.status == 2
-    assert "Make the demo database with 'meter-assets demo', or name yours" in ended.words
+    assert "Create the demo database with 'meter-assets demo', or name your database" in ended.words
 
 
 @pytest.mark.slow

@@ -163,7 +163,7 @@ def test_the_code_version_is_of_the_policy_of_the_database(load: Load) -> None:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a variable that is not set": ({"url": "{{ env.SHOP_NOT_SET }}"}, "expected the URL of the billing database"),
-    "a policy that there is not": ({"policy": {"basis": 1}}, "There is no policy 'basis'; the policies are: "),
+    "a policy that there is not": ({"policy": {"basis": 1}}, "Unknown policy 'basis'; the policies are: "),
     "a value that there is not": ({"policy": {"balance_basis": "totals"}}, "its values are: charges_and_opening"),
     "a name that is no name": ({"name": "North Sea"}, "name"),
     "a field that there is not": ({"schema": "public"}, "schema"),

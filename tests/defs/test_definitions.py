@@ -179,7 +179,7 @@ def test_the_sensor_says_what_is_wrong_and_goes_on(instance: dg.DagsterInstance)
     with dg.build_sensor_context(instance=instance, resources=resources) as context:
         result = tenant_partitions(context)
     assert isinstance(result, dg.SensorResult)
-    assert "no such file" in str(result.skip_reason)
+    assert "does not exist" in str(result.skip_reason)
 
 
 def test_meter_balances_refuses_in_a_later_run_too(
@@ -304,8 +304,8 @@ SENSELESS: dict[str, tuple[str, dict[str, Any], str]] = {
         policy_of(balance_basis=None),
         "its values are: charges_and_opening_balance, invoice",
     ),
-    "null for a list": (MIGRATE, policy_of(uncounted_invoice_statuses=None), "it takes a list of texts"),
-    "null for a number": (PREVIEW, policy_of(tolerance=None), "it takes a number of currency units, 0 or more"),
+    "null for a list": (MIGRATE, policy_of(uncounted_invoice_statuses=None), "expected a list of strings"),
+    "null for a number": (PREVIEW, policy_of(tolerance=None), "expected a number of currency units, 0 or more"),
     "no rows in a batch of a later step": (MIGRATE, told_to("meter_balances", batch_size=0), "meter_balances is 0; it"),
     "too many rows": (MIGRATE, told_to("payment_meter_ids", batch_size=10**30), "from 1 to 1000000000"),
     "no such step": (PREVIEW, told_to("migration_preview", steps=["meters"]), "There is no step 'meters'."),

@@ -65,14 +65,14 @@ def test_a_policy_of_each_type_loads(
 
 
 INVALID = {
-    "bool": ("counts_drafts", "maybe", "Policy 'counts_drafts' cannot be 'maybe'; it takes true or false."),
-    "int": ("months", "1.5", "Policy 'months' cannot be '1.5'; it takes a whole number, 1 or more, 240 or less."),
-    "int out of bounds": ("months", 0, "Policy 'months' cannot be 0; it takes a whole number, 1 or more, 240 or less."),
-    "Decimal": ("tolerance", "much", "cannot be 'much'; it takes a number of currency units, 0 or more."),
+    "bool": ("counts_drafts", "maybe", "Policy 'counts_drafts' cannot be 'maybe'; expected true or false."),
+    "int": ("months", "1.5", "Policy 'months' cannot be '1.5'; expected a whole number, 1 or more, 240 or less."),
+    "int out of bounds": ("months", 0, "Policy 'months' cannot be 0; expected a whole number, 1 or more, 240 or less."),
+    "Decimal": ("tolerance", "much", "cannot be 'much'; expected a number of currency units, 0 or more."),
     "StrEnum": ("balance_basis", "totals", "its values are: charges_and_opening_balance, invoice_totals."),
-    "tuple of str": ("uncounted_invoice_statuses", "draft", "cannot be 'draft'; it takes a list of texts."),
-    "null": ("months", None, "Policy 'months' cannot be None; it takes a whole number, 1 or more, 240 or less."),
-    "unknown": ("days", 1, "There is no policy 'days'; the policies are: customers_without_active_meter, "),
+    "tuple of str": ("uncounted_invoice_statuses", "draft", "cannot be 'draft'; expected a list of strings."),
+    "null": ("months", None, "Policy 'months' cannot be None; expected a whole number, 1 or more, 240 or less."),
+    "unknown": ("days", 1, "Unknown policy 'days'; the policies are: customers_without_active_meter, "),
 }
 
 

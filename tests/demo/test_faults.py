@@ -57,7 +57,7 @@ def test_a_fault_breaks_what_it_says_and_in_its_tenant_only(connection: Connecti
     fault.inject(connection, billing_tables(), TENANT)
     after = read(connection, billing_tables())
     assert after != before
-    assert broken(after, TENANT) == set(fault.breaks)
+    assert broken(after, TENANT) == set(fault.violates)
     assert broken(after, TENANT + 1) == set()
 
 
@@ -77,7 +77,7 @@ def test_a_fault_makes_new_rows_above_those_that_are_there(connection: Connectio
 def test_a_fault_may_be_made_twice(connection: Connection, fault: Fault) -> None:
     for _ in range(2):
         fault.inject(connection, billing_tables(), TENANT)
-    assert broken(read(connection, billing_tables()), TENANT) >= set(fault.breaks)
+    assert broken(read(connection, billing_tables()), TENANT) >= set(fault.violates)
 
 
 def test_a_fault_says_which_optional_columns_it_cannot_do_without() -> None:
@@ -104,7 +104,7 @@ def test_every_invariant_that_data_can_break_after_a_migration_is_broken_by_some
     }
     need_what_decimals_cannot_hold = {"every_payment_amount_is_a_number", "every_invoice_amount_is_a_number"}
     known = {invariant.__name__ for invariant in oracle.INVARIANTS} | {"no_payment_meter_needs_review"}
-    breakable = {name for fault in FAULTS.values() for name in fault.breaks}
+    breakable = {name for fault in FAULTS.values() for name in fault.violates}
     assert breakable == known - kept_by_the_migration - need_what_decimals_cannot_hold
 
 
@@ -114,7 +114,7 @@ def the_demo() -> tuple[Demo, Database, Database]:
     with create_engine("sqlite://").connect() as connection:
         demo = make_demo(connection, SMALLEST_DEMO, seed=1)
         made = read(connection, billing_tables())
-        connection.execute(text(demo.mend))
+        connection.execute(text(demo.fix))
         return demo, made, read(connection, billing_tables())
 
 
@@ -130,7 +130,7 @@ def test_the_demo_has_one_tenant_that_fails_and_one_update_mends_it() -> None:
     assert broken(made, 3) == {"every_invoice_line_is_complete"}
     assert tenants_that_fail(mended) == []
     assert broken(mended, 3) == set()
-    assert re.fullmatch(r"UPDATE invoice_bills SET .* WHERE id IN \(\d+, \d+, \d+\)", demo.mend)
+    assert re.fullmatch(r"UPDATE invoice_bills SET .* WHERE id IN \(\d+, \d+, \d+\)", demo.fix)
 
 
 def test_the_demos_first_tenant_has_something_to_change_and_nothing_amiss() -> None:
@@ -182,7 +182,7 @@ def test_every_rule_and_every_reason_occurs_in_the_demo() -> None:
 def test_the_demo_shows_every_warning() -> None:
     _, made, _ = the_demo()
     shown = {name for tenant in made["tenants"] for name in broken(made, tenant["id"])}
-    known = {name for fault in FAULTS.values() for name in fault.breaks}
+    known = {name for fault in FAULTS.values() for name in fault.violates}
     assert known - shown <= set(oracle.BLOCKING_INVARIANTS)
 
 
@@ -200,5 +200,5 @@ def test_the_demo_needs_the_tenant_that_fails() -> None:
 
 
 def test_what_the_demo_spreads_is_in_the_catalogue_and_blocks_nothing() -> None:
-    for name in (*database.MENDED_IN_ALL, *database.SPREAD):
-        assert not set(FAULTS[name].breaks) & set(oracle.BLOCKING_INVARIANTS)
+    for name in (*database.FIXED_BY_MIGRATION, *database.SPREAD):
+        assert not set(FAULTS[name].violates) & set(oracle.BLOCKING_INVARIANTS)

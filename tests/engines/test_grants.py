@@ -186,7 +186,7 @@ def test_what_is_printed_says_in_which_schema_the_tables_are(owner: CommandLine)
 def test_a_role_whose_name_could_end_a_comment_is_refused(owner: CommandLine, name: str) -> None:
     said = owner("grants", "migrate", name)
     assert said.status == 2
-    assert "has characters that are not printed as they are" in said.words
+    assert "has characters that cannot be printed" in said.words
     assert name not in said.printed
     assert "GRANT" not in said.printed
 
@@ -194,7 +194,7 @@ def test_a_role_whose_name_could_end_a_comment_is_refused(owner: CommandLine, na
 def test_a_role_without_a_name_is_refused(owner: CommandLine) -> None:
     said = owner("grants", "preview", "")
     assert said.status == 2
-    assert "The role is '', which names none" in said.words
+    assert "The role's name is '', which is empty" in said.words
 
 
 def test_sqlite_has_no_roles_and_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,23 +43,23 @@ ON_POSTGRESQL = {
     "has the rule evil": (JOURNAL, f"CREATE RULE evil AS ON INSERT TO {PAYMENTS} DO ALSO SELECT evil_value()"),
     "has a default for the column rule": (JOURNAL, f"ALTER TABLE {PAYMENTS} ALTER rule SET DEFAULT evil_value()::text"),
     "has the constraint evil": (JOURNAL, f"ALTER TABLE {PAYMENTS} ADD CONSTRAINT evil CHECK (evil_value() = 1)"),
-    "has an index that computes evil": (
+    "has an index with an expression or condition, evil": (
         JOURNAL,
         "CREATE FUNCTION seems_pure(integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT $1'",
         f"CREATE INDEX evil ON {PAYMENTS} (seems_pure(payment_id))",
     ),
     "has row security": (JOURNAL, f"ALTER TABLE {PAYMENTS} ENABLE ROW LEVEL SECURITY"),
     "inherits from, or is inherited by": (JOURNAL, f"CREATE TABLE child () INHERITS ({PAYMENTS})"),
-    "has a column that we did not make evil": (
+    "has a column that meter-assets did not create, evil": (
         JOURNAL,
         f"ALTER TABLE {PAYMENTS} ADD evil integer DEFAULT evil_value()",
     ),
-    "has a type of its own in the column rule": (
+    "has a user-defined type in the column rule": (
         "CREATE DOMAIN evil AS varchar(64) CHECK (evil_value() = 1)",
         JOURNAL.replace("rule varchar(64)", "rule evil"),
     ),
-    "does not outlive a crash": (JOURNAL.replace("CREATE", "CREATE UNLOGGED"),),
-    "is no ordinary table": (
+    "does not survive a crash": (JOURNAL.replace("CREATE", "CREATE UNLOGGED"),),
+    "is not an ordinary table": (
         JOURNAL.replace(PAYMENTS, "behind"),
         f"CREATE VIEW {PAYMENTS} AS SELECT * FROM behind",
         f"CREATE TRIGGER evil INSTEAD OF INSERT ON {PAYMENTS} FOR EACH ROW EXECUTE FUNCTION evil()",
@@ -77,9 +77,15 @@ ON_SQLITE = {
         JOURNAL,
         f"CREATE TRIGGER evil AFTER INSERT ON {PAYMENTS} BEGIN INSERT INTO stolen VALUES (1); END",
     ),
-    "is no ordinary table": (JOURNAL.replace(PAYMENTS, "behind"), f"CREATE VIEW {PAYMENTS} AS SELECT * FROM behind"),
+    "is not an ordinary table": (
+        JOURNAL.replace(PAYMENTS, "behind"),
+        f"CREATE VIEW {PAYMENTS} AS SELECT * FROM behind",
+    ),
     "has more than columns and a key": (JOURNAL.replace("NOT NULL, PRIMARY", "NOT NULL CHECK (rule <> ''), PRIMARY"),),
-    "has an index that computes evil": (JOURNAL, f"CREATE INDEX evil ON {PAYMENTS} (abs(payment_id))"),
+    "has an index with an expression or condition, evil": (
+        JOURNAL,
+        f"CREATE INDEX evil ON {PAYMENTS} (abs(payment_id))",
+    ),
 }
 COMMANDS = (
     ("migrate-meter-financials", "--yes"),
@@ -201,7 +207,7 @@ def test_every_command_says_what_is_not_ours_and_changes_nothing(
     for command in COMMANDS:
         ended = shell(*command, "--tenant", HEALTHY)
         assert ended.status == 2, ended.printed
-        assert f"not as meter-assets made it: {PAYMENTS} has the trigger evil" in ended.words
+        assert f"not as meter-assets created them: {PAYMENTS} has the trigger evil" in ended.words
         assert "Traceback" not in ended.printed
     assert everything(shell.database) == before
 

@@ -137,7 +137,7 @@ def test_meter_balances_is_refused_exactly_where_a_blocking_invariant_is_violate
         run = runs_of(connection, SCHEMA, "first")["meter_balances"]
     if blocking:
         assert refusal is not None
-        assert {name: count for name, (count, _) in refusal.broken.items()} == blocking
+        assert {name: count for name, (count, _) in refusal.violated.items()} == blocking
         assert (run.outcome, run.rows_changed, run.message) == (FAILED, 0, str(refusal))
         assert everything(database, but_runs=True) == before
         migrate(database, 1, policy, steps=["meter_balances"], allow_invalid=True)
@@ -226,7 +226,7 @@ def test_a_row_that_is_gone_when_it_should_be_written_rolls_the_step_back_whole(
 
     with (
         after_journaling(database, "meter_balances", delete),
-        pytest.raises(ConcurrentModification, match=r"expected to update 1 rows, updated 0.*rows no longer there"),
+        pytest.raises(ConcurrentModification, match=r"expected to update 1 rows, updated 0.*rows were deleted"),
     ):
         migrate(database, 1, steps=["meter_balances"])
     assert everything(database, but_runs=True) == before
@@ -268,7 +268,7 @@ def test_a_step_whose_rows_others_change_every_time_gives_up_and_says_so(postgre
 
     with (
         after_journaling(database, "meter_balances", commit_another_balance),
-        pytest.raises(StepError, match=r"rolled back whole.*Others write these rows: run the tenant again"),
+        pytest.raises(StepError, match=r"rolled back.*Other programs write these rows: run the tenant again"),
     ):
         migrate(database, 1, steps=["meter_balances"])
 
@@ -296,7 +296,7 @@ def test_a_second_run_on_a_tenant_is_refused_and_told_of_the_first(billing_url: 
     with after_journaling(first, "payment_meter_ids", start_a_second_run):
         migrate(first, 1, steps=["payment_meter_ids"])
 
-    assert [(error.tenant_id, error.holder) for error in refused] == [("1", "first")]
+    assert [(error.tenant_id, error.owner) for error in refused] == [("1", "first")]
     with first.snapshot() as connection:
         assert runs_of(connection, SCHEMA, "second") == {}
     assert migrate(second, 1, run_id="second")["meter_balances"].changed == 1
@@ -537,7 +537,7 @@ def test_a_role_that_may_only_read_can_preview_and_is_refused_a_live_run(postgre
     assert [step.changed for step in preview(reader, tenant(1), DEFAULT).steps] == [1, 1, 1, 1]
     with pytest.raises(NotWritable, match=r"may not update payments\.meter_id.*may not create.*add --dry-run"):
         reader.require_writable()
-    with pytest.raises(StepError, match=r"was rolled back whole: permission denied .*grants migrate ROLE"):
+    with pytest.raises(StepError, match=r"was rolled back: permission denied .*grants migrate ROLE"):
         migrate(reader, 1)
 
     assert everything(owner) == before

@@ -28,7 +28,7 @@ from meter_assets.errors import (
     BlockedByInvariants,
     ColumnTooSmall,
     StepError,
-    StepInvariantBroken,
+    StepInvariantViolated,
 )
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.recording import BATCHES_KEPT
@@ -188,7 +188,7 @@ def test_a_plan_that_would_break_a_law_leaves_nothing_written(
     before = everything(database, but_runs=True)
     monkeypatch.setitem(STEPS, step, _spoiled(STEPS[step], column, value))
 
-    with pytest.raises(StepInvariantBroken) as raised:
+    with pytest.raises(StepInvariantViolated) as raised:
         in_batches(database, 1, step)
 
     assert everything(database, but_runs=True) == before
@@ -278,7 +278,7 @@ def test_a_step_in_batches_whose_process_died_is_told_of_as_such(billing_url: st
 def test_an_error_of_the_database_in_the_middle_says_that_the_batches_stay(postgres_url: str) -> None:
     database = start_over(postgres_url, SCHEMA, five_payments())
     as_others(postgres_url, "ALTER TABLE payments ADD CONSTRAINT no_meter CHECK (id <> 14 OR meter_id IS NULL)")
-    with pytest.raises(StepError, match=r"was stopped; the batches that were made stay, journaled.*go on from there"):
+    with pytest.raises(StepError, match=r"was stopped; its finished batches stay, journaled.*continue from there"):
         in_batches(database, 2, "payment_meter_ids")
     assert as_recorded(database, "first") == [("payment_meter_ids", FAILED, 2)]
     assert set(journals(database, "first")["payment_meter_ids"]) == {11, 12}
@@ -462,9 +462,9 @@ def test_rows_that_keep_changing_are_told_on_the_command_line(shell: CommandLine
         event.remove(Engine, "before_cursor_execute", change)
 
     assert ended.status == 1
-    assert "1 rows were changed or held by others each time that it came to them. Run the tenant again" in ended.words
+    assert "1 rows were changed or locked by other programs in every attempt. Run the tenant again" in ended.words
     listed = shell("history", "--tenant", HEALTHY)
-    assert "1 rows were changed or held by others each time" in listed.words
+    assert "1 rows were changed or locked by other programs in every attempt" in listed.words
     assert shell(*command).status == 0
 
 

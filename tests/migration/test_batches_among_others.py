@@ -61,7 +61,7 @@ def test_a_row_that_others_have_written_is_left_as_they_wrote_it(billing_url: st
     assert set(journals(database, "first")["payment_meter_ids"]) == {11, 12, 13, 15}
     assert as_recorded(database, "first") == [("payment_meter_ids", PARTIAL, 4), ("payment_meter_ids", SUCCEEDED, 0)]
     assert [one.message for one in recorded(database, "first")] == [
-        "Others changed or held 1 rows: left to the next round.",
+        "Other programs changed or locked 1 rows: left to the next round.",
         None,
     ]
     assert report.rules == {"sole_active_meter": RowsAndMoney(rows=4, money=Decimal("4.00"))}
@@ -125,8 +125,11 @@ def test_rows_that_others_change_each_time_are_left_and_the_step_says_so(billing
     with before_each_batch(database, change), pytest.raises(RowsKeepChanging) as raised:
         in_batches(database, 1, "invoice_amounts")
 
-    assert (raised.value.made, raised.value.missed) == (2, 1)
-    assert "changed 2 rows, which stay, journaled; 1 rows were changed or held by others each time" in str(raised.value)
+    assert (raised.value.changed, raised.value.missed) == (2, 1)
+    assert (
+        "changed 2 rows, which stay, journaled; 1 rows were changed or locked by other programs in every attempt"
+        in str(raised.value)
+    )
     assert row_of(database, "invoices", 13)["amount"] == ROUNDS
     assert [row_of(database, "invoices", row_id)["amount"] for row_id in (11, 12)] == [Decimal("30.00")] * 2
     assert [changed for _, _, changed in as_recorded(database, "first")] == [2, *[0] * (ROUNDS - 1)]
@@ -349,7 +352,7 @@ def test_a_step_that_has_lost_its_tenant_to_another_run_writes_nothing_more(post
             _cut_off_who_holds_a_tenant(postgres_url)
             roll_back_in_batches(BillingDatabase(postgres_url), None)
 
-    with before_each_batch(database, lose_it), pytest.raises(TenantLockLost, match="another run has taken the tenant"):
+    with before_each_batch(database, lose_it), pytest.raises(TenantLockLost, match="another run has locked the tenant"):
         in_batches(database, 2, "payment_meter_ids")
     assert {row_of(database, "payments", row_id)["meter_id"] for row_id in range(11, 16)} == {None}
     [died] = recorded(database, "first")
@@ -376,7 +379,7 @@ def test_a_step_in_one_transaction_that_has_lost_its_tenant_keeps_others_out_unt
     with after_journaling(database, "payment_meter_ids", come):
         made = migrate(database, 1, run_id="first", steps=("payment_meter_ids",))
     assert made["payment_meter_ids"].changed == 5
-    assert told[0].holder == "first"
+    assert told[0].owner == "first"
     assert "another run (run first, process " in str(told[0])
     assert [one.outcome for one in recorded(database, "first")] == [SUCCEEDED]
     assert recorded(database, "second") == []

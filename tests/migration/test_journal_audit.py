@@ -35,35 +35,35 @@ FORGED = (
 ADDED = FORGED.format(step_run=STEP_RUN, tenant=1)
 
 JOURNALS = {
-    "a row is added": (ADDED, JournalAltered, "2 rows are there, and 1 were recorded"),
+    "a row is added": (ADDED, JournalAltered, "there are 2 rows, but 1 were recorded"),
     "a row of another tenant is added": (
         FORGED.format(step_run=STEP_RUN, tenant=2),
         JournalAltered,
-        "2 rows are there",
+        "there are 2 rows",
     ),
     "what was there before is edited": (
         f"UPDATE {PAYMENTS} SET meter_id_before = 5",
         JournalAltered,
-        "no longer as it",
+        "rows were changed",
     ),
-    "what was written is edited": (f"UPDATE {METERS} SET balance_after = 1", JournalAltered, "no longer as it"),
-    "the rule is edited": (f"UPDATE {PAYMENTS} SET rule = 'x'", JournalAltered, "no longer as it journaled them"),
-    "the tenant is edited": (f"UPDATE {PAYMENTS} SET tenant_id = 2", JournalAltered, "no longer as it journaled them"),
-    "the row is another one": (f"UPDATE {PAYMENTS} SET payment_id = 99", JournalAltered, "no longer as it journaled"),
+    "what was written is edited": (f"UPDATE {METERS} SET balance_after = 1", JournalAltered, "rows were changed"),
+    "the rule is edited": (f"UPDATE {PAYMENTS} SET rule = 'x'", JournalAltered, "rows were changed"),
+    "the tenant is edited": (f"UPDATE {PAYMENTS} SET tenant_id = 2", JournalAltered, "rows were changed"),
+    "the row is another one": (f"UPDATE {PAYMENTS} SET payment_id = 99", JournalAltered, "rows were changed"),
     "a row is deleted": (f"DELETE FROM {METERS}", JournalIncomplete, "has 0 of the 1 rows"),
 }
 BACKUPS = {
     "the backup is deleted": (f"DELETE FROM {BACKUP}", JournalIncomplete, "has 0 of the 1 rows"),
-    "the backup is edited": (f"UPDATE {BACKUP} SET balance = 5", JournalAltered, "no longer as it journaled them"),
+    "the backup is edited": (f"UPDATE {BACKUP} SET balance = 5", JournalAltered, "rows were changed"),
     "the backup has more": (
         f"INSERT INTO {BACKUP} SELECT 1, 99, balance, overpayment, backed_up_at, run_id FROM {BACKUP}",
         JournalAltered,
-        "2 rows are there, and 1 were recorded",
+        "there are 2 rows, but 1 were recorded",
     ),
     "the backup has rows of no run": (
         f"INSERT INTO {BACKUP} SELECT 1, 99, balance, overpayment, backed_up_at, 'nobody' FROM {BACKUP}",
         JournalAltered,
-        "of run nobody, 1 rows are there, and 0 were recorded",
+        "of run nobody: there are 1 rows, but 0 were recorded",
     ),
 }
 RECORDS = {
@@ -166,7 +166,7 @@ def test_rows_that_were_journaled_before_a_step_began_are_not_taken_for_its_own(
     refuses(
         database,
         JournalAltered,
-        "2 rows are there, where it journaled 1",
+        "there are 2 rows, but it journaled 1",
         lambda: migrate(database, 1, run_id="second"),
     )
 
@@ -174,9 +174,9 @@ def test_rows_that_were_journaled_before_a_step_began_are_not_taken_for_its_own(
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        (f"UPDATE {PAYMENTS} SET meter_id_before = 5 WHERE payment_id = 13", "no longer as it journaled them"),
-        (f"UPDATE {PAYMENTS} SET payment_id = 99 WHERE payment_id = 13", "no longer as it journaled them"),
-        (FORGED.format(step_run=STEP_RUN, tenant=1), "6 rows are there, and 5 were recorded"),
+        (f"UPDATE {PAYMENTS} SET meter_id_before = 5 WHERE payment_id = 13", "rows were changed"),
+        (f"UPDATE {PAYMENTS} SET payment_id = 99 WHERE payment_id = 13", "rows were changed"),
+        (FORGED.format(step_run=STEP_RUN, tenant=1), "there are 6 rows, but 5 were recorded"),
     ],
 )
 def test_the_journal_of_a_step_in_batches_is_looked_at_batch_by_batch(
@@ -215,7 +215,7 @@ def test_the_command_line_says_what_was_changed_and_what_to_do(
         ended = shell(*arguments, "--tenant", HEALTHY)
         assert ended.status == 1, ended.printed
         assert "The records of tenant 1 cannot be trusted, and nothing was changed" in ended.words
-        assert "revoke the right to change them from whoever has it" in ended.words
+        assert "revoke the right to change them from every other role" in ended.words
     assert everything(shell.database) == forged
     shell.change(f"UPDATE {RUNS} SET rows_changed = NULL")
     assert everything(shell.database) == before

@@ -51,8 +51,8 @@ SIZE = DemoSize(tenants=2, customers=30, months=12)
 MIGRATE = "migrate-meter-financials"
 IN_BOTH_WAYS = pytest.mark.parametrize("batch_size", [None, BATCH], ids=["whole", "in batches"])
 GAVE_UP = (
-    "Others write these rows",
-    "were changed or held by others each time",
+    "Other programs write these rows",
+    "were changed or locked by other programs in every attempt",
     "was refused, nothing was changed",
     "invariants hold, ",
 )
@@ -413,8 +413,8 @@ def test_a_step_whose_rows_others_change_each_time_ends_with_a_clear_error_and_s
         event.remove(Engine, "after_cursor_execute", change_an_invoice)
 
     assert (ended.status, attempts) == (1, ATTEMPTS)
-    assert "invoice_amounts of tenant 1 was rolled back whole" in ended.words
-    assert "Others write these rows: run the tenant again, or with --batch-size." in ended.words
+    assert "invoice_amounts of tenant 1 was rolled back" in ended.words
+    assert "Other programs write these rows: run the tenant again, or with --batch-size." in ended.words
     invoices = [row["amount"] for row in all_rows(shell)["invoices"] if row["tenant_id"] == 1]
     assert sum(invoices) == before + 5 * ATTEMPTS * len(invoices)
     assert shell.rows("SELECT count(*) FROM meter_migration_invoice_amounts") == [(0,)]

@@ -378,7 +378,7 @@ def test_where_journaled_rows_are_lost_nothing_is_undone_that_would_need_them(tm
         shutil.copyfile(kept, file)
         write(database, *(one.format(journal=STEPS[step].journal) for one in statements))
         left = everything(database)
-        with pytest.raises(JournalIncomplete, match="nothing was undone: the table .* Put the table or its rows back"):
+        with pytest.raises(JournalIncomplete, match="nothing was undone: the table .* Restore the table or its rows"):
             preview_rollback(database, tenant(1))
         with pytest.raises(JournalIncomplete):
             list(roll_back(database, tenant(1), "undo the rest", DEFAULT))
@@ -456,7 +456,7 @@ def test_a_run_is_named_by_its_whole_id_where_others_begin_with_it(billing_url: 
     migrate(database, 1, run_id="run")
     write(database, "UPDATE invoice_bills SET amount = amount + 1 WHERE id = 110")
     migrate(database, 1, run_id="run-2")
-    with pytest.raises(UnknownRun, match="Several runs of tenant 1 begin with ru: run, run-2"):
+    with pytest.raises(UnknownRun, match="Several runs of tenant 1 start with ru: run, run-2"):
         preview_rollback(database, tenant(1), "ru")
     assert {one.made.run_id for one in undo(database, before="run").steps} == {"run", "run-2"}
 
@@ -524,7 +524,7 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("meter_assets.migration.step_report.LISTED_ROWS", 90)
         dry = shell("rollback", "--dry-run", "--tenant", "1", "--export", "rows")
-    assert "The first 90; 10 more. A dry run writes all of them as CSV files" in dry.words
+    assert "The first 90; 10 more. A dry run writes all of them to CSV files" in dry.words
 
     ended = shell("rollback", "--yes", "--tenant", "1")
 
@@ -602,7 +602,7 @@ def _assert_that_a_refusal_in_mid_run_is_no_refusal_to_begin(owner: CommandLine,
     )
     ended = role_of("rollback", "--yes", "--tenant", HEALTHY)
     assert ended.status == 1
-    assert "payment_meter_ids of tenant 1 was rolled back whole: permission denied" in ended.words
+    assert "payment_meter_ids of tenant 1 was rolled back: permission denied" in ended.words
     assert "Give the role that right: 'meter-assets grants rollback ROLE' prints what it needs" in ended.words
     assert "Nothing was changed" not in ended.words
     assert "\n0 rows restored" not in ended.printed
@@ -633,10 +633,10 @@ def test_what_cannot_be_rolled_back_to_gets_one_sentence_and_status_2(one_shell:
     cases = {
         ("--run", "nowhere"): "No tenant has a run nowhere.",
         ("--run", "nowhere", "--tenant", "1"): "Tenant 1 has no run nowhere; its runs are, newest first:",
-        ("--run", "nowhere", "--tenant", "3"): "Tenant 3 has no run nowhere; it has none.",
-        ("--run", "one-", "--tenant", "3"): "Tenant 3 has no run one-; it has none.",
-        ("--run", "one-"): f"Several runs begin with one-: one-{migration}, one-of-tenant-2. Name one of them.",
-        ("--run", "o", "--tenant", "1"): "Several runs of tenant 1 begin with o:",
+        ("--run", "nowhere", "--tenant", "3"): "Tenant 3 has no run nowhere; it has no runs.",
+        ("--run", "one-", "--tenant", "3"): "Tenant 3 has no run one-; it has no runs.",
+        ("--run", "one-"): f"Several runs start with one-: one-{migration}, one-of-tenant-2. Name one of them.",
+        ("--run", "o", "--tenant", "1"): "Several runs of tenant 1 start with o:",
         ("--run", "only-", "--tenant", "1"): f"Run only-{undoing} of tenant 1 is itself a rollback.",
         ("--run", "", "--tenant", "2"): "Tenant 2 has no run",
         ("--run", "of-a-tenant-that-left"): "Run of-a-tenant-that-left is of tenant 9, which is no longer in the table",
@@ -674,7 +674,7 @@ def test_where_nothing_was_run_there_is_nothing_to_roll_back(
     before = everything(shell.database)
     ended = shell("rollback", "--tenant", HEALTHY)
     assert ended.status == 0
-    assert "No journaled change is in force" in ended.words
+    assert "Nothing to roll back" in ended.words
     assert everything(shell.database) == before
 
 
@@ -691,7 +691,7 @@ def test_a_rollback_is_in_the_history_and_a_second_one_has_nothing_to_do(one_she
 
     before = everything(one_shell.database)
     again = one_shell("rollback", "--yes", "--tenant", HEALTHY)
-    assert (again.status, "No journaled change is in force" in again.words) == (0, True)
+    assert (again.status, "Nothing to roll back" in again.words) == (0, True)
     assert "no longer materialized" not in again.words
     assert everything(one_shell.database) == before
 
@@ -729,11 +729,11 @@ def test_where_a_step_fails_what_was_undone_before_it_is_shown_and_counted(one_s
     refuse_updates_of(one_shell, "payments")
     ended = one_shell("rollback", "--yes", "--tenant", HEALTHY)
     assert ended.status == 1
-    assert "the rollback of payment_meter_ids of tenant 1 was rolled back whole: refused" in ended.words
+    assert "the rollback of payment_meter_ids of tenant 1 was rolled back: refused" in ended.words
     undone = one_shell.rows(f"SELECT step, coalesce(rows_changed, 0) FROM {STEP_RUNS} WHERE undoes IS NOT NULL")
     assert [rows > 0 for step, rows in undone] == [True, False]
     assert f" {undone[0][1]} rows restored, 0 left alone. In the Dagster UI" in ended.words
-    shown = ended.words[ended.words.index("Steps undone") : ended.words.index("was rolled back whole")]
+    shown = ended.words[ended.words.index("Steps undone") : ended.words.index("was rolled back")]
     assert [step for step in MIGRATION if re.search(f" {step} [0-9a-f-]{{36}} 20", shown)] == [undone[0][0]]
 
 

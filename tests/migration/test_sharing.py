@@ -123,7 +123,7 @@ def _must_help(refused: Operator, shared: Path, owner: int) -> None:
     command = (MIGRATE, YES, "--tenant", HEALTHY)
     ended = refused.command(shared, url_in(shared), shared / "dagster", *command)
     assert ended.status == 1
-    assert f"{shared}/billing.db-locks belongs to user {owner}, who shares it with nobody" in ended.words
+    assert f"{shared}/billing.db-locks belongs to user {owner}, who does not share it" in ended.words
     assert f"the next live run of user {owner} shares" in ended.words
     said = refused.hold(url_in(shared))
     refused.release()

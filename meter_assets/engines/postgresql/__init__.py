@@ -1,7 +1,7 @@
-"""PostgreSQL: snapshots that conflict, roles, advisory locks and exact decimals, through psycopg2.
+"""The PostgreSQL engine, through psycopg2: it implements the protocol of `engines.base`.
 
-This module implements the protocol of `engines.base`. Tenant locks are in `locks`, what must not be in our own tables
-in `own_tables`, what a role needs in `grants`, SQL constructs and types in `constructs`.
+Add here the function for a new method of the protocol. Tenant locks are in `locks`, the verification of our own tables
+in `own_tables`, the rights of roles in `grants`, SQL constructs and types in `constructs`.
 """
 
 import os
@@ -32,8 +32,8 @@ from meter_assets.engines.postgresql.own_tables import own_table_problems as own
 NAME = "postgresql"
 SCHEMES: tuple[str, ...] = ("postgresql", "postgres", "postgresql+psycopg2")
 SECONDS_UNTIL_BUSY: float = 0
-"""Nobody can keep the whole database locked."""
-URL_NAMES = "names a server that runs, its port, user and database"
+"""No program can lock the whole database."""
+URL_NAMES = "names a running server, its port, user and database"
 _FAILURES = {
     "40001": Failure.CONFLICT,  # serialization_failure
     "40P01": Failure.CONFLICT,  # deadlock_detected
@@ -46,7 +46,7 @@ _FAILURES = {
 def parse_url(given: str) -> URL:
     """Return the URL with the driver that Dagster's storage can use too. Raises InvalidUrl.
 
-    SQLAlchemy 2.1 would by itself look for psycopg 3.
+    SQLAlchemy 2.1 uses psycopg 3 by default.
     """
     urls.check(given)
     try:
@@ -60,9 +60,9 @@ def parse_url(given: str) -> URL:
 
 
 def identity(url: URL) -> tuple[tuple[str, str], ...]:
-    """Return all but the password; spellings of the host, the default port and options for parts count as the same.
+    """Return all parts except the password, normalized: host, default port, and options that stand for parts.
 
-    Of what the driver takes from the environment instead, only the port is looked up.
+    Of the environment variables that the driver reads, only the one for the port is considered.
     """
     given = urls.parts(url)
     given["host"] = given.get("host", "").lower()
@@ -71,25 +71,25 @@ def identity(url: URL) -> tuple[tuple[str, str], ...]:
 
 
 def file(url: URL) -> None:
-    """Return None: a server keeps the database."""
+    """Return None: the database is on a server."""
     return None
 
 
 def python_for(url: URL, statement: str) -> None:
-    """Return None: whoever can reach the server has a client."""
+    """Return None: every user of the server has a client program."""
     return None
 
 
 def why_missing(url: URL) -> None:
-    """Return None: only connecting tells."""
+    """Return None: this can only be found out by connecting."""
     return None
 
 
 @cache
 def writer(url: URL) -> Engine:
-    """Return an engine whose transactions see one state throughout (REPEATABLE READ).
+    """Return an engine whose transactions read one snapshot (REPEATABLE READ).
 
-    Connections are not pooled: a run makes few, and a fork must not share one.
+    Connections are not pooled: a run opens few, and a forked process must not share one.
     """
     psycopg2.extensions.set_wait_callback(_wait_or_cancel)
     engine = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ")
@@ -105,12 +105,12 @@ def writer(url: URL) -> Engine:
 
 
 def reader(url: URL) -> Engine:
-    """Return the engine that also writes: its transactions are made read-only one by one."""
+    """Return the engine for writing: `read_only` makes its transactions read-only."""
     return writer(url)
 
 
 def _wait_or_cancel(connection: Any) -> None:
-    """Wait for the server, but let Ctrl-C end a running statement: by itself, the driver returns at its end only."""
+    """Wait for the server, and cancel the statement on Ctrl-C: by default, the driver waits until its end."""
     interrupt: BaseException | None = None
     while True:
         try:
@@ -138,11 +138,11 @@ def read_only(connection: Connection) -> Connection:
 
 
 def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index: bool) -> None:
-    """Let the transaction see rows as they are by then: in one snapshot, a row changed since would end the batch."""
+    """Let each statement read the current rows: with one snapshot, a concurrent change would end the batch."""
     connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds_to_wait}")
     if by_index:
-        # The rows of a batch are few: among those of other tenants, they are better looked up.
+        # A batch has few rows; looking them up in an index is faster than reading the rows of all tenants.
         connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
 
 
@@ -152,23 +152,23 @@ def failure_of(error: DBAPIError) -> Failure | None:
 
 
 def lock_tenant(url: URL, tenant: str, owner: LockOwner) -> AdvisoryLock | None:
-    """Take an advisory lock in a connection of its own."""
+    """Acquire an advisory lock in a separate connection."""
     return AdvisoryLock.take(writer(url), tenant, owner)
 
 
 def lock_tenant_within(connection: Connection, tenant: str, owner: LockOwner) -> bool:
-    """Take an advisory lock of the transaction."""
+    """Acquire an advisory lock for the transaction."""
     return take_within(connection, tenant, owner)
 
 
 def lock_owner(url: URL, connection: Connection, tenant: str, scope: LockScope) -> LockOwner | None:
-    """Return who has the advisory lock."""
+    """Return the owner of the advisory lock."""
     return AdvisoryLock.owner(connection, tenant, scope)
 
 
 @contextmanager
 def ddl_lock(transaction: Callable[[], AbstractContextManager[Connection]]) -> Iterator[None]:
-    """Take an advisory lock in a transaction of its own: the one that creates tables must begin after the wait."""
+    """Acquire an advisory lock in a separate transaction: the one that creates tables must start after the wait."""
     with transaction() as connection:
         wait_to_make_tables(connection)
         yield
@@ -177,12 +177,12 @@ def ddl_lock(transaction: Callable[[], AbstractContextManager[Connection]]) -> I
 def obstacles(
     url: URL, connection: Connection, schema: BillingSchema, steps: Sequence[JournaledStep], *, to_roll_back: bool
 ) -> list[str]:
-    """Return what the server and the role's rights do not allow."""
+    """Return the rights that the role lacks, and the server's settings that prevent writing."""
     return obstacles_of(connection, schema, steps, to_roll_back)
 
 
 def how_to_let_write(purpose: str) -> str:
-    """Return which command prints the rights."""
+    """Return the command that prints the needed rights."""
     return f"Give the role that right: 'meter-assets grants {purpose} ROLE' prints what it needs;"
 
 
@@ -191,7 +191,7 @@ def require_roles() -> None:
 
 
 def capacity(kind: TypeEngine[Any]) -> tuple[int, int] | None:
-    """Return the precision and the scale that a NUMERIC was declared with."""
+    """Return the declared precision and scale of a NUMERIC."""
     if not isinstance(kind, Numeric) or kind.precision is None:
         return None
     return kind.precision, kind.scale or 0
@@ -202,5 +202,5 @@ def analyze_if_never(connection: Connection) -> None:
 
 
 def analyze_temporary(connection: Connection, name: str) -> None:
-    """Gather statistics: of temporary tables the server has none by itself."""
+    """Gather statistics: the server does not do so for temporary tables by itself."""
     connection.exec_driver_sql(f"ANALYZE {name}")

@@ -1,7 +1,7 @@
-"""How PostgreSQL compiles our SQL constructs, and which types it gives to columns of money.
+"""PostgreSQL's SQL for our constructs, and its types for columns of money.
 
-Exact money is NUMERIC, as it is stored. Importing this module registers all of it. The constructs are declared in
-`billing.constructs` and `billing.money`.
+Exact money is NUMERIC, as it is stored. Importing this module registers all constructs and types. Add here how
+PostgreSQL compiles a new construct; constructs are declared in `billing.constructs` and `billing.money`.
 """
 
 from typing import Any
@@ -66,15 +66,15 @@ def _cast_to_date(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: An
 
 @compiles(member_of, "postgresql")
 def _any_of_array(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # As an array, the ids are looked up in the index at once; as a subquery they would be joined, and without nested
-    # loops (see `writer`) a join reads the whole table.
+    # PostgreSQL looks up the ids of an array in the index. It would join a subquery instead, and without nested loops
+    # (see `writer`) a join reads the whole table.
     value, ids = element.clauses
     return f"{compiler.process(value, **kw)} = ANY (ARRAY{compiler.process(ids, **kw)})"
 
 
 @compiles(row_version, "postgresql")
 def _last_writer(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # PostgreSQL numbers every write, also one that changes nothing.
+    # PostgreSQL numbers every write, even if no value changes.
     table = next(iter(element.clauses)).table
     return f"CAST({compiler.preparer.format_table(table)}.xmin AS TEXT)"
 

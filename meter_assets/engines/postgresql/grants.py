@@ -1,7 +1,8 @@
-"""What a role needs to preview, migrate, monitor or roll back, and no more: as SQL for the tables' owner.
+"""The minimal rights of a role that previews, migrates, monitors or rolls back, as SQL for the owner of the tables.
 
-`grants` asks the server where the tables are, and returns text. With these, no role of ours owns or creates a table:
-the script creates our own tables too. `obstacles_of` asks the server which of the rights to write this role lacks.
+`grants` reads from the server where the tables are, and returns the script. The script also creates our own tables, so
+that the role needs no right to create tables. `obstacles_of` returns the rights to write that the current role lacks.
+Add here every right that a new statement needs.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,19 +24,19 @@ _QUOTED = _DIALECT.identifier_preparer
 
 @dataclass(frozen=True)
 class Place:
-    """A database's name, and in which of its schemas a name without one is found: that of each table, or a new one."""
+    """A database's name, the schema in which each table is found by its name alone, and the schema of new tables."""
 
     database: str
     schemas: Mapping[str, str]
     new: str
 
     def __call__(self, table: Table) -> Table:
-        """Return a table as it is named in full."""
+        """Return a table with its full name."""
         return table.to_metadata(MetaData(), schema=self.schemas.get(table.name, self.new))
 
 
 def place_of(connection: Connection, schema: BillingSchema) -> Place:
-    """Ask the server where it finds the tables: by its search_path, which need not begin with public."""
+    """Read from the server where it finds the tables; its search_path need not start with public."""
     names = [table.name for table in (*schema.tables.values(), *schema.own.values())]
     found = connection.execute(
         text(
@@ -49,20 +50,20 @@ def place_of(connection: Connection, schema: BillingSchema) -> Place:
 
 
 def grants(connection: Connection, schema: BillingSchema, purpose: Purpose, role: str) -> str:
-    """Return the statements that let a role, which exists, do one thing in this database.
+    """Return the statements that grant an existing role the rights for one purpose in this database.
 
-    Raises InvalidSettings for a role without a name, and for a name that cannot be printed in one line.
+    Raises InvalidSettings for an empty name, and for a name that cannot be printed in one line.
     """
     if not role.strip():
         raise InvalidSettings(
-            f"The role is {role!r}, which names none. Name one that exists: 'meter-assets grants {purpose} ROLE'."
+            f"The role's name is {role!r}, which is empty. Name an existing role: 'meter-assets grants {purpose} ROLE'."
         )
     place = place_of(connection, schema)
     for what, one in {"role": role, "database": place.database, **_schemas(schema, place)}.items():
         if visible(one) != one:
             raise InvalidSettings(
-                f"The name of the {what}, {shown(one)}, has characters that are not printed as they are, such as line "
-                "breaks. In a statement they could pass for another one. Give it another name."
+                f"The name of the {what}, {shown(one)}, has characters that cannot be printed, such as line "
+                "breaks. They could change the printed statement. Give it another name."
             )
     name, database = _QUOTED.quote(role), _QUOTED.quote(place.database)
     tables, own = (_named_in_full(one, place) for one in (schema.tables, schema.own))
@@ -92,7 +93,7 @@ def _named_in_full(tables: Mapping[str, Table], place: Place) -> dict[str, Table
 
 
 def _own_tables(own: Mapping[str, Table]) -> Iterator[str]:
-    """Make our own tables where they are missing: then no role has to be allowed to make tables."""
+    """Create the missing ones of our own tables, so that no role needs the right to create tables."""
     for table in own.values():
         yield str(CreateTable(table, if_not_exists=True).compile(dialect=_DIALECT)).strip() + ";"
         for index in sorted(table.indexes, key=lambda one: str(one.name)):
@@ -100,7 +101,7 @@ def _own_tables(own: Mapping[str, Table]) -> Iterator[str]:
 
 
 def _no_longer_needed(purpose: Purpose, tables: Mapping[str, Table], own: Mapping[str, Table]) -> Iterator[str]:
-    """What version 1.0.0 granted: whole tables, the outcome of runs that have ended, and rows of the backup."""
+    """Revoke what version 1.0.0 granted: whole tables, the outcome of ended runs, and rows of the backup."""
     yield f"SELECT ON {', '.join(map(_named, tables.values()))}"
     if purpose is Purpose.migrate:
         yield f"UPDATE ON {_named(own[RUNS])}"
@@ -108,7 +109,7 @@ def _no_longer_needed(purpose: Purpose, tables: Mapping[str, Table], own: Mappin
 
 
 def _reads(schema: BillingSchema, tables: Mapping[str, Table], own: Mapping[str, Table]) -> Iterator[str]:
-    """The columns that are read, of the billing tables; our own tables."""
+    """Return the rights to read: columns of the billing tables, and our own tables."""
     for name, table in tables.items():
         yield f"{_columns('SELECT', schema.read_columns(name))} ON {_named(table)}"
     yield f"SELECT ON {', '.join(map(_named, own.values()))}"
@@ -117,9 +118,9 @@ def _reads(schema: BillingSchema, tables: Mapping[str, Table], own: Mapping[str,
 def _writes(
     schema: BillingSchema, tables: Mapping[str, Table], own: Mapping[str, Table], purpose: Purpose
 ) -> Iterator[str]:
-    """The columns that steps write; our own tables can be added to, not altered.
+    """Return the rights to write: columns of the billing tables, and inserts, but no updates, into our own tables.
 
-    A rollback moves rows out of the backup, and is the only one to take any away.
+    Only a rollback may delete rows: it moves them out of the backup.
     """
     updating = [step for step in schema.steps if step.target != BACKUP]
     for step in updating:
@@ -129,7 +130,7 @@ def _writes(
     yield f"INSERT ON {', '.join(_named(own[name]) for name in added_to)}"
     if purpose is Purpose.rollback:
         yield f"DELETE ON {_named(own[BACKUP])}"
-    # Of a batch, rows are read by the version that PostgreSQL gives them.
+    # A batch reads the version that PostgreSQL gives to each row.
     yield from (f"SELECT (xmin) ON {_named(tables[name])}" for name in sorted({step.target for step in updating}))
 
 
@@ -159,11 +160,11 @@ def obstacles_of(
 def _rights(
     schema: BillingSchema, steps: Sequence[JournaledStep], to_roll_back: bool
 ) -> Iterator[tuple[str, ColumnElement[bool]]]:
-    """Yield what a live run must be allowed to do, and how PostgreSQL is asked whether it is."""
+    """Yield each right that a live run needs, and the SQL expression that checks it."""
     for step in steps:
         for column in schema.written_columns(step) if step.target != BACKUP else ():
             yield f"update {step.target}.{column}", func.has_column_privilege(step.target, column, "UPDATE")
-    others = BACKUP if to_roll_back else RETIRED_BACKUPS  # a rollback takes rows from the one to the other
+    others = BACKUP if to_roll_back else RETIRED_BACKUPS  # a rollback moves rows from the first to the second
     for name in sorted(schema.own_tables_present - {others}):
         yield f"insert into {name}", func.has_table_privilege(name, "INSERT")
     if to_roll_back and BACKUP in schema.own_tables_present:

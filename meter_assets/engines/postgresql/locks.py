@@ -1,7 +1,7 @@
-"""The lock of a tenant in a PostgreSQL database: an advisory lock of a connection that does nothing else.
+"""PostgreSQL's locks: the advisory lock of a tenant, and the one that serializes the creation of our own tables.
 
-The lock goes with the process that has it, however that process ends. The lock that serializes the creation of our own
-tables is here too.
+A tenant's lock belongs to a connection that does nothing else. The server releases it when the process ends, even after
+a crash. Add other advisory locks here.
 """
 
 import hashlib
@@ -13,17 +13,17 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from meter_assets.engines.base import LockOwner, LockScope
 
 SECONDS_TO_NOTICE_A_DEAD_HOST = (30, 10, 3)
-"""PostgreSQL asks a silent client after so many seconds, again every so many, and gives up after so many times."""
+"""PostgreSQL probes a silent client after the first number of seconds, then at this interval, at most this often."""
 _APPLICATION = "meter-assets run "
 _APPLICATION_MOST = 63
-"""So many bytes of an application's name PostgreSQL keeps: enough for a run's id and a process's."""
+"""The most bytes of an application's name that PostgreSQL stores: enough for the ids of a run and a process."""
 
 
 class AdvisoryLock:
-    """The lock of a tenant that was taken."""
+    """A tenant's lock that was acquired."""
 
     def __init__(self, connection: Connection) -> None:
-        """Take the connection, which holds the lock."""
+        """Take the connection that owns the lock."""
         self._connection = connection
 
     @classmethod
@@ -31,7 +31,7 @@ class AdvisoryLock:
         """Lock a tenant; return None if another session has locked it. Raises DBAPIError without a connection."""
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
-            _introduce(connection, owner)  # first, so that who is refused is told by whom
+            _show_owner(connection, owner)  # before locking, so that a refused run can report the owner
             if connection.scalar(select(func.pg_try_advisory_lock(_key(LockScope.run, tenant)))):
                 return cls(connection)
         except BaseException:
@@ -42,9 +42,9 @@ class AdvisoryLock:
 
     @staticmethod
     def owner(connection: Connection, tenant: str, scope: LockScope = LockScope.run) -> LockOwner | None:
-        """Return who has locked a tenant; None if that cannot be told.
+        """Return who has locked a tenant; None if that is not known.
 
-        Of another role's connection a server shows the name, but neither its host nor since when it is there.
+        For another role's connection, the server shows the name, but neither the host nor the start time.
         """
         high, low = divmod(_key(scope, tenant) % 2**64, 2**32)
         found = connection.execute(
@@ -65,7 +65,7 @@ class AdvisoryLock:
         return LockOwner(run_id, host, int(process), found.backend_start)
 
     def is_held(self) -> bool:
-        """Say whether this process still has it."""
+        """Return whether this process still owns it."""
         try:
             return bool(self._connection.scalar(select(1)))
         except DBAPIError:
@@ -73,16 +73,16 @@ class AdvisoryLock:
             return False
 
     def release(self) -> None:
-        """Release it at once, since a server notices a closed connection only a little later."""
+        """Release it at once: the server notices a closed connection only after some time."""
         with suppress(SQLAlchemyError):  # of a connection that is lost
             self._connection.execute(select(func.pg_advisory_unlock_all()))
         self._connection.close()
 
 
-def _introduce(connection: Connection, owner: LockOwner) -> None:
-    """Say in pg_stat_activity who holds the lock, and let the server notice soon if this host is gone.
+def _show_owner(connection: Connection, owner: LockOwner) -> None:
+    """Show the lock's owner in pg_stat_activity, and let the server notice soon if this host is gone.
 
-    The connection does nothing while it holds the lock: a server that ends idle ones must not end it.
+    The connection is idle while it owns the lock, so a server that ends idle connections must not end this one.
     """
     idle, interval, times = SECONDS_TO_NOTICE_A_DEAD_HOST
     options = {
@@ -102,10 +102,10 @@ def _application_name(owner: LockOwner) -> str:
 
 
 def take_within(connection: Connection, tenant: str, owner: LockOwner) -> bool:
-    """Take a second lock of the tenant that lasts as long as this transaction; say whether that was possible.
+    """Acquire a second lock of the tenant for this transaction; return whether that was possible.
 
-    Whatever cuts the connection that has the first (a proxy, a time-out), two steps of a tenant cannot overlap. The
-    connection has the run's name as long as the transaction lasts, for those who look who writes.
+    Even if the connection with the first lock is cut (by a proxy or a time-out), two steps of a tenant cannot overlap.
+    During the transaction, pg_stat_activity shows the run's name for this connection.
     """
     named = func.set_config("application_name", _application_name(owner), True).label("named")
     return bool(
@@ -114,7 +114,7 @@ def take_within(connection: Connection, tenant: str, owner: LockOwner) -> bool:
 
 
 def wait_to_make_tables(connection: Connection) -> None:
-    """Wait until no other transaction creates our own tables; until this one ends, others wait."""
+    """Wait until no other transaction creates our own tables; others wait until this one ends."""
     connection.execute(select(func.pg_advisory_xact_lock(_key("tables", "every tenant"))))
 
 

@@ -1,10 +1,10 @@
-"""Verifies that our own tables were created by us: as we create them, by somebody who may write the billing tables.
+"""Verifies that our own tables are as this software creates them, and that a trusted role created them.
 
-A role that may create tables could make one of them first, with a trigger, a rule, a default or a check that runs its
-own statements with the rights of whoever migrates. It could also make a function or an operator that fits our
-statements better than the server's own. All of that is looked for before one of our tables is used, and in
-each transaction that writes there. Which columns they have is in `schema`; what is in them is checked in `records` and
-`journal_audit`.
+A role that may create tables could create one of them first, with a trigger, a rule, a default or a check that runs its
+statements with the rights of the migrating role. It could also create a function or an operator that matches our
+statements better than the server's own. Both are checked before our tables are used, and in each transaction that
+writes to them. Add a check here for each kind of object that could run another role's statements. The columns of our
+tables are in `billing.own_tables`; their contents are checked in `migration.records` and `migration.journal_audit`.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from meter_assets.billing.own_tables import RETIRED_BACKUPS, RUNS
 from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
 from meter_assets.foreign_text import quoted
 
-# No function is called and no types are compared here that another role's could fit better than the server's own.
+# This statement uses only functions and operators that another role's objects cannot replace.
 _ROLES = """
 WITH servers AS (
     SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'pg_catalog'
@@ -46,12 +46,12 @@ UNION ALL SELECT CAST(p.oid::pg_catalog.regoperator AS text), 'is an operator of
     WHERE n.nspname = ANY(pg_catalog.current_schemas(false)) AND p.oprowner NOT IN (SELECT oid FROM trusted)
         AND p.oprname IN (
             SELECT q.oprname FROM pg_catalog.pg_operator q WHERE q.oprnamespace = (SELECT oid FROM servers))"""
-"""What a role can add that owns none of our tables: with the right to make triggers, or functions."""
+"""Objects that a role can add without owning our tables: it needs only the right to create triggers or functions."""
 _MADE_OTHERWISE = """
 UNION ALL SELECT relname, 'belongs to another role', pg_catalog.pg_get_userbyid(relowner)
     FROM own WHERE relowner NOT IN (SELECT oid FROM trusted) AND relowner NOT IN (SELECT relowner FROM writers)
-UNION ALL SELECT relname, 'is no ordinary table', '' FROM own WHERE relkind <> 'r'
-UNION ALL SELECT relname, 'does not outlive a crash', '' FROM own WHERE relpersistence <> 'p'
+UNION ALL SELECT relname, 'is not an ordinary table', '' FROM own WHERE relkind <> 'r'
+UNION ALL SELECT relname, 'does not survive a crash', '' FROM own WHERE relpersistence <> 'p'
 UNION ALL SELECT relname, 'has row security', '' FROM own WHERE relrowsecurity
 UNION ALL SELECT o.relname, 'has the rule', r.rulename FROM own o JOIN pg_catalog.pg_rewrite r ON r.ev_class = o.oid
     WHERE o.relkind = 'r'
@@ -59,14 +59,14 @@ UNION ALL SELECT o.relname, 'inherits from, or is inherited by, another table', 
     FROM own o JOIN pg_catalog.pg_inherits i ON o.oid IN (i.inhrelid, i.inhparent)
 UNION ALL SELECT o.relname, 'has the constraint', c.conname
     FROM own o JOIN pg_catalog.pg_constraint c ON c.conrelid = o.oid WHERE c.contype NOT IN ('p', 'n')
-UNION ALL SELECT o.relname, 'has an index that computes', CAST(i.indexrelid::pg_catalog.regclass AS text)
-    FROM own o JOIN pg_catalog.pg_index i ON i.indrelid = o.oid
+UNION ALL SELECT o.relname, 'has an index with an expression or condition,',
+    CAST(i.indexrelid::pg_catalog.regclass AS text) FROM own o JOIN pg_catalog.pg_index i ON i.indrelid = o.oid
     WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
-UNION ALL SELECT relname, 'has a column that we did not make', attname FROM columns
+UNION ALL SELECT relname, 'has a column that meter-assets did not create,', attname FROM columns
     WHERE column_name <> ALL(CAST(:columns AS text[]))
 UNION ALL SELECT relname, 'has a default for the column', attname FROM columns
     WHERE atthasdef OR (attidentity <> '' AND column_name <> :numbered)
-UNION ALL SELECT c.relname, 'has a type of its own in the column', c.attname
+UNION ALL SELECT c.relname, 'has a user-defined type in the column', c.attname
     FROM columns c JOIN pg_catalog.pg_type t ON t.oid = c.atttypid
     WHERE (t.typtype <> 'b' OR t.typnamespace <> (SELECT oid FROM servers)) AND t.oid NOT IN (
         SELECT a.atttypid FROM billing b JOIN pg_catalog.pg_attribute a ON a.attrelid = b.oid)"""
@@ -81,13 +81,13 @@ _COLUMNS = """, writers AS (
 )"""
 _EVERYTHING = text(f"{_ROLES}{_COLUMNS}{_ADDED_BY_OTHERS}{_MADE_OTHERWISE} ORDER BY 1, 2, 3")
 _LATEST = text(f"{_ROLES}{_ADDED_BY_OTHERS} ORDER BY 1, 2, 3")
-"""What is not as we make it: where, what it is, and which. One statement, since it is asked often."""
+"""Every difference from the tables as we create them: the table, the kind and the name. One query, as it runs often."""
 
 
 def own_table_problems(connection: Connection, schema: BillingSchema, *, known: bool) -> list[str]:
-    """Return what we did not create in our own tables, or in what our statements call, each a clause.
+    """Return what others added to our own tables, or to functions that our statements call, each a clause.
 
-    Of tables that are known, only what somebody can have added who owns none of them.
+    If the tables are known, it checks only for objects that a role can add without owning the tables.
     """
     own = [schema.own[name] for name in sorted(schema.own_tables_present)]
     written = [f"{step.target}.{name}" for step in schema.steps for name in schema.written_columns(step)]
@@ -105,15 +105,15 @@ def own_table_problems(connection: Connection, schema: BillingSchema, *, known: 
 
 
 def _kept_columns(schema: BillingSchema) -> Iterator[str]:
-    """Yield the columns that a journal may have from when the billing table still had them."""
+    """Yield the columns that a journal may still have although the billing table no longer has them."""
     for step in schema.steps:
         yield from (f"{step.journal}.{name}_{side}" for name in step.columns for side in ("before", "after"))
 
 
 def lock_own_tables(connection: Connection, schema: BillingSchema, *, to_roll_back: bool) -> None:
-    """Let nobody add a trigger or anything else to our own tables until this transaction ends.
+    """Prevent others from adding a trigger or another object to our own tables until this transaction ends.
 
-    It is to be called first of all: later, what was added since its snapshot would not be seen.
+    It must be the first call in a transaction: the snapshot would hide objects that were added after it.
     """
     format_table = connection.dialect.identifier_preparer.format_table
     not_written = set() if to_roll_back else {RETIRED_BACKUPS}

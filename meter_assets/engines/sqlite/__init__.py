@@ -1,7 +1,8 @@
-"""SQLite: one file, one writer at a time, no roles, and columns that keep whatever they are given.
+"""The SQLite engine: it implements the protocol of `engines.base`.
 
-This module implements the protocol of `engines.base`. Tenant locks are in `locks`, what must not be in our own tables
-in `own_tables`, SQL constructs and types in `constructs`.
+A database is one file with one writer at a time, without roles, and its columns accept values of any type. Add here the
+function for a new method of the protocol. Tenant locks are in `locks`, the verification of our own tables in
+`own_tables`, SQL constructs and types in `constructs`.
 """
 
 import os
@@ -38,7 +39,7 @@ def parse_url(given: str) -> URL:
 
 
 def identity(url: URL) -> tuple[tuple[str, str], ...]:
-    """Return what tells the file from others."""
+    """Return a key that identifies the file."""
     return tuple(sorted({**urls.parts(url), "engine": NAME}.items()))
 
 
@@ -48,18 +49,18 @@ def file(url: URL) -> Path:
 
 
 def python_for(url: URL, statement: str) -> str:
-    """Return Python code that runs a statement: a host need not have the program sqlite3."""
+    """Return Python code that runs a statement: a host may not have the program sqlite3."""
     return f"import sqlite3; c = sqlite3.connect({str(file(url))!r}); c.execute({statement!r}); c.commit()"
 
 
 def why_missing(url: URL) -> str | None:
-    """Say that there is no file: SQLite would create it."""
-    return None if file(url).is_file() else "there is no such file"
+    """Return that the file does not exist; without this check, SQLite would create it."""
+    return None if file(url).is_file() else "the file does not exist"
 
 
 @cache
 def writer(url: URL) -> Engine:
-    """Return an engine whose transactions take SQLite's write lock when they begin."""
+    """Return an engine whose transactions acquire SQLite's write lock when they start."""
     return _engine(lambda: _open(file(url), "rw"), "BEGIN IMMEDIATE")
 
 
@@ -74,10 +75,10 @@ def _open(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open a database that cannot be written; first undo what a process that was killed has left half written.
+    """Open a database for reading; first let SQLite undo the unfinished transaction of a killed process.
 
-    SQLite then finds the dead process's journal and restores the file, but not where it may only read: it would refuse
-    every query until someone opens the file for writing. If that does not help, the queries say why.
+    SQLite finds the journal of the killed process and restores the file, but only if it may write: otherwise it refuses
+    every query until a program opens the file for writing. If that is not possible, the queries report why.
     """
     if path.with_name(f"{path.name}-journal").exists():
         with suppress(sqlite3.Error), closing(_open(path, "rw")) as connection:
@@ -90,8 +91,8 @@ def _engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:
-        connection.isolation_level = None  # by itself, the driver would begin at the first write only
-        # Called between a statement's instructions, so that Ctrl-C is noticed while it runs.
+        connection.isolation_level = None  # by default, the driver starts a transaction at the first write only
+        # SQLite calls this while a statement runs, so that Ctrl-C can end it.
         connection.set_progress_handler(lambda: 0, INSTRUCTIONS_BETWEEN_INTERRUPTS)
         connection.create_aggregate(RowsDigest.NAME, -1, RowsDigest)
 
@@ -108,7 +109,7 @@ def read_only(connection: Connection) -> Connection:
 
 
 def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index: bool) -> None:
-    """Do nothing: a transaction is alone once it has begun."""
+    """Do nothing: after its start, no other transaction can write."""
 
 
 def failure_of(error: DBAPIError) -> Failure | None:
@@ -129,7 +130,7 @@ def lock_tenant(url: URL, tenant: str, owner: LockOwner) -> LockFile | None:
 
 
 def lock_tenant_within(connection: Connection, tenant: str, owner: LockOwner) -> bool:
-    """Say yes: a transaction has locked the whole database."""
+    """Return True: the transaction has already locked the whole database."""
     return True
 
 
@@ -148,26 +149,26 @@ def lock_own_tables(connection: Connection, schema: BillingSchema, *, to_roll_ba
 
 
 def own_table_problems(connection: Connection, schema: BillingSchema, *, known: bool) -> list[str]:
-    """Return what we did not create in our own tables, each a clause."""
+    """Return what others added to our own tables, each a clause."""
     return list(problems_of(connection, schema))
 
 
 def obstacles(
     url: URL, connection: Connection, schema: BillingSchema, steps: Sequence[JournaledStep], *, to_roll_back: bool
 ) -> list[str]:
-    """Return which of the file and its folder this process may not write."""
+    """Return whether the file or its folder is read-only for this process."""
     places = {"the file": file(url), "its folder": file(url).parent}
     return [f"{what} {place} is read-only" for what, place in places.items() if not os.access(place, os.W_OK)]
 
 
 def how_to_let_write(purpose: str) -> str:
-    """Return what to do where this process may not write."""
-    return "Let the file be written to"
+    """Return what to do if this process may not write."""
+    return "Give this user the right to write the file"
 
 
 def require_roles() -> NoReturn:
-    """Raise InvalidSettings: whoever may read or write the file may read or write everything in it."""
-    raise InvalidSettings("SQLite has no roles: let the file be readable, or writable, by who may read or write it.")
+    """Raise InvalidSettings: a user who may read or write the file may read or write everything in it."""
+    raise InvalidSettings("SQLite has no roles: control access with the read and write permissions of the file.")
 
 
 def grants(connection: Connection, schema: BillingSchema, purpose: Purpose, role: str) -> NoReturn:
@@ -176,14 +177,14 @@ def grants(connection: Connection, schema: BillingSchema, purpose: Purpose, role
 
 
 def capacity(kind: TypeEngine[Any]) -> None:
-    """Return None: a column keeps any number, whatever its type was declared as."""
+    """Return None: a column stores any number, whatever its declared type is."""
     return None
 
 
 def analyze_if_never(connection: Connection) -> None:
     """Gather statistics if nobody ever has.
 
-    Without them SQLite takes every tenant for ten rows, and scans all of a subquery for each row of another.
+    Without them, SQLite estimates ten rows per tenant, and scans a whole subquery for each row of another.
     """
     known = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'").scalar()
     if not known:
@@ -191,4 +192,4 @@ def analyze_if_never(connection: Connection) -> None:
 
 
 def analyze_temporary(connection: Connection, name: str) -> None:
-    """Do nothing: the statements that read temporary tables of ours are planned well without."""
+    """Do nothing: SQLite plans the statements that read our temporary tables well without statistics."""

@@ -1,8 +1,8 @@
-"""How SQLite compiles our SQL constructs, and which types it gives to columns of money.
+"""SQLite's SQL for our constructs, and its types for columns of money.
 
-SQLite has no exact decimal and no dates: exact money is a count of minor units (hundredths) as an integer, and a date
-is text. Importing this module registers all of it. The constructs are declared in `billing.constructs` and
-`billing.money`.
+SQLite has no exact decimal and no dates: exact money is the number of minor units (hundredths) as an integer, and a
+date is text. Importing this module registers all constructs and types. Add here how SQLite compiles a new construct;
+constructs are declared in `billing.constructs` and `billing.money`.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ _MINOR_UNITS = 10**MINOR_UNIT_DIGITS
 
 
 class _AsItIs(UserDefinedType[Any]):
-    """A column that keeps whatever it is given: one with a declared type might turn text into a number."""
+    """A column that stores values unchanged: a column with a declared type might convert text into a number."""
 
     cache_ok = True
 
     def get_col_spec(self, **kw: Any) -> str:
-        """Return the declared type: SQLite converts nothing in a column of this one."""
+        """Return the declared type, for which SQLite converts nothing."""
         return "BLOB"
 
 
@@ -41,7 +41,7 @@ def _any_money(element: AnyMoney, compiler: Any, **kw: Any) -> str:
 
 
 def _as_read(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Dates are text, as they are stored: other programs write them in formats of their own."""
+    """Return text for dates, as they are stored: other programs write them in various formats."""
     return String() if isinstance(kind, (Date, DateTime)) else kind
 
 
@@ -69,13 +69,13 @@ register_types(
 
 @compiles(exact, "sqlite")
 def _to_minor_units(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # Without ROUND, 0.29 * 100 is 28.999999999999996 and the cast cuts a cent off.
+    # Without ROUND, 0.29 * 100 is 28.999999999999996, and the cast loses a cent.
     return f"CAST(ROUND({compiler.process(element.clauses, **kw)} * {_MINOR_UNITS}) AS INTEGER)"
 
 
 @compiles(stored, "sqlite")
 def _from_minor_units(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # A quotient of two exact integers is the float nearest to the decimal, the same as SQLite reads from its text.
+    # The quotient of two exact integers is the float nearest to the decimal, as when SQLite reads the decimal's text.
     return f"({compiler.process(element.clauses, **kw)} / {_MINOR_UNITS}.0)"
 
 
@@ -101,7 +101,7 @@ def _in_subquery(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any
 
 @compiles(row_version, "sqlite")
 def _all_values(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # SQLite does not number writes: a row's version is all that the row holds.
+    # SQLite does not number writes, so a row's version consists of all its values.
     return " || ',' || ".join(f"quote({compiler.process(column, **kw)})" for column in element.clauses)
 
 
@@ -110,7 +110,7 @@ def _our_aggregate(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: A
     given = []
     for column in element.clauses:
         value = compiler.process(column, **kw)
-        # As bytes: Python cannot be handed a text that is not valid UTF-8, which SQLite keeps all the same.
+        # As bytes: SQLite can store text that is not valid UTF-8, which it cannot pass to Python.
         as_bytes = f"CASE typeof({value}) WHEN 'text' THEN 't' || hex({value}) WHEN 'blob' THEN 'b' || hex({value})"
         given.append(f"'{column.key}', {as_bytes} ELSE {value} END")
     return f"{RowsDigest.NAME}({', '.join(given)})"
@@ -122,11 +122,11 @@ class RowsDigest:
     NAME = "meter_assets_rows_digest"
 
     def __init__(self) -> None:
-        """Begin with no rows."""
+        """Start without rows."""
         self._rows: list[bytes] = []
 
     def step(self, *named: Any) -> None:
-        """Take a row: names and values by turns."""
+        """Take a row: alternating names and values."""
         pairs = [(name, value) for name, value in zip(named[::2], named[1::2], strict=True) if value is not None]
         self._rows.append(hashlib.sha256(repr(pairs).encode()).digest())
 

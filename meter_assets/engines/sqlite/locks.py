@@ -1,7 +1,7 @@
-"""The lock of a tenant in a SQLite database: a locked file beside it.
+"""SQLite's tenant lock: a locked file beside the database.
 
-The lock goes with the process that has it, however that process ends. A second file tells who has it. How such files
-are created and read safely is in `private_files`.
+The operating system releases the lock when the process ends, even after a crash. A second file names the lock's owner.
+Functions that create and read such files safely are in `private_files`.
 """
 
 import grp
@@ -24,15 +24,15 @@ from meter_assets.private_files import adapt, make_file, make_folder, read_start
 
 _OWNER = TypeAdapter(LockOwner)
 _LONGEST_OWNER = 4096
-"""So many bytes of a file that tells of an owner are read."""
+"""The most bytes that are read from a file that names an owner."""
 
 
 class LockFile:
-    """The lock of a tenant that was taken."""
+    """A tenant's lock that was acquired."""
 
     def __init__(self, lock: FileLock, told: Path) -> None:
-        """Take the lock, which was acquired, and the file that tells of its owner."""
-        self._lock, self._told = lock, told
+        """Take the acquired lock, and the file that names its owner."""
+        self._lock, self._owner_file = lock, told
 
     @classmethod
     def take(cls, database: Path, tenant: str, owner: LockOwner) -> "LockFile | None":
@@ -40,7 +40,7 @@ class LockFile:
         try:
             return cls._take(database, tenant, owner)
         except OSError as error:
-            raise LockUnavailable(f"no lock file can be made beside it ({error.strerror})") from None
+            raise LockUnavailable(f"no lock file can be created beside it ({error.strerror})") from None
 
     @classmethod
     def _take(cls, database: Path, tenant: str, owner: LockOwner) -> "LockFile | None":
@@ -56,7 +56,7 @@ class LockFile:
         except Timeout:
             return None
         except PermissionError as error:
-            raise _who_must_let_us_in(error, folder, path) from None
+            raise _with_advice(error, folder, path) from None
         told = f"tenant-{tenant}.holder"
         try:
             with written(folder, told) as file:
@@ -68,9 +68,9 @@ class LockFile:
 
     @staticmethod
     def owner(database: Path, tenant: str) -> LockOwner | None:
-        """Return who has locked a tenant, if that can be told.
+        """Return who has locked a tenant, if that is known.
 
-        Whoever may write in the folder may have put anything there.
+        The file may contain anything: every user with write access to the folder can change it.
         """
         try:
             found = read_start(_folder(database) / f"tenant-{tenant}.holder", _LONGEST_OWNER)
@@ -80,13 +80,13 @@ class LockFile:
             return None
 
     def is_held(self) -> bool:
-        """Say whether this process still has it."""
+        """Return whether this process still owns it."""
         return self._lock.is_locked
 
     def release(self) -> None:
-        """Release it; whoever takes it next is not told as the one who has it now."""
+        """Release it; first remove this owner's name, so that it is not reported for the next owner."""
         with suppress(OSError):
-            self._told.unlink(missing_ok=True)
+            self._owner_file.unlink(missing_ok=True)
         self._lock.release()
 
 
@@ -94,13 +94,13 @@ def _folder(database: Path) -> Path:
     return database.with_name(f"{database.name}-locks")
 
 
-def _who_must_let_us_in(error: PermissionError, *made_before: Path) -> PermissionError:
-    """Return the error with what to do, where somebody else made what we may not use: the first of these."""
-    for path in made_before:
+def _with_advice(error: PermissionError, *created_before: Path) -> PermissionError:
+    """Return the error with advice, if another user created one of these files or folders."""
+    for path in created_before:
         with suppress(OSError):
             owner = path.lstat().st_uid
             if owner != os.geteuid() and not os.access(path, os.R_OK | os.W_OK):
-                return PermissionError(error.errno, f"{error.strerror}: {_advice(path, owner, made_before[0])}")
+                return PermissionError(error.errno, f"{error.strerror}: {_advice(path, owner, created_before[0])}")
     return error
 
 
@@ -108,15 +108,15 @@ def _advice(path: Path, owner: int, folder: Path) -> str:
     user, group = _name_of(pwd.getpwuid, owner), _name_of(grp.getgrgid, folder.parent.stat().st_gid)
     locks = shlex.quote(str(folder))
     return (
-        f"{path} belongs to user {user}, who shares it with nobody. Where the folder {folder.parent} is writable for a "
+        f"{path} belongs to user {user}, who does not share it. If the folder {folder.parent} is writable for a "
         f"group (chmod 2770), the next live run of user {user} shares the locks with that group, as does the command "
         f"'chgrp -R {group} {locks} && chmod -R g+rwX {locks}'"
     )
 
 
-def _name_of(look: Callable[[int], Sequence[Any]], number: int) -> str:
+def _name_of(lookup: Callable[[int], Sequence[Any]], number: int) -> str:
     """Return the name of a user or a group, or the number of one that has none."""
     try:
-        return str(look(number)[0])
+        return str(lookup(number)[0])
     except KeyError:
         return str(number)

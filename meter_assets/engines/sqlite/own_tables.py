@@ -1,7 +1,7 @@
 """Verifies that our own tables in a SQLite file are as we created them: without triggers, defaults, checks or views.
 
-A file of SQLite has no roles: whoever may write it may do all of this. Which columns the tables have is in
-`billing.schema`.
+SQLite has no roles: every program that may write the file may add such objects. Add a check here for each kind of
+object that could change our rows. The columns of our tables are in `billing.own_tables`.
 """
 
 import re
@@ -12,13 +12,15 @@ from sqlalchemy import Connection
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.foreign_text import quoted
 
-_NOT_OF_OURS = re.compile(r"\b(CHECK|DEFAULT|GENERATED|REFERENCES|COLLATE|VIRTUAL|AS\s+SELECT)\b", re.IGNORECASE)
-"""What SQLite's text of a table of ours never has."""
+_UNEXPECTED_KEYWORDS = re.compile(
+    r"\b(CHECK|DEFAULT|GENERATED|REFERENCES|COLLATE|VIRTUAL|AS\s+SELECT)\b", re.IGNORECASE
+)
+"""Keywords that never occur in the CREATE statements of our own tables."""
 _COMPUTES = re.compile(r"\bWHERE\b|\(.*\(", re.IGNORECASE | re.DOTALL)
 
 
 def problems_of(connection: Connection, schema: BillingSchema) -> Iterator[str]:
-    """Yield what we did not create in our own tables, each a clause."""
+    """Yield what others added to our own tables, each a clause."""
     found = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").all()
     for kind, name, table, statement in found:
         if table not in schema.own_tables_present:
@@ -26,8 +28,8 @@ def problems_of(connection: Connection, schema: BillingSchema) -> Iterator[str]:
         if kind == "trigger":
             yield f"{quoted(table)} has the trigger {quoted(name)}"
         elif kind == "view":
-            yield f"{quoted(table)} is no ordinary table"
-        elif kind == "table" and _NOT_OF_OURS.search(statement or ""):
+            yield f"{quoted(table)} is not an ordinary table"
+        elif kind == "table" and _UNEXPECTED_KEYWORDS.search(statement or ""):
             yield f"{quoted(table)} has more than columns and a key"
         elif kind == "index" and _COMPUTES.search(statement or ""):
-            yield f"{quoted(table)} has an index that computes {quoted(name)}"
+            yield f"{quoted(table)} has an index with an expression or condition, {quoted(name)}"

@@ -1,7 +1,7 @@
-"""What must hold, one module per group.
+"""The invariants of the data, one module per group.
 
-Add an invariant as one function that returns the rows that violate it, with its entry in the list of its module. What
-invariants share with steps is in `billing`; which step an invariant guards is said in the step.
+Add an invariant as one function that returns the rows that violate it, with its entry in the list of its module.
+Computations that invariants and steps share are in `billing`. Each step lists the invariants that guard it.
 """
 
 from meter_assets.rules.invariants.backup import BACKUP
@@ -16,7 +16,7 @@ INVARIANTS: tuple[Invariant, ...] = (*PAYMENTS, *INVOICES, *BACKUP, *BALANCES)
 
 
 def current_name(name: str) -> str:
-    """Return what an invariant is called now that is recorded under this name, which may be a former one."""
+    """Return the current name of an invariant, given its current or a former name."""
     return next((one.name for one in INVARIANTS if name in one.former_names), name)
 
 
@@ -37,5 +37,5 @@ def named(*names: str) -> tuple[Invariant, ...]:
 
 
 def blocking() -> tuple[Invariant, ...]:
-    """Return the invariants that keep `meter_balances` from being written."""
+    """Return the invariants whose violations block `meter_balances`."""
     return tuple(one for one in INVARIANTS if one.blocks)

@@ -1,4 +1,7 @@
-"""The law about the backup of customers' balances."""
+"""The invariant about the backup of customers' balances.
+
+Add here invariants that read only customers and the backup; those that compare balances with it are in `balances`.
+"""
 
 from typing import Any
 
@@ -25,7 +28,7 @@ BACKUP = (
         Group.backup,
         Severity.ERROR,
         "customer_id",
-        "Every customer has a row in customer_balances_backup, but for those who came after it was made.",
+        "Every customer has a row in customer_balances_backup, except customers created after the backup.",
         "Materialize customer_balances_backup for the tenant: it adds the customers that are missing.",
         _without_backup,
     ),

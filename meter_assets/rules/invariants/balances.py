@@ -1,4 +1,8 @@
-"""The laws about meters' balances: that they are right, and that no money came or went."""
+"""Invariants about meters' balances: they are correct, and no money is created or lost.
+
+Add here invariants that read stored or recomputed balances. Those of the transactions themselves are in `invoices` and
+`payments`.
+"""
 
 from typing import Any
 
@@ -39,10 +43,10 @@ def _negative_or_two_sided(relations: BillingRelations) -> Select[Any]:
 
 
 def _money_not_conserved(relations: BillingRelations) -> Select[Any]:
-    """Per tenant, the two ways to add up the same money, where they differ.
+    """Return the tenants for which two ways to sum the same money differ.
 
-    One side never looks at meters' balances: all counted charges, openings and payments. The other side is what
-    the meters store, and the counted invoices and payments that no meter of the tenant holds.
+    The first way does not read meters' balances: it sums all counted charges, opening balances and payments. The second
+    way sums the stored balances of meters, and the counted invoices and payments without a meter of the tenant.
     """
     parts = [*_transactions(relations), _balances(relations)]
     moved = parts[0].union_all(*parts[1:]).subquery("moved")
@@ -60,7 +64,7 @@ def _money_not_conserved(relations: BillingRelations) -> Select[Any]:
 
 
 def _transactions(relations: BillingRelations) -> list[Select[Any]]:
-    """Counted invoices, openings and payments; what no meter holds is on the meters' side too."""
+    """Return counted invoices, opening balances and payments; those without a meter are on the meters' side too."""
     by_totals = relations.policy.balance_basis is BalanceBasis.invoice_totals
     invoice, payment = relations.counted_invoices(), relations.counted_payments()
     charge = or_zero(exact(invoice.c.total_amount if by_totals else invoice.c.amount))
@@ -170,7 +174,7 @@ def _kept_net(kept: FromClause) -> Any:
 
 
 def _net_of_customers_meters(relations: BillingRelations) -> Subquery:
-    """Per customer: the net of the meters actively assigned to them, or, where none is, of all ever assigned."""
+    """Return, per customer, the net of the actively assigned meters or, without any, of all meters ever assigned."""
     made, meter = relations.assignments_that_count(), relations.meters
     active = case((is_active(made), 1), else_=0)
     pairs = (
@@ -195,7 +199,7 @@ BALANCES = (
         Group.balances,
         Severity.ERROR,
         "meter_id",
-        "Every meter's stored balance and overpayment are what its transactions say.",
+        "Every meter's stored balance and overpayment are what its transactions give.",
         "If its invoices and payments are right, materialize meter_balances for the tenant: it recomputes them.",
         _differs_from_transactions,
     ),
@@ -204,7 +208,7 @@ BALANCES = (
         Group.balances,
         Severity.ERROR,
         "meter_id",
-        "Neither balance nor overpayment of a meter is negative, and never are both positive.",
+        "Neither balance nor overpayment of a meter is negative, and they are not both positive.",
         "Materialize meter_balances for the tenant: it writes one side of every meter.",
         _negative_or_two_sided,
     ),
@@ -213,7 +217,7 @@ BALANCES = (
         Group.balances,
         Severity.ERROR,
         "tenant_id",
-        "Billed less paid, over all counted rows, is what the meters hold and what has no meter.",
+        "Billed less paid, over all counted rows, equals the meters' net balances plus the rows without a meter.",
         "Materialize meter_balances for the tenant. If it still differs, report it with the tenant's preview.",
         _money_not_conserved,
     ),
@@ -222,8 +226,8 @@ BALANCES = (
         Group.balances,
         Severity.WARN,
         "meter_id",
-        "No meter's opening balance comes after invoices of its customer on another meter. If it does, it may be "
-        "that meter's debt a second time, or really older debt: a person has to look.",
+        "No meter's opening balance is later than invoices of its customer on another meter. If it is, it may be "
+        "that meter's debt counted twice, or really older debt: a person has to check.",
         "Compare the opening balance with what the customer's other meter owed on that day. If it is the same debt, "
         "correct the first invoice's BALANCE line; then run the tenant again.",
         _opening_after_invoices_on_another_meter,
@@ -233,8 +237,8 @@ BALANCES = (
         Group.balances,
         Severity.WARN,
         "tenant_id",
-        "The tenant's meters owe together what its customers owed before, within the tolerance. The old figures may "
-        "have been wrong, and business goes on after the migration, so a difference is for a person to look at.",
+        "The tenant's meters together owe what its customers owed before, within the tolerance. The old figures may "
+        "have been wrong, and business continues after the migration, so a person has to check a difference.",
         "Read the customers that disagree; the old figure is in customer_balances_backup.",
         _tenant_disagrees_with_backup,
     ),
@@ -243,8 +247,8 @@ BALANCES = (
         Group.balances,
         Severity.WARN,
         "customer_id",
-        "A customer's meters owe together what the customer owed before, within the tolerance. The old figures may "
-        "have been wrong, and meters change hands, so a difference is for a person to look at.",
+        "A customer's meters together owe what the customer owed before, within the tolerance. The old figures may "
+        "have been wrong, and meters get new customers, so a person has to check a difference.",
         "Compare the invoices and payments of the customer's meters with the old figure in customer_balances_backup.",
         _customer_disagrees_with_backup,
     ),

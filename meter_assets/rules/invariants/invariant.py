@@ -1,4 +1,7 @@
-"""What an invariant is: a law about the data, as one SELECT of the rows that break it. Judging is in `judge`."""
+"""`Invariant`: a condition on the data, with one SELECT of the rows that violate it.
+
+Add here what every invariant has. Invariants are evaluated in `migration.evaluation`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ from meter_assets.billing.relations import BillingRelations
 
 
 class Group(StrEnum):
-    """Which part of the data a law is about; the values of --check."""
+    """The part of the data that an invariant is about; the values of --check."""
 
     payments = "payments"
     invoices = "invoices"
@@ -20,7 +23,7 @@ class Group(StrEnum):
 
 
 class Severity(StrEnum):
-    """ERROR blocks what is downstream. WARN is for a person to look at."""
+    """ERROR blocks the steps downstream. WARN asks a person to check."""
 
     ERROR = "ERROR"
     WARN = "WARN"
@@ -28,11 +31,11 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Invariant:
-    """A law about the data.
+    """A condition that the data must satisfy.
 
-    `violations` returns the rows that break it: tenant_id, the `subject` (the id of the row that breaks it), and
-    evidence (money in exact form). No rows means that the law holds. It reads the relations that it is given, so
-    the same law judges the database as it is, or as it would be.
+    `violations` returns the rows that violate it: tenant_id, the `subject` (the id of the violating row), and evidence
+    (money in exact form). If there are no rows, the invariant is satisfied. It reads the given relations, so the same
+    invariant evaluates the database as it is, or as it would be after changes.
     """
 
     name: str
@@ -43,9 +46,9 @@ class Invariant:
     remedy: str
     violations: Callable[[BillingRelations], Select[Any]]
     former_names: tuple[str, ...] = ()
-    """What earlier versions called it: records, and Dagster's events, still have these names."""
+    """Its names in earlier versions, which old records and Dagster events still have."""
 
     @property
     def blocks(self) -> bool:
-        """Whether a violation keeps `meter_balances` from being written."""
+        """Whether a violation blocks `meter_balances`."""
         return self.severity is Severity.ERROR and self.group is not Group.balances

@@ -1,4 +1,4 @@
-"""The laws about invoices and their lines."""
+"""Invariants about invoices and their lines. Those that payments share with invoices are built in `references`."""
 
 from functools import partial
 from typing import Any
@@ -68,7 +68,7 @@ def _incomplete_uncounted_lines(relations: BillingRelations) -> Select[Any]:
 
 
 def _shown_line(relations: BillingRelations, line: FromClause, bill: FromClause) -> Select[Any]:
-    """Every line as evidence, outer-joined to its bill, with the first of the problems that it has."""
+    """Return every line as evidence, outer-joined to its bill, with the first of its problems."""
     problem = case(*((is_so, literal(reason)) for reason, is_so in line_defects(relations, line, bill).items()))
     own_tenant = [line.c.line_tenant_id] if relations.schema.has("invoice_bills", "tenant_id") else []
     return select(
@@ -84,7 +84,7 @@ def _shown_line(relations: BillingRelations, line: FromClause, bill: FromClause)
 
 
 def _not_a_number(relations: BillingRelations) -> Select[Any]:
-    """The invoices that have text or NaN for money, in a column of their own or in a line."""
+    """Return the invoices with text or NaN as money, in one of their columns or in a line."""
     invoice, line = relations.invoices, relations.lines
     bad_lines = (
         select(line.c.tenant_id, line.c.invoice_id, func.min(line.c.id).label("invoice_bill_id"))
@@ -112,11 +112,11 @@ def _without_lines(relations: BillingRelations) -> Select[Any]:
 
 
 def _brought_forward_differs(relations: BillingRelations) -> Select[Any]:
-    """Invoices, not the first of their meter, whose brought-forward is not what the meter owed on that day.
+    """Return later invoices of a meter whose brought-forward balance is not the meter's actual balance on that day.
 
-    What was owed is a running sum over the meter's invoices and payments in the order of their days: payments count
-    from the day after, and a payment without a day (its own or its invoice's) from the beginning. A credit may
-    be brought forward as itself or as nothing.
+    The actual balance is a running sum over the meter's invoices and payments by date. A payment counts from the day
+    after its date, and a payment without a date (its own or its invoice's) counts from the beginning. A credit may be
+    brought forward as a credit or as zero.
     """
     ledger = movements(relations)
     before = func.sum(ledger.c.moves, type_=ExactMoney()).over(
@@ -178,8 +178,8 @@ INVOICES = (
         Group.invoices,
         Severity.ERROR,
         "invoice_bill_id",
-        "Every line of a counted invoice names a bill of its tenant and has an amount; no line crosses tenants.",
-        "Enter the missing amount, or let invoice_bills.bill_id name a bill of the invoice's tenant, or correct the "
+        "Every line of a counted invoice names a bill of its tenant and has an amount; no line belongs to two tenants.",
+        "Enter the missing amount, or set invoice_bills.bill_id to a bill of the invoice's tenant, or correct the "
         "line's tenant_id, or delete the line; then run the tenant again.",
         _incomplete_lines,
     ),
@@ -188,7 +188,7 @@ INVOICES = (
         Group.invoices,
         Severity.ERROR,
         "invoice_id",
-        "The amounts of every invoice and of its lines are numbers: no text, which SQLite keeps in any column, and no "
+        "The amounts of every invoice and of its lines are numbers: no text, which SQLite allows in any column, and no "
         "NaN.",
         "Enter the amounts that were billed; then run the tenant again.",
         _not_a_number,
@@ -199,8 +199,8 @@ INVOICES = (
         Severity.WARN,
         "invoice_id",
         "Every invoice that does not count (draft, cancelled, ...) has a meter. It has no money in it, so this only "
-        "matters to who reads its meter.",
-        "Nothing has to be done; set its meter_id if someone reads it.",
+        "matters to programs that read its meter.",
+        "Nothing has to be done; set its meter_id if a program reads it.",
         partial(uncounted_without_meter, "invoices"),
     ),
     Invariant(
@@ -209,7 +209,7 @@ INVOICES = (
         Severity.WARN,
         "invoice_id",
         "Amount and balance brought forward add up to the total of invoices that do not count. They have no money in "
-        "them, so nothing rests on it.",
+        "them, so no balance depends on it.",
         "Nothing has to be done; correct the amounts before the invoice is given a status that counts.",
         partial(_does_not_add_up, counted=False),
     ),
@@ -219,7 +219,7 @@ INVOICES = (
         Severity.WARN,
         "invoice_id",
         "The amounts of invoices that do not count are the sums of their lines. They have no money in them, so "
-        "nothing rests on it.",
+        "no balance depends on it.",
         "Materialize invoice_amounts for the tenant: it recomputes them too.",
         partial(_differs_from_its_lines, counted=False),
     ),
@@ -229,8 +229,8 @@ INVOICES = (
         Severity.WARN,
         "invoice_bill_id",
         "Every line of an invoice that does not count names a bill and has an amount. There is no money in it, so "
-        "nothing rests on it.",
-        "Enter the missing amount, or let invoice_bills.bill_id name a bill of the invoice's tenant, or delete the "
+        "no balance depends on it.",
+        "Enter the missing amount, or set invoice_bills.bill_id to a bill of the invoice's tenant, or delete the "
         "line; then run the tenant again.",
         _incomplete_uncounted_lines,
     ),
@@ -239,8 +239,8 @@ INVOICES = (
         Group.invoices,
         Severity.WARN,
         "invoice_id",
-        "Every invoice has lines. One without keeps the amounts that it has (policy invoices_without_bills), which "
-        "nothing confirms.",
+        "Every invoice has lines. An invoice without lines keeps its amounts (policy invoices_without_bills), which "
+        "cannot be verified.",
         "Compare the invoice with what was sent to the customer; add its lines if they were lost.",
         _without_lines,
     ),
@@ -249,8 +249,8 @@ INVOICES = (
         Group.invoices,
         Severity.WARN,
         "invoice_id",
-        "An invoice brings forward what its meter owed before it. Days of payments and corrections are often "
-        "approximate in old records, so a difference is for a person to look at.",
+        "An invoice brings forward what its meter owed before it. Dates of payments and corrections are often "
+        "approximate in old records, so a person has to check a difference.",
         "Compare the meter's invoices and payments before that invoice: a payment or an invoice may be missing, or "
         "belong to another meter.",
         _brought_forward_differs,

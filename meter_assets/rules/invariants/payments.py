@@ -1,4 +1,4 @@
-"""The laws about payments."""
+"""Invariants about payments. Those that payments share with invoices are built in `references`."""
 
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ def _not_its_invoices_meter(relations: BillingRelations) -> Select[Any]:
 
 def _assigned_by_a_rule_for_review(relations: BillingRelations) -> Select[Any]:
     payment, decided = relations.payments, relations.assigned
-    # A payment that was rolled back and assigned again is journaled twice; it is one payment to look at.
+    # A payment that was rolled back and assigned again is journaled twice; it is one payment to review.
     which = (decided.c.tenant_id, decided.c.id, decided.c.meter_id_after)
     for_review = select(*which, func.min(decided.c.rule).label("rule")).where(decided.c.rule.in_(sorted(FOR_REVIEW)))
     made = for_review.group_by(*which).subquery("for_review")
@@ -73,7 +73,7 @@ PAYMENTS = (
         Group.payments,
         Severity.ERROR,
         "payment_id",
-        "Every payment's amount is a number: no text (which SQLite keeps in any column), no NaN.",
+        "Every payment's amount is a number: no text (which SQLite allows in any column), no NaN.",
         "Enter what was paid in payments.amount; then run the tenant again.",
         _not_a_number,
     ),
@@ -83,8 +83,8 @@ PAYMENTS = (
         Severity.WARN,
         "payment_id",
         "Every payment that does not count (failed, reversed, ...) has a meter. It has no money in it, so this only "
-        "matters to who reads its meter.",
-        "Nothing has to be done; mend its references as for a counted payment if someone reads them.",
+        "matters to programs that read its meter.",
+        "Nothing has to be done; fix its references as for a counted payment if a program reads them.",
         partial(uncounted_without_meter, "payments"),
     ),
     Invariant(
@@ -92,8 +92,8 @@ PAYMENTS = (
         Group.payments,
         Severity.WARN,
         "payment_id",
-        "A payment's meter is its invoice's meter. The payment may have been moved on purpose, so it is for a person "
-        "to look at.",
+        "A payment's meter is its invoice's meter. The payment may have been moved on purpose, so a person has to "
+        "check it.",
         "If the payment belongs to the invoice's meter, set payments.meter_id to it and run the tenant again.",
         _not_its_invoices_meter,
     ),
@@ -104,7 +104,7 @@ PAYMENTS = (
         "payment_id",
         "No payment got its meter by a rule that may be wrong: the first of several active meters, or a meter that "
         "is no longer assigned.",
-        "Ask the customer which meter was paid for; where it is another, set payments.meter_id and run the tenant "
+        "Ask the customer which meter was paid for; if it is another one, set payments.meter_id and run the tenant "
         "again.",
         _assigned_by_a_rule_for_review,
         former_names=("no_payment_was_assigned_by_a_rule_for_review",),
@@ -114,7 +114,7 @@ PAYMENTS = (
         Group.payments,
         Severity.WARN,
         "payment_id",
-        "Every counted payment has an amount. One without is taken as 0, which may not be what was paid.",
+        "Every counted payment has an amount. A missing amount counts as 0, which may not be what was paid.",
         "Enter what was paid in payments.amount, or give the payment a status that does not count.",
         _without_amount,
     ),

@@ -1,4 +1,7 @@
-"""What payments and invoices have in common: whether they have a meter, and whether it is one of their tenant."""
+"""Queries that the invariants about payments and invoices share: rows without a meter, or with another tenant's.
+
+Add here what both modules need. The invariants themselves are in `payments` and `invoices`.
+"""
 
 from typing import Any
 
@@ -14,7 +17,7 @@ _EVIDENCE = {
 
 
 def evidence(table: str, rows: FromClause, *more: Any) -> Select[Any]:
-    """Return a SELECT of the columns that show a payment or an invoice to a person, and more."""
+    """Return a SELECT of the columns by which a person recognizes a payment or an invoice, and of more columns."""
     subject, money, names = _EVIDENCE[table]
     shown = [rows.c[name] for name in names]
     return select(rows.c.tenant_id, rows.c.id.label(subject), exact(rows.c[money]).label(money), *shown, *more)
@@ -34,7 +37,7 @@ def without_meter(table: str, relations: BillingRelations) -> Select[Any]:
 
 
 def uncounted_without_meter(table: str, relations: BillingRelations) -> Select[Any]:
-    """Return the rows without money in them that name no meter, or none that there is."""
+    """Return the uncounted rows without a meter, or with a meter that does not exist."""
     row = rows_by_status(table, relations, counted=False)
     meter, owner = relations.meters, relations.owner("meters", row.c.meter_id)
     found = evidence(table, row, row.c.meter_id).outerjoin(meter, _its_meter(row, meter))
@@ -42,7 +45,7 @@ def uncounted_without_meter(table: str, relations: BillingRelations) -> Select[A
 
 
 def meter_not_of_tenant(table: str, relations: BillingRelations) -> Select[Any]:
-    """Return the rows whose meter is another tenant's, and the counted rows whose meter does not exist."""
+    """Return the rows with another tenant's meter, and the counted rows with a meter that does not exist."""
     row = relations.rows[table]
     counted = relations.is_counted(table, row)
     meter, owner = relations.meters, relations.owner("meters", row.c.meter_id)

@@ -1,7 +1,7 @@
-"""The steps, one module each: what each would change, and what guards it.
+"""The steps of the migration, one module each: what each would change, and its guards.
 
-Add a step as a module with its `Step` value, and list it here in the order in which steps depend on each other. Steps
-do not import each other: what they share is in `billing`.
+Add a step as a module with its `Step` value, and list it here after the steps that it depends on. Steps do not import
+each other: what they share is in `billing`.
 """
 
 from collections.abc import Collection
@@ -24,7 +24,7 @@ MIGRATION = (
     customer_balances_backup.STEP.name,
     meter_balances.STEP.name,
 )
-"""The names of the steps that migrate a tenant, in their order."""
+"""The names of the steps that migrate a tenant, in the order in which they run."""
 STEPS: dict[str, Step] = {
     step.name: step
     for step in (
@@ -35,16 +35,16 @@ STEPS: dict[str, Step] = {
         customer_balances.STEP,
     )
 }
-"""Every step by its name, in the order in which they depend on each other."""
+"""Every step by its name; each step is listed after the steps that it depends on."""
 
 
 def guarded_step(group: Group) -> str:
-    """Return the name of the step (and asset) whose rows a group of invariants is about."""
+    """Return the name of the step (and asset) whose rows a group of invariants checks."""
     return next(step.name for step in STEPS.values() if step.checks is group)
 
 
 def invariants_about(steps: Collection[str]) -> tuple[Invariant, ...]:
-    """Return the invariants about the rows of these steps; all of them, where meters' balances are written."""
+    """Return the invariants about the rows of these steps; all invariants, if meters' balances are written."""
     if guarded_step(Group.balances) in steps:
         return INVARIANTS
     return tuple(one for one in INVARIANTS if guarded_step(one.group) in steps)

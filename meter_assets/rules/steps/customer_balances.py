@@ -1,7 +1,7 @@
-"""Customers' balances as the sums over their active meters, for code that still reads them.
+"""The step that writes customers' balances as sums over their active meters, for code that still reads them.
 
-Not part of the migration. A customer without an active meter has nothing to sum, and is skipped and reported: an empty
-sum would erase what the customer owes.
+It is not part of the migration. A customer without an active meter is skipped and reported: an empty sum would erase
+what the customer owes. Add here what only this step computes; what steps share is in `billing`.
 """
 
 from sqlalchemy import Subquery, and_, case, literal, select
@@ -19,7 +19,7 @@ RULES = (SUM_OF_ACTIVE_METERS,)
 
 
 def customer_balances(relations: BillingRelations) -> Change:
-    """Return the change that makes customers' balance and overpayment the sums over their active meters."""
+    """Return the change that sets customers' balance and overpayment to the sums over their active meters."""
     customer, sums = relations.customers, _active_meter_sums(relations)
     joined = customer.outerjoin(
         sums, and_(sums.c.customer_id == customer.c.id, sums.c.tenant_id == customer.c.tenant_id)
@@ -48,7 +48,7 @@ def customer_balances(relations: BillingRelations) -> Change:
 
 
 def _active_meter_sums(relations: BillingRelations) -> Subquery:
-    """Per customer with an active meter: the sums over those meters, each counted once, in exact form."""
+    """Return, per customer with an active meter, the sums over these meters, each counted once, in exact form."""
     made, meter = relations.assignments_that_count(), relations.meters
     pairs = (
         select(made.c.tenant_id, made.c.customer_id, made.c.meter_id)

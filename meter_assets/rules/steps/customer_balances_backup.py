@@ -1,4 +1,4 @@
-"""The backup: the balances of every customer that has no backup yet."""
+"""The step that backs up the balances of every customer without a backup. Add here what only this step computes."""
 
 from sqlalchemy import and_, literal, null, select
 
@@ -15,7 +15,7 @@ RULES = (FIRST_BACKUP,)
 
 
 def customer_balances_backup(relations: BillingRelations) -> Change:
-    """Return the rows to add to the backup. A backup that is there is never overwritten, so there is no policy."""
+    """Return the rows to add to the backup. An existing backup is never overwritten, so there is no policy."""
     customer, kept = relations.customers, relations.backup
     same = and_(kept.c.customer_id == customer.c.id, kept.c.tenant_id == customer.c.tenant_id)
     joined = customer.outerjoin(kept, same)

@@ -1,4 +1,4 @@
-"""The amounts of every invoice, recomputed from its lines."""
+"""The step that recomputes the amounts of every invoice from its lines (see `billing.invoice_lines`)."""
 
 from sqlalchemy import and_, case, select
 
@@ -15,7 +15,7 @@ RULES = (SUM_OF_LINES, ZERO_WITHOUT_LINES)
 
 
 def invoice_amounts(relations: BillingRelations) -> Change:
-    """Return the change that makes amount, balance_brought_forward and total_amount the sums of the lines."""
+    """Return the change that sets amount, balance_brought_forward and total_amount to the sums of the lines."""
     invoice = recomputed(relations)
     reason, same = reason_to_skip(invoice, relations.policy), equals_its_lines(invoice)
     rule = case((invoice.c.lines.is_(None), ZERO_WITHOUT_LINES), else_=SUM_OF_LINES)

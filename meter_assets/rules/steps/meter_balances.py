@@ -1,4 +1,4 @@
-"""The balance of every meter, recomputed from its transactions (see `billing.ledger`)."""
+"""The step that recomputes the balance of every meter from its transactions (see `billing.ledger`)."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ _EXACT_VALUES = {
 
 
 def meter_balances(relations: BillingRelations) -> Change:
-    """Return the change that makes each meter's balance and overpayment what its transactions say."""
+    """Return the change that sets each meter's balance and overpayment to the result of its transactions."""
     meter = recomputed(relations)
     columns = relations.schema.written_columns(STEP)
     after = {name: _stored_form(name, meter, relations) for name in columns}

@@ -1,4 +1,7 @@
-"""The meter of every payment that has none: its invoice's, or else its customer's."""
+"""The step that gives every payment without a meter its invoice's meter or, without that, its customer's.
+
+Add a new rule's condition here, and its name in `billing.payment_rules`.
+"""
 
 from typing import Any
 
@@ -30,7 +33,7 @@ METER_OF_OTHER_TENANT = "meter_of_other_tenant"
 
 
 def payment_meter_ids(relations: BillingRelations) -> Change:
-    """Return the change that gives payments their meter ids. A meter id that is there is never touched."""
+    """Return the change that gives payments their meter ids. An existing meter id is never changed."""
     payment = _decided(relations)
     has_rule = payment.c.decision.in_(RULES)
     rule = case((has_rule, payment.c.decision))
@@ -71,7 +74,7 @@ STEP = Step(
 
 
 def _decided(relations: BillingRelations) -> Subquery:
-    """Every payment with the rule or reason that applies to it, and the meters that the rules would take."""
+    """Return every payment with its rule or reason, and the meters that the rules would assign."""
     payment, customer = relations.payments, relations.customers
     invoice, meter = relations.invoices, relations.meters
     assigned, foreign = _assigned_meters(relations), _customers_with_meters_of_other_tenants(relations)
@@ -121,7 +124,7 @@ def _by_invoice(
 
 
 def _is_elsewhere(relations: BillingRelations, table: str, row_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Say whether an id that is none of the tenant's own rows is another tenant's."""
+    """Return whether an id that is not in the tenant's own rows is in another tenant's."""
     return relations.owner(table, row_id).is_not(None)
 
 
@@ -138,9 +141,10 @@ def _by_customer(customer: FromClause, assigned: FromClause, foreign: FromClause
 
 
 def _assigned_meters(relations: BillingRelations) -> Subquery:
-    """Per customer: the meter of the first assignment, active ones first, and how many meters the active ones name.
+    """Return, per customer, the meter of the first assignment (active ones first) and the number of active meters.
 
-    Two stand for several. Windows and one grouping, not a join: engines guess well how many rows that gives.
+    The number 2 means several. The query uses windows and one grouping instead of a join, because engines estimate its
+    number of rows well.
     """
     made = relations.assignments_that_count()
     active = case((is_active(made), 1), else_=0)

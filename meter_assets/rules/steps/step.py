@@ -1,8 +1,8 @@
-"""What a step is: one value from which everything that is keyed by a step is derived.
+"""`Step`: one value that describes a step; everything that depends on the step is derived from it.
 
-A module of this package holds one `Step`, as its constant STEP, and the function that computes its change. Journal,
-rights, guards, batches, reports, columns and titles follow from the value: nothing else has to be told of a new step
-but the list in this package's `__init__`, and the module in `defs` that shows it as an asset.
+Each other module of this package contains one `Step`, as its constant STEP, and the function that computes its change.
+Journal, rights, guards, batches, reports, columns and titles are derived from the value. A new step also needs an entry
+in the list in this package's `__init__`, and a module in `defs` that shows it as an asset.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from meter_assets.rules.invariants import Group, Invariant
 
 @dataclass(frozen=True)
 class StepGuards:
-    """The invariants that must hold before a step writes, of each row that it wrote, and of the tenant afterwards."""
+    """The invariants that are checked before the step writes, on its written rows, and on the tenant after it."""
 
     before: tuple[Invariant, ...] = ()
     of_written_rows: tuple[Invariant, ...] = ()
@@ -25,7 +25,7 @@ class StepGuards:
 
 @dataclass(frozen=True, kw_only=True)
 class Step(JournaledStep):
-    """One step of the migration: what it writes, how its change is computed, what guards it, how it is shown."""
+    """One step of the migration: what it writes, how its change is computed, its guards and its title."""
 
     title: str
     """The step in words, as an imperative: "Give payments their meter ids"."""
@@ -36,4 +36,4 @@ class Step(JournaledStep):
     batchable: bool = True
     """Whether it may be written in several transactions."""
     overridable: bool = False
-    """Whether a run may be told to write although the guards before it fail."""
+    """Whether the user may let a run write although the guards before it fail."""

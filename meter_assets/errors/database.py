@@ -1,0 +1,106 @@
+"""Errors about the billing database as a whole: its connection, its schema, its rights and its engine.
+
+Add an error here when the cause is the database or the role that connects to it. Errors about a tenant's step run are
+in `steps`, and errors about altered records in `records`.
+"""
+
+from collections.abc import Sequence
+
+from meter_assets.errors.base import NAMES_THE_DATABASE, ConfigurationError, MeterAssetsError
+
+_WHAT_STAYS = "The current transaction was rolled back; finished steps and batches stay in place, journaled."
+
+
+class DatabaseUnreachable(ConfigurationError):
+    """The billing database did not answer."""
+
+    def __init__(self, url: str, reason: str, url_names: str) -> None:
+        """Take the URL with its password masked, the driver's own reason, and what a URL of that engine must name."""
+        self.url = url
+        super().__init__(
+            f"Cannot reach the billing database {url}: {reason}. Check that {NAMES_THE_DATABASE} {url_names}."
+        )
+
+
+class StatementFailed(MeterAssetsError):
+    """The billing database refused to answer a query."""
+
+    def __init__(self, url: str, reason: str, *, forbidden: bool = False) -> None:
+        """Take the masked URL, the driver's own reason, and whether this role lacks the right to run the query."""
+        advice = "'meter-assets grants' prints what a role needs." if forbidden else "Run it again."
+        super().__init__(f"The billing database {url} did not answer: {reason}. {_WHAT_STAYS} {advice}")
+
+
+class DatabaseBusy(MeterAssetsError):
+    """Another program kept the database locked longer than the time limit."""
+
+    def __init__(self, url: str, seconds: float) -> None:
+        """Take the masked URL and the time limit."""
+        super().__init__(
+            f"Another program has been writing to {url} for more than {seconds} s. {_WHAT_STAYS} Run it again when "
+            "that program has ended."
+        )
+
+
+class DemoDatabaseMissing(ConfigurationError):
+    """No database is configured and the demo database does not exist."""
+
+    def __init__(self, path: str) -> None:
+        """Take the path at which the demo database would be."""
+        super().__init__(
+            f"There is no demo database at {path}, and METER_ASSETS_DATABASE_URL names no other database. Create the "
+            "demo database with 'meter-assets demo', or name your database, for example "
+            "METER_ASSETS_DATABASE_URL=postgresql://user@host/billing."
+        )
+
+
+class UnsuitableSchema(ConfigurationError):
+    """The database lacks tables or columns, or stores money in a type that is not exact."""
+
+    def __init__(self, url: str, problems: Sequence[str]) -> None:
+        """Take the masked URL and every problem found, each a clause such as 'no table bills'."""
+        self.problems = tuple(problems)
+        super().__init__(
+            f"The database {url} is not a billing database that can be migrated: {'; '.join(self.problems)}. "
+            f"Point {NAMES_THE_DATABASE} at the billing database, or correct its tables; the README lists "
+            "what each must have."
+        )
+
+
+class NotWritable(ConfigurationError):
+    """A live run was requested, but the database can only be read."""
+
+    def __init__(self, url: str, problems: Sequence[str], purpose: str = "migrate") -> None:
+        """Take the masked URL, what is missing, each a clause, and the purpose of the role, as `grants` calls it."""
+        self.problems = tuple(problems)
+        super().__init__(
+            f"A live run may not write to {url}: {'; '.join(self.problems)}. Nothing was changed. On PostgreSQL, "
+            f"'meter-assets grants {purpose} ROLE' prints the SQL that grants a role these rights; or add --dry-run to "
+            "preview."
+        )
+
+
+class OwnTablesNotTrusted(ConfigurationError):
+    """One of our own tables, or a function that our statements call, was created or changed by another role."""
+
+    def __init__(self, url: str, problems: Sequence[str]) -> None:
+        """Take the masked URL and what was found, each a clause."""
+        self.problems = tuple(problems)
+        super().__init__(
+            f"Reading and writing in {url} stopped, because these objects are not as meter-assets created them: "
+            f"{'; '.join(self.problems)}. They could run another role's statements with the rights of this role. Ask "
+            "the owner of the billing tables to examine them, and to drop them or take ownership; 'meter-assets "
+            "grants' prints the statements that create our own tables."
+        )
+
+
+class ConstructNotImplemented(MeterAssetsError):
+    """A SQL construct was compiled for an engine that does not implement it."""
+
+    def __init__(self, construct: str, dialect: str) -> None:
+        """Take the construct's name, and the name of the engine's SQLAlchemy dialect."""
+        self.construct, self.dialect = construct, dialect
+        super().__init__(
+            f"The SQL construct {construct} is not implemented for {dialect}. Implement it in the constructs module of "
+            f"that engine, and enter the engine in ENGINES of meter_assets.engines."
+        )

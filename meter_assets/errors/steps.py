@@ -1,0 +1,139 @@
+"""Errors of one step run of one tenant: locks, invariants, concurrent changes, and values that do not fit.
+
+Add an error here when a step is refused or rolled back. Errors about altered records and journals are in `records`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from meter_assets.errors.base import StepError
+from meter_assets.foreign_text import quoted
+
+
+class TenantLocked(StepError):
+    """Another run has locked the tenant."""
+
+    def __init__(self, tenant_id: str, known: Sequence[str], owner: str | None) -> None:
+        """Take the tenant, what is known of the run that has locked it (each a clause), and that run's id."""
+        self.tenant_id, self.owner = tenant_id, owner
+        who = f"another run ({', '.join(known)})" if known else "another run"
+        super().__init__(
+            f"Tenant {tenant_id} is being changed by {who}. Nothing was changed by this run. Wait until that run has "
+            "ended, or end it, and start again: the lock is released when its process ends."
+        )
+
+
+class TenantLockLost(StepError):
+    """The connection with the tenant's lock was lost, and another run has started to change the tenant since."""
+
+    def __init__(self, tenant_id: str) -> None:
+        """Take the tenant."""
+        self.tenant_id = tenant_id
+        super().__init__(
+            f"The connection with the lock of tenant {tenant_id} was lost, and another run has locked the tenant "
+            "since. The current transaction was rolled back; earlier batches stay in place, journaled. 'meter-assets "
+            "history' shows both runs: when the other one has ended, check the tenant, and run it again."
+        )
+
+
+class StepUnconfirmed(StepError):
+    """A step was committed, but the connection was lost before the database confirmed it."""
+
+    def __init__(self, title: str) -> None:
+        """Take the step in words."""
+        super().__init__(
+            f"{title} was written and committed, but the connection was lost before the database confirmed it. Run the "
+            "tenant again: finished steps stay as they are, and the remaining steps run."
+        )
+
+
+class RowsKeepChanging(StepError):
+    """Other programs change or lock the same rows in every round of a step in batches."""
+
+    def __init__(self, title: str, changed: int, missed: int) -> None:
+        """Take the step in words, how many rows it has changed, and how many it could not change."""
+        self.changed, self.missed = changed, missed
+        super().__init__(
+            f"{title} has changed {changed:,} rows, which stay, journaled; {missed:,} rows were changed or locked by "
+            "other programs in every attempt. Run the tenant again, at a quieter time."
+        )
+
+
+class StoppedInBatches(StepError):
+    """A step in batches stopped after it had committed some of them."""
+
+    def __init__(self, title: str, changed: int, why: str) -> None:
+        """Take the step in words, how many rows it has changed, and why the other rows could not be changed."""
+        self.changed = changed
+        super().__init__(f"{title} has changed {changed:,} rows, which stay, journaled. Of the rest: {why}")
+
+
+class BlockedByInvariants(StepError):
+    """A step does not write because the rows that it reads violate an invariant."""
+
+    def __init__(self, step: str, tenant_id: str, violated: Mapping[str, tuple[int, str]]) -> None:
+        """Take the step, the tenant, and per violated invariant its count of violations and one example."""
+        self.step, self.tenant_id, self.violated = step, tenant_id, dict(violated)
+        super().__init__(
+            f"{step} of tenant {tenant_id} was refused, nothing was changed: {_named(violated)}. {self._what_to_do}"
+        )
+
+    @property
+    def _what_to_do(self) -> str:
+        if self.step == "meter_balances":
+            return (
+                "Fix these rows (the checks list them), then run the tenant again. To write despite the violations, "
+                "set allow_invalid in the run config of meter_balances."
+            )
+        return (
+            f"{self.step} runs after the migration: 'meter-assets migrate-meter-financials --tenant {self.tenant_id}' "
+            "creates what it depends on, or names the rows to fix. Then run it again."
+        )
+
+
+class StepInvariantViolated(StepError):
+    """The rows that a step wrote violated an invariant; the step was rolled back."""
+
+    def __init__(self, step: str, tenant_id: str, violated: Mapping[str, tuple[int, str]]) -> None:
+        """Take the step, the tenant, and per violated invariant its count of violations and one example."""
+        self.step, self.tenant_id, self.violated = step, tenant_id, dict(violated)
+        super().__init__(
+            f"{step} of tenant {tenant_id} was rolled back: after its update, expected no violation, found "
+            f"{_named(violated)}. Check whether something else writes these rows (a trigger, another program), then "
+            "run again."
+        )
+
+
+class ConcurrentModification(StepError):
+    """Rows did not have the values in the journal when the step updated them."""
+
+    def __init__(
+        self, step: str, tenant_id: str, journaled: int, updated: int, rows: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Take the step, the tenant, both counts, and some of the rows with what was expected and found."""
+        self.step, self.tenant_id, self.journaled, self.updated = step, tenant_id, journaled, updated
+        self.rows = [dict(row) for row in rows]
+        examples = "; ".join(", ".join(f"{key} {quoted(value)}" for key, value in row.items()) for row in self.rows)
+        super().__init__(
+            f"{step} of tenant {tenant_id} was rolled back: expected to update {journaled:,} rows, updated "
+            f"{updated:,}, because other programs changed rows at the same time ({examples or 'rows were deleted'}). "
+            "Run the tenant again."
+        )
+
+
+class ColumnTooSmall(StepError):
+    """A column cannot hold a value that a step would write."""
+
+    def __init__(self, table: str, column: str, kind: str, row_id: Any, value: Any, count: int) -> None:
+        """Take the table, the column and its type, one row's id and value, and how many rows do not fit."""
+        self.table, self.column, self.row_id, self.value = table, column, row_id, value
+        others = f" (and {count - 1:,} more rows)" if count > 1 else ""
+        super().__init__(
+            f"{table}.{column} is {kind} and cannot hold {value:,} of row {quoted(row_id)}{others}. The step was "
+            f"rolled back. Widen the column (ALTER TABLE {table} ...), then run the tenant again."
+        )
+
+
+def _named(violated: Mapping[str, tuple[int, str]]) -> str:
+    """Return the violated invariants in words, each with its count and an example."""
+    return "; ".join(f"{name}: {count:,} violations, such as {one}" for name, (count, one) in violated.items())
