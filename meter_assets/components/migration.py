@@ -52,7 +52,7 @@ class MeterMigration(dg.Component, dg.Resolvable, dg.Model):
     are added by the component without a name.
     """
 
-    model_config = ConfigDict(hide_input_in_errors=True)  # the URL may hold a password
+    model_config = ConfigDict(hide_input_in_errors=True)  # the URL may contain a password
 
     url: str = Field(
         repr=False,

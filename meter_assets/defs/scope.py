@@ -21,7 +21,7 @@ class Scope:
     """One billing database of a code location: its name, its URL, and its tenants if they are restricted."""
 
     name: str = ""
-    url: str | None = field(default=None, repr=False)  # it may hold a password
+    url: str | None = field(default=None, repr=False)  # it may contain a password
     tenants: tuple[str, ...] | None = None
 
     def key(self, asset: str | Sequence[str]) -> dg.AssetKey:
