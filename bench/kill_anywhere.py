@@ -1,10 +1,10 @@
-"""Runs that are killed at random: on random databases, in random jobs, at random points; and what is wrong afterwards.
+"""Kills runs at random points, in random jobs on random databases, and reports what is wrong afterwards.
 
     python -m bench.kill_anywhere [--kills 1000] [--seed 1] [--engine sqlite|postgresql|both]
 
-Each database gets some kills of one job, half of them before, in or after a statement or a commit, and half of them
-at a random moment. After each kill no step may be half done, the journal must agree with the data, and the same
-command, run again, must end as a run that nothing befell. The exit status is 1 if anything differs.
+On each database, one job is killed several times: half of the kills are before, in or after a statement or a commit,
+and half at a random moment. After each kill no step may be half done, the journal must agree with the data, and the
+same command, run again, must end like a run that was not killed. The exit status is 1 if anything differs.
 """
 
 import sys
@@ -38,7 +38,7 @@ TELLING_WORDS = 3
 
 @dataclass
 class RowsAndMoney:
-    """What was done, and what was found."""
+    """The counts of kills and points, and the differences found."""
 
     kills: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     points: Counter[str] = field(default_factory=Counter)
@@ -46,11 +46,11 @@ class RowsAndMoney:
 
 
 @click.command()
-@click.option("--kills", default=1000, show_default=True, help="How many in all, over all engines.")
-@click.option("--seed", default=1, show_default=True, help="The same seed makes the same databases and jobs.")
+@click.option("--kills", default=1000, show_default=True, help="The number of kills in total, over all engines.")
+@click.option("--seed", default=1, show_default=True, help="The same seed creates the same databases and jobs.")
 @click.option("--engine", type=click.Choice(["sqlite", "postgresql", "both"]), default="both", show_default=True)
 def main(kills: int, seed: int, engine: str) -> None:
-    """Kill runs at random, and print how many of which, and every difference."""
+    """Kill runs at random, and print the counts by kind and every difference."""
     engines = ["sqlite", "postgresql"] if engine == "both" else [engine]
     tally, started = RowsAndMoney(), time.monotonic()
     for name in engines:
@@ -62,7 +62,7 @@ def main(kills: int, seed: int, engine: str) -> None:
 
 @contextmanager
 def _databases(engine: str) -> Iterator[Iterator[str]]:
-    """Yield the URLs of empty databases, one after the other, each gone when the next is asked for."""
+    """Yield the URLs of empty databases, one after the other. Each is deleted when the next is requested."""
     with ExitStack() as stack:
         if engine == "sqlite":
             yield _files(Path(stack.enter_context(tempfile.TemporaryDirectory())))
@@ -109,7 +109,7 @@ def _random_job(random: Random) -> Job:
 
 
 def _fill_at_random(url: str, random: Random) -> str:
-    """Fill a database with some tenants and some of the faults there are; return what, in words."""
+    """Fill a database with some tenants and some of the known faults; return a description of them."""
     schema, seed = billing_tables(), random.randint(1, 10**6)
     size = DemoSize(tenants=random.randint(2, 3), customers=random.randint(3, 8), months=random.randint(1, 4))
     faults = random.sample(sorted(FAULTS), random.randint(0, 8))
@@ -133,7 +133,7 @@ def _trial(stage: Stage, children: Nursery, job: Job) -> Trial:
 
 
 def _kill_once(engine: str, trial: Trial, random: Random, said: str, tally: RowsAndMoney) -> bool:
-    """Kill a run, and judge what it left; return whether it was killed before it had ended."""
+    """Kill a run, and check its result; return whether it was killed before it had ended."""
     (part,) = trial.parts
     small_cache = engine == "sqlite" and random.random() < 0.5
     if random.random() < SHARE_OF_POINTS:

@@ -1,11 +1,11 @@
-"""What a migration of a large tenant costs in batches, and what those feel who write that tenant's rows meanwhile.
+"""Measures the cost of batches for a large tenant, and the latency of other writers during its migration.
 
     python bench/live_traffic.py [--payments 300000] [--batch-size 10000] [--url URL of an empty PostgreSQL database]
 
-Both ways of a ratio are run in turn on copies of the same database. Then writers, processes of their own, update
-payments, invoices and meters of the tenant and insert payments: with no migration, and with one in each way. Without a
-URL a PostgreSQL server is started, which waits for the disk at each commit. The role must be allowed to create
-databases.
+Migrations in batches and in one transaction alternate on copies of the same database, and their ratio is printed. Then
+writers in separate processes update payments, invoices and meters of the tenant and insert payments: without a
+migration, and during a migration of each kind. Without a URL, a PostgreSQL server is started that waits for the disk at
+each commit. The role must be allowed to create databases.
 """
 
 import multiprocessing
@@ -39,17 +39,19 @@ from tests.support.servers import start_postgres
 SECONDS_OF_QUIET = 10
 SECONDS_BETWEEN_WRITES = 0.02
 BACKUP = "customer_balances_backup"
-"""The step that writes rows of ours alone, and so is not made in batches."""
+"""The step that writes only our own rows, so it does not run in batches."""
 
 
 @click.command()
-@click.option("--payments", default=300_000, show_default=True, help="About how many payments, in one tenant.")
+@click.option(
+    "--payments", default=300_000, show_default=True, help="The approximate number of payments, in one tenant."
+)
 @click.option("--batch-size", default=10_000, show_default=True, help="Rows per batch.")
-@click.option("--rounds", default=3, show_default=True, help="How often both ways are run for the ratio.")
-@click.option("--writers", default=3, show_default=True, help="How many write at once.")
-@click.option("--url", help="An empty PostgreSQL database; default: a server of our own.")
+@click.option("--rounds", default=3, show_default=True, help="How many times both kinds run for the ratio.")
+@click.option("--writers", default=3, show_default=True, help="How many processes write at the same time.")
+@click.option("--url", help="An empty PostgreSQL database; default: start a server.")
 def main(payments: int, batch_size: int, rounds: int, writers: int, url: str | None) -> None:
-    """Print the ratios, and the writers' latencies."""
+    """Print the ratios and the writers' latencies."""
     with nullcontext(url) if url else _a_server() as given:
         original = Copies(make_url(str(given)))
         made = original.make(payments)
@@ -73,12 +75,12 @@ def _a_server() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Copies:
-    """A database, and copies of it that are as it was."""
+    """A database, and copies of its original state."""
 
     url: URL
 
     def make(self, payments: int) -> dict[str, int]:
-        """Fill the database: no payment has a meter, and every invoice's amount is wrong. Return its rows by table."""
+        """Fill the database, without payments' meters and with wrong invoice amounts. Return its rows by table."""
         with BillingDatabase(_text(self.url)).transaction() as connection:
             make_tables(connection, billing_tables())
             made = fill(connection, billing_tables(), DemoSize.of_payments(payments, tenants=1), seed=1)
@@ -88,7 +90,7 @@ class Copies:
 
     @contextmanager
     def copy(self) -> Iterator[str]:
-        """Make a copy, yield its URL, and drop it."""
+        """Create a copy, yield its URL, and drop the copy."""
         copied = self.url.set(database=f"{self.url.database}_copy")
         server = self.url.set(database="postgres")
         self._administer(server, f'CREATE DATABASE "{copied.database}" TEMPLATE "{self.url.database}"')
@@ -116,7 +118,7 @@ def _connect(url: str) -> Any:
     return psycopg2.connect(_text(make_url(url).set(drivername="postgresql")))
 
 
-# What batches cost
+# The cost of batches
 
 
 def _print_ratios(original: Copies, batch_size: int, rounds: int) -> None:
@@ -135,7 +137,7 @@ def _print_ratios(original: Copies, batch_size: int, rounds: int) -> None:
 
 
 def _migrate(url: str, batch_size: int | None, gave_up: list[str] | None = None) -> dict[str, float]:
-    """Make every step and return how many seconds each took; note the steps that gave up, where that is allowed."""
+    """Run every step and return its seconds. Add the steps that gave up to `gave_up`, if it is given."""
     database, seconds = BillingDatabase(url), {}
     (tenant,) = database.tenants()
     for step in MIGRATION:
@@ -152,11 +154,11 @@ def _migrate(url: str, batch_size: int | None, gave_up: list[str] | None = None)
     return seconds
 
 
-# What writers feel
+# The latency of writers
 
 
 def _print_latencies(original: Copies, batch_size: int, writers: int) -> None:
-    click.echo(f"What {writers} writers wait for one write, in ms:")
+    click.echo(f"Latency of one write, with {writers} writers, in ms:")
     click.echo(f"  {'':<26}{'writes':>8}{'median':>9}{'p99':>9}{'maximum':>9}")
     ways: dict[str, int | None] = {
         "no migration": 0,
@@ -184,7 +186,7 @@ def _print_latencies(original: Copies, batch_size: int, writers: int) -> None:
 
 @contextmanager
 def _writing(url: str, writers: int) -> Iterator[Any]:
-    """Let writers write; yield what stops them and returns how long each write took, with its kind."""
+    """Start writers; yield a function that stops them and returns the latencies of their writes, by kind."""
     processes = multiprocessing.get_context("spawn")
     started, stop, results = processes.Barrier(writers + 1), processes.Event(), processes.Queue()
     running = [
@@ -217,7 +219,7 @@ _WRITES = {
 
 
 def _write(url: str, number: int, started: Any, stop: Any, results: Any) -> None:
-    """Write rows at random until told to stop, each write a transaction, and hand over how long each took."""
+    """Write random rows until `stop` is set, each in a transaction, and put the latencies into `results`."""
     connected, dice, taken = _connect(url), random.Random(number), []
     connected.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
     with connected.cursor() as cursor:

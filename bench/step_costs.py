@@ -1,9 +1,9 @@
-"""What a step costs over the bare UPDATE that it makes, and a preview over the live run; as ratios, side by side.
+"""Measures a step against the bare UPDATE that it executes, and a preview against the live run, as ratios.
 
     python bench/step_costs.py [--payments 50000] [--url URL of an empty database]
 
-Both sides of a ratio are run in turn on the same data in one process, and the medians of the ratios are printed.
-Without a URL the database is a SQLite file in a temporary folder.
+Both sides of a ratio alternate on the same data in one process, and the medians of the ratios are printed. Without a
+URL, the database is a SQLite file in a temporary folder.
 """
 
 import statistics
@@ -31,8 +31,10 @@ STEP = "payment_meter_ids"
 
 
 @click.command()
-@click.option("--payments", default=50_000, show_default=True, help="About how many payments, in one tenant.")
-@click.option("--rounds", default=3, show_default=True, help="How often each pair is run.")
+@click.option(
+    "--payments", default=50_000, show_default=True, help="The approximate number of payments, in one tenant."
+)
+@click.option("--rounds", default=3, show_default=True, help="How many times each pair runs.")
 @click.option("--url", help="An empty database; default: a SQLite file.")
 def main(payments: int, rounds: int, url: str | None) -> None:
     """Print each ratio's median, lowest and highest."""
@@ -68,13 +70,13 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _forget(database: BillingDatabase) -> None:
-    """Take the payments' meters away again, so that each round has the same to do."""
+    """Remove the payments' meters again, so that each round does the same work."""
     with database.transaction() as connection:
         connection.execute(update(billing_tables().tables["payments"]).values(meter_id=None))
 
 
 def _bare_update(database: BillingDatabase, tenant: Tenant) -> None:
-    """Write the same values in one UPDATE, without a journal, a count or a law."""
+    """Write the same values in one UPDATE, without a journal, counts or invariants."""
     with database.transaction() as connection:
         schema = database.schema(connection)
         payments = schema.tables["payments"]

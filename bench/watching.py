@@ -1,9 +1,9 @@
-"""What watching costs: a full pass over many migrated tenants, and quick passes when nothing or one tenant has changed.
+"""Measures a full pass over many migrated tenants, and quick passes after no change or a change of one tenant.
 
     python bench/watching.py [--tenants 1000] [--url URL of an empty database] [--dagster-url URL of an empty database]
 
-Each pass is a run of the job, with Dagster's storage; statements are those that the billing database is sent. Without
-URLs both databases are SQLite files in a temporary folder.
+Each pass is a run of the job, with Dagster's storage. Statements are counted on the billing database only. Without
+URLs, both databases are SQLite files in a temporary folder.
 """
 
 import json
@@ -53,25 +53,25 @@ LONG_AGO = datetime(2025, 1, 1)
 
 @dataclass(frozen=True)
 class Cost:
-    """What a pass came to."""
+    """The measured cost of a pass."""
 
     seconds: float
     statements: int
-    judged: int
+    evaluated: int
     failing: int
 
     def __str__(self) -> str:
-        """The cost in words."""
+        """Return the cost as text."""
         return (
-            f"{self.seconds:.2f} s, {self.statements} statements, {self.judged:,} tenants judged, "
+            f"{self.seconds:.2f} s, {self.statements} statements, {self.evaluated:,} tenants evaluated, "
             f"{self.failing} of them failing"
         )
 
 
 @click.command()
 @click.option("--tenants", default=1000, show_default=True, help="How many tenants, all migrated.")
-@click.option("--customers", default=3, show_default=True, help="Of the average tenant.")
-@click.option("--months", default=6, show_default=True, help="Of invoices and payments.")
+@click.option("--customers", default=3, show_default=True, help="How many customers the average tenant has.")
+@click.option("--months", default=6, show_default=True, help="How many months of invoices and payments.")
 @click.option("--url", help="An empty database for billing; default: a SQLite file.")
 @click.option("--dagster-url", help="An empty PostgreSQL database for Dagster; default: SQLite files.")
 def main(tenants: int, customers: int, months: int, url: str | None, dagster_url: str | None) -> None:
@@ -123,21 +123,21 @@ def _measure_passes(
             change(database)
         quick = watched(full=False)
         click.echo(f"quick pass, {name}: {quick}; {quick.seconds / again.seconds:.3f} of a full pass")
-    broken = watched(full=True)
-    click.echo(f"full pass, one tenant broken: {broken}")
-    for what, change in (("broken", None), ("mended", _mend)):
+    failing = watched(full=True)
+    click.echo(f"full pass, one tenant failing: {failing}")
+    for what, change in (("failing", None), ("fixed", _fix)):
         if change is not None:
             change(database)
-            click.echo(f"quick pass, mended: {watched(full=False)}")
-        click.echo(f"in Dagster, {what}: {_standing(instance)}")
+            click.echo(f"quick pass, fixed: {watched(full=False)}")
+        click.echo(f"in Dagster, {what}: {_status(instance)}")
         received.clear()
         cursor = _tick(instance, cursor, "alerts, a tick")
         for message in received:
             click.echo(f"  message: {message['text']}")
 
 
-def _standing(instance: dg.DagsterInstance) -> str:
-    """Say how the checks of severity ERROR stand, by tenant."""
+def _status(instance: dg.DagsterInstance) -> str:
+    """Return the status of the checks of severity ERROR by tenant, as text."""
     reader = Reader(instance, tuple(map(guarded_step, Group)), alerts.CHECKS)
     found = reader.latest_outcomes(reader.last_settled(0, datetime.now(UTC) + timedelta(days=1)))
     failing = {one.partition for one in found if not one.passed}
@@ -147,7 +147,7 @@ def _standing(instance: dg.DagsterInstance) -> str:
 
 @contextmanager
 def _receiver() -> Iterator[list[Any]]:
-    """Listen as a webhook's receiver does, which the environment names; yield the list of what has come."""
+    """Start the receiver of a webhook and name it in the environment; yield the list of received messages."""
     received: list[Any] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -175,7 +175,7 @@ def _metadata(result: dg.ExecuteInProcessResult) -> Any:
 
 
 def _tick(instance: dg.DagsterInstance, cursor: str | None, name: str) -> str | None:
-    alerts.SETTLING = timedelta(0)  # so that it reads all that was stored just now
+    alerts.SETTLING = timedelta(0)  # so that it reads everything that was just stored
     started = time.perf_counter()
     with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
         found = alerts.check_alerts(context)
@@ -186,7 +186,7 @@ def _tick(instance: dg.DagsterInstance, cursor: str | None, name: str) -> str | 
 
 @contextmanager
 def _statements(database: BillingDatabase) -> Iterator[list[str]]:
-    """Collect what the billing database is sent, and not what Dagster's is."""
+    """Collect the statements sent to the billing database, not those sent to Dagster's database."""
     sent: list[str] = []
     name = None if database.file else database.engine.url.database
 
@@ -217,22 +217,22 @@ def _break_one(database: BillingDatabase) -> None:
         connection.execute(insert(payments).values(**row))
 
 
-def _mend(database: BillingDatabase) -> None:
-    """Take that payment out again."""
+def _fix(database: BillingDatabase) -> None:
+    """Delete that payment again."""
     with database.transaction() as connection:
         payments = database.schema(connection).tables["payments"]
         connection.execute(delete(payments).where(payments.c.id == select(func.max(payments.c.id)).scalar_subquery()))
 
 
-# Many migrated tenants, made at once
+# Many migrated tenants, created at once
 
 
 def make_migrated_tenants(
     database: BillingDatabase, size: DemoSize, schema: BillingSchema | None = None
 ) -> dict[str, int]:
-    """Fill an empty database with tenants and migrate all of them, set by set: a thousand runs would take minutes.
+    """Fill an empty database with tenants and migrate all of them at once: a thousand runs would take minutes.
 
-    Returns the number of rows per table. Journals and the backup are as runs would have them, under one step's id.
+    Returns the number of rows per table. Journals and the backup contain what runs would write, under one step's id.
     """
     tables = replace(schema or billing_tables(timestamps=True), steps=tuple(STEPS.values()))
     with database.transaction() as connection:
@@ -263,10 +263,10 @@ def _make(connection: Connection, schema: BillingSchema, step: str, entry: Runni
 
 
 def _record_runs(connection: Connection, schema: BillingSchema, step: str) -> None:
-    """Record the step as made, for every tenant; of the backup, also how many rows it has."""
+    """Record the step as run for every tenant; for the backup, also its number of rows."""
     now = datetime.now(UTC)
     rest = {"run_id": RUN_ID, "step": step, "outcome": SUCCEEDED, "started_at": now, "finished_at": now}
-    rest |= {"policy": "{}", "software_version": "1.0.0"}  # which wrote the outcome there
+    rest |= {"policy": "{}", "software_version": "1.0.0"}  # the version that recorded the outcome there
     ids = connection.scalars(select(schema.tables["tenants"].c.id).order_by("id")).all()
     backup = schema.own[BACKUP]
     counted = select(backup.c.tenant_id, func.count()).group_by(backup.c.tenant_id)
@@ -276,7 +276,7 @@ def _record_runs(connection: Connection, schema: BillingSchema, step: str) -> No
 
 
 def record_materializations(instance: dg.DagsterInstance, tenants: Sequence[Tenant]) -> None:
-    """Let the assets of the migration be materialized for these tenants, in one transaction."""
+    """Record materializations of the migration's assets for these tenants, in one transaction."""
     storage = instance.event_log_storage
     assert isinstance(storage, SqlEventLogStorage)
     with storage.index_transaction() as connection:

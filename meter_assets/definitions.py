@@ -1,6 +1,6 @@
-"""What Dagster loads: everything in `defs/`, with the resources and the policy that the environment names.
+"""The definitions that Dagster loads: everything in `defs/`, with the resources and the policy of the environment.
 
-Add an asset, a check, a job, a schedule or a sensor as a module of `defs/`: no list names it here. How the folder is
+Add an asset, a check, a job, a schedule or a sensor as a module of `defs/`: there is no list of them. How the folder is
 loaded is in `loading`.
 """
 
@@ -15,8 +15,8 @@ from meter_assets.loading import complete, load_definitions
 
 
 def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Return the definitions, with these resources (billing, policy) in place of those of the environment."""
-    settings.launchpad()  # a value that cannot be used is told before anything is launched
+    """Return the definitions; the given resources (billing, policy) replace those of the environment."""
+    settings.launchpad()  # reports an invalid value before anything is launched
     policy = settings.policy()
     chosen = {"billing": BillingResource(), "policy": policy_resource(policy), **(resources or {})}
     # The SQL does the work: a process per step would only add its start-up.

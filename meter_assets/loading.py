@@ -1,7 +1,7 @@
-"""Loads what is in `defs/` with Dagster's own loader, and adds what all definitions share.
+"""Loads the modules of `defs/` with Dagster's own loader, and adds what all definitions share.
 
-The definitions of the environment's database are built from it in `definitions`, those of a component in `components`.
-Nothing here names an asset, a job, a schedule or a sensor: add them as modules of `defs/`.
+`definitions` builds the definitions of the environment's database from it, `components` those of a component. Add here
+what all assets get. Assets, jobs, schedules and sensors themselves belong in `defs/`: nothing here names them.
 """
 
 import hashlib
@@ -20,10 +20,10 @@ from meter_assets.version import __version__
 
 
 def load_definitions(folder: ModuleType = meter_assets.defs) -> dg.Definitions:
-    """Return what a package of definitions contains, as Dagster's loader finds it, without resources.
+    """Return the definitions that Dagster's loader finds in a package, without resources.
 
-    An object that several modules import is the same definition, and is returned once. Raises InvalidSettings where a
-    module finds it.
+    An object that several modules import is one definition, and is returned once. Raises InvalidSettings if a module
+    raises it.
     """
     found = _found_in(folder)
     return dg.Definitions(
@@ -39,10 +39,10 @@ def _found_in(folder: ModuleType) -> dg.Definitions:
     root = Path(meter_assets.__file__).parent.parent
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", dg.PreviewWarning)  # of functions that the loader itself calls
+            warnings.simplefilter("ignore", dg.PreviewWarning)  # caused by functions that the loader itself calls
             return dg.ComponentTree.from_module(defs_module=folder, project_root=root).build_defs(Path())
     except Exception as error:
-        if isinstance(error.__cause__, MeterAssetsError):  # in a picture of the folder, which says nothing to a user
+        if isinstance(error.__cause__, MeterAssetsError):  # hidden in a drawing of the folder that does not help users
             raise error.__cause__ from None
         raise
 
@@ -50,7 +50,7 @@ def _found_in(folder: ModuleType) -> dg.Definitions:
 def complete(
     loaded: dg.Definitions, resources: Mapping[str, Any], policy: Policy, executor: dg.ExecutorDefinition | None
 ) -> dg.Definitions:
-    """Return loaded definitions with their resources, code versions and links to the code; None is no executor."""
+    """Return the definitions with resources, code versions and links to the code. None means the default executor."""
     version = code_version(policy)
     return dg.Definitions(
         assets=[_versioned(one, version) for one in _with_links_to_code(loaded.assets or ())],
@@ -66,8 +66,8 @@ def complete(
 def code_version(policy: Policy) -> str:
     """Return the code version of the assets: the software's version, and a digest of the policy's values.
 
-    Dagster shows an asset as changed when either differs from what it was materialized with; it starts no run for that.
-    The digest is of choices about meaning only. No URL, password or data of a database is in it.
+    Dagster shows an asset as changed if its latest materialization has another code version; it starts no run for this.
+    The digest covers only the operator's choices. It contains no URL, password or data of a database.
     """
     digest = hashlib.sha256(policy.model_dump_json().encode()).hexdigest()
     return f"{__version__}+policy.{digest[:12]}"
@@ -78,7 +78,7 @@ def _each_once(found: Iterable[Any] | None) -> list[Any]:
 
 
 def _versioned(asset: Any, version: str) -> Any:
-    """Return an asset with a code version; a billing table, which nothing here materializes, as it is."""
+    """Return an asset with a code version. A billing table, which is never materialized, is returned unchanged."""
     if not isinstance(asset, dg.AssetsDefinition):
         return asset
     return asset.map_asset_specs(lambda spec: spec.replace_attributes(code_version=version))
@@ -86,5 +86,5 @@ def _versioned(asset: Any, version: str) -> Any:
 
 def _with_links_to_code(assets: Iterable[Any]) -> list[Any]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dg.BetaWarning)  # a link is all that is lost, should that change
+        warnings.simplefilter("ignore", dg.BetaWarning)  # if this API changes, only the links are lost
         return list(dg.with_source_code_references(list(assets)))

@@ -1,7 +1,7 @@
-"""The settings of this product: what the environment and the configuration file say. The only reader of both.
+"""Reads the settings from the environment and the configuration file. No other module reads them.
 
-Add a function here for each new setting. A variable that configures one part of Dagster is named in the module of that
-part in `runtime`, which reads it through `variable` and decides what its text means.
+Add a function here for each new setting. A variable that configures a part of Dagster belongs in the module of that
+part in `runtime`, which reads it with `variable` and interprets its text.
 """
 
 import os
@@ -26,30 +26,30 @@ DATABASE_URL_VARIABLE = "METER_ASSETS_DATABASE_URL"
 CONFIG_VARIABLE = "METER_ASSETS_CONFIG"
 TABLES = ("policy", "watching", "launchpad")
 MOST_DAYS = 36_500
-"""How many days the runs that watched can be kept at most: before them, there would soon be no date."""
+"""The maximum of keep_days: a date that many days ago must still be valid."""
 HOME = Path(".meter_assets")
-"""What this product keeps, below the current folder: the demo database and Dagster's storage."""
+"""The folder, below the current folder, of the demo database and Dagster's storage."""
 
 
 def variable(name: str) -> str | None:
-    """Return a variable of the environment as it is set, or None where it is not set."""
+    """Return the value of an environment variable, or None if it is not set."""
     return os.environ.get(name)
 
 
 def config_file() -> str | None:
-    """Return the path of the configuration file as the environment names it, or None where it names none."""
+    """Return the path of the configuration file that the environment names, or None if it names none."""
     return variable(CONFIG_VARIABLE)
 
 
 def demo_database_path() -> Path:
-    """Return where the demo database is: below the current folder."""
+    """Return the path of the demo database, below the current folder."""
     return (HOME / "demo.db").resolve()
 
 
 def database_url() -> str:
-    """Return the billing database's URL: the environment's, or else the demo database's.
+    """Return the billing database's URL from the environment, or by default that of the demo database.
 
-    Raises InvalidSettings where the variable is set but empty.
+    Raises InvalidSettings if the variable is set but empty.
     """
     url = variable(DATABASE_URL_VARIABLE)
     if url is None:
@@ -63,16 +63,16 @@ def database_url() -> str:
 
 
 def variables(names: Iterable[str]) -> dict[str, str]:
-    """Return the values of these variables, for those that are set."""
+    """Return the values of those of these variables that are set."""
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def billing_database(url: str | None = None) -> "BillingDatabase":
-    """Return the billing database with this URL, or else the one that the environment names.
+    """Return the billing database with this URL, or by default the one that the environment names.
 
     Raises InvalidSettings for a URL that cannot be used.
     """
-    from meter_assets.migration.database import BillingDatabase  # drivers load slowly, and --help needs none
+    from meter_assets.migration.database import BillingDatabase  # slow: it imports drivers, which --help does not need
 
     return BillingDatabase(url or database_url(), demo=demo_database_path())
 
@@ -82,11 +82,13 @@ class Watching(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    enabled: bool = Field(default=True, description="Whether the schedules run unless they are stopped in the UI.")
+    enabled: bool = Field(default=True, description="Whether the schedules run. They can also be stopped in the UI.")
     cron: str = Field(default="0 * * * *", description="When tenants that have changed are evaluated.")
     full_cron: str = Field(default="30 2 * * *", description="When every migrated tenant is evaluated.")
     timezone: str = Field(default="UTC", description="The time zone of all schedules, such as Europe/Prague.")
-    keep_days: int = Field(default=90, ge=1, le=MOST_DAYS, description="How many days the runs that watched are kept.")
+    keep_days: int = Field(
+        default=90, ge=1, le=MOST_DAYS, description="For how many days the runs of watch_migrated_tenants are kept."
+    )
 
 
 def _without_password(url: str) -> str:
@@ -103,12 +105,13 @@ def _absolute(folder: str) -> str:
 
 
 class Launchpad(BaseModel):
-    """Where a run config may point: the table [launchpad] of the configuration file."""
+    """Which places a run config may name: the table [launchpad] of the configuration file."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     databases: list[Annotated[str, AfterValidator(_without_password)]] = Field(
-        default=[], description="The billing databases, besides that of the environment, that a run config may name."
+        default=[],
+        description="The billing databases that a run config may name, in addition to that of the environment.",
     )
     export_dirs: list[Annotated[str, AfterValidator(_absolute)]] = Field(
         default=[], description="The folders below which a run config may export."
@@ -116,17 +119,17 @@ class Launchpad(BaseModel):
 
 
 def policy() -> Policy:
-    """Return the policy of the file that METER_ASSETS_CONFIG names (its table `policy`), or else the default.
+    """Return the policy from the table `policy` of the file that METER_ASSETS_CONFIG names, or the default.
 
-    Raises InvalidSettings for a file that cannot be read or has other tables, UnknownPolicy for what it says.
+    Raises InvalidSettings for a file that cannot be read or has other tables, UnknownPolicy for an invalid policy.
     """
     return Policy.from_values(_table("policy"))
 
 
 def watching() -> Watching:
-    """Return when tenants are watched, as the file that METER_ASSETS_CONFIG names has it (its table `watching`).
+    """Return when tenants are watched, from the table `watching` of the file that METER_ASSETS_CONFIG names.
 
-    Raises InvalidSettings for a file that cannot be read, and for a value that cannot be used.
+    Raises InvalidSettings for a file that cannot be read, and for an invalid value.
     """
     values = _table("watching")
     try:
@@ -136,15 +139,15 @@ def watching() -> Watching:
         fields = ", ".join(Watching.model_fields)
         raise InvalidSettings(
             f"The table [watching] of {config_file()} cannot be used: {names}. It may have {fields}; "
-            "enabled is true or false, keep_days a whole number from 1 to 36500, the others are texts."
+            "enabled is true or false, keep_days a whole number from 1 to 36500, the others are strings."
         ) from None
 
 
 def launchpad() -> Launchpad:
-    """Return where a run config may point, as the file that METER_ASSETS_CONFIG names has it (its table `launchpad`).
+    """Return which places a run config may name, from the table `launchpad` of the file that METER_ASSETS_CONFIG names.
 
-    Raises InvalidSettings for a file that cannot be read, and for a value that cannot be used, which may have a
-    password and is not repeated.
+    Raises InvalidSettings for a file that cannot be read, and for an invalid value. The value is not repeated, because
+    it may contain a password.
     """
     values = _table("launchpad")
     try:
@@ -158,7 +161,7 @@ def launchpad() -> Launchpad:
 
 
 def _table(name: str) -> dict[str, Any]:
-    """Return one table of the configuration file; empty where there is no file, or no such table in it."""
+    """Return one table of the configuration file; an empty one if there is no file or no such table."""
     path = config_file()
     if path is None:
         return {}
@@ -168,7 +171,7 @@ def _table(name: str) -> dict[str, Any]:
     others = sorted(set(content) - set(TABLES))
     if others:
         tables = ", ".join(f"[{one}]" for one in TABLES)
-        raise InvalidSettings(f"{path} has {', '.join(others)}, which nothing reads; it may have the tables {tables}.")
+        raise InvalidSettings(f"{path} has the unknown keys {', '.join(others)}; it may have the tables {tables}.")
     values = content.get(name, {})
     if not isinstance(values, dict):
         raise InvalidSettings(f"{path} has a value named {name}; expected a table, [{name}].")
@@ -176,7 +179,7 @@ def _table(name: str) -> dict[str, Any]:
 
 
 def command(name: str) -> str:
-    """Return how to call a command that was installed beside this Python: by its name where the shell finds it."""
+    """Return how to call a command that is installed beside this Python: by its name if the shell finds it."""
     beside = Path(sys.executable).with_name(name)
     if shutil.which(name) or not beside.exists():
         return name

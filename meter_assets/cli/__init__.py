@@ -1,1 +1,4 @@
-"""The command line: commands, the session they share, and what they print."""
+"""The command line: its commands, the session that they share, and their output.
+
+Add commands here. What they launch belongs in `defs`; SQL and writes belong elsewhere.
+"""

@@ -1,7 +1,7 @@
 """The commands of `meter-assets`: a thin layer over the jobs of one Dagster instance. No SQL.
 
-Add a command here; what it does belongs in `session`, what it shows in `terminal`.
-Exit status: 0 all went well, 1 a step or a validation failed, 2 wrong usage or configuration.
+Add a command here. What it does belongs in `session`, what it prints in `terminal`.
+Exit status: 0 for success, 1 if a step or a validation failed, 2 for wrong usage or configuration.
 """
 
 import sys
@@ -19,12 +19,12 @@ from meter_assets.version import __version__
 
 P = ParamSpec("P")
 
-# What takes long to import (Dagster, above all) is imported by the commands that run something, so that --help and
-# wrong usage answer at once.
+# Slow imports (mainly Dagster) are inside the commands that need them, so that --help and errors of usage appear at
+# once.
 
 
-def _failures_in_a_sentence(command: Callable[P, int]) -> Callable[P, None]:
-    """Let a command end with its exit status, and with one sentence instead of a traceback."""
+def _reports_errors(command: Callable[P, int]) -> Callable[P, None]:
+    """End a command with its exit status, and report an error as one sentence instead of a traceback."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -35,8 +35,8 @@ def _failures_in_a_sentence(command: Callable[P, int]) -> Callable[P, None]:
             status = error.exit_status
         except KeyboardInterrupt:
             click.echo(
-                "Interrupted. The step under way was rolled back, or its last batch; finished steps and batches stay. "
-                "The same command resumes.",
+                "Interrupted. The current step, or its current batch, was rolled back; finished steps and batches "
+                "stay. Run the same command again to continue.",
                 err=True,
             )
             status = 1
@@ -45,15 +45,21 @@ def _failures_in_a_sentence(command: Callable[P, int]) -> Callable[P, None]:
     return run
 
 
-_tenants = click.option("--tenant", "tenants", multiple=True, metavar="ID", help="A tenant; all where none is named.")
+_tenants = click.option(
+    "--tenant",
+    "tenants",
+    multiple=True,
+    metavar="ID",
+    help="A tenant to work on; may be repeated. Default: all tenants.",
+)
 _dry_run = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 _batch_size = click.option(
     "--batch-size",
     type=click.IntRange(min=1),
     metavar="ROWS",
-    help="Write so many rows per transaction (try 10000), so that others who write the same rows never wait long.",
+    help="Write this number of rows per transaction (for example 10000), so that other writers do not wait long.",
 )
-_stop = click.option("--stop-on-failure", is_flag=True, help="Do not go on to other tenants after one has failed.")
+_stop = click.option("--stop-on-failure", is_flag=True, help="Stop after the first tenant that fails.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -61,9 +67,9 @@ _stop = click.option("--stop-on-failure", is_flag=True, help="Do not go on to ot
 def main() -> None:
     """Move a utility-billing database from balances per customer to balances per meter.
 
-    METER_ASSETS_DATABASE_URL names the billing database (unset: the demo database), METER_ASSETS_CONFIG a TOML file
-    with policies; a file .env in the current folder may set both, as it may for Dagster's own commands. Every run
-    shows in the Dagster UI: start it with 'meter-assets ui'.
+    METER_ASSETS_DATABASE_URL names the billing database (default: the demo database), METER_ASSETS_CONFIG a TOML file
+    with policies. A file .env in the current folder may set both; Dagster's own commands read it too. The Dagster UI
+    shows every run: start it with 'meter-assets ui'.
     """
     load_dotenv(Path(".env"))
 
@@ -74,9 +80,11 @@ def main() -> None:
 @_stop
 @_batch_size
 @click.option("--skip-validation", is_flag=True, help="Skip the checks (steps 3 and 5).")
-@click.option("--yes", is_flag=True, help="Do not ask before a live run.")
-@click.option("--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: all rows as CSV files.")
-@_failures_in_a_sentence
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation before a live run.")
+@click.option(
+    "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
+)
+@_reports_errors
 def migrate_meter_financials(
     tenants: tuple[str, ...],
     dry_run: bool,
@@ -86,9 +94,9 @@ def migrate_meter_financials(
     yes: bool,
     export: Path | None,
 ) -> int:
-    """Migrate tenants: payments' meter ids, invoices' amounts, the backup, meters' balances."""
+    """Migrate tenants: payments' meter ids, invoice amounts, the backup, and meter balances."""
     if export is not None and not dry_run:
-        raise InvalidSettings("--export goes with --dry-run: it writes the rows that would change.")
+        raise InvalidSettings("--export requires --dry-run: it writes the rows that would change.")
     from meter_assets.cli.session import open_session
 
     with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure) as session:
@@ -107,7 +115,7 @@ def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
     @_dry_run
     @_stop
     @_batch_size
-    @_failures_in_a_sentence
+    @_reports_errors
     def command(tenants: tuple[str, ...], dry_run: bool, stop_on_failure: bool, batch_size: int | None) -> int:
         from meter_assets.cli.session import open_session
 
@@ -120,17 +128,17 @@ def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
 _step_command(
     "backfill-payment-meter-ids",
     ["payment_meter_ids"],
-    "Give payments their meter ids: step 1 of the migration, alone.",
+    "Fill in the meter ids of payments: only step 1 of the migration.",
 )
 _step_command(
     "backfill-invoice-amounts",
     ["invoice_amounts"],
-    "Recompute invoices' amounts from their lines: step 2 of the migration, alone.",
+    "Recompute the amounts of invoices from their lines: only step 2 of the migration.",
 )
 _step_command(
     "migrate-customer-balances-to-meters",
     ["customer_balances_backup", "meter_balances"],
-    "Back customers' balances up and recompute meters': step 4 of the migration, alone.",
+    "Back up the customers' balances and recompute the meters' balances: only step 4 of the migration.",
 )
 
 
@@ -145,9 +153,9 @@ _step_command(
     show_default=True,
     help="Which invariants to evaluate.",
 )
-@_failures_in_a_sentence
+@_reports_errors
 def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: bool, group: str) -> int:
-    """Evaluate the invariants on the database as it is. Writes nothing."""
+    """Evaluate the invariants on the current data. Writes nothing."""
     from meter_assets.cli.session import open_session
     from meter_assets.rules.invariants import Group
 
@@ -157,13 +165,15 @@ def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: boo
 
 @main.command()
 @_tenants
-@click.option("--run", "before_run", metavar="RUN_ID", help="Undo this run and all later ones; without, all runs.")
+@click.option("--run", "before_run", metavar="RUN_ID", help="Undo this run and all later runs. Default: all runs.")
 @_dry_run
 @_stop
 @_batch_size
-@click.option("--yes", is_flag=True, help="Do not ask before a live rollback.")
-@click.option("--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: all rows as CSV files.")
-@_failures_in_a_sentence
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation before a live rollback.")
+@click.option(
+    "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
+)
+@_reports_errors
 def rollback(
     tenants: tuple[str, ...],
     before_run: str | None,
@@ -173,12 +183,12 @@ def rollback(
     yes: bool,
     export: Path | None,
 ) -> int:
-    """Undo what runs have changed, from their journals: wholly, or to before a run.
+    """Undo the changes of runs from their journals: all runs, or one run and the later ones.
 
-    A row that no longer holds what was journaled is left alone and listed, and the exit status is 1.
+    A row whose values differ from those in the journal is skipped and listed, and the exit status is 1.
     """
     if export is not None and not dry_run:
-        raise InvalidSettings("--export goes with --dry-run: it writes the rows that would be restored or left alone.")
+        raise InvalidSettings("--export requires --dry-run: it writes the rows that would be restored or skipped.")
     from meter_assets.cli.session import open_session
 
     with open_session(
@@ -189,11 +199,11 @@ def rollback(
 
 @main.command()
 @_tenants
-@_failures_in_a_sentence
+@_reports_errors
 def history(tenants: tuple[str, ...]) -> int:
-    """List what was run, as the billing database has recorded it.
+    """List the runs that the billing database has recorded.
 
-    The exit status is 1 where somebody else has changed what is recorded.
+    The exit status is 1 if somebody else has changed the records.
     """
     from meter_assets.cli.terminal import Terminal
     from meter_assets.migration.run_history import altered_records, recorded_steps
@@ -209,20 +219,20 @@ def history(tenants: tuple[str, ...]) -> int:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.  [default: 3000, or a free one]")
-@click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed; no daemon.")
-@_failures_in_a_sentence
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.  [default: 3000, or a free port]")
+@click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed, and no daemon runs.")
+@_reports_errors
 def ui(host: str, port: int | None, read_only: bool) -> int:
-    """Serve the Dagster UI, and run its daemon, until Ctrl-C.
+    """Serve the Dagster UI and run its daemon until Ctrl-C.
 
-    Pages of other sites cannot launch anything. The UI has no password: whoever reaches it can migrate. The deployment
-    guide has a proxy's configuration for more than this machine.
+    Pages of other sites cannot launch anything. The UI has no password: everybody who can reach it can migrate. The
+    deployment guide has the configuration of a proxy for access from other machines.
     """
     from meter_assets.runtime.web_server import serve
 
     try:
         serve(host, port, read_only=read_only)
-    except KeyboardInterrupt:  # no run goes on in this process
+    except KeyboardInterrupt:  # this process executes no run
         click.echo("Interrupted.", err=True)
     return 0
 
@@ -230,12 +240,12 @@ def ui(host: str, port: int | None, read_only: bool) -> int:
 @main.command()
 @click.argument("purpose", type=click.Choice(["preview", "migrate", "monitor", "rollback"]))
 @click.argument("role")
-@_failures_in_a_sentence
+@_reports_errors
 def grants(purpose: str, role: str) -> int:
-    """Print the SQL that lets a PostgreSQL ROLE preview, migrate, monitor or roll back, and nothing more.
+    """Print the SQL that allows a PostgreSQL ROLE to preview, migrate, monitor or roll back, and nothing else.
 
-    The role must exist; the owner of the billing tables runs what is printed. It makes our own tables too, so that no
-    role needs the right to make tables.
+    The role must exist. The owner of the billing tables must run the SQL. It also creates the tables of meter-assets,
+    so that no role needs the right to create tables.
     """
     click.echo(settings.billing_database().grants(purpose, role), nl=False)
     return 0
@@ -243,13 +253,21 @@ def grants(purpose: str, role: str) -> int:
 
 @main.command()
 @click.option("--tenants", default=5, show_default=True, type=click.IntRange(5, 1000), help="How many tenants.")
-@click.option("--customers", default=40, show_default=True, type=click.IntRange(10, 1_000_000), help="Per tenant.")
-@click.option("--months", default=12, show_default=True, type=click.IntRange(3, 240), help="Months of invoices.")
-@click.option("--seed", default=1, show_default=True, help="The same seed makes the same database.")
+@click.option(
+    "--customers",
+    default=40,
+    show_default=True,
+    type=click.IntRange(10, 1_000_000),
+    help="How many customers per tenant.",
+)
+@click.option(
+    "--months", default=12, show_default=True, type=click.IntRange(3, 240), help="How many months of invoices."
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed creates the same database.")
 @click.option("--fresh", is_flag=True, help="Create the demo database again if it exists.")
-@_failures_in_a_sentence
+@_reports_errors
 def demo(tenants: int, customers: int, months: int, seed: int, fresh: bool) -> int:
-    """Create a demo billing database, preview and migrate it, and say what to look at."""
+    """Create a demo billing database, preview and migrate it, and suggest what to examine."""
     from meter_assets.cli.tour import tour
     from meter_assets.demo.generator import DemoSize
 

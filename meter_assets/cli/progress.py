@@ -1,6 +1,6 @@
-"""The progress of a run on the terminal: one line per step as it ends, and a spinner that names the step under way.
+"""Shows the progress of a run on the terminal: one line per finished step, and a spinner with the current step.
 
-Add here what is shown while a run goes on; what is shown after it is in `terminal`.
+Add here what is shown during a run. What is shown after it is in `terminal`.
 """
 
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ VALIDATIONS = {
 
 
 class Progress:
-    """Turns a run's events into one line per step, in the order of the five steps, and into the spinner's text."""
+    """Prints one line per step from a run's events, in the order of the five steps, and updates the spinner."""
 
     def __init__(self, terminal: Terminal, status: Status | None, *, brief: bool) -> None:
-        """Take the terminal, the spinner where there is one, and whether to leave a preview out."""
+        """Take the terminal, the spinner if there is one, and whether to omit a preview."""
         self._brief = brief
         self._terminal = terminal
         self._status = status
@@ -48,7 +48,7 @@ class Progress:
                 self._waiting.pop(0)
 
     def finish(self, run: TenantRun) -> None:
-        """Show the steps that could not be shown in order, since a step before them never ran."""
+        """Show the remaining steps: a step before them did not run, so they were not shown in order."""
         for label in self._waiting:
             self._show(run, label, finished=True)
         self._waiting.clear()
@@ -58,7 +58,7 @@ class Progress:
             self._terminal.rollback(run.rollback)
 
     def _show(self, run: TenantRun, label: str, *, finished: bool = False) -> bool:
-        """Show a step if it has ended. Returns whether it has."""
+        """Show a step if it has ended. Return whether it has."""
         if label in run.reports:
             self._terminal.step(run.reports[label])
             return True
@@ -73,7 +73,7 @@ class Progress:
 
 @contextmanager
 def following(terminal: Terminal, tenant: Tenant, at: int, of: int, *, brief: bool = False) -> Iterator[Progress]:
-    """Show a tenant's run while it goes on. In brief, a preview is left to `Terminal.preview_summary`."""
+    """Show the progress of a tenant's run. If brief, omit the preview: `Terminal.preview_summary` shows it."""
     if not brief:
         terminal.heading(f"Tenant {named(tenant.key, tenant.name)} ({at} of {of})")
     if terminal.console.is_terminal:

@@ -1,6 +1,6 @@
-"""The runner: runs a job for one tenant on the Dagster instance, in this process, and reads the results.
+"""Runs a job for one tenant on the Dagster instance, in this process, and collects the results from its events.
 
-Add here what is read from the events of a run. Nothing here prints: that is for `progress` and `terminal`.
+Add here what is read from the events of a run. Nothing here prints: output belongs in `progress` and `terminal`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ from meter_assets.runtime.processes import tags_of_this_process
 from meter_assets.runtime.run_events import was_interrupted
 
 LONGEST_ERROR = 1_000
-"""How many characters are shown of an error that has no sentence of ours."""
+"""How many characters of another library's error are shown."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -45,17 +45,17 @@ class TenantRun:
 
     @property
     def exit_status(self) -> int:
-        """0, or 1 where it has failed: 2 is for what is found before a run, when nothing can have been changed."""
+        """0, or 1 if the run failed. 2 is only for errors that are found before a run, when nothing was changed."""
         return 0 if self.succeeded else 1
 
     @property
-    def broken(self) -> list[InvariantResult]:
-        """The invariants of severity ERROR that do not hold."""
+    def violated(self) -> list[InvariantResult]:
+        """The violated invariants of severity ERROR."""
         return [one for one in self.results if not one.passed and one.severity is Severity.ERROR]
 
     @property
     def warnings(self) -> list[InvariantResult]:
-        """The invariants of severity WARN that do not hold."""
+        """The violated invariants of severity WARN."""
         return [one for one in self.results if not one.passed and one.severity is Severity.WARN]
 
 
@@ -64,7 +64,7 @@ Watch = Callable[[TenantRun, EventLogEntry], None]
 
 @dataclass(frozen=True)
 class Launch:
-    """Which job to run, and how: its run config, and which assets or checks of it (all where none are named)."""
+    """Which job to run, its run config, and a selection of its assets or checks (default: all)."""
 
     job: str
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -81,9 +81,8 @@ def run_tenant(
 ) -> TenantRun:
     """Run a job for a tenant and return the results.
 
-    `watch` is called with the run so far and every event as it happens.
-
-    An interrupt (Ctrl-C) is passed on after Dagster has recorded the run's end.
+    `watch` is called for every event, with the run so far. An interrupt (Ctrl-C) is raised again after Dagster has
+    recorded the end of the run.
     """
     run = TenantRun(tenant, str(uuid4()))
     job = definitions.resolve_job_def(launch.job)
@@ -106,7 +105,7 @@ def run_tenant(
         instance=instance,
         run_id=run.run_id,
         raise_on_error=False,
-        # A job of checks alone has no partitions to name one of: the tag says it.
+        # A job that has only checks has no partitions: the tag names the tenant.
         partition_key=tenant.key if job.partitions_def else None,
         tags={**tags_of_this_process(), **({} if job.partitions_def else {PARTITION_TAG: tenant.key})},
     )
@@ -117,14 +116,14 @@ def run_tenant(
 
 
 def _cancel(instance: dg.DagsterInstance, run: TenantRun) -> None:
-    """Let Dagster record the run as canceled, rather than as failed."""
+    """Make Dagster record the run as canceled instead of failed."""
     recorded = instance.get_run_by_id(run.run_id)
     if recorded is not None:
         instance.report_run_canceling(recorded, "Interrupted on the command line.")
 
 
 def _read(run: TenantRun, entry: EventLogEntry) -> None:
-    """Keep what an event says about the run."""
+    """Add the contents of an event to the results of the run."""
     event = entry.dagster_event
     if event is None:
         return
@@ -163,7 +162,7 @@ def _read_rollback(run: TenantRun, metadata: Mapping[str, dg.MetadataValue[Any]]
 
 
 def result_of(evaluation: dg.AssetCheckEvaluation) -> InvariantResult:
-    """Return a check's evaluation as the verdict that it came from."""
+    """Return the invariant's result from which a check's evaluation was built."""
     invariant = next(one for one in INVARIANTS if one.name == current_name(evaluation.check_name))
     shown = evaluation.metadata.get("first_violations")
     records = shown.records if isinstance(shown, dg.TableMetadataValue) else []

@@ -1,6 +1,6 @@
-"""The shared context of one CLI invocation: its database, its tenants, its Dagster instance, its terminal.
+"""The shared context of one CLI invocation: its database, tenants, Dagster instance and terminal.
 
-Add a method here for what a command launches and shows. `main` only parses, `runner` only launches. No SQL.
+Add a method here for what a command launches and shows. `main` parses the arguments, `runner` launches. No SQL here.
 """
 
 import sys
@@ -32,8 +32,6 @@ from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
 from meter_assets.runtime.instance import open_instance
 from meter_assets.runtime.processes import end_lost_runs
 
-"""The steps that write rows which others write too; the backup only adds rows of our own."""
-
 
 @dataclass
 class Session:
@@ -49,18 +47,18 @@ class Session:
     started: float = field(default_factory=time.monotonic)
 
     def confirm(self, what: str, yes: bool) -> None:
-        """Ask before a live run. Raises InvalidSettings where there is nobody to ask."""
+        """Ask for confirmation before a live run. Raises InvalidSettings if standard input is not a terminal."""
         if yes:
             return
         if not sys.stdin.isatty():
             raise InvalidSettings(
-                f"A live {what.split()[0]} asks for confirmation, and there is no terminal: add --yes."
+                f"A live {what.split()[0]} asks for confirmation, but there is no terminal: add --yes."
             )
         count = f"{len(self.tenants)} tenants" if len(self.tenants) > 1 else f"tenant {self.tenants[0].key}"
         click.confirm(f"{what.capitalize()} {count} of {self.database.url}? Every change is journaled.", abort=True)
 
     def migrate(self, job: str, *, steps: Sequence[str] = (), batch_size: int | None = None) -> int:
-        """Run the steps (all where none are named) of every tenant and show the results.
+        """Run the steps (default: all) for every tenant and show the results.
 
         Returns the exit status.
         """
@@ -82,9 +80,9 @@ class Session:
         yes: bool = False,
         export: Path | None = None,
     ) -> int:
-        """Roll back the steps of every tenant, all or back to before a run, and show the results.
+        """Roll back every tenant, all runs or a run and the later ones, and show the results.
 
-        Returns the exit status: 1 if rows were left alone, or would be. Raises UnknownRun.
+        Returns the exit status: 1 if rows were skipped, or would be. Raises UnknownRun.
         """
         steps = {tenant.key: self._steps_to_undo(tenant, before_run) for tenant in self.tenants}
         to_undo = [tenant for tenant in self.tenants if steps[tenant.key]]
@@ -103,18 +101,18 @@ class Session:
             runs = self._run_all(launch)
         self.terminal.rollback_summary(runs, dry_run=dry_run)
         if export is not None:
-            self.terminal.print(f"Rows that would be restored, or left alone: {export}/<tenant>/<step>_of_<run>.csv")
+            self.terminal.print(f"Rows that would be restored or skipped: {export}/<tenant>/<step>_of_<run>.csv")
         return max(run.exit_status for run in runs)
 
     def _steps_to_undo(self, tenant: Tenant, before_run: str | None) -> list[StepRunRecord]:
-        """Return the steps that a tenant's rollback undoes: none where its run will refuse, and say why."""
+        """Return the steps that a tenant's rollback will undo; none if its run will refuse and report the reason."""
         try:
             return steps_to_undo(self.database, tenant, before_run)
         except NotAsRecorded:
             return []
 
     def validate(self, group: Group | None = None) -> int:
-        """Evaluate the invariants (of one group, or all) of every tenant and show the results.
+        """Evaluate the invariants (of one group, or all) for every tenant and show the results.
 
         Returns the exit status.
         """
@@ -136,7 +134,7 @@ class Session:
 
         Returns the exit status: 1 if a tenant would fail.
         """
-        config: dict[str, Any] = {"judge_invariants": evaluate, "export_dir": _as_text(export)}
+        config: dict[str, Any] = {"evaluate_invariants": evaluate, "export_dir": _as_text(export)}
         if steps is not None:
             config["steps"] = list(steps)
         launch = Launch("preview_meter_financials", config={"ops": {"migration_preview": {"config": config}}})
@@ -151,7 +149,7 @@ class Session:
         return max(*(run.exit_status for run in runs), int(fails))
 
     def _run_all(self, launch: Launch, *, brief: bool = False) -> list[TenantRun]:
-        """Run a job for every tenant; after a failure the other tenants go on, unless it stops on failure."""
+        """Run a job for every tenant. After a failure, go on with the others unless stop_on_failure is set."""
         runs = []
         for at, tenant in enumerate(self.tenants, start=1):
             self.database.remember(refresh=at > 1)
@@ -167,7 +165,7 @@ class Session:
 
 
 def _as_text(folder: Path | None) -> str | None:
-    """Return a folder as run config has it, wherever its run is."""
+    """Return a folder for a run config, as an absolute path."""
     return str(folder.absolute()) if folder else None
 
 
@@ -180,11 +178,10 @@ def open_session(
     stop_on_failure: bool = False,
     of_run: str | None = None,
 ) -> Iterator[Session]:
-    """Check what can be checked before anything is started, then open the instance and bring it up to date.
+    """Check the configuration before anything is started, then open the instance and bring it up to date.
 
-    Where no tenants are named, all are taken, or those of the run that is named.
-
-    Raises a ConfigurationError for whatever is wrong: nothing has been changed then, in either database.
+    If no tenants are given, the session has all tenants, or those of the run `of_run`. Raises a ConfigurationError for
+    every problem: then nothing has been changed, in either database.
     """
     settings.policy()
     database = settings.billing_database()

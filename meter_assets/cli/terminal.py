@@ -1,9 +1,8 @@
-"""The terminal: prints results, and what to do next. It draws and decides nothing.
+"""The terminal: prints results, and what to do next. It makes no decisions.
 
-Everything printed passes `Terminal.print`, `heading` or `grid`, as a text without markup in which nothing is hidden: no
-name can move the cursor, change a color, or begin a line as if it were ours. Add a method here for what is to be shown.
-Progress during a run is in `progress`, the drawing of a table in `terminal_table`, what a table holds in
-`reports.tables`.
+All output passes `Terminal.print`, `heading` or `grid`, as text without markup and without invisible characters: no
+name can move the cursor, change a color, or start a line that looks like our own. Add a method here for further output.
+Progress during a run is in `progress`, the layout of tables in `terminal_table`, their contents in `reports.tables`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,24 +35,24 @@ STEPS = {
     "validation after": "5/5 validation of balances",
 }
 _WIDTH_WHEN_PIPED = 160
-_ENOUGH_OF_A_RUN_ID = 8
+_SHORT_RUN_ID = 8
 
 
 class Terminal:
-    """The console, and how each thing is shown on it."""
+    """The console, with a method for each kind of output."""
 
     def __init__(self) -> None:
-        """Write to standard output; plain lines where that is not a terminal."""
+        """Write to standard output, in plain lines if it is not a terminal."""
         self.console = Console(highlight=False, soft_wrap=True)
         if not self.console.is_terminal:
             self.console = Console(highlight=False, soft_wrap=True, width=_WIDTH_WHEN_PIPED)
 
     def print(self, text: str, style: str = "") -> None:
-        """Print one or several lines, which must be our own words."""
+        """Print one or several lines, which must contain only our own text."""
         self.console.print(Text(visible_lines(text)), style=style or None)
 
     def evidence(self, text: str, style: str = "") -> None:
-        """Print a line that has foreign text in it: folded here, for a terminal would begin the rest at its edge."""
+        """Print a line with foreign text, indented and folded, so that no part of it starts at the edge."""
         if self.console.is_terminal:
             self.console.print(Padding(Text(visible(text)), (0, 0, 0, 4)), style=style or None, soft_wrap=False)
         else:
@@ -71,7 +70,7 @@ class Terminal:
             self.print(grid.note)
 
     def step(self, report: StepReport) -> None:
-        """Print the line of a step that has run."""
+        """Print the line of a finished step."""
         parts = [
             f"{report.changed:,} of {report.examined:,} updated",
             f"{report.already_correct.rows:,} already correct",
@@ -82,31 +81,31 @@ class Terminal:
         self.print(f"  {STEPS.get(report.step, report.step):<32} {', '.join(parts)}")
 
     def validation(self, label: str, results: Sequence[InvariantResult]) -> None:
-        """Print the line of a validation that has run."""
-        broken = [one for one in results if not one.passed]
-        errors = [one for one in broken if one.severity == "ERROR"]
-        text = f"{len(results) - len(broken)} of {len(results)} invariants hold"
+        """Print the line of a finished validation."""
+        violated = [one for one in results if not one.passed]
+        errors = [one for one in violated if one.severity == "ERROR"]
+        text = f"{len(results) - len(violated)} of {len(results)} invariants passed"
         if errors:
             text += f", {len(errors)} ERROR: {', '.join(one.name for one in errors)}"
-        if len(broken) > len(errors):
-            text += f", {len(broken) - len(errors)} WARN"
+        if len(violated) > len(errors):
+            text += f", {len(violated) - len(errors)} WARN"
         self.print(f"  {STEPS[label]:<32} {text}", style="red" if errors else "")
 
     def failed(self, run: TenantRun) -> None:
-        """Say why a tenant failed: its errors, and the broken invariants with evidence and remedy."""
+        """Print why a tenant failed: its errors, and the violated invariants with evidence and remedy."""
         for error in run.errors:
             self.evidence(error, style="red")
-        for result in run.broken:
+        for result in run.violated:
             self.print(f"  ERROR {result.name}: {result.violations:,} violations.", style="red")
             self.evidence(f"{result.description} For example {result.example}.")
             self.evidence(result.remedy)
 
     def discrepancies(self, runs: Sequence[TenantRun]) -> None:
-        """Print the customers and tenants whose meters do not owe what was backed up."""
+        """Print the customers and tenants whose meter balances differ from the backup."""
         for name in ("tenant_balance_agrees_with_its_backup", "every_customer_balance_agrees_with_its_backup"):
             rows = [row for run in runs for one in run.results if one.name == name for row in one.samples]
             if rows:
-                note = "The first of each tenant; their checks count all." if name.startswith("every") else ""
+                note = "Only the first of each tenant; the checks count all." if name.startswith("every") else ""
                 self.grid(render.from_records(f"Discrepancies: not {name.replace('_', ' ')}", rows, note))
 
     def summary(self, runs: Sequence[TenantRun]) -> None:
@@ -129,20 +128,18 @@ class Terminal:
         self.grid(render.Grid("Summary", headings, tuple(rows)))
 
     def validation_summary(self, runs: Sequence[TenantRun]) -> None:
-        """Print one line per tenant and invariant that does not hold."""
+        """Print one line per tenant and violated invariant."""
         rows = []
         for run in runs:
-            for one in (*run.broken, *run.warnings):
+            for one in (*run.violated, *run.warnings):
                 name = named(run.tenant.key, run.tenant.name)
                 rows.append((name, one.severity.value, one.name, f"{one.violations:,}"))
-        self.grid(
-            render.Grid("Invariants that do not hold", ("tenant", "severity", "invariant", "violations"), tuple(rows))
-        )
+        self.grid(render.Grid("Violated invariants", ("tenant", "severity", "invariant", "violations"), tuple(rows)))
         good = sum(run.succeeded for run in runs)
         self.print(f"{good} of {len(runs)} tenants without an ERROR.", style="" if good == len(runs) else "red")
 
     def what_next(self, database: BillingDatabase, runs: Sequence[TenantRun], seconds: float) -> None:
-        """Say how long it took, what to verify next, and where the old balances are."""
+        """Print how long the run took, what to verify next, and where the old balances are."""
         good = [run.tenant.key for run in runs if run.succeeded]
         bad = [run.tenant.key for run in runs if not run.succeeded]
         changed = sum(report.changed for run in runs for report in run.reports.values())
@@ -151,7 +148,7 @@ class Terminal:
         if not changed:
             self.print("Nothing had to be changed: 0 rows were changed, 0 rows were journaled.")
         if bad:
-            self.print(f"Failed: {', '.join(bad)}. Fix what is named above, then run them again:", style="red")
+            self.print(f"Failed: {', '.join(bad)}. Fix the errors above, then run these tenants again:", style="red")
             self.print(f"  {ours} migrate-meter-financials {' '.join(f'--tenant {key}' for key in bad)}")
         self.print(f"Verify:  {ours} validate-meter-financial-data")
         self.print(f"Read:    {ours} history, or '{ours} ui' for every run, check and changed row")
@@ -173,7 +170,7 @@ class Terminal:
         self.grid(render.Grid("To be undone", ("tenant", "runs", "steps", "journaled rows"), rows))
 
     def rollback(self, found: Rollback) -> None:
-        """Print what undoing a tenant's steps did, or would do, and every row that was left alone."""
+        """Print what the rollback of a tenant did, or would do, and every skipped row."""
         self.grid(render.undone(found))
         for one in found.steps:
             if one.skipped:
@@ -184,9 +181,9 @@ class Terminal:
         found = [run.rollback for run in runs if run.rollback is not None]
         restored, skipped = sum(one.restored for one in found), sum(one.skipped for one in found)
         if dry_run:
-            self.print(f"\n{restored:,} rows would be restored, {skipped:,} left alone. Nothing was written.")
+            self.print(f"\n{restored:,} rows would be restored, {skipped:,} skipped. Nothing was written.")
             return
-        self.print(f"\n{restored:,} rows restored, {skipped:,} left alone.")
+        self.print(f"\n{restored:,} rows restored, {skipped:,} skipped.")
         if restored:
             self.print(
                 "In the Dagster UI the tenants' partitions are no longer materialized; their earlier events stay "
@@ -194,10 +191,10 @@ class Terminal:
             )
         bad = [run.tenant.key for run in runs if not run.succeeded]
         if bad:
-            self.print(f"Look at: {', '.join(bad)}.", style="red")
+            self.print(f"Examine these tenants: {', '.join(bad)}.", style="red")
 
     def history(self, steps: Sequence[StepRunRecord]) -> None:
-        """Print what was run, as it is recorded."""
+        """Print the recorded runs."""
         if not steps:
             self.print("No live run has started on this database yet.")
         headings = ("started", "run", "tenant", "step", "undoes run", "seconds", "outcome", "rows changed", "message")
@@ -206,7 +203,7 @@ class Terminal:
             took = f"{(one.finished_at - one.started_at).total_seconds():.1f}" if one.finished_at else "-"
             count = "-" if one.rows_changed is None else f"{one.rows_changed:,}"
             started = show_time(one.started_at)
-            undone = one.undoes_run_id[:_ENOUGH_OF_A_RUN_ID] if one.undoes_run_id else "-"
+            undone = one.undoes_run_id[:_SHORT_RUN_ID] if one.undoes_run_id else "-"
             ids = (one.run_id, str(one.tenant_id), one.step, undone)
             rows.append((started, *ids, took, one.outcome, count, one.message or ""))
         self.grid(render.Grid("Runs", headings, tuple(rows)))
@@ -220,24 +217,26 @@ class Terminal:
             self.grid(_retitled(render.money(report), f"{report.step}: money"))
             if report.largest:
                 self.grid(
-                    render.from_records(f"{report.step}: largest changes", [_brief(row) for row in report.largest[:3]])
+                    render.from_records(
+                        f"{report.step}: largest changes", [_shortened(row) for row in report.largest[:3]]
+                    )
                 )
         self.grid(render.statuses(preview))
         self.grid(render.bases(preview))
         for obstacle in preview.obstacles:
             self.evidence(obstacle, style="red")
         if preview.results is not None:
-            broken = [one for one in preview.results if not one.passed]
-            good = len(preview.results) - len(broken)
-            title = f"Afterwards {good} of {len(preview.results)} invariants would hold; not:"
-            self.grid(render.results(broken, title=title))
-            if not broken:
-                self.print(f"Afterwards all {len(preview.results)} invariants would hold.")
+            violated = [one for one in preview.results if not one.passed]
+            good = len(preview.results) - len(violated)
+            title = f"Afterwards {good} of {len(preview.results)} invariants would pass, except:"
+            self.grid(render.results(violated, title=title))
+            if not violated:
+                self.print(f"Afterwards all {len(preview.results)} invariants would pass.")
         if preview.would_fail:
             self.print("This tenant would fail.", style="red")
 
     def preview_summary(self, previews: Sequence[Preview]) -> None:
-        """Print one line per tenant: what its migration would do."""
+        """Print one line per tenant about what its migration would do."""
         headings = ("tenant", "rows to change", "for review", "unresolved", "meters' net would change by", "result")
         rows = tuple(
             (
@@ -253,12 +252,12 @@ class Terminal:
         self.grid(render.Grid("Preview", headings, rows))
 
 
-_LEFT_TO_THE_UI = ("rule", "total_billed", "total_paid", "last_invoice_date")
+_ONLY_IN_THE_UI = ("rule", "total_billed", "total_paid", "last_invoice_date")
 
 
-def _brief(row: dict[str, str]) -> dict[str, str]:
-    """Return a changed row without the columns that a terminal has no room for; the UI and the CSV have them all."""
-    return {name: value for name, value in row.items() if not name.startswith(_LEFT_TO_THE_UI)}
+def _shortened(row: dict[str, str]) -> dict[str, str]:
+    """Return a changed row without the columns that do not fit a terminal; the UI and the CSV files have them all."""
+    return {name: value for name, value in row.items() if not name.startswith(_ONLY_IN_THE_UI)}
 
 
 def _retitled(grid: render.Grid, title: str) -> render.Grid:

@@ -1,7 +1,7 @@
-"""Tables on a terminal: a grid of `reports.tables` drawn with rich, so that no line begins with the rest of a name.
+"""Draws the tables of `reports.tables` on a terminal with rich, so that no line starts with the rest of a name.
 
-Add here what decides columns, widths and folding. What a table holds is in `reports.tables`, what is printed around it
-in `terminal`.
+Add here what decides columns, widths and folding. The contents of tables are in `reports.tables`, the output around
+them in `terminal`.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from rich.text import Text
 from meter_assets.foreign_text import quoted, shown
 from meter_assets.reports import tables as render
 
-_WIDER_THAN_ANY = 100_000
+_UNLIMITED_WIDTH = 100_000
 _NEVER_FOLDED = ("run", "undoes run", "step")
-"""Columns of names that are copied, or searched for."""
-_ENOUGH_FOR_NAMES = 120
+"""Columns with names that users copy or search for."""
+_WIDE_ENOUGH_FOR_NAMES = 120
 _WIDEST_FIRST_COLUMN, _WIDEST_NAME = 60, 36
-"""A name of ours, or a run's id, has room; another must not take that of the other columns."""
+"""Wide enough for our own names and run ids. A foreign name must not take the space of other columns."""
 
 
 def drawn(console: Console, grid: render.Grid) -> Table:
-    """Return a grid as a table; where its cells must be folded, each line begins with the table's edge."""
+    """Return a grid as a table. If cells must be folded, a border is drawn, so that each line starts with it."""
     table = _table(grid, console.width)
-    whole = console.options.update(width=_WIDER_THAN_ANY)
+    whole = console.options.update(width=_UNLIMITED_WIDTH)
     if console.measure(table, options=whole).maximum > console.width:
         table.box, table.pad_edge = box.SQUARE, True
     return table
@@ -36,8 +36,8 @@ def _table(grid: render.Grid, room: int) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for at, name in enumerate(grid.headings):
         justify: JustifyMethod = "right" if grid.is_number(at) else "left"
-        # A time is ours: its column may be folded, which leaves more room to the message.
-        is_whole = (at == 0 and name != "started") or (name in _NEVER_FOLDED and room >= _ENOUGH_FOR_NAMES)
+        # A time is our own text: its column may be folded, which leaves more space for the message.
+        is_whole = (at == 0 and name != "started") or (name in _NEVER_FOLDED and room >= _WIDE_ENOUGH_FOR_NAMES)
         widest = _WIDEST_FIRST_COLUMN if at == 0 else _WIDEST_NAME if name in _NEVER_FOLDED else None
         cut: OverflowMethod = "ellipsis" if is_whole else "fold"
         table.add_column(Text(name), justify=justify, overflow=cut, no_wrap=is_whole, max_width=widest)
@@ -47,7 +47,7 @@ def _table(grid: render.Grid, room: int) -> Table:
 
 
 def _cells(grid: render.Grid, row: Sequence[str]) -> list[str]:
-    """Return a row's cells as they are shown; one that begins a line is a number, or begins with a word of ours."""
+    """Return a row's cells as shown. The first cell is a number, or starts with our own text."""
     first, *others = (shown(cell, render.LONGEST_CELL) for cell in row)
     is_foreign = grid.of_records and not first.isdecimal()
     return [f"{grid.headings[0]} {quoted(first)}" if is_foreign else first, *others]

@@ -1,7 +1,7 @@
-"""The component MeterMigration: the whole graph for one billing database, added to a Dagster project by YAML.
+"""The component MeterMigration: adds the asset graph for one billing database to a Dagster project by YAML.
 
-Add a field here for what a project may choose about a database. What is chosen for a whole instance (watching, alerts,
-the launchpad) is said in the environment; see `settings`. How a graph gets other names is in `renaming`.
+Add a field here for each further option of a database. Options of a whole instance (watching, alerts, the launchpad)
+are read from the environment: see `settings`. The renaming of a graph's definitions is in `renaming`.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ LEGAL_NAME = r"^([a-z][a-z0-9_]*)?$"
 
 
 class ScaffoldOptions(BaseModel):
-    """What `dg scaffold defs meter_assets.MeterMigration` may be told."""
+    """The options of `dg scaffold defs meter_assets.MeterMigration`."""
 
     url: str = Field(
-        default="{{ env.METER_ASSETS_DATABASE_URL }}", description="The billing database's URL, or its template."
+        default="{{ env.METER_ASSETS_DATABASE_URL }}", description="The billing database's URL, or a template for it."
     )
     name: str = Field(default="", description="The name of this database in the project.")
 
@@ -38,54 +38,55 @@ class MeterMigrationScaffolder(dg.Scaffolder[ScaffoldOptions]):
 
     def scaffold(self, request: dg.ScaffoldRequest[ScaffoldOptions]) -> None:
         """Write defs.yaml with the URL, and with the name if there is one."""
-        told = request.params.model_dump()
-        dg.scaffold_component(request, {name: value for name, value in told.items() if value})
+        options = request.params.model_dump()
+        dg.scaffold_component(request, {name: value for name, value in options.items() if value})
 
 
 @dg.scaffold_with(MeterMigrationScaffolder)
 class MeterMigration(dg.Component, dg.Resolvable, dg.Model):
     """The migration of a utility-billing database from balances per customer to balances per meter.
 
-    Adds its assets, checks, jobs, sensors and resources to a project. A project may have several, for several billing
-    databases: give each but one a name, which comes before its assets' keys and behind all other names. What watches
-    an instance as a whole (the schedules and their jobs, and the alerts) comes with the one that has no name.
+    Adds its assets, checks, jobs, sensors and resources to a project. For several billing databases, a project can have
+    several of these components: give a name to each except one. The name becomes the prefix of the asset keys and the
+    suffix of all other names. The definitions for the whole instance (the schedules with their jobs, and the alerts)
+    are added by the component without a name.
     """
 
-    model_config = ConfigDict(hide_input_in_errors=True)  # the URL may hold a password
+    model_config = ConfigDict(hide_input_in_errors=True)  # the URL may contain a password
 
     url: str = Field(
         repr=False,
-        description="The billing database's URL. Take it from the environment, {{ env.BILLING_URL }}, to keep its "
-        "password out of YAML. It is shown on no page of Dagster.",
+        description="The billing database's URL. Read it from the environment, {{ env.BILLING_URL }}, so that the YAML "
+        "contains no password. No page of Dagster shows it.",
     )
     name: str = Field(
         default="",
         pattern=LEGAL_NAME,
-        description="The name of this database in the project, such as north: small letters, digits and underscores. "
-        "The assets are then north/meter_balances, the jobs migrate_meter_financials_north.",
+        description="The name of this database in the project, such as north: lower-case letters, digits and "
+        "underscores. Then there is an asset north/meter_balances and a job migrate_meter_financials_north.",
     )
     policy: dict[str, Any] = Field(
         default_factory=dict,
-        description="The policies that differ from their defaults, by name, as in the table [policy] of the "
+        description="The policies that differ from the defaults, by name, as in the table [policy] of the "
         "configuration file.",
     )
     tenants: list[str | int] | None = Field(
-        default=None, description="The tenants to restrict the graph to, by their ids; without, all."
+        default=None, description="The ids of the tenants in the graph. Default: all tenants."
     )
 
     @field_validator("url", mode="before")
     @classmethod
     def _require_url(cls, url: Any) -> str:
-        """Refuse what a template leaves of a variable that is not set."""
+        """Refuse an empty URL, which a template gives for a variable that is not set."""
         if not isinstance(url, str) or not url.strip():
             raise ValueError(
                 "expected the URL of the billing database, for example postgresql://user@host/billing, found none. "
-                "If it is taken from an environment variable, set that variable."
+                "If it is read from an environment variable, set that variable."
             )
         return url.strip()
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Return the definitions of this database. Raises UnknownPolicy, and InvalidSettings for a URL."""
+        """Return the definitions of this database. Raises UnknownPolicy, and InvalidSettings for an invalid URL."""
         scope = Scope(self.name, self.url, None if self.tenants is None else tuple(map(str, self.tenants)))
         resource = billing_resource(scope)
         policy = Policy.from_values(_exact(self.policy))
@@ -94,7 +95,7 @@ class MeterMigration(dg.Component, dg.Resolvable, dg.Model):
 
 
 def _exact(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return policies as they are written in YAML: a template makes numbers of them, and money is never a float."""
+    """Return policies with floats as text: a template converts values to numbers, and money is never a float."""
     return {
         name: [str(one) for one in value]
         if isinstance(value, list)

@@ -1,7 +1,7 @@
-"""Definitions under the names of one billing database of several: assets and checks, their jobs and their sensor.
+"""Renames the definitions for one of several billing databases: assets and checks, their jobs and their sensor.
 
-Assets and checks are renamed one by one, whatever they are. Add a job or a sensor that each database must have to
-`_per_database`, as a function of the scope in its module of `defs/`.
+All assets and checks are renamed. Add to `renamed` a job or a sensor that each database must have, as a function of the
+scope in its module of `defs/`.
 """
 
 import warnings
@@ -17,7 +17,7 @@ from meter_assets.defs.tenant_partitions import tenants_sensor
 
 
 def renamed(loaded: dg.Definitions, scope: Scope) -> dg.Definitions:
-    """Return loaded definitions under a database's names; as they are, if it has none."""
+    """Return the definitions with the names of a database; unchanged if the database has no name."""
     if not scope.name:
         return loaded
     return dg.Definitions(
@@ -29,7 +29,7 @@ def renamed(loaded: dg.Definitions, scope: Scope) -> dg.Definitions:
 
 
 def _asset(asset: Any, scope: Scope) -> Any:
-    """Return a billing table or an asset under other names."""
+    """Return a billing table or an asset with other names."""
     if isinstance(asset, dg.AssetSpec):
         return _spec(asset, scope)
     return dg.multi_asset(name=scope.named(asset.op.name), specs=[_spec(one, scope) for one in asset.specs])(

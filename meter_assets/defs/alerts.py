@@ -1,9 +1,9 @@
-"""The sensor `check_alerts`: sends a message about checks that started to fail, and about checks that recovered.
+"""The sensor `check_alerts`: sends messages about checks that started to fail and about checks that recovered.
 
-A run of `watch_migrated_tenants` that failed is reported like a check that fails. There is one message per run, and
-none for what was known before. A message that a receiver does not take stays in the outbox, which is part of the
-sensor's cursor, and is tried again at the next tick. Decide here what is news; what a message says and how it is
-delivered belongs in `monitoring.alerts`.
+A failed run of `watch_migrated_tenants` is reported like a failing check. The sensor sends one message per run and does
+not report the same failure twice. A message that a receiver did not accept stays in the outbox, which is part of the
+sensor's cursor, and is sent again at the next tick. Add here what decides which results are news; the text of a message
+and its delivery belong in `monitoring.alerts`.
 """
 
 import time
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import dagster as dg
 from pydantic import BaseModel, ValidationError
 
-from meter_assets.defs.checks import told
+from meter_assets.defs.checks import plain_text
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
@@ -37,28 +37,28 @@ from meter_assets.settings import variables
 CHECKS = tuple(one.name for one in INVARIANTS if one.severity is Severity.ERROR)
 SECONDS_BETWEEN_TICKS = 30
 SECONDS_TO_DELIVER = 30
-"""A delivery that has not started by then waits for the next tick: Dagster ends a tick that takes over a minute."""
+"""A delivery that has not started after this time waits for the next tick: Dagster ends a tick after one minute."""
 SETTLING = timedelta(seconds=30)
-"""How long the transaction may take that stores what a run has found: what is newer is left to the next tick."""
+"""How long a transaction that stores the results of a run may take: newer results are read at the next tick."""
 BEFORE_THE_FIRST_TICK = "before alerts were turned on"
 
 
 class Pending(BaseModel):
-    """A message that some receivers have not taken yet: the names of the ways to them."""
+    """A message that some receivers have not accepted yet, with the names of the channels to them."""
 
     message: Message
     to: list[str]
 
 
 class Delivered(NamedTuple):
-    """What a receiver has taken, by the ids of the messages, and why it has not taken more."""
+    """The ids of the messages that a receiver accepted, and the reasons why it did not accept others."""
 
     taken: set[str]
     problems: list[str]
 
 
 class Failing(NamedTuple):
-    """A check of a tenant that is failing, and the latest run that has found so."""
+    """A failing check of a tenant, and the latest run in which it failed."""
 
     check: str
     tenant: str
@@ -66,14 +66,11 @@ class Failing(NamedTuple):
 
 
 class State(BaseModel):
-    """What the sensor knows: how far it has read, which checks and whether watching itself are failing.
-
-    And what is undelivered.
-    """
+    """The sensor's cursor: how far the event log was read, what is failing, and which messages are undelivered."""
 
     read_to: int = 0
     read_run: str = ""
-    """The run that has stored what was read last. Where it has not, runs were deleted, and their places are others'."""
+    """The run of the last event that was read. If its place belongs to another run now, events were deleted."""
     failing: list[Failing] = []
     watching_fails: bool = False
     outbox: list[Pending] = []
@@ -83,19 +80,19 @@ def _default_status() -> dg.DefaultSensorStatus:
     try:
         wanted = bool(channels(variables(VARIABLES)))
     except InvalidSettings:
-        wanted = True  # so that its ticks say what is wrong
+        wanted = True  # so that its ticks report which value is invalid
     return dg.DefaultSensorStatus.RUNNING if wanted else dg.DefaultSensorStatus.STOPPED
 
 
 @dg.sensor(
     minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
     default_status=_default_status(),
-    description="Sends one message per run about the ERROR checks that have started to fail or have recovered, to the "
-    f"receivers that the environment names ({URLS_VARIABLE}, {WEBHOOK_VARIABLE}, {MAIL_TO_VARIABLE}). What a receiver "
-    "does not take is tried again at each tick.",
+    description="Sends one message per run about the ERROR checks that started to fail or recovered, to the receivers "
+    f"that the environment names ({URLS_VARIABLE}, {WEBHOOK_VARIABLE}, {MAIL_TO_VARIABLE}). A message that a receiver "
+    "does not accept is sent again at each tick.",
 )
 def check_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Read what checks have found since the last tick, and deliver what is new."""
+    """Read the check results since the last tick and deliver what is new."""
     try:
         ways = channels(variables(VARIABLES))
     except InvalidSettings as error:
@@ -105,7 +102,7 @@ def check_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return dg.SensorResult(skip_reason=said, cursor=context.cursor)
     known = _known(context)
     state, messages = _read(context.instance, known)
-    messages += _of_watching(context.instance, state)
+    messages += _watching_messages(context.instance, state)
     state.outbox += [Pending(message=one, to=[way.name for way in ways]) for one in messages]
     problems = _deliver(state, ways)
     for problem in problems:
@@ -115,38 +112,42 @@ def check_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 
 def _known(context: dg.SensorEvaluationContext) -> State | None:
-    """Return what the sensor's cursor has; nothing, as before the first tick, where it cannot be read."""
+    """Return the sensor's cursor, or None before the first tick and for a cursor that cannot be read."""
     try:
         return State.model_validate_json(context.cursor) if context.cursor else None
     except ValidationError:
-        context.log.warning("What was known cannot be read, as after an upgrade: beginning as if turned on just now.")
+        context.log.warning(
+            "The sensor's cursor cannot be read, for example after an upgrade. The sensor starts as if it had "
+            "just been turned on."
+        )
         return None
 
 
 def _read(instance: dg.DagsterInstance, known: State | None) -> tuple[State, list[Message]]:
-    """Return what is known now, and one message per run that found something new."""
+    """Return the new state, and one message per run that has news."""
     reader, state = Reader(instance, tuple(map(guarded_step, Group)), CHECKS), known or State()
-    goes_on = known is not None and reader.run_at(state.read_to) == state.read_run
-    read_from = state.read_to if goes_on else 0
+    continues = known is not None and reader.run_at(state.read_to) == state.read_run
+    read_from = state.read_to if continues else 0
     read_to = reader.last_settled(read_from, datetime.now(UTC) - SETTLING)
-    if goes_on and read_to == read_from:
+    if continues and read_to == read_from:
         return state, []
-    found = reader.outcomes(read_from, read_to) if goes_on else reader.latest_outcomes(read_to)
+    found = reader.outcomes(read_from, read_to) if continues else reader.latest_outcomes(read_to)
     runs = {one.run_id for one in state.failing}
-    present = reader.failing_of(runs) if goes_on else {(one.check, one.partition) for one in found}
-    failing = _still_known(instance, state, present)
+    present = reader.failing_of(runs) if continues else {(one.check, one.partition) for one in found}
+    failing = _still_failing(instance, state, present)
     messages = _messages(reader, list(_news(found, failing)), None if known else BEFORE_THE_FIRST_TICK)
     read = {"read_to": read_to, "read_run": reader.run_at(read_to), "failing": sorted(failing.values())}
     return state.model_copy(update=read), messages
 
 
-def _still_known(
+def _still_failing(
     instance: dg.DagsterInstance, state: State, present: Container[tuple[str, str]]
 ) -> dict[tuple[str, str], Failing]:
-    """Return what was known to be failing, without tenants that are gone and what is no longer there to be found.
+    """Return the failing checks, except those of removed tenants and those that have no results any more.
 
-    After a rollback, nothing is found under a tenant's name that was found before. No message is sent about what is
-    left out: it has not recovered, and it can no longer fail. If the tenant is migrated again and fails, that is news.
+    After a rollback, the earlier results are no longer stored under the tenant's name. No message is sent about the
+    checks that are left out: they did not recover, and they can no longer fail. If the tenant is migrated again and a
+    check fails, that is news.
     """
     tenants = set(instance.get_dynamic_partitions(str(TENANTS.name)))
     known = {(one.check, one.tenant): one for one in state.failing}
@@ -154,7 +155,7 @@ def _still_known(
 
 
 def _messages(reader: Reader, news: Sequence[Outcome], run_id: str | None) -> list[Message]:
-    """Return one message for each run, or a single one for all, under a name that stands for a run's id."""
+    """Return one message per run, or, if a run id is given, a single message under that id."""
     by_run: dict[str, list[Outcome]] = {}
     for one in news:
         by_run.setdefault(run_id or one.run_id, []).append(one)
@@ -164,7 +165,7 @@ def _messages(reader: Reader, news: Sequence[Outcome], run_id: str | None) -> li
 def _message(reader: Reader, run_id: str, found: Sequence[Outcome]) -> Message:
     failing, recovered = [one for one in found if not one.passed], [one for one in found if one.passed]
     results = reader.evaluations([*failing[:LISTED], *recovered[:LISTED]])
-    said = {place: told(one) for place, one in results.items()}
+    said = {place: plain_text(one) for place, one in results.items()}
 
     def listed(outcomes: Sequence[Outcome]) -> list[News]:
         return [
@@ -181,8 +182,8 @@ def _message(reader: Reader, run_id: str, found: Sequence[Outcome]) -> Message:
     )
 
 
-def _of_watching(instance: dg.DagsterInstance, state: State) -> Iterator[Message]:
-    """Yield a message if the newest run that watches has failed and the one before had not, or the other way round."""
+def _watching_messages(instance: dg.DagsterInstance, state: State) -> Iterator[Message]:
+    """Yield a message if the newest run of watch_migrated_tenants failed or recovered since the last tick."""
     ended = dg.RunsFilter(
         job_name=watch_migrated_tenants.name, statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
     )
@@ -191,16 +192,18 @@ def _of_watching(instance: dg.DagsterInstance, state: State) -> Iterator[Message
         if fails != state.watching_fails:
             state.watching_fails = fails
             says = (
-                "The run failed, and judged nothing: until one succeeds, nobody watches." if fails else "It runs again."
+                "The run failed and evaluated nothing: until a run succeeds, no tenant is watched."
+                if fails
+                else "The run succeeds again."
             )
             news = [News(tenant="any", check=watch_migrated_tenants.name, severity="ERROR", says=says)]
             yield Message(run_id=run.run_id, newly_failing=news if fails else [], recovered=[] if fails else news)
 
 
 def _news(found: Sequence[Outcome], failing: dict[tuple[str, str], Failing]) -> Iterator[Outcome]:
-    """Yield the outcomes that are not as they were before, and keep what is failing."""
+    """Yield the outcomes that differ from the last known ones, and update what is failing."""
     for one in found:
-        # A partition whose name is no tenant's has what was found before a rollback.
+        # A partition name that is not a tenant's id has the results from before a rollback.
         if not LEGAL_KEY.fullmatch(one.partition):
             continue
         key = (one.check, one.partition)
@@ -213,7 +216,7 @@ def _news(found: Sequence[Outcome], failing: dict[tuple[str, str], Failing]) -> 
 
 
 def _deliver(state: State, ways: Sequence[Channel]) -> list[str]:
-    """Deliver what can be delivered, to all receivers at the same time, and return why the rest could not be."""
+    """Deliver the outbox to all receivers at the same time, and return the problems."""
     deadline = time.monotonic() + SECONDS_TO_DELIVER
 
     def deliver_by(way: Channel) -> Delivered:
@@ -229,9 +232,9 @@ def _deliver(state: State, ways: Sequence[Channel]) -> list[str]:
 
 
 def _deliver_by(way: Channel, messages: Sequence[Message], deadline: float) -> Delivered:
-    """Deliver the messages that wait for a channel, until the deadline.
+    """Deliver the messages that wait for a channel, oldest first, until the deadline.
 
-    Oldest first, so that none overtakes another: only a message whose content was refused may be overtaken.
+    After a failure, later messages wait too, to keep the order, unless the receiver refused the message's content.
     """
     found = Delivered(set(), [])
     for message in messages:

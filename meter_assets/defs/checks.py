@@ -1,6 +1,7 @@
-"""How an invariant becomes an asset check: one check per law, partitioned by tenant, with its evidence.
+"""Asset checks built from invariants: one check per invariant, partitioned by tenant, with its evidence.
 
-Which laws guard which asset is said in that asset's module.
+Add here what all checks have in common. Invariants belong in `rules.invariants`; which group of them guards an asset is
+a field of the asset's step (`rules.steps`).
 """
 
 import warnings
@@ -20,15 +21,15 @@ from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
 
 EXAMPLE, FIRST_CHANGE = "for_example", "first_change"
-"""The metadata entries that hold what the database says of a broken law. Dagster's pages render the description of a
-check's result as Markdown: it has no text of the database.
+"""The metadata entries with text of the database about a violated invariant. Dagster's pages render the description of
+a check's result as Markdown, so the description contains no text of the database.
 """
 
 
 def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
-    """Return the checks of a step's asset: of the invariants that it guards, each of which can be selected alone.
+    """Return the checks of a step's asset: one per invariant of its group, each of which can be selected alone.
 
-    ERROR blocks what is downstream in the run, and fails the run; WARN does neither.
+    A failing ERROR check blocks the downstream assets of the run and fails the run; a failing WARN check does neither.
     """
     group = STEPS[asset.key.to_python_identifier()].checks
     invariants = {one.name: one for one in (of_group(group) if group else ())}
@@ -54,8 +55,8 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
 
 def _spec(invariant: Invariant, asset: dg.AssetsDefinition) -> dg.AssetCheckSpec:
     with warnings.catch_warnings():
-        # Partitioned checks are a preview feature. They are what keeps one tenant's pass from hiding another's
-        # failure, so the version of Dagster is pinned for them.
+        # Partitioned checks are a preview feature of Dagster. Without them, one tenant's success would hide another
+        # tenant's failure, so the version of Dagster is pinned.
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.AssetCheckSpec(
             invariant.name,
@@ -91,29 +92,29 @@ def _result(result: InvariantResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
 
 
 def sentence(result: InvariantResult) -> str:
-    """Say how many rows break a law, and what to do; which rows, is in the evidence."""
-    rows = "1 row breaks" if result.violations == 1 else f"{result.violations:,} rows break"
-    return f"{rows} this law: {result.description} {result.remedy}"
+    """Return how many rows violate an invariant, and what to do. The rows themselves are in the evidence."""
+    rows = "1 row violates" if result.violations == 1 else f"{result.violations:,} rows violate"
+    return f"{rows} this invariant: {result.description} {result.remedy}"
 
 
-def told(evaluation: dg.AssetCheckEvaluation) -> str:
-    """Return all that the result of a check says, behind its law also what the database says: for plain text."""
+def plain_text(evaluation: dg.AssetCheckEvaluation) -> str:
+    """Return a check's result as plain text: its description, with the database's evidence after the invariant."""
     invariant = next((one.description for one in INVARIANTS if one.name == current_name(evaluation.check_name)), "")
     before, invariant, after = (evaluation.description or "").partition(invariant or "\n")
-    words = {"For example": EXAMPLE, "The tables show:": FIRST_CHANGE}
+    labels = {"For example": EXAMPLE, "The tables show:": FIRST_CHANGE}
     found = [
-        f"{ours} {evaluation.metadata[name].value}." for ours, name in words.items() if name in evaluation.metadata
+        f"{label} {evaluation.metadata[name].value}." for label, name in labels.items() if name in evaluation.metadata
     ]
     return " ".join([f"{before}{invariant}", *found, after.strip()]).strip()
 
 
 def page_of(name: str) -> str:
-    """Return where a law's page is, in this project: how to look at the rows that break it, and how to mend them."""
+    """Return the path, in this project, of an invariant's page: how to find the rows that violate it and fix them."""
     return f"docs/checks/{name}.md"
 
 
 def evidence(result: InvariantResult) -> dict[str, Any]:
-    """Return what a check result shows: how many rows break the law, the first of them, and what to do."""
+    """Return the metadata of a check's result: the count of violations, the first rows, and what to do."""
     entries: dict[str, Any] = {"violations": result.violations}
     if result.samples:
         entries |= metadata.table("first_violations", from_records("First violations", result.samples))

@@ -7,8 +7,7 @@ from meter_assets.rules.steps.customer_balances_backup import STEP
 customer_balances_backup = step_asset(
     STEP,
     deps=["customers"],
-    description="""A copy of every customer's balance and overpayment, from before the migration first touched the
-tenant.
+    description="""A copy of every customer's balance and overpayment from before the tenant's first migration.
 
 The first backup of a customer is never overwritten; later runs add customers that were created since.""",
 )

@@ -9,7 +9,7 @@ invoice_amounts = step_asset(
     deps=["invoices", "invoice_bills", "bills"],
     description="""`amount`, `balance_brought_forward` and `total_amount` of every invoice, as the sums of its lines.
 
-Invoices without lines (policy `invoices_without_bills`), or with a line that cannot be summed, keep what they have and
-are counted by reason.""",
+Invoices without lines (policy `invoices_without_bills`) and invoices with a line that cannot be summed keep their
+values. They are counted by reason.""",
 )
 invoice_amounts_checks = checks_of(invoice_amounts)

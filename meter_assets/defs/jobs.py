@@ -1,6 +1,7 @@
-"""The jobs of assets and checks: what a data engineer launches.
+"""The jobs of assets and checks that a data engineer launches.
 
-Add a job here as an entry of `asset_jobs`, so that every billing database of a code location has it.
+Add a job as an entry of `asset_jobs`, so that every billing database of a code location has it. The jobs of ops are in
+`rollback`, `watching` and `retention`.
 """
 
 from typing import Any
@@ -18,29 +19,29 @@ def asset_jobs(scope: Scope) -> list[Any]:
         (
             "migrate_meter_financials",
             migrated,
-            "The migration of a tenant: its four assets with their checks. A failing ERROR check of payments, "
-            "invoices or the backup keeps meter_balances from being written.",
+            "Migrates a tenant: its four assets with their checks. A failing ERROR check of payments, invoices or the "
+            "backup blocks meter_balances.",
         ),
         (
             "migrate_meter_financials_without_validation",
             migrated.without_checks(),
-            "The migration of a tenant without the checks. meter_balances still refuses to write on invalid data.",
+            "Migrates a tenant without the checks. meter_balances still refuses to write on invalid data.",
         ),
         (
             "preview_meter_financials",
             dg.AssetSelection.assets(scope.key("migration_preview")),
-            "The dry run of a tenant's migration. Writes nothing.",
+            "Previews a tenant's migration (dry run). Writes nothing.",
         ),
         (
             "validate_meter_financial_data",
             dg.AssetSelection.checks_for_assets(*map(scope.key, MIGRATION)),
-            "All checks of a tenant and nothing else. It is launched with the tag dagster/partition set to the "
-            "tenant's id, since a job of checks has no partitions to pick from.",
+            "Runs all checks of a tenant and nothing else. Launch it with the tag dagster/partition set to the "
+            "tenant's id, because a job of checks has no partitions to select.",
         ),
         (
             "sync_customer_balances",
             dg.AssetSelection.assets(scope.key("customer_balances")),
-            "After the migration, on request: customers' balances as the sums over their active meters.",
+            "Optional, after the migration: writes customers' balances as the sums over their active meters.",
         ),
     )
     return [

@@ -1,11 +1,11 @@
-"""The limits of a run config: which databases and export folders it may name, and nothing of the environment.
+"""The limits of a run config: which databases and export folders it may name. It may read no environment variable.
 
-Whoever may launch a run writes its run config in the launchpad, and its tags. The operator says in the table
-[launchpad] of the configuration file where that may point. Add a function here for each new field of run config that
-names a place outside Dagster. What the configuration file may say is in `settings`.
+Everybody who may launch a run can write its run config and its tags. The operator lists the allowed databases and
+folders in the table [launchpad] of the configuration file. Add a function here for each new field of run config that
+names a place outside Dagster. The fields of the configuration file are in `settings`.
 
-The command line is the operator's own word: the process that it runs in carries the permission (`allow_export`), which
-no run config and no tag can claim.
+The command line is used by the operator, so its own process has the permission to export (`allow_export`). No run
+config and no tag can grant it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ _exports_of_this_process: set[Path] = set()
 
 @contextmanager
 def allow_export(folder: Path | None) -> Iterator[None]:
-    """Let runs of this process export to a folder: the one that the operator named on the command line."""
+    """Let runs of this process export to the folder that the operator named on the command line."""
     resolved = {folder.resolve()} if folder else set()
     added = resolved - _exports_of_this_process
     _exports_of_this_process.update(added)
@@ -34,9 +34,9 @@ def allow_export(folder: Path | None) -> Iterator[None]:
 
 
 def export_folder(named: str | None) -> Path | None:
-    """Return the folder of a run config's export_dir, without links in its path. Raises ForbiddenRunConfig.
+    """Return the folder of a run config's export_dir, with links in its path resolved. Raises ForbiddenRunConfig.
 
-    The path that was compared is the one to write to: another spelling of it might lead elsewhere.
+    Write to the returned path: only this path was compared with the allowed folders.
     """
     if not named:
         return None
@@ -49,32 +49,31 @@ def export_folder(named: str | None) -> Path | None:
 
 
 def require_allowed(run_config: Mapping[str, Any], billing: str = "billing") -> None:
-    """Raise ForbiddenRunConfig for a run config that names a database, or a variable, that it may not name.
+    """Raise ForbiddenRunConfig for a run config that names a forbidden database or any environment variable.
 
-    `billing` is the name of the billing database's resource.
-
-    Dagster puts a variable's value in the place of {"env": its name}, and errors and reports would show it.
+    `billing` is the name of the billing database's resource. Dagster replaces {"env": NAME} by the variable's value,
+    which errors and reports would then show.
     """
     variable = next(_variables(run_config), None)
     if variable is not None:
         raise ForbiddenRunConfig(
             f"the environment variable {quoted(variable)}",
-            "It may take no value from the environment: write the value itself, or leave it out",
+            "It may read no value from the environment: write the value itself, or omit it",
         )
-    told = (run_config.get("resources") or {}).get(billing) or {}
-    url = (told.get("config") or {}).get("url")
+    resource = (run_config.get("resources") or {}).get(billing) or {}
+    url = (resource.get("config") or {}).get("url")
     if url:
         _require_database(BillingDatabase(url))
 
 
 def _require_database(named: BillingDatabase) -> None:
-    """Raise ForbiddenRunConfig unless it is the environment's database or one that the configuration file names."""
+    """Raise ForbiddenRunConfig unless the environment or the configuration file names this database."""
     allowed = [BillingDatabase(settings.database_url()), *map(_configured, settings.launchpad().databases)]
     if named.identity not in [one.identity for one in allowed]:
         shown = ", ".join(one.url for one in allowed)
         raise ForbiddenRunConfig(
             f"the database {quoted(named.url)} as url of the resource billing",
-            f"It may name {shown}, spelt with the same role and options, or none; {_allowed_in('databases')}",
+            f"It may name {shown}, written with the same role and options, or none; {_allowed_in('databases')}",
         )
 
 
@@ -90,13 +89,13 @@ def _configured(url: str) -> BillingDatabase:
 
 def _allowed_in(setting: str) -> str:
     return (
-        f"the operator allows others in {setting} of the table [launchpad] of the file that "
+        f"the operator can allow others in {setting} of the table [launchpad] of the file that "
         f"{settings.CONFIG_VARIABLE} names"
     )
 
 
 def _variables(config: Any) -> Iterator[str]:
-    """Yield every environment variable whose value a run config asks for."""
+    """Yield every environment variable that a run config refers to."""
     if isinstance(config, Mapping):
         if set(config) == {"env"} and isinstance(config["env"], str):
             yield config["env"]

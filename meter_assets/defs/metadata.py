@@ -1,10 +1,10 @@
-"""Metadata of runs, materializations and checks: the only place that builds Dagster's metadata values.
+"""Builds Dagster's metadata values for runs, materializations and checks. No other module builds them.
 
-Dagster's pages show a text, a table's cell and JSON as they are, and render Markdown: the browser requests an image
-in it, and a link can be clicked. So text of the database stands in texts, tables and JSON. Markdown is only for
-descriptions, which contain no text of the database (see `checks`). In the log of a run every address becomes a link:
-lines for it pass `log_line`. Add a function here for each further kind of value; what a table contains is in
-`reports.tables`.
+Dagster's pages show texts, table cells and JSON unchanged, but they render Markdown: the browser loads the images in
+it and shows its links. Therefore text of the database is put only into texts, tables and JSON. Markdown is only for
+descriptions, which contain no text of the database (see `checks`). In the log of a run every address becomes a link,
+so lines for the log must pass `log_line`. Add a function here for each further kind of value; the contents of tables
+are in `reports.tables`.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from meter_assets.foreign_text import shown, visible, without_links
 from meter_assets.reports.tables import LONGEST_CELL, Grid
 
 REPORT = "report"
-"""The entry that holds a report as JSON: the command line reads it from there."""
+"""The entry that contains a report as JSON. The command line reads the report from it."""
 Entries = Mapping[str, dg.MetadataValue]
 
 
@@ -26,21 +26,21 @@ def text(said: str) -> dg.TextMetadataValue:
 
 
 def table(name: str, grid: Grid) -> Entries:
-    """Return a grid as a table under a name, its note as a text beside it; without rows, a text in its place."""
+    """Return a grid as a table under a name, and its note as a text; a grid without rows becomes a text."""
     if not grid.rows:
         return {name: text(grid.note or "none")}
     columns = [dg.TableColumn(heading, "string") for heading in grid.headings]
     cells = [[shown(cell, LONGEST_CELL) for cell in row] for row in grid.rows]
     records = [dg.TableRecord(dict(zip(grid.headings, row, strict=True))) for row in cells]
-    drawn = dg.MetadataValue.table(records, dg.TableSchema(columns=columns))
-    return {name: drawn, f"{name}: note": text(grid.note)} if grid.note else {name: drawn}
+    shown_table = dg.MetadataValue.table(records, dg.TableSchema(columns=columns))
+    return {name: shown_table, f"{name}: note": text(grid.note)} if grid.note else {name: shown_table}
 
 
 def report(found: BaseModel) -> Entries:
-    """Return a report as JSON, whole."""
+    """Return a whole report as JSON."""
     return {REPORT: dg.MetadataValue.json(found.model_dump(mode="json"))}
 
 
 def log_line(said: str) -> str:
-    """Return a line for the log of a run, in which Dagster's page finds no address to make a link of."""
+    """Return a line for the log of a run, changed so that Dagster's page turns nothing in it into a link."""
     return visible(without_links(said))

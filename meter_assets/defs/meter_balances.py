@@ -9,6 +9,7 @@ meter_balances = step_asset(
     deps=["payment_meter_ids", "invoice_amounts", "customer_balances_backup", "meters"],
     description="""`balance` and `overpayment` of every meter, recomputed from its invoices and payments.
 
-Refuses to write while a payment, an invoice or the backup violates an ERROR invariant, also in a run of its own.""",
+The step refuses to write while a payment, an invoice or the backup violates an ERROR invariant, also when it is the
+only step of a run.""",
 )
 meter_balances_checks = checks_of(meter_balances)

@@ -1,4 +1,7 @@
-"""The asset migration_preview: the dry run of a tenant on one page."""
+"""The asset migration_preview: the dry run of a tenant's migration, with all its results as metadata.
+
+Add a field of its run config or an entry of its metadata here. What a preview computes is in `reports.preview`.
+"""
 
 from collections.abc import Sequence
 from time import monotonic
@@ -22,17 +25,29 @@ from meter_assets.rules.steps import MIGRATION, STEPS
 
 
 class PreviewConfig(RunConfig):
-    """What a preview may be told."""
+    """The run config of a preview."""
 
-    steps: list[str] = Field(default=list(MIGRATION), description="The steps to preview, in this order, each once.")
-    judge_invariants: bool = Field(
-        default=True, description="Judge every invariant as it would be afterwards; without, a preview is faster."
+    steps: list[str] = Field(
+        default=list(MIGRATION), description="The steps to preview, in this order, each named once."
+    )
+    evaluate_invariants: bool = Field(
+        default=True,
+        description="Evaluate every invariant on the data as it would be after the migration. Without this, a preview "
+        "is faster.",
+    )
+    judge_invariants: bool | None = Field(
+        default=None, description="Deprecated: the old name of evaluate_invariants. If it is set, it takes precedence."
     )
     export_dir: str | None = Field(
         default=None,
-        description="A folder to write every row that would change to, as CSV, one file per change. It must be below "
-        "one that the table [launchpad] of the configuration file names.",
+        description="A folder for CSV files with every row that would change, one file per change. It must be below a "
+        "folder that the table [launchpad] of the configuration file names.",
     )
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether to evaluate the invariants, by the new or by the deprecated field."""
+        return self.evaluate_invariants if self.judge_invariants is None else self.judge_invariants
 
 
 @dg.asset(
@@ -49,10 +64,10 @@ def migration_preview(
     billing: BillingResource,
     policy: PolicyResource,
 ) -> dg.MaterializeResult[Any]:
-    """The dry run: what the migration would do to a tenant, all steps composed in one read-only snapshot.
+    """The dry run: what the migration would do to a tenant, with all steps composed in one read-only snapshot.
 
-    Writes nothing and takes no lock; works with a role that may only read. `net_change_minor_units` is by how much what
-    the meters owe together would change, in hundredths of the currency unit.
+    Writes nothing and takes no lock; a role that may only read is sufficient. `net_change_minor_units` is the change of
+    the total that the meters owe, in hundredths of the currency unit.
     """
     with failures():
         export = launchpad.export_folder(config.export_dir)
@@ -64,7 +79,7 @@ def migration_preview(
             tenant,
             policy.policy(),
             steps=config.steps,
-            validate=config.judge_invariants,
+            validate=config.evaluates,
             export=export,
         )
     return dg.MaterializeResult(
@@ -73,7 +88,7 @@ def migration_preview(
 
 
 def _require_steps(steps: Sequence[str]) -> None:
-    """Raise InvalidSettings unless each is a step, none is there twice, and there is one at least."""
+    """Raise InvalidSettings unless there is at least one step, every name is a step, and none is named twice."""
     unknown = [step for step in steps if step not in STEPS]
     twice = [step for step in dict.fromkeys(steps) if list(steps).count(step) > 1]
     problems = [f"There is no step {step!r}." for step in unknown] + [f"{step} is named twice." for step in twice]
@@ -99,10 +114,10 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
     if found.obstacles:
         entries |= metadata.table("obstacles", render.obstacles(found))
     if found.results is not None:
-        broken = [one for one in found.results if not one.passed]
-        entries["invariants_afterwards"] = f"{len(found.results) - len(broken)} of {len(found.results)} would hold"
-        if broken:
-            entries |= metadata.table("invariants_that_would_not_hold", render.results(broken))
+        violated = [one for one in found.results if not one.passed]
+        entries["invariants_afterwards"] = f"{len(found.results) - len(violated)} of {len(found.results)} would pass"
+        if violated:
+            entries |= metadata.table("invariants_that_would_not_hold", render.results(violated))
     for report in found.steps:
         entries |= _of_step(report)
     entries |= metadata.table("statuses", render.statuses(found))

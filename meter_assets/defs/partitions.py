@@ -1,7 +1,7 @@
-"""The partitions: one per tenant, its key the tenant's id as text, kept equal to the tenants table.
+"""The partitions: one per tenant. The key of a partition is the tenant's id as text.
 
-Add here what concerns the set of partitions. What Dagster knows of a partition's materializations is in
-`runtime.materializations`; the sensor that calls this is in `tenant_partitions`.
+Add here what concerns the set of partitions. The materializations that Dagster stores for a partition are in
+`runtime.materializations`; the sensor that synchronizes the partitions is in `tenant_partitions`.
 """
 
 import dagster as dg
@@ -17,7 +17,7 @@ PARTITION_TAG = "dagster/partition"
 def partition_changes(
     instance: dg.DagsterInstance, database: BillingDatabase, scope: Scope = UNNAMED
 ) -> tuple[list[str], list[str], list[str]]:
-    """Return the keys to add, the keys to remove, and the tenants' ids that cannot be keys.
+    """Return the keys to add, the keys to remove, and the ids of tenants that are not valid as keys.
 
     Raises what `BillingDatabase.every_tenant` raises.
     """
@@ -29,7 +29,7 @@ def partition_changes(
 
 
 def sync_partitions(instance: dg.DagsterInstance, database: BillingDatabase) -> None:
-    """Make the instance's partitions equal to the tenants table now. The sensor does the same at its interval."""
+    """Make the instance's partitions equal to the tenants table now. The sensor does the same at each tick."""
     added, removed, _ = partition_changes(instance, database)
     if added:
         instance.add_dynamic_partitions(str(TENANTS.name), added)

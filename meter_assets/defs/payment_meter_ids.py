@@ -7,8 +7,9 @@ from meter_assets.rules.steps.payment_meter_ids import STEP
 payment_meter_ids = step_asset(
     STEP,
     deps=["payments", "invoices", "customers", "meters", "meter_assignments"],
-    description="""`payments.meter_id`, filled in where it is null: the invoice's meter, or else the customer's.
+    description="""`payments.meter_id`, filled in where it is null: the meter of the invoice, otherwise the meter
+of the customer.
 
-A meter id that is there is never touched. Payments that no rule decides stay null and are counted by reason.""",
+An existing meter id is never changed. Payments for which no rule finds a meter stay null and are counted by reason.""",
 )
 payment_meter_ids_checks = checks_of(payment_meter_ids)

@@ -1,6 +1,6 @@
 """The resources that Dagster gives to assets and checks: the billing database, and the policy as validated config.
 
-Add a resource here. What a run config may name is in `launchpad`, what a policy means in `billing.policy`.
+Add a resource here. The limits of a run config are in `launchpad`; the meaning of each policy is in `billing.policy`.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.runtime.retries import NEVER_AGAIN
 
 JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
-"""The jobs that materialize nothing: one reports a missing tenant itself, the other runs for all tenants."""
+"""The jobs that materialize nothing: one reports a missing tenant itself, the other is for all tenants."""
 MOST_ROWS = 1_000_000_000
 
 
@@ -40,13 +40,13 @@ def shared_database(database: BillingDatabase) -> Iterator[None]:
 
 
 class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The billing database of a run. What it locks is released when the run ends."""
+    """The billing database of a run. Its locks are released when the run ends."""
 
     url: str | None = Field(
         default=None,
         description="The billing database's URL. Leave it empty to use METER_ASSETS_DATABASE_URL (or the demo "
-        "database), which keeps its password out of Dagster. A run config may name another one only where the table "
-        "[launchpad] of the configuration file does, too.",
+        "database): then its password is not stored in Dagster. A run config may name another database only if the "
+        "table [launchpad] of the configuration file names it too.",
     )
     scope: ClassVar[Scope] = UNNAMED
     _database: BillingDatabase | None = PrivateAttr(default=None)
@@ -60,10 +60,10 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self._database
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Refuse, in a sentence, a run config that points where it may not, a run of no tenant, an impossible step.
+        """Refuse a run config that names a forbidden place, a run without a tenant, and an invalid batch size.
 
-        Here and not in the steps, since Dagster reads what an asset depends on by partition before the asset's own
-        code begins, and since a step would be refused only when those before it have written.
+        The steps cannot do this: Dagster resolves an asset's partitioned dependencies before the asset's own code
+        starts, and a later step would be refused only after the earlier steps had written.
         """
         if context.run is None:
             return
@@ -85,29 +85,29 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 def billing_resource(scope: Scope) -> BillingResource:
-    """Return the resource of a component's database. Its URL is in no config, so that no page of Dagster shows it."""
-    made = create_model("BillingResource", __base__=BillingResource, __doc__=BillingResource.__doc__)
-    made.scope = scope
-    return made()
+    """Return the resource of a component's database. Its URL is in no config, so no page of Dagster shows it."""
+    resource_type = create_model("BillingResource", __base__=BillingResource, __doc__=BillingResource.__doc__)
+    resource_type.scope = scope
+    return resource_type()
 
 
 def _require_tenant(run: dg.DagsterRun, scope: Scope) -> None:
     if run.job_name not in map(scope.named, JOBS_OF_OPS) and PARTITION_TAG not in run.tags:
-        raise MissingPartition(_launched(run))
+        raise MissingPartition(_launch_name(run))
 
 
 def _require_batch_sizes(run: dg.DagsterRun) -> None:
     ops: Any = run.run_config.get("ops") or {}
-    for step, told in ops.items():
-        size = ((told or {}).get("config") or {}).get("batch_size")
+    for step, op in ops.items():
+        size = ((op or {}).get("config") or {}).get("batch_size")
         if isinstance(size, int) and not 1 <= size <= MOST_ROWS:
             raise InvalidSettings(
-                f"batch_size of {step} is {size}; it takes a number of rows from 1 to {MOST_ROWS}. Nothing was changed."
+                f"batch_size of {step} is {size}; expected a number of rows from 1 to {MOST_ROWS}. Nothing was changed."
             )
 
 
-def _launched(run: dg.DagsterRun) -> str:
-    """Say what a run was launched for: the assets that were selected, or else the checks, or else its job."""
+def _launch_name(run: dg.DagsterRun) -> str:
+    """Return what a run was launched for: the selected assets, otherwise the selected checks, otherwise the job."""
     names = sorted(key.to_user_string() for key in run.asset_selection or run.asset_check_selection or ())
     if not names:
         return f"The job {run.job_name}"
@@ -115,28 +115,28 @@ def _launched(run: dg.DagsterRun) -> str:
 
 
 class PolicyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The policy of a run: its choices about meaning. They are recorded with every run that writes."""
+    """The policy of a run: the operator's choices about meaning. Every run that writes records them."""
 
     policy_type: ClassVar[type[Policy]] = Policy
 
     def policy(self) -> Policy:
-        """Return the policy. Raises UnknownPolicy for a value that there is not."""
+        """Return the policy. Raises UnknownPolicy for an invalid value."""
         return self.policy_type.from_values({name: getattr(self, name) for name in self.policy_type.model_fields})
 
 
 def policy_resource(defaults: Policy) -> PolicyResource:
-    """Return the resource whose config has one documented field per policy, with these defaults."""
+    """Return the resource: its config has one documented field per policy, with these defaults."""
     fields: dict[str, Any] = {
         name: (_config_type(field.annotation) | None, _config_default(getattr(defaults, name), field.description))
         for name, field in type(defaults).model_fields.items()
     }
-    made = create_model("PolicyResource", __base__=PolicyResource, __doc__=PolicyResource.__doc__, **fields)
-    made.policy_type = type(defaults)
-    return made()
+    resource_type = create_model("PolicyResource", __base__=PolicyResource, __doc__=PolicyResource.__doc__, **fields)
+    resource_type.policy_type = type(defaults)
+    return resource_type()
 
 
 def _config_type(kind: Any) -> Any:
-    """Return what Dagster's config has in place of a policy's type. It lets null through, which `policy` refuses."""
+    """Return the type of a policy's field in Dagster's config. Dagster accepts null there; `policy` refuses it."""
     if kind is Decimal:
         return str
     return list[str] if kind == tuple[str, ...] else kind

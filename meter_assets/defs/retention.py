@@ -1,7 +1,7 @@
-"""The job that deletes old runs of the watching, and its daily schedule.
+"""The job that deletes old runs of watch_migrated_tenants, and its daily schedule.
 
-These runs are many and large, and none of them records a migration: runs that do are never deleted. Add here what
-deletes from Dagster's storage on a schedule; how runs are deleted is in `runtime.event_log`.
+There are many of these runs, and they are large. None of them records a migration: runs that do are never deleted. Add
+here what deletes from Dagster's storage on a schedule; the deletion of runs itself is in `runtime.event_log`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -26,13 +26,13 @@ class RetentionConfig(RunConfig):
 
     keep_days: int = Field(
         default=settings.Watching().keep_days,
-        description=f"Delete runs that were created more than so many days ago, from 1 to {settings.MOST_DAYS}.",
+        description=f"Delete runs that were created more than this number of days ago, from 1 to {settings.MOST_DAYS}.",
     )
 
 
 @dg.op
 def delete_runs_that_watched(context: dg.OpExecutionContext, config: RetentionConfig) -> dg.Output[None]:
-    """Delete old runs of the watching, and of this job, with their events and logs."""
+    """Delete old runs of watch_migrated_tenants and of this job, with their events and logs."""
     with failures():
         if not 1 <= config.keep_days <= settings.MOST_DAYS:
             raise InvalidSettings(
@@ -43,21 +43,21 @@ def delete_runs_that_watched(context: dg.OpExecutionContext, config: RetentionCo
     while old := _old_runs(context.instance, before):
         evaluations += delete_runs(context.instance, old)
         runs += len(old)
-        context.log.info(f"Deleted {runs:,} runs from before {show_time(before)}.")
+        context.log.info(f"Deleted {runs:,} runs that were created before {show_time(before)}.")
     return dg.Output(None, metadata={"runs_deleted": runs, "evaluations_deleted": evaluations})
 
 
 @dg.job(
-    description="Deletes old runs of watch_migrated_tenants, and of itself, from Dagster's storage. The latest result "
-    "of each check of each tenant stays, and so do all runs of the migration, its previews and its validations.",
+    description="Deletes old runs of watch_migrated_tenants, and of this job, from Dagster's storage. Keeps the latest "
+    "result of each check of each tenant, and all runs of the migration, its previews and its validations.",
 )
 def delete_old_watching_runs() -> None:
-    """Delete old runs of the watching."""
+    """Delete old runs of watch_migrated_tenants."""
     delete_runs_that_watched()
 
 
 def retention_schedule() -> dg.ScheduleDefinition:
-    """Return the schedule, as the table [watching] of the configuration has it. Raises InvalidSettings for that."""
+    """Return the schedule that the table [watching] configures. Raises InvalidSettings if that table is invalid."""
     chosen = settings.watching()
     return dg.ScheduleDefinition(
         name="delete_old_watching_runs_daily",
@@ -65,13 +65,13 @@ def retention_schedule() -> dg.ScheduleDefinition:
         cron_schedule=DAILY,
         execution_timezone=chosen.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING if chosen.enabled else dg.DefaultScheduleStatus.STOPPED,
-        description=f"Keeps runs of the watching for {chosen.keep_days} days.",
+        description=f"Deletes runs of watch_migrated_tenants after {chosen.keep_days} days.",
         run_config={"ops": {delete_runs_that_watched.name: {"config": {"keep_days": chosen.keep_days}}}},
     )
 
 
 def _old_runs(instance: dg.DagsterInstance, before: datetime) -> list[str]:
-    """Return the ids of some runs that have ended and were created before then."""
+    """Return the ids of up to RUNS_AT_ONCE runs of each job that have ended and were created before that time."""
     found: list[str] = []
     for job in (watch_migrated_tenants.name, delete_old_watching_runs.name):
         wanted = dg.RunsFilter(job_name=job, statuses=FINISHED, created_before=before)

@@ -1,4 +1,7 @@
-"""The job rollback_meter_financials: a tenant's migration undone, and its partitions no longer materialized."""
+"""The job rollback_meter_financials: undoes a tenant's migration and marks its partitions as not materialized.
+
+Add a field of its run config or an entry of its metadata here. How steps are undone is in `migration.rollback`.
+"""
 
 from functools import cache, partial
 from typing import Any
@@ -22,27 +25,27 @@ from meter_assets.runtime.retries import NEVER_AGAIN
 
 
 class RollbackConfig(RunConfig):
-    """What a rollback may be told."""
+    """The run config of a rollback."""
 
     before_run: str | None = Field(
         default=None,
-        description="Undo this run (its id, or the beginning of it) and all later runs of the tenant; without, all.",
+        description="Undo this run (its id, or the start of it) and all later runs of the tenant. Default: all runs.",
     )
     dry_run: bool = Field(default=False, description="Only show what would be undone. Writes nothing.")
     batch_size: int | None = Field(
-        default=None, description="Write so many rows per transaction, for a large tenant while others write."
+        default=None, description="Write this number of rows per transaction, for a large tenant while others write."
     )
     export_dir: str | None = Field(
         default=None,
-        description="With dry_run: a folder to write every row to that would be restored or left alone, as CSV. It "
-        "must be below one that the table [launchpad] of the configuration file names.",
+        description="With dry_run: a folder for CSV files with every row that would be restored or skipped. It must be "
+        "below a folder that the table [launchpad] of the configuration file names.",
     )
 
 
 def _undo_steps(
     context: dg.OpExecutionContext, config: RollbackConfig, billing: BillingResource, policy: PolicyResource
 ) -> dg.Output[None]:
-    """Undo a tenant's steps from their journals, newest first; rows that were changed since are listed, not touched."""
+    """Undo a tenant's steps from their journals, newest first. Rows that were changed since are listed and skipped."""
     with failures():
         export = launchpad.export_folder(config.export_dir)
         if not context.has_partition_key:
@@ -51,18 +54,16 @@ def _undo_steps(
         if config.dry_run:
             found = preview_rollback(billing.database, tenant, config.before_run, export=export)
         elif export is not None:
-            raise InvalidSettings(
-                "export_dir goes with dry_run: it writes the rows that would be restored or left alone."
-            )
+            raise InvalidSettings("export_dir requires dry_run: it writes the rows that would be restored or skipped.")
         else:
             found = _undone(context, config, billing, policy, tenant)
     entries = _metadata(found, config.dry_run)
     if found.skipped:
         verb = "would be" if config.dry_run else "were"
         raise dg.Failure(
-            f"{found.restored:,} rows of tenant {tenant.key} {verb} restored; {found.skipped:,} {verb} left alone, "
-            "since they no longer hold what the journal says was written. They are listed with what was expected and "
-            "found: set each by hand to what it should be, or leave it.",
+            f"{found.restored:,} rows of tenant {tenant.key} {verb} restored; {found.skipped:,} {verb} skipped, "
+            "because their values differ from those that the journal recorded as written. They are listed with the "
+            "expected and the found values: correct each by hand, or keep it.",
             metadata=entries,
             allow_retries=False,
         )
@@ -70,15 +71,15 @@ def _undo_steps(
 
 
 def rollback_job(scope: Scope, op: dg.OpDefinition) -> dg.JobDefinition:
-    """Return the job of one billing database, which executes this op."""
+    """Return the job of one billing database that executes this op."""
 
     @dg.job(
         name=scope.named("rollback_meter_financials"),
         partitions_def=scope.partitions,
         executor_def=dg.in_process_executor,
-        tags=NEVER_AGAIN,  # Started again by Dagster, it might undo what was migrated since.
-        description="Undoes a tenant's migration from its journals, wholly or to before a run. Pick the tenant as "
-        "partition; set dry_run to see first what it would do.",
+        tags=NEVER_AGAIN,  # if Dagster started it again, it might undo a later migration
+        description="Undoes a tenant's migration from its journals: all runs, or a run and the later ones. Select the "
+        "tenant as the partition; set dry_run to see first what it would do.",
     )
     def rollback() -> None:
         op()
@@ -102,10 +103,10 @@ def _undone(
     policy: PolicyResource,
     tenant: Tenant,
 ) -> Rollback:
-    """Undo the steps and return what was done; where one fails, what was done before goes with the failure."""
+    """Undo the steps and return the results. If a step fails, the failure includes the results of those before it."""
     found = Rollback(tenant=tenant.key, name=tenant.name, steps=[])
     keys = [billing.scope.key(step).path for step in STEPS]
-    # Once, and before the first commit: should this process be killed, Dagster does not claim what is no longer so.
+    # Once, and before the first commit: if this process is killed, Dagster must not show outdated materializations.
     forget = cache(partial(forget_materializations, context.instance, keys, tenant.key))
     try:
         with failures():
@@ -118,19 +119,19 @@ def _undone(
                 batch_size=config.batch_size,
                 about_to_commit=forget,
             ):
-                _tell(context, billing.scope, tenant, one)
+                _report_step(context, billing.scope, tenant, one)
                 found.steps.append(one)
     except dg.Failure as failure:
         entries = {**failure.metadata, **(_metadata(found, dry_run=False) if found.steps else {})}
         raise dg.Failure(failure.description, entries, allow_retries=False) from None
     if not found.steps and config.before_run is None:
-        forget()  # whoever undid them may have been killed before Dagster was told
+        forget()  # the run that undid the steps may have been killed before it updated Dagster
     return found
 
 
-def _tell(context: dg.OpExecutionContext, scope: Scope, tenant: Tenant, one: UndoneStep) -> None:
+def _report_step(context: dg.OpExecutionContext, scope: Scope, tenant: Tenant, one: UndoneStep) -> None:
     whose = f"run {quoted(one.made.run_id)} of tenant {named(tenant.key, tenant.name)}"
-    counts = f"{one.report.changed:,} rows restored, {one.skipped:,} left alone"
+    counts = f"{one.report.changed:,} rows restored, {one.skipped:,} skipped"
     context.log.info(metadata.log_line(f"{one.made.step} of {whose}: {counts}"))
     key = scope.key(one.made.step)
     context.log_event(dg.AssetObservation(key, partition=tenant.key, metadata=_step_metadata(one)))

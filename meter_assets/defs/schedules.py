@@ -1,6 +1,6 @@
-"""The schedules, as the settings have them when the definitions are loaded.
+"""The schedules, built from the settings when the definitions are loaded.
 
-Add the schedule of a further job here. When a schedule runs is a setting; see `settings`.
+Add the schedule of a further job here. The times of the schedules are settings: see `settings`.
 """
 
 import dagster as dg
@@ -11,5 +11,5 @@ from meter_assets.defs.watching import watching_schedules
 
 @dg.definitions
 def schedules() -> dg.Definitions:
-    """Return the schedules of the watching and of the retention of its runs."""
+    """Return the schedules that watch migrated tenants and delete old runs."""
     return dg.Definitions(schedules=[*watching_schedules(), retention_schedule()])

@@ -1,7 +1,7 @@
 """The names of one billing database's definitions: assets, jobs, sensors, partitions and resources.
 
-A code location has one database without a name, or one and several others with a name each, so that none of their
-definitions collide. Add here what else must differ between two databases of one code location. Which database the
+A code location has at most one database without a name; every other database has a name, so that their definitions do
+not collide. Add here what else must differ between two databases of one code location. The database that the
 environment names is in `settings`.
 """
 
@@ -18,19 +18,19 @@ RESOURCES = ("billing", "policy")
 
 @dataclass(frozen=True)
 class Scope:
-    """One billing database of a code location: its name there, its URL, and its tenants if they are restricted."""
+    """One billing database of a code location: its name, its URL, and its tenants if they are restricted."""
 
     name: str = ""
-    url: str | None = field(default=None, repr=False)  # it may hold a password
+    url: str | None = field(default=None, repr=False)  # it may contain a password
     tenants: tuple[str, ...] | None = None
 
     def key(self, asset: str | Sequence[str]) -> dg.AssetKey:
-        """Return the key of an asset: below the database's name, if it has one."""
+        """Return the key of an asset, prefixed with the database's name if it has one."""
         path = [asset] if isinstance(asset, str) else list(asset)
         return dg.AssetKey([self.name, *path] if self.name else path)
 
     def named(self, name: str) -> str:
-        """Return the name of a job, op, sensor or resource: with the database's name behind it, if it has one."""
+        """Return the name of a job, op, sensor or resource, with the database's name as suffix if it has one."""
         return f"{name}_{self.name}" if self.name else name
 
     @property
@@ -43,13 +43,13 @@ class Scope:
         return self.tenants is None or tenant in self.tenants
 
     def bind(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function of an asset, check, op or sensor with its resources under this database's names.
+        """Return the function of an asset, check, op or sensor with parameters named as this database's resources.
 
-        Dagster passes the resource that has the name of the parameter.
+        Dagster passes to each parameter the resource with the same name.
         """
         if not self.name:
             return function
-        bound = _generator(function, self) if inspect.isgeneratorfunction(function) else _plain(function, self)
+        bound = _bind_generator(function, self) if inspect.isgeneratorfunction(function) else _bind(function, self)
         signature = inspect.signature(function)
         parameters = [one.replace(name=self._parameter(one.name)) for one in signature.parameters.values()]
         bound.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
@@ -57,7 +57,7 @@ class Scope:
         return bound
 
     def unbound(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return arguments of a bound function under the names of the function itself."""
+        """Return the arguments of a bound function under the parameter names of the original function."""
         names = {self.named(one): one for one in RESOURCES}
         return {names.get(name, name): value for name, value in given.items()}
 
@@ -65,7 +65,7 @@ class Scope:
         return self.named(name) if name in RESOURCES else name
 
 
-def _plain(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
+def _bind(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
     @functools.wraps(function)
     def bound(*args: Any, **given: Any) -> Any:
         return function(*args, **scope.unbound(given))
@@ -73,7 +73,7 @@ def _plain(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
     return bound
 
 
-def _generator(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
+def _bind_generator(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
     @functools.wraps(function)
     def bound(*args: Any, **given: Any) -> Iterator[Any]:
         yield from function(*args, **scope.unbound(given))

@@ -1,6 +1,6 @@
-"""What the assets of the steps share: making a step in a run, and what its materialization tells.
+"""What the assets of all steps share: running a step, and the metadata of its materialization.
 
-The asset of each step and its checks are in the module of that name.
+Add here what runs or reports every step. The asset of each step and its checks are in the module with the step's name.
 """
 
 from collections.abc import Iterator
@@ -30,22 +30,22 @@ DOMAIN = {"domain": "utility-billing"}
 
 
 class RunConfig(dg.Config):
-    """What a run may be told. Dagster lets null through for all of it: that is as good as not said."""
+    """The run config of an op or asset. Dagster accepts null for every field: null means the default."""
 
-    def __init__(self, **told: Any) -> None:
-        """Take what was told, by name."""
-        super().__init__(**{name: value for name, value in told.items() if value is not None})
+    def __init__(self, **given: Any) -> None:
+        """Take the values by name."""
+        super().__init__(**{name: value for name, value in given.items() if value is not None})
 
 
-class Unforeseen(Exception):
-    """An error that is none of ours, in visible words."""
+class UnexpectedError(Exception):
+    """An error of another library, with invisible characters in its text made visible."""
 
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Let what is wrong reach the run as one sentence, not as a traceback, and without retries.
+    """Report our own errors to the run as one sentence, without a traceback and without retries.
 
-    What no sentence foresees keeps its traceback, but not its words as they are: these may be the database's.
+    Any other error keeps its traceback. Its text is made safe to show, since it may contain text of the database.
     """
     try:
         yield
@@ -53,19 +53,19 @@ def failures() -> Iterator[None]:
         raise
     except MeterAssetsError as error:
         never_start_again()
-        told: dict[str, Any] = {"error": type(error).__name__, "exit_status": error.exit_status}
-        raise dg.Failure(description=str(error), metadata=told, allow_retries=False) from None
+        entries: dict[str, Any] = {"error": type(error).__name__, "exit_status": error.exit_status}
+        raise dg.Failure(description=str(error), metadata=entries, allow_retries=False) from None
     except Exception as error:
-        said = shown(f"{type(error).__name__}: {error}", LONGEST_REASON)
-        raise Unforeseen(said).with_traceback(error.__traceback__) from None
+        message = shown(f"{type(error).__name__}: {error}", LONGEST_REASON)
+        raise UnexpectedError(message).with_traceback(error.__traceback__) from None
 
 
 def tenant_of(
     context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext, billing: BillingResource
 ) -> Tenant:
-    """Return the tenant that a run is about.
+    """Return the tenant of a run.
 
-    Raises MissingPartition for a run without a partition, UnknownTenant for one whose tenant is gone.
+    Raises MissingPartition for a run without a partition, UnknownTenant if the tenant no longer exists.
     """
     if not context.has_partition_key:
         raise MissingPartition(
@@ -85,13 +85,13 @@ def materialize(
     batch_size: int | None = None,
     allow_invalid: bool = False,
 ) -> dg.MaterializeResult[Any]:
-    """Make one step of the run's tenant and return what its materialization shows.
+    """Run one step for the run's tenant and return its materialization.
 
-    Its data version is the run's id: the same code may write other rows in another run, since the tables have changed.
+    The data version is the run's id: the same code may write other rows in another run, because the tables change.
     """
     with failures():
         tenant = tenant_of(context, billing)
-        context.log.info(metadata.log_line(f"{step} of tenant {named(tenant.key, tenant.name)}: begun"))
+        context.log.info(metadata.log_line(f"{step} of tenant {named(tenant.key, tenant.name)}: started"))
         started = monotonic()
         run = StepRun(step, tenant, context.run.run_id, policy.policy(), allow_invalid, batch_size)
         report = run_step(billing.database, run)
@@ -105,7 +105,7 @@ def materialize(
 
 
 def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
-    """Return a step's report as metadata: counts that plot, tables that read, and the whole as JSON."""
+    """Return a step's report as metadata: counts that Dagster plots, tables, and the whole report as JSON."""
     review = render.changed_rows("For review", report.review)
     return {
         "rows_changed": report.changed,
@@ -124,7 +124,7 @@ def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
 
 
 def _plotted(report: StepReport) -> dict[str, int]:
-    """Return the sums of money afterwards as whole minor units, which Dagster plots over time and over tenants."""
+    """Return the sums of money after the step in whole minor units, which Dagster plots over time and tenants."""
     step = STEPS[report.step]
     return {
         f"{step.sum_metric if name == step.sum_title else name}_minor_units": minor_units(sums.after)

@@ -1,7 +1,7 @@
-"""Builds the asset of a step from its `Step` value: its config, its columns, its tags, and how it materializes.
+"""Builds the asset of a step from its `Step` value: its config, columns, tags, and the function that materializes it.
 
-Add here what the assets of all steps have in common. Which tables an asset depends on, and what it says of itself, is
-in the step's own module of this folder.
+Add here what the assets of all steps have in common. The dependencies and the description of an asset are in the
+step's own module of this folder.
 """
 
 from collections.abc import Sequence
@@ -17,28 +17,28 @@ from meter_assets.defs.step import DOMAIN, MIGRATION_GROUP, OWNERS, RunConfig, m
 from meter_assets.rules.steps import Step
 
 _UNITS = (
-    "In its metadata, sums of money that end in `_minor_units` are those afterwards, in hundredths of the currency "
+    "In the metadata, entries that end in `_minor_units` are sums of money after the step, in hundredths of the "
+    "currency unit."
 )
-_UNITS += "unit."
 
 
 class StepConfig(RunConfig):
-    """What a run of a step may be told."""
+    """The run config of a step."""
 
     batch_size: int | None = Field(
         default=None,
-        description="Write so many rows per transaction, in the order of their ids, so that others who write the same "
-        "rows wait for one batch at most (10000 is a good choice). Without, the step is one transaction.",
+        description="Write this number of rows per transaction, in the order of their ids, so that others who write "
+        "the same rows wait for one batch at most (10000 is a good choice). Default: one transaction for the step.",
     )
 
 
 class GuardedStepConfig(StepConfig):
-    """What a run of a step may be told that refuses to write while invariants are violated."""
+    """The run config of a step that refuses to write while invariants are violated."""
 
     allow_invalid: bool = Field(
         default=False,
-        description="Write even where payments, invoices or the backup violate an ERROR invariant. What has no meter "
-        "is then on no meter's balance.",
+        description="Write even if payments, invoices or the backup violate an ERROR invariant. Amounts without a "
+        "meter are then missing from the balances.",
     )
 
 
@@ -47,19 +47,19 @@ def step_asset(
 ) -> dg.AssetsDefinition:
     """Return the asset of a step, partitioned by tenant; `deps` are the names of assets and billing tables."""
 
-    def materialize_whole(
+    def materialize_without_config(
         context: dg.AssetExecutionContext, billing: BillingResource, policy: PolicyResource
     ) -> dg.MaterializeResult[Any]:
         return materialize(context, step.name, billing, policy)
 
-    def materialize_as_told(
+    def materialize_with_config(
         context: dg.AssetExecutionContext, config: Any, billing: BillingResource, policy: PolicyResource
     ) -> dg.MaterializeResult[Any]:
-        told = {name: getattr(config, name) for name in type(config).model_fields}
-        return materialize(context, step.name, billing, policy, **told)
+        options = {name: getattr(config, name) for name in type(config).model_fields}
+        return materialize(context, step.name, billing, policy, **options)
 
     # Dagster reads a config's fields from the annotation.
-    materialize_as_told.__annotations__["config"] = GuardedStepConfig if step.overridable else StepConfig
+    materialize_with_config.__annotations__["config"] = GuardedStepConfig if step.overridable else StepConfig
     decorate = dg.asset(
         name=step.name,
         partitions_def=TENANTS,
@@ -71,4 +71,4 @@ def step_asset(
         metadata={"dagster/column_schema": written_columns(step)},
         description=f"{description}\n\n{_UNITS}",
     )
-    return decorate(materialize_as_told if step.batchable else materialize_whole)
+    return decorate(materialize_with_config if step.batchable else materialize_without_config)

@@ -1,4 +1,7 @@
-"""The sensor that keeps the partitions equal to the tenants table."""
+"""The sensor `tenant_partitions`: keeps the partitions equal to the tenants table.
+
+What it compares is in `partitions`; add here only what the sensor itself does.
+"""
 
 import dagster as dg
 
@@ -9,7 +12,7 @@ from meter_assets.errors import IllegalTenantId, MeterAssetsError
 
 
 def _sync(context: dg.SensorEvaluationContext, billing: BillingResource) -> dg.SensorResult:
-    """Compare the tenants table with the partitions, and request what is missing or superfluous."""
+    """Compare the tenants table with the partitions, and request the additions and deletions."""
     tenants = billing.scope.partitions
     try:
         added, removed, illegal = partition_changes(context.instance, billing.database, billing.scope)
@@ -33,7 +36,7 @@ def tenants_sensor(scope: Scope) -> dg.SensorDefinition:
         name=scope.named("tenant_partitions"),
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Adds a partition for every new tenant and removes those of tenants that are gone.",
+        description="Adds a partition for every new tenant and removes the partitions of deleted tenants.",
     )(scope.bind(_sync))
 
 

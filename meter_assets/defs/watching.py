@@ -1,7 +1,8 @@
-"""Watching the migrated tenants: one run judges every law for all of them, on a schedule. Writes nothing.
+"""The job watch_migrated_tenants and its schedules: one run evaluates every invariant for all migrated tenants.
 
-A quick pass judges those of which something has changed, a full pass all. Each tenant keeps its own status of each
-check, as from a run of its own.
+A quick pass evaluates the tenants that have changed, a full pass all of them. Dagster stores the status of each check
+for each tenant, as a run of that tenant would. The billing database is only read. Add here how a pass is launched and
+stored; which tenants a pass evaluates is in `monitoring.watch`.
 """
 
 from collections.abc import Iterator
@@ -28,16 +29,16 @@ from meter_assets.runtime.event_log import store_evaluations
 from meter_assets.runtime.materializations import Materializations, latest_materializations
 
 ONE_AT_A_TIME = {"meter_assets/watching": "one at a time", "dagster/priority": "1"}
-"""What the run queue lets go on once; and before the runs of a backfill, which may be one for each tenant."""
+"""Tags for the run queue: one such run at a time, and before the runs of a backfill, which can be very many."""
 
 
 class WatchConfig(RunConfig):
-    """What a pass may be told."""
+    """The run config of a pass."""
 
     full: bool = Field(
         default=True,
-        description="Judge every migrated tenant. Without, only those of which the tables show a change since the last "
-        "pass but one (new ids, updated_at) and those that were failing.",
+        description="Evaluate every migrated tenant. If false, evaluate only tenants whose tables show a change (new "
+        "ids, updated_at) since the pass before the last one, and tenants that were failing.",
     )
 
 
@@ -45,9 +46,9 @@ class WatchConfig(RunConfig):
 def judge_migrated_tenants(
     context: dg.OpExecutionContext, config: WatchConfig, billing: BillingResource, policy: PolicyResource
 ) -> dg.Output[None]:
-    """Judge every law for the migrated tenants, in so many statements however many tenants there are."""
+    """Evaluate every invariant for the migrated tenants. The number of statements does not grow with the tenants."""
     started = monotonic()
-    # Read before the snapshot: what was materialized since is not what the results are about.
+    # Read before the snapshot: the results are not about later materializations.
     targets = latest_materializations(context.instance, map(guarded_step, Group))
     with failures():
         found = _pass(context, billing.database, policy, full=config.full)
@@ -58,11 +59,11 @@ def judge_migrated_tenants(
     failing = [one for one in found.watched if _errors(one)]
     for one in failing:
         names = ", ".join(f"{invariant.name} ({invariant.violations:,})" for invariant in _errors(one))
-        context.log.warning(metadata.log_line(f"Tenant {named(one.tenant.key, one.tenant.name)} breaks {names}."))
+        context.log.warning(metadata.log_line(f"Tenant {named(one.tenant.key, one.tenant.name)} violates {names}."))
     return dg.Output(
         None,
         metadata={
-            "results": "stored" if is_stored else "not stored, since a newer pass has stored its own already",
+            "results": "stored" if is_stored else "not stored: a newer pass has already stored its own",
             "tenants_judged": len(found.watched),
             "tenants_unchanged": len(found.unchanged),
             "tenants_failing": len(failing),
@@ -74,16 +75,16 @@ def judge_migrated_tenants(
 
 @dg.job(
     tags=ONE_AT_A_TIME,
-    description="Judges every law for all migrated tenants in one run and records each tenant's check statuses. "
-    "Writes nothing to the billing database.",
+    description="Evaluates every invariant for all migrated tenants in one run and records the status of each tenant's "
+    "checks. Writes nothing to the billing database.",
 )
 def watch_migrated_tenants() -> None:
-    """Judge every law for the migrated tenants."""
+    """Evaluate every invariant for the migrated tenants."""
     judge_migrated_tenants()
 
 
 def watching_schedules() -> list[dg.ScheduleDefinition]:
-    """Return the two schedules, as the configuration has them. Raises InvalidSettings for what it says."""
+    """Return the two schedules that the configuration defines. Raises InvalidSettings if it is invalid."""
     chosen = settings.watching()
     status = dg.DefaultScheduleStatus.RUNNING if chosen.enabled else dg.DefaultScheduleStatus.STOPPED
     passes = {"watch_changed_tenants": (chosen.cron, False), "watch_every_tenant": (chosen.full_cron, True)}
@@ -118,7 +119,7 @@ def _pass(context: dg.OpExecutionContext, database: BillingDatabase, policy: Pol
 
 
 def _store(context: dg.OpExecutionContext, database: BillingDatabase, found: Pass, targets: Materializations) -> bool:
-    """Store what a pass found, and what it leaves to the next; unless another has that saw the database later."""
+    """Store the results and the baseline of a pass, unless a pass with a later snapshot has stored its own."""
     newest = _kept_baseline(context, database)
     if newest is not None and newest.at > found.baseline.at:
         return False
@@ -129,11 +130,12 @@ def _store(context: dg.OpExecutionContext, database: BillingDatabase, found: Pas
     return True
 
 
-# What one pass keeps for the next: Dagster has it, since a role that watches may only read the billing database
+# The baseline that one pass stores for the next. It is stored in Dagster: a role that watches may only read the billing
+# database.
 
 
 def baseline_key(database: BillingDatabase) -> str:
-    """Return under which name Dagster has it: the same for every role that watches a database."""
+    """Return the key of the baseline in Dagster: the same for every role that watches a database."""
     url = make_url(database.url)
     place = URL.create(url.get_backend_name(), host=url.host, port=url.port, database=url.database)
     return f"meter_assets/watching/{place.render_as_string()}"
@@ -146,14 +148,14 @@ def _kept_baseline(context: dg.OpExecutionContext, database: BillingDatabase) ->
         return None if kept is None else Baseline.model_validate_json(kept)
     except ValidationError as error:
         context.log.warning(
-            f"What the last pass left in Dagster's storage as {key} cannot be read ({error.error_count()} values are "
-            "missing or wrong). This pass judges every tenant and leaves it anew; since when a law is broken "
-            "is counted from now on."
+            f"The baseline that the last pass stored in Dagster as {key} cannot be read ({error.error_count()} values "
+            "are missing or invalid). This pass evaluates every tenant and stores a new baseline; every violation "
+            "is reported as known since this pass."
         )
         return None
 
 
-# What the checks of a tenant say
+# The check results of a tenant
 
 
 def _errors(watched: Watched) -> list[InvariantResult]:
@@ -167,7 +169,7 @@ def _evaluations(watched: Watched, targets: Materializations) -> Iterator[dg.Ass
         entries = evidence(result)
         if not result.passed:
             entries["known_since"] = watched.since[result.name]
-            if watched.first_change is not None and _tells_what_broke(watched, result):
+            if watched.first_change is not None and _has_first_change(watched, result):
                 entries[FIRST_CHANGE] = metadata.text(watched.first_change)
         yield dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(asset),
@@ -181,16 +183,18 @@ def _evaluations(watched: Watched, targets: Materializations) -> Iterator[dg.Ass
         )
 
 
-def _tells_what_broke(watched: Watched, result: InvariantResult) -> bool:
+def _has_first_change(watched: Watched, result: InvariantResult) -> bool:
     return watched.first_change is not None and result.subject == "meter_id" and result in _errors(watched)
 
 
 def _drifted(watched: Watched, result: InvariantResult) -> str:
-    """Say what broke a law, since when it is known, and what would mend it: nothing is corrected by itself."""
+    """Describe a violation: since when it is known, and which command would fix it. Nothing is corrected here."""
     parts = [sentence(result), f"Known since {watched.since[result.name]}."]
     if result.group == Group.balances and result.severity is Severity.ERROR:
         command = f"meter-assets migrate-customer-balances-to-meters --tenant {watched.tenant.key}"
-        parts.append(f"Nothing was corrected. If invoices and payments are right, '{command}' recomputes the balances.")
+        parts.append(
+            f"Nothing was corrected. If invoices and payments are correct, '{command}' recomputes the balances."
+        )
     return " ".join(parts)
 
 

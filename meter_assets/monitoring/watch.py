@@ -1,7 +1,8 @@
-"""Watching tenants after go-live: every law judged for many tenants at once, and who is judged again.
+"""One pass over the migrated tenants: evaluates every invariant, and decides which tenants to evaluate again.
 
-The number of statements does not grow with the tenants. Nothing is written to the billing database: what a pass has
-to remember for the next is a `Baseline`, which the caller keeps. No Dagster.
+The number of statements does not grow with the number of tenants. Nothing is written to the billing database: the state
+that a pass needs from the pass before is a `Baseline`, which the caller stores. Add here what a pass finds; the
+sentences about causes are in `drift`, the detection of changed rows in `watermarks`. No Dagster here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,30 +28,30 @@ from meter_assets.rules.invariants import INVARIANTS, Group, Severity, current_n
 from meter_assets.version import __version__
 
 NAMED_TENANTS = 200
-"""More tenants than these are not named in every statement: all are judged, and those not asked for left out."""
+"""If there are more tenants, statements do not list them: all are evaluated, and the others are left out afterwards."""
 
 NAMED_PASSES = 100
-"""Tenants that were last found right at more different times than these are not all told what broke them."""
+"""For how many groups of failing tenants, by the time they were last correct, a first change is named."""
 
 NAMED_FAILING = 10_000
-"""More failing tenants than these are not all told what broke them: engines bound how many values a statement has."""
+"""For how many failing tenants a first change is named: engines limit the number of values in a statement."""
 
 RESTORED_BY_METER_BALANCES = {
     one.name for one in INVARIANTS if one.group is Group.balances and one.severity is Severity.ERROR
 }
-"""What meter_balances makes true: whoever breaks one of these after it has broken it anew."""
+"""The invariants that meter_balances restores: a violation found after that step is a new one."""
 
 
 def _by_current_names(since: Mapping[str, str]) -> dict[str, str]:
-    """Return what a pass of an earlier version left under the names that invariants have now."""
+    """Return the times that an earlier version stored, under the current names of the invariants."""
     return {current_name(name): at for name, at in since.items()}
 
 
 class Failing(BaseModel):
-    """A tenant that breaks laws: when each was first seen to be broken.
+    """A tenant that violates invariants: when each violation was first found.
 
-    Of one that breaks laws of severity ERROR also how far the tables had been seen when it was last found without, by
-    a pass or by meter_balances: no marks where that cannot be told.
+    If an invariant of severity ERROR is violated, also the watermarks of the time when the tenant was last found
+    without such a violation, by a pass or by meter_balances; no watermarks if that time is unknown.
     """
 
     since: Annotated[dict[str, str], AfterValidator(_by_current_names)]
@@ -58,11 +59,11 @@ class Failing(BaseModel):
 
 
 class Baseline(BaseModel):
-    """What a pass leaves to the next: how far the tables were seen, which tenants it knows, and which were failing.
+    """The state that a pass leaves for the next: the watermarks, the known tenants, and the failing tenants.
 
-    Also by which laws it judged, and how far the pass before had seen the tables. What has changed since *then* is
-    judged by the next pass: what a transaction wrote that was still open at this pass has lower ids and earlier times
-    than these marks.
+    Also the software version and policy that it used, and the watermarks of the pass before. The next pass evaluates
+    what has changed since *those*: a transaction that was still open during this pass writes rows with lower ids and
+    earlier times than the watermarks of this pass.
     """
 
     at: datetime
@@ -75,7 +76,7 @@ class Baseline(BaseModel):
 
 @dataclass(frozen=True)
 class Watched:
-    """One tenant as a pass found it: its verdicts, since when each broken law is known to be, and what broke it."""
+    """The results of one tenant: since when each violation is known, and the first change that may be its cause."""
 
     tenant: Tenant
     results: Sequence[InvariantResult]
@@ -85,13 +86,13 @@ class Watched:
 
 @dataclass(frozen=True)
 class Pass:
-    """What a pass found; the `unchanged` tenants were not judged, since nothing of theirs had changed."""
+    """The results of a pass. The `unchanged` tenants were not evaluated, because none of their rows had changed."""
 
     watched: Sequence[Watched]
     unchanged: Sequence[Tenant]
     baseline: Baseline
     altered: Sequence[RecordsAltered] = ()
-    """Which records of step runs somebody else has altered: who caused the pass is to be told."""
+    """The records of step runs that somebody else has altered. The caller must report them."""
 
 
 def watch(
@@ -103,21 +104,21 @@ def watch(
     *,
     full: bool = False,
 ) -> Pass:
-    """Judge every law for those of the tenants that are migrated, in one snapshot.
+    """Evaluate every invariant for the migrated tenants, in one snapshot.
 
-    After two earlier passes, and unless this is to be a full one, only tenants that broke a law of severity ERROR at
-    the last one, that are new since, or of which the tables show a change since the last but one. All, if the policy or
-    this software is another than then.
+    A full pass evaluates all of them. Any other pass that follows two earlier passes evaluates only tenants that
+    violated an invariant of severity ERROR in the last pass, new tenants, and tenants whose tables show a change since
+    the pass before the last one. All are evaluated if the policy or the software version has changed.
     """
     now, evaluated_by = datetime.now(UTC), f"{__version__} {policy.model_dump_json()}"
-    altered, made = list(records.altered(connection, schema)), migrated(connection, schema)
-    suspect = {one.tenant_id for one in altered}  # whoever alters a record does not end the watching of its tenant
-    every = [tenant for tenant in tenants if tenant.id in made or tenant.key in suspect]
+    altered, balanced_at = list(records.altered(connection, schema)), migrated(connection, schema)
+    suspect = {one.tenant_id for one in altered}  # an altered record must not end the monitoring of its tenant
+    every = [tenant for tenant in tenants if tenant.id in balanced_at or tenant.key in suspect]
     marks = take_watermarks(connection, schema)
     chosen = every if full or earlier is None else _to_be_evaluated(connection, schema, every, earlier, evaluated_by)
     results = _evaluated(connection, schema, chosen, policy)
     failing = _failing(
-        results, {one.key: _known(one, earlier, made.get(one.id, now), evaluated_by) for one in chosen}, now
+        results, {one.key: _known(one, earlier, balanced_at.get(one.id, now), evaluated_by) for one in chosen}, now
     )
     first = _first_changes(connection, schema, policy, chosen, results, failing)
     watched = [
@@ -139,16 +140,16 @@ def watch(
 
 
 def migrated(connection: Connection, schema: BillingSchema) -> dict[Any, datetime]:
-    """Return the ids of the tenants whose meters have got their balances, and that were not rolled back since.
+    """Return the ids of the tenants whose meter balances were written and not rolled back since.
 
-    Also when these were last written, or found to be right as they were.
+    Each with the time when its balances were last written or found already correct.
     """
     if RUNS not in schema.own_tables_present:
         return {}
     runs = step_runs(schema)
-    made = runs.c.step == "meter_balances", runs.c.undoes.is_(None), runs.c.outcome == SUCCEEDED
+    succeeded = runs.c.step == "meter_balances", runs.c.undoes.is_(None), runs.c.outcome == SUCCEEDED
     in_force = runs.c.tenant_id.in_(tenants_with(schema, "meter_balances"))
-    last = select(runs.c.tenant_id, func.max(runs.c.finished_at)).where(*made, in_force).group_by(runs.c.tenant_id)
+    last = select(runs.c.tenant_id, func.max(runs.c.finished_at)).where(*succeeded, in_force).group_by(runs.c.tenant_id)
     return {tenant: at if at.tzinfo else at.replace(tzinfo=UTC) for tenant, at in connection.execute(last)}
 
 
@@ -168,8 +169,8 @@ def _evaluated(
     if not tenants:
         return {}
     ids = [tenant.id for tenant in tenants]
-    by_law = evaluate_each(connection, INVARIANTS, _relations(schema, policy, ids), ids)
-    return {tenant.key: [of_law[tenant.id] for of_law in by_law] for tenant in tenants}
+    by_invariant = evaluate_each(connection, INVARIANTS, _relations(schema, policy, ids), ids)
+    return {tenant.key: [results[tenant.id] for results in by_invariant] for tenant in tenants}
 
 
 def _relations(schema: BillingSchema, policy: Policy, ids: list[Any]) -> BillingRelations:
@@ -177,9 +178,10 @@ def _relations(schema: BillingSchema, policy: Policy, ids: list[Any]) -> Billing
 
 
 def _known(tenant: Tenant, earlier: Baseline | None, balanced: datetime, evaluated_by: str) -> Failing:
-    """Return since when a tenant is known to break laws from before this pass, and when it was last found right.
+    """Return since when violations of a tenant were known before this pass, and when it was last found correct.
 
-    What is true once balances were written, may have been broken only after that. That other laws held says nothing.
+    Invariants that meter_balances restores can only have been violated after that step. For other invariants the step
+    proves nothing.
     """
     if earlier is None or tenant.key not in earlier.watched:
         return Failing(since={}, marks=watermarks_at(balanced))
@@ -187,20 +189,20 @@ def _known(tenant: Tenant, earlier: Baseline | None, balanced: datetime, evaluat
     if balanced > earlier.at:
         since = {name: at for name, at in known.since.items() if name not in RESTORED_BY_METER_BALANCES}
         return Failing(since=since, marks=watermarks_at(balanced))
-    right = earlier.marks if earlier.evaluated_by == evaluated_by else {}
-    return Failing(since=known.since, marks=right if known.marks is None else known.marks)
+    last_marks = earlier.marks if earlier.evaluated_by == evaluated_by else {}
+    return Failing(since=known.since, marks=last_marks if known.marks is None else known.marks)
 
 
 def _failing(
     results: Mapping[str, Sequence[InvariantResult]], known: Mapping[str, Failing], now: datetime
 ) -> dict[str, Failing]:
-    """Return the tenants that break a law; one that was broken before keeps the time when that was first seen."""
+    """Return the tenants that violate an invariant. A known violation keeps the time when it was first found."""
     found = {}
-    for key, judged in results.items():
-        broken = [one.name for one in judged if not one.passed]
-        if broken:
-            since = {name: known[key].since.get(name, now.isoformat(timespec="seconds")) for name in broken}
-            found[key] = Failing(since=since, marks=known[key].marks if any(map(_is_error, judged)) else None)
+    for key, evaluated in results.items():
+        violated = [one.name for one in evaluated if not one.passed]
+        if violated:
+            since = {name: known[key].since.get(name, now.isoformat(timespec="seconds")) for name in violated}
+            found[key] = Failing(since=since, marks=known[key].marks if any(map(_is_error, evaluated)) else None)
     return found
 
 
@@ -216,7 +218,7 @@ def _first_changes(
     results: Mapping[str, Sequence[InvariantResult]],
     failing: Mapping[str, Failing],
 ) -> dict[Any, str]:
-    """Name what broke the failing tenants' balances; the newest first, should they be very many."""
+    """Return the first changes of tenants with wrong balances; the newest failures first, if there are very many."""
     wrong = [
         one
         for one in tenants

@@ -1,7 +1,8 @@
-"""How far the billing tables had been seen, and which rows came or were changed since, as far as tables can tell.
+"""Watermarks: how far each billing table was read, and which rows were inserted or updated since.
 
-New rows have higher ids, where ids are numbers; changed rows a later `updated_at`, where a table has that column. A
-row that was deleted, or changed in a table without it, leaves no mark: only a pass over everything notices.
+Inserted rows have higher ids, if ids are numbers. Updated rows have a later `updated_at`, if the table has this column.
+A row that was deleted, or updated in a table without `updated_at`, cannot be detected here: only a full pass finds the
+effect. Add here a further way to detect changed rows; which tenants are then evaluated is in `watch`.
 """
 
 from collections.abc import Mapping
@@ -30,21 +31,21 @@ from meter_assets.billing.own_tables import RUNS
 from meter_assets.billing.schema import REQUIRED_COLUMNS, UPDATED_AT_COLUMN, BillingSchema
 
 SETTLING = timedelta(minutes=1)
-"""Rows changed in the last minute are looked at again by the next pass: more may come with the same time."""
+"""The next pass examines rows of the last minute again: more rows with the same time may follow."""
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 BEFORE_ALL = "0001-01-02 00:00:00"
-"""No row says when it was changed: each that does so later has been changed since."""
+"""The watermark of a table in which no row has a time: every row that has one later was changed since."""
 
 
 class Watermark(BaseModel):
-    """How far a table had been seen: its highest id, if ids are numbers, and its latest updated_at, as text (UTC)."""
+    """How far a table was read: its highest id, if ids are numbers, and its latest updated_at, as text (UTC)."""
 
     id: int | None = None
     updated_at: str | None = None
 
 
 def take_watermarks(connection: Connection, schema: BillingSchema) -> dict[str, Watermark]:
-    """Return how far each table can be seen now."""
+    """Return the watermark of each table now."""
     settled = (datetime.now(UTC) - SETTLING).strftime(TIME_FORMAT)
     marks = {}
     for name, table in _tables(schema).items():
@@ -57,38 +58,40 @@ def take_watermarks(connection: Connection, schema: BillingSchema) -> dict[str, 
 
 
 def watermarks_at(moment: datetime) -> dict[str, Watermark]:
-    """Return the marks of a moment at which nobody looked: of it times are known, and no ids."""
+    """Return watermarks for a moment without a pass: they have times, but no ids."""
     return {name: Watermark(updated_at=as_text(moment)) for name in REQUIRED_COLUMNS}
 
 
-def came_since(table: FromClause, mark: Watermark) -> list[ColumnElement[bool]]:
-    """Return conditions for rows that came or were changed after a mark, each to be found by an index of its own."""
+def changed_since(table: FromClause, mark: Watermark) -> list[ColumnElement[bool]]:
+    """Return the conditions for rows inserted or updated after a watermark; each can use its own index."""
     found: list[ColumnElement[bool]] = []
     if mark.id is not None and _has_number_ids(table):
         found.append(table.c.id > mark.id)
     if mark.updated_at is not None and _has_times(table):
         column = table.c[UPDATED_AT_COLUMN]
         seen = _as_stored(column, mark.updated_at)
-        found.append(column >= seen if isinstance(column.type, Date) else column > seen)  # the day may go on
+        found.append(
+            column >= seen if isinstance(column.type, Date) else column > seen
+        )  # more rows of the same day may follow
     return found
 
 
 def changed_tenants(connection: Connection, schema: BillingSchema, marks: Mapping[str, Watermark]) -> frozenset[Any]:
-    """Return the ids of the tenants that have rows which came or were changed since, in one statement."""
+    """Return the ids of the tenants with rows inserted or updated since the watermarks, in one statement."""
     parts: list[Select[Any]] = []
     for name, table in _tables(schema).items():
-        for came in came_since(table, marks.get(name, Watermark())):
+        for changed in changed_since(table, marks.get(name, Watermark())):
             if name == "invoice_bills":
                 invoice = schema.tables["invoices"]
-                lines = select(table.c.invoice_id).where(came).scalar_subquery()
+                lines = select(table.c.invoice_id).where(changed).scalar_subquery()
                 parts.append(select(invoice.c.tenant_id).where(member_of(invoice.c.id, lines)))
             else:
-                parts.append(select(table.c.tenant_id).where(came))
+                parts.append(select(table.c.tenant_id).where(changed))
     return frozenset(connection.execute(union(*parts)).scalars()) if parts else frozenset()
 
 
 def as_text(moment: Any) -> str:
-    """Return a time as marks have it, in UTC, so that two of them compare as text."""
+    """Return a time in the text form of watermarks, in UTC, in which times can be compared."""
     if isinstance(moment, datetime):
         return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime(TIME_FORMAT)
     return str(moment)
@@ -104,12 +107,12 @@ def _has_number_ids(table: FromClause) -> bool:
 
 
 def _has_times(table: FromClause) -> bool:
-    """Say whether rows tell when they were changed, in a form that can be compared."""
+    """Return whether a table has an updated_at of a type that can be compared."""
     return UPDATED_AT_COLUMN in table.c and isinstance(table.c[UPDATED_AT_COLUMN].type, (String, Date, DateTime))
 
 
 def _as_stored(column: ColumnElement[Any], moment: str) -> Any:
-    """Return a mark's time as the column has its own: SQLite keeps text."""
+    """Return a watermark's time as a value of the column's type: SQLite stores text."""
     if isinstance(column.type, String):
         return moment
     parsed = datetime.fromisoformat(moment)

@@ -1,4 +1,5 @@
-"""Dagster's runtime: instance, storages, launchers, processes and web server.
+"""Dagster's runtime: the instance, storages, launchers, processes and the web server.
 
-This is the only room that may use Dagster's private API (`dagster._*`); each use says why.
+Only this package may use Dagster's private API (`dagster._*`). A comment at each use gives the reason. Add here what
+needs that API; definitions belong in `defs`.
 """

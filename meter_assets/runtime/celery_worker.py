@@ -1,8 +1,8 @@
 """The application of Celery workers. Needs the extra `celery`.
 
-`celery -A meter_assets.runtime.celery_worker worker -Q dagster` starts a worker. The broker is the one
-that deploy/celery/dagster.yaml has the launcher use: the same variable of the environment. What the launcher and the
-workers have in common is in `celery_launcher`.
+`celery -A meter_assets.runtime.celery_worker worker -Q dagster` starts a worker. It uses the same broker as the
+launcher in deploy/celery/dagster.yaml, from the same environment variable. Add a task of the workers here; the settings
+that the launcher and the workers share are in `celery_launcher`.
 """
 
 from dagster_celery.make_app import make_app

@@ -1,9 +1,9 @@
-"""Check evaluations in Dagster's event log, many at once: store them, read them, delete them with their runs.
+"""Stores, reads and deletes many check evaluations at once in Dagster's event log.
 
-Dagster stores one evaluation per transaction (dagster issues 19618 and 18149 ask for more at once), reads one check
-after the other (minutes for a thousand tenants), and leaves the evaluations of a deleted run behind (dagster pull
-request 18341). Here they are stored in one transaction, read in one query and deleted with their runs, in Dagster's own
-SQL storages. Add here what reads or writes evaluations; materializations are in `materializations`.
+Dagster stores one evaluation per transaction (dagster issues 19618 and 18149 request batches), reads one check at a
+time (minutes for a thousand tenants), and does not delete the evaluations of a deleted run (dagster pull request
+18341). This module stores them in one transaction, reads them in one query and deletes them with their runs, in
+Dagster's own SQL storages. Add here what reads or writes evaluations; materializations are in `materializations`.
 """
 
 import time
@@ -17,7 +17,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry, deserialize_value
 
-# How a row of the table below says that a check passed or failed: no public API as of 1.13.
+# The status values in the table of evaluations: no public API as of 1.13.
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 # The storages and their tables, for statements about many rows. The public API of the instance reads and writes single
@@ -40,8 +40,8 @@ def store_evaluations(
         return
     if not evaluations:
         return
-    # As rows of two statements: one by one, most of the time would go into composing statements. In its SQLite
-    # storage Dagster has a file per run too, for the run's own page; that page need not list them.
+    # Two statements for all rows: with one statement per row, composing the statements would take most of the time.
+    # Dagster's SQLite storage also has a file per run, for the page of the run; that page need not list these events.
     events = [storage._event_to_row(_entry(run, one)) for one in evaluations]
     log = SqlEventLogStorageTable
     with storage.index_transaction() as connection:
@@ -51,7 +51,7 @@ def store_evaluations(
 
 
 def _execution(evaluation: dg.AssetCheckEvaluation, event: Mapping[str, Any], event_id: int) -> dict[str, Any]:
-    """Return the row of an evaluation whose event is stored already."""
+    """Return the row of an evaluation whose event is already stored."""
     target = evaluation.target_materialization_data
     status = AssetCheckExecutionRecordStatus
     return {
@@ -85,11 +85,11 @@ def _entry(run: dg.DagsterRun, evaluation: dg.AssetCheckEvaluation) -> EventLogE
 
 
 def delete_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> int:
-    """Delete runs with their events and logs, and return how many check evaluations went with them.
+    """Delete runs with their events and logs, and return the number of deleted check evaluations.
 
-    Of each check and partition the latest evaluation stays, so that no status is lost. A run goes after what is its:
-    where this is interrupted, another call does the rest. Dagster's own `delete_run` begins with the run, and
-    leaves its logs.
+    The latest evaluation of each check and partition stays, so that no status is lost. A run is deleted last, after its
+    events and logs: if this function is interrupted, another call deletes the rest. Dagster's own `delete_run` deletes
+    the run first, and leaves its logs.
     """
     storage, deleted = instance.event_log_storage, 0
     if isinstance(storage, SqlEventLogStorage):
@@ -99,7 +99,7 @@ def delete_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> int:
         storage.delete_events(run_id)
         instance.compute_log_manager.delete_logs(prefix=[run_id])
         instance.delete_run(run_id)
-        if isinstance(storage, SqliteEventLogStorage):  # which leaves the run's own file, empty
+        if isinstance(storage, SqliteEventLogStorage):  # which leaves an empty file of the run
             Path(storage.path_for_shard(run_id)).unlink(missing_ok=True)
     return deleted
 
@@ -115,7 +115,7 @@ def _evaluations_to_delete(run_ids: Sequence[str]) -> Delete:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a check of a partition ended in a run, and its place in the event log."""
+    """The result of a check of a partition in a run, and its place (row id) in the event log."""
 
     storage_id: int
     run_id: str
@@ -126,16 +126,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads how these checks of these assets ended, without reading what they say: few of thousands are news."""
+    """Reads the results of some checks of some assets, without their texts: only few of thousands are news."""
 
     instance: dg.DagsterInstance
     assets: Sequence[str]
     checks: Sequence[str]
 
     def last_settled(self, after: int, before: datetime) -> int:
-        """Return how far the log can be read from that place: not beyond the first evaluation made since `before`.
+        """Return the place up to which the log can be read: before the first evaluation newer than `before`.
 
-        Places are taken as events are stored, but seen once their transactions end: what is older may come later.
+        An event gets its place when it is stored, but is visible only after its transaction has ended. So an event with
+        a lower place may become visible later.
         """
         log = SqlEventLogStorageTable
         newer = log.c.dagster_event_type == DagsterEventType.ASSET_CHECK_EVALUATION.value, log.c.id > after
@@ -146,45 +147,45 @@ class Reader:
             return connection.scalar(select(func.max(log.c.id)).where(*settled)) or after
 
     def run_at(self, place: int) -> str:
-        """Return the run whose event has a place in the log, or "" for none.
+        """Return the id of the run whose event has this place in the log, or "" if there is none.
 
-        In SQLite, places are used again once the events that had the last ones are deleted.
+        SQLite uses places again after the events with the last places were deleted.
         """
         log = SqlEventLogStorageTable
         with self._connection() as connection:
             return connection.scalar(select(log.c.run_id).where(log.c.id == place)) or ""
 
     def outcomes(self, after: int, to: int) -> list[Outcome]:
-        """Return the evaluations between two places in the event log, in their order."""
+        """Return the results between two places in the event log, in the order of the log."""
         log, found = SqlEventLogStorageTable, AssetCheckExecutionsTable
         between = log.c.dagster_event_type == DagsterEventType.ASSET_CHECK_EVALUATION.value, log.c.id > after
-        # Their table has no index by place in the log: the runs are looked up there, and their checks here.
+        # The table of evaluations has no index by place: find the runs in the log first, then their evaluations.
         runs = select(log.c.run_id).where(*between, log.c.id <= to)
         place = found.c.evaluation_event_storage_id
         return self._read(found.c.run_id.in_(runs), place > after, place <= to)
 
     def latest_outcomes(self, to: int) -> list[Outcome]:
-        """Return the latest evaluation of every check and partition up to a place in the event log, in its order.
+        """Return the latest result of every check and partition up to a place in the event log, in the log's order.
 
-        Those of deleted runs are among them, as they are in the UI.
+        As in the UI, the results of deleted runs are included.
         """
         log, found = SqlEventLogStorageTable, AssetCheckExecutionsTable
         place = found.c.evaluation_event_storage_id
         is_deleted = place > select(func.max(log.c.id)).scalar_subquery()
-        # By time: the place of a deleted one may be another's now. Numbered, not joined with their maxima: a server
-        # that knows no statistics yet would take minutes to join.
+        # Ordered by time, since the place of a deleted event may belong to another event now. Numbered rather than
+        # joined with the maxima: a server without statistics would need minutes for the join.
         latest_first = found.c.evaluation_event_timestamp.desc(), place.desc()
         of_each = func.row_number().over(partition_by=(found.c.check_name, found.c.partition), order_by=latest_first)
         return self._read(or_(place <= to, is_deleted), nth=of_each)
 
     def failing_of(self, run_ids: Iterable[str]) -> set[tuple[str, str]]:
-        """Return the checks (check, partition) that failed in these runs, by the names that the partitions have now."""
+        """Return the checks (check, partition) that failed in these runs, with the current names of the partitions."""
         found = AssetCheckExecutionsTable
         failed = found.c.execution_status == AssetCheckExecutionRecordStatus.FAILED.value
         return {(one.check, one.partition) for one in self._read(found.c.run_id.in_(list(run_ids)), failed)}
 
     def evaluations(self, outcomes: Sequence[Outcome]) -> dict[int, dg.AssetCheckEvaluation]:
-        """Return the results of the checks that ended so, by their places in the event log."""
+        """Return the full evaluations of these results, by their places in the event log."""
         log, found = SqlEventLogStorageTable, {}
         runs = {one.storage_id: one.run_id for one in outcomes}
         places = list(runs)
@@ -193,12 +194,14 @@ class Reader:
                 wanted = log.c.id.in_(places[at : at + PLACES_AT_ONCE])
                 for row in connection.execute(select(log.c.id, log.c.run_id, log.c.event).where(wanted)):
                     event = deserialize_value(row.event, EventLogEntry).dagster_event
-                    if event is not None and row.run_id == runs[row.id]:  # and not another's, who has that place now
+                    if (
+                        event is not None and row.run_id == runs[row.id]
+                    ):  # not an event of another run that has this place now
                         found[row.id] = event.asset_check_evaluation_data
         return found
 
     def _read(self, *wanted: ColumnElement[bool], nth: ColumnElement[int] | None = None) -> list[Outcome]:
-        """Return the evaluations for which these conditions hold; where they are numbered, the first ones."""
+        """Return the results that meet these conditions; if `nth` numbers them, only the first of each group."""
         found = AssetCheckExecutionsTable
         passed = found.c.execution_status == AssetCheckExecutionRecordStatus.SUCCEEDED.value
         columns = found.c.evaluation_event_storage_id.label("place"), found.c.run_id, found.c.check_name
@@ -213,7 +216,7 @@ class Reader:
             ]
 
     def _evaluated(self) -> ColumnElement[bool]:
-        """Return the condition for rows of these checks, without evaluations that are only planned."""
+        """Return the condition for rows of these checks, except evaluations that are only planned."""
         found, status = AssetCheckExecutionsTable, AssetCheckExecutionRecordStatus
         return and_(
             found.c.asset_key.in_([dg.AssetKey(asset).to_string() for asset in self.assets]),
@@ -225,5 +228,5 @@ class Reader:
     def _connection(self) -> AbstractContextManager[Connection]:
         storage = self.instance.event_log_storage
         if not isinstance(storage, SqlEventLogStorage):
-            raise TypeError(f"Dagster keeps its events in {type(storage).__name__}, which is no SQL storage.")
+            raise TypeError(f"Dagster stores its events in {type(storage).__name__}, which is not an SQL storage.")
         return storage.index_connection()

@@ -1,10 +1,10 @@
-"""The Dagster instance that `meter-assets` and `dagster dev` share, and where it keeps its runs.
+"""The Dagster instance that `meter-assets` and `dagster dev` share, and its storage.
 
-`dagster.yaml` names `MeterAssetsInstance`. Of what it does not say, this class says where it is kept: everything in
-one folder, or runs and events in PostgreSQL if METER_ASSETS_DAGSTER_POSTGRES_URL is set. The folder is DAGSTER_HOME,
-or else `.meter_assets/dagster` below the current folder. What Dagster makes there is as private as `private_files` has
-it: its processes get a umask, which is all that its own files heed. Add here what configures the instance; nothing
-here knows the billing database.
+`dagster.yaml` names `MeterAssetsInstance`. This class decides where everything is stored that the file does not place:
+in one folder, or runs and events in PostgreSQL if METER_ASSETS_DAGSTER_POSTGRES_URL is set. The folder is DAGSTER_HOME,
+otherwise `.meter_assets/dagster` below the current folder. The files that Dagster creates there have the permissions of
+`private_files`: its processes get a umask, because Dagster's own code sets no permissions. Add here what configures the
+instance; nothing here knows the billing database.
 """
 
 import json
@@ -18,17 +18,17 @@ from typing import Any
 import click
 from dagster import DagsterInstance
 
-# How the folder is named that `dagster dev` removes when it ends: no public API as of 1.13 (dagster issue 20005).
+# The name of the folder that `dagster dev` removes when it ends: no public API as of 1.13 (dagster issue 20005).
 from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
 
-# What a class that dagster.yaml names must have: no public API as of 1.13 (dagster issues 26342 and 3288).
+# The required interface of a class in dagster.yaml: no public API as of 1.13 (dagster issues 26342 and 3288).
 from dagster._config.config_schema import UserConfigSchema
 
-# The bound on concurrent runs, which takes no variable in dagster.yaml: no public API as of 1.13 (dagster issue 18729).
+# The limit of concurrent runs, for which dagster.yaml accepts no variable: no public API as of 1.13 (issue 18729).
 from dagster._core.instance.config import ConcurrencyConfig
 
-# An instance in one folder with the dagster.yaml of another, and with overrides. `DagsterInstance.from_config` takes
-# one folder and no overrides: no public API as of 1.13.
+# An instance in one folder with the dagster.yaml of another folder, and with overrides. `DagsterInstance.from_config`
+# accepts one folder and no overrides: no public API as of 1.13.
 from dagster._core.instance.ref import InstanceRef
 
 # The storages that Dagster ships, to make their files private: no public API as of 1.13 (dagster issue 3288).
@@ -55,7 +55,7 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.private_files import make_file, make_folder, umask_for, written
 
 POSTGRES_URL_VARIABLE = "METER_ASSETS_DAGSTER_POSTGRES_URL"
-BOUND_VARIABLE = "METER_ASSETS_MAX_CONCURRENT_RUNS"
+MAX_RUNS_VARIABLE = "METER_ASSETS_MAX_CONCURRENT_RUNS"
 DAGSTER_HOME_VARIABLE = "DAGSTER_HOME"
 CONFIG_FILE = "dagster.yaml"
 FOLDER = settings.HOME / "dagster"
@@ -64,65 +64,65 @@ _EXAMPLE = "postgresql://user@host/dagster"
 
 
 class UnusableInstance(InvalidSettings, click.ClickException):
-    """Dagster's instance cannot be opened as the environment says.
+    """The Dagster instance that the environment names cannot be opened.
 
-    It is click's exception too, so that `dagster dev` shows the sentence and no traceback.
+    It is also a ClickException, so that `dagster dev` shows the sentence and no traceback.
     """
 
     exit_code = InvalidSettings.exit_status
 
 
 class MeterAssetsInstance(DagsterInstance):
-    """The instance that dagster.yaml names: Dagster's own, with all that it keeps in a folder that stays.
+    """The instance that dagster.yaml names: Dagster's own, with its data in a permanent folder.
 
-    The folder is resolved here, once, and children of this process get it as part of the instance they are handed:
-    they use the same one whatever their current folder.
+    The folder is resolved once, here. Child processes receive it as part of the instance, so they use the same folder
+    even if their current folder is another one.
     """
 
     def __init__(self, **given: Any) -> None:
-        """Take what Dagster gives, and let this process make files that are private from now on."""
+        """Take Dagster's arguments, and set the umask so that this process creates private files from now on."""
         os.umask(umask_for(Path(given["local_artifact_storage"].base_dir)))
         super().__init__(**given)
 
     @classmethod
     def config_schema(cls) -> Mapping[str, Any]:
-        """Say that dagster.yaml sets nothing of this class itself."""
+        """Return no fields: dagster.yaml configures nothing of this class itself."""
         return {}
 
     @classmethod
     def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
-        """Return where everything is kept that dagster.yaml does not place."""
-        _bound()  # an invalid value is reported before anything is started
-        folder = str(_lasting_folder(Path(base_dir)))
+        """Return the places of everything that dagster.yaml does not place."""
+        _max_concurrent_runs()  # an invalid value is reported before anything is started
+        folder = str(_permanent_folder(Path(base_dir)))
         storage = ConfigurableClassData(__name__, MeterAssetsStorage.__name__, json.dumps({"base_dir": folder}))
         return {**InstanceRef.config_defaults(folder), "storage": storage}
 
     def get_concurrency_config(self) -> ConcurrencyConfig:
-        """Return the bounds of dagster.yaml, which takes no variables there, with that of the environment."""
-        config, bound = super().get_concurrency_config(), _bound()
-        if bound is None or config.run_queue_config is None:
+        """Return the limits of dagster.yaml, with the limit that the environment sets in place of its own."""
+        config, limit = super().get_concurrency_config(), _max_concurrent_runs()
+        if limit is None or config.run_queue_config is None:
             return config
-        queue = config.run_queue_config._replace(max_concurrent_runs=bound)
+        queue = config.run_queue_config._replace(max_concurrent_runs=limit)
         return ConcurrencyConfig(pool_config=config.pool_config, run_queue_config=queue)
 
 
 class MeterAssetsStorage(DagsterStorage, ConfigurableClass):
-    """Runs, events and schedules in PostgreSQL if the environment names one, else in SQLite files in `base_dir`.
+    """Stores runs, events and schedules in PostgreSQL if the environment names a database, else in SQLite files.
 
-    It is never instantiated: it stands for the storage of Dagster that it returns. The URL, with its password, stays
-    in the environment and is no part of the configuration that processes hand to each other.
+    This class is never instantiated: it returns one of Dagster's storages. The URL, with its password, stays in the
+    environment and is not part of the configuration that processes pass to each other.
     """
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
-        """Return the configuration: the same as of Dagster's SQLite storage."""
+        """Return the configuration schema of Dagster's SQLite storage."""
         return DagsterSqliteStorage.config_type()
 
     @classmethod
-    def from_config_value(  # type: ignore[override]  # Dagster's own storages return another class than theirs too
+    def from_config_value(  # type: ignore[override]  # Dagster's own storages also return another class than their own
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> DagsterStorage:
-        """Return the storage that the environment names; what this process makes is private from now on."""
+        """Return the storage that the environment names, and set the umask for private files from now on."""
         os.umask(umask_for(Path(config_value["base_dir"])))
         url = settings.variable(POSTGRES_URL_VARIABLE)
         if url is None:
@@ -131,22 +131,22 @@ class MeterAssetsStorage(DagsterStorage, ConfigurableClass):
 
 
 class PrivateEventLog(SqliteEventLogStorage):
-    """Dagster's events in SQLite files, one for each run, as private as all that we make.
+    """Dagster's events in SQLite files, one per run, with the permissions of `private_files`.
 
-    SQLite itself lets nobody but the owner write a file that it makes, not even a group that shares the folder.
+    A file that SQLite itself creates can be written only by its owner, not by a group that shares the folder.
     """
 
     def conn_string_for_shard(self, shard_name: str) -> str:
-        """Return the URL of a file of events, which is made where it is missing."""
+        """Return the URL of a file of events. Creates the file if it is missing."""
         make_file(Path(self.path_for_shard(shard_name)))
         return super().conn_string_for_shard(shard_name)
 
 
 class PrivateSqliteStorage(DagsterSqliteStorage):
-    """Dagster's storage in SQLite files that are made before SQLite would make them: see `PrivateEventLog`."""
+    """Dagster's storage in SQLite files that are created before SQLite would create them: see `PrivateEventLog`."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        """Take the folder. Raises OSError where its files cannot be made."""
+        """Take the folder. Raises OSError if its files cannot be created."""
         for folder, name in ((_runs_directory(base_dir), "runs.db"), (_schedule_directory(base_dir), "schedules.db")):
             make_folder(Path(folder))
             make_file(Path(folder) / name)
@@ -160,16 +160,16 @@ class PrivateSqliteStorage(DagsterSqliteStorage):
 def open_instance() -> Iterator[DagsterInstance]:
     """Open the instance that `dagster dev` uses in the current folder, without its telemetry and first-use prompt.
 
-    Raises UnusableInstance, an InvalidSettings, where DAGSTER_HOME or METER_ASSETS_DAGSTER_POSTGRES_URL does not do.
+    Raises UnusableInstance if DAGSTER_HOME or METER_ASSETS_DAGSTER_POSTGRES_URL cannot be used.
     """
     home = settings.variable(DAGSTER_HOME_VARIABLE)  # empty means unset, as for Dagster
     folder = _dagster_home(home) if home else FOLDER.absolute()
     configured_in = folder if home or not Path(CONFIG_FILE).exists() else Path.cwd()
-    _make(folder)
-    if configured_in == folder and not _has_a_configuration_of_its_own(folder, is_ours=not home):
+    _create(folder)
+    if configured_in == folder and not _has_own_configuration(folder, is_ours=not home):
         _write_config(folder)
     ref = InstanceRef.from_dir(str(folder), config_dir=str(configured_in), overrides=_QUIET)
-    before = os.umask(umask_for(folder))  # also for an instance of others, which sets none
+    before = os.umask(umask_for(folder))  # also for an instance of another class, which sets no umask
     try:
         with DagsterInstance.from_ref(ref) as instance:
             yield instance
@@ -182,21 +182,21 @@ def shipped_config() -> str:
     return files("meter_assets").joinpath(CONFIG_FILE).read_text(encoding="utf-8")
 
 
-def _lasting_folder(base_dir: Path) -> Path:
-    """Return the folder, or ours beside it where it is the one that `dagster dev` removes when it ends."""
+def _permanent_folder(base_dir: Path) -> Path:
+    """Return the folder, or our own folder beside it if `dagster dev` would remove this one when it ends."""
     temporary = base_dir.name.startswith(TMP_DAGSTER_HOME_PREFIX)
     return (base_dir.parent / FOLDER if temporary else base_dir).absolute()
 
 
-def _bound() -> int | None:
-    """Return how many runs the environment lets go on at the same time, if it says so."""
-    given = settings.variable(BOUND_VARIABLE)
+def _max_concurrent_runs() -> int | None:
+    """Return the maximum number of concurrent runs that the environment sets, or None."""
+    given = settings.variable(MAX_RUNS_VARIABLE)
     if given is None:
         return None
     if not (given.strip().isdecimal() and int(given) > 0):
         raise UnusableInstance(
-            f"{BOUND_VARIABLE} is {given!r}, expected a whole number from 1 up: how many runs may go on at the same "
-            f"time. Unset it to have what {CONFIG_FILE} says."
+            f"{MAX_RUNS_VARIABLE} is {given!r}, expected a whole number of at least 1: the maximum number of "
+            f"concurrent runs. Unset it to use the value of {CONFIG_FILE}."
         )
     return int(given)
 
@@ -205,13 +205,13 @@ def _dagster_home(home: str) -> Path:
     folder = Path(home).expanduser()
     if not folder.is_absolute():
         raise UnusableInstance(
-            f"{DAGSTER_HOME_VARIABLE} is {home}, which is not an absolute path. Dagster takes none other; set it to "
-            f"{folder.absolute()}, for example."
+            f"{DAGSTER_HOME_VARIABLE} is {home}, which is not an absolute path. Dagster accepts only absolute paths; "
+            f"set it to {folder.absolute()}, for example."
         )
     return folder
 
 
-def _make(folder: Path) -> None:
+def _create(folder: Path) -> None:
     reason = None
     try:
         make_folder(folder)
@@ -219,27 +219,27 @@ def _make(folder: Path) -> None:
         reason = "it is a file" if folder.is_file() else error.strerror
     else:
         if not os.access(folder, os.W_OK):
-            reason = "it may not be written"
+            reason = "it is not writable"
     if reason:
         raise UnusableInstance(
             f"Dagster's folder {folder} cannot be used: {reason}. Set {DAGSTER_HOME_VARIABLE} to a folder "
-            "that exists or can be made, or unset it to use one below the current folder."
+            "that exists or can be created, or unset it to use one below the current folder."
         )
 
 
-def _has_a_configuration_of_its_own(folder: Path, *, is_ours: bool) -> bool:
-    """Say whether to leave a folder as it is: another's without dagster.yaml has what Dagster does by default."""
+def _has_own_configuration(folder: Path, *, is_ours: bool) -> bool:
+    """Return whether to write no dagster.yaml: a folder of others without this file uses Dagster's defaults."""
     return (folder / CONFIG_FILE).exists() or (not is_ours and any(folder.iterdir()))
 
 
 def _write_config(folder: Path) -> None:
-    """Let the folder, which is new, say by itself what instance it is: `dagster dev` reads it there."""
+    """Write our dagster.yaml into a new folder, from which `dagster dev` reads it."""
     with written(folder.resolve(), CONFIG_FILE) as file:
         file.write(shipped_config())
 
 
 def _sqlite_storage(folder: Path, inst_data: ConfigurableClassData | None) -> DagsterStorage:
-    """Return the storage in that folder; a lock lets one process create its tables, which Dagster does not."""
+    """Return the storage in this folder. A lock ensures that one process at a time creates the tables."""
     lock = folder / "making-tables.lock"
     try:
         make_folder(folder)
@@ -268,14 +268,14 @@ def _postgres_url(given: str) -> URL:
     if not given:
         raise UnusableInstance(
             f"{POSTGRES_URL_VARIABLE} is set but empty. Name the database for Dagster's runs, for example {_EXAMPLE}, "
-            "or unset the variable to keep them in files."
+            "or unset the variable to store them in files."
         )
     kind, separator, _ = given.partition("://")
     if not (separator and kind.replace("+", "").isalnum()):
-        raise UnusableInstance(f"{POSTGRES_URL_VARIABLE} is not a URL. It must read like {_EXAMPLE}.")
+        raise UnusableInstance(f"{POSTGRES_URL_VARIABLE} is not a URL. Expected a URL such as {_EXAMPLE}.")
     if kind not in ("postgresql", "postgresql+psycopg2"):
         raise UnusableInstance(
-            f"{POSTGRES_URL_VARIABLE} begins with {kind}://, expected postgresql://, as in {_EXAMPLE}."
+            f"{POSTGRES_URL_VARIABLE} starts with {kind}://, expected postgresql://, as in {_EXAMPLE}."
         )
     try:
         return postgresql.parse_url(given)
@@ -284,7 +284,7 @@ def _postgres_url(given: str) -> URL:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the driver's own words: the first line of the error that led to all others."""
+    """Return the driver's own message: the first line of the error that caused all others."""
     while error.__cause__:
         error = error.__cause__
     return str(error).strip().partition("\n")[0].rstrip(".")

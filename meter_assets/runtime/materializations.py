@@ -1,6 +1,6 @@
-"""Materializations in Dagster's event log, by asset and partition: read the latest ones, and take them back.
+"""Reads the latest materializations from Dagster's event log by asset and partition, and removes them after a rollback.
 
-Add here what reads or changes what Dagster knows of materialized partitions. Check evaluations are in `event_log`.
+Add here what reads or changes the materialized partitions that Dagster shows. Check evaluations are in `event_log`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,12 +9,11 @@ from datetime import UTC
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType
 
-# What an evaluation says about the materialization that it checks, a field of the public AssetCheckEvaluation whose
-# type is not exported: no public API as of 1.13.
+# The type of a field of the public AssetCheckEvaluation, which is not exported: no public API as of 1.13.
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
-# The event that tells Dagster's own caches of a wiped asset, and the ids of events of no run. Dagster wipes whole
-# assets only in its open-source storages: no public API as of 1.13 (dagster issue 14749, pull request 21976).
+# The event that informs Dagster's own caches about a wiped asset, and the ids of events without a run. Dagster's
+# open-source storages can wipe only whole assets: no public API as of 1.13 (dagster issue 14749, pull request 21976).
 from dagster._core.events import AssetWipedData
 from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 
@@ -25,7 +24,7 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, Sq
 from sqlalchemy import func, select
 
 Materializations = Mapping[tuple[str, str], AssetCheckEvaluationTargetMaterializationData]
-"""By asset and partition: the latest materialization, which a check evaluation is about."""
+"""The latest materialization by asset and partition: the one that a check evaluation refers to."""
 
 
 def latest_materializations(instance: dg.DagsterInstance, assets: Iterable[str]) -> Materializations:
@@ -35,9 +34,9 @@ def latest_materializations(instance: dg.DagsterInstance, assets: Iterable[str])
         by_partition = instance.event_log_storage.get_latest_storage_id_by_partition(
             dg.AssetKey(asset), DagsterEventType.ASSET_MATERIALIZATION
         )
-        made = _materializations(instance, asset)
+        runs_and_times = _materializations(instance, asset)
         for partition, storage_id in by_partition.items():
-            run_id, timestamp = made.get(storage_id, ("", 0.0))
+            run_id, timestamp = runs_and_times.get(storage_id, ("", 0.0))
             found[asset, partition] = AssetCheckEvaluationTargetMaterializationData(
                 storage_id=storage_id, run_id=run_id, timestamp=timestamp
             )
@@ -50,12 +49,12 @@ def _materializations(instance: dg.DagsterInstance, asset: str) -> dict[int, tup
     if not isinstance(storage, SqlEventLogStorage):
         return {}
     log = SqlEventLogStorageTable
-    made = (
+    of_asset = (
         log.c.asset_key == dg.AssetKey(asset).to_string(),
         log.c.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION.value,
     )
     nth = func.row_number().over(partition_by=log.c.partition, order_by=log.c.id.desc()).label("nth")
-    latest = select(log.c.id, log.c.run_id, log.c.timestamp, nth).where(*made).subquery("made")
+    latest = select(log.c.id, log.c.run_id, log.c.timestamp, nth).where(*of_asset).subquery("numbered")
     statement = select(latest).where(latest.c.nth == 1)
     with storage.index_connection() as connection:
         return {
@@ -68,8 +67,8 @@ def forget_materializations(
 ) -> None:
     """Make Dagster show a partition of these assets, and its checks, as never materialized.
 
-    Dagster's open-source storages cannot wipe single partitions. Here the events stay, in their runs and in the list of
-    an asset's events; only the index by partition has them under a name that no partition has.
+    Dagster's open-source storages cannot wipe single partitions. The events stay, in their runs and in the list of an
+    asset's events; only the index by partition lists them under a name that no partition has.
     """
     storage = instance.event_log_storage
     for asset in assets:

@@ -1,4 +1,4 @@
-"""Runs that Dagster must not retry: the tag that says so, for a run to launch and for the run under way.
+"""Prevents Dagster from retrying a run: the tag for a run to launch, and a function for the current run.
 
 Add here what decides whether Dagster starts a run again. Which runs have ended is in `run_status`.
 """
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 import dagster as dg
 
 NEVER_AGAIN: Mapping[str, str] = {"dagster/max_retries": "0"}
-"""The tag of a run that is not started again, whatever has ended it. Dagster documents its name."""
+"""The tag of a run that Dagster must not start again, for any reason. Dagster documents the name of the tag."""
 
 
 def never_start_again() -> None:
-    """Let the run under way not be started again: it would fail as it does now, until somebody has fixed the rows.
+    """Prevent a retry of the current run: it would fail in the same way until somebody has fixed the rows.
 
-    Dagster does not start a run again that has recorded such an end. This holds for one whose worker dies before that.
+    Dagster does not retry a run that has recorded such a failure. The tag is for a run whose worker dies before that.
     """
     context = dg.OpExecutionContext.get()
     context.instance.add_run_tags(context.run_id, NEVER_AGAIN)

@@ -1,11 +1,12 @@
-"""What an event of a run says beyond Dagster's public attributes: whether and why a step failed.
+"""Reads parts of a run's events that have no public type: whether a step failed because of an interrupt.
 
-Add a function here when another part of an event is needed that only a private type describes.
+Add a function here for another part of an event that only a private type describes. The statuses of runs are in
+`run_status`.
 """
 
 import dagster as dg
 
-# DagsterEvent is public, the source of a step's error is not: no public API as of 1.13.
+# DagsterEvent is public, but the source of a step's error is not: no public API as of 1.13.
 from dagster._core.execution.plan.objects import ErrorSource
 
 

@@ -1,6 +1,6 @@
-"""Which runs have ended: the statuses of a run that are final, and those that are not.
+"""The statuses of runs: those of runs that have ended, and those of runs that have not.
 
-Add here what is asked of the status of a run. What an event of a run says is in `run_events`.
+Add here what depends on the status of a run. What the events of a run contain is in `run_events`.
 """
 
 import dagster as dg

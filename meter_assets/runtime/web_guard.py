@@ -1,9 +1,9 @@
-"""The guard before Dagster's web server: which requests of a browser it lets through, and which it refuses.
+"""The guard in front of Dagster's web server: decides which requests of a browser are accepted or refused.
 
-Dagster's server has no authentication, and takes a launch from any web page that a browser has open. The guard refuses
-what only a foreign page, or a name that somebody else resolves, would send. It is no authentication: whoever can reach
-the server can still launch. Add a rule to `refusal` for each new kind of request; how the server is started is in
-`web_server`. Nothing here knows Dagster.
+Dagster's server has no authentication, and accepts a launch from any web page that is open in a browser. The guard
+refuses requests that only a page of another site, or a host name under foreign control, would send. It is not an
+authentication: everybody who can reach the server can still launch runs. Add a rule to `refusal` for each new kind of
+request; the start of the server is in `web_server`. Nothing here knows Dagster.
 """
 
 import re
@@ -25,36 +25,36 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 POLICY = "img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'"
-"""A page of ours loads nothing from elsewhere, sends nothing elsewhere, and is in no frame of others.
+"""Our pages load nothing from other sites, send nothing to other sites, and appear in no frame of other sites.
 
-The policy is sent besides Dagster's own. A browser applies both.
+The policy is sent in addition to Dagster's own. A browser applies both.
 """
 _HOST_AND_PORT = re.compile(rf"({HOST})(:\d{{1,5}})?")
 _READS = frozenset({"GET", "HEAD"})
 _FROM_OURSELVES = frozenset({"same-origin", "none"})
-"""What Sec-Fetch-Site says of a page of this server, and of an address that a person has typed."""
+"""The values of Sec-Fetch-Site for a page of this server, and for an address that a person has typed."""
 _HEALTH = "/server_info"
-"""What load balancers and Kubernetes ask by an address, and what tells nothing but versions."""
+"""The path that load balancers and Kubernetes request by an IP address. Its response contains only versions."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request is refused: the status of the answer, and a sentence."""
+    """Why a request is refused: the status of the response, and a sentence."""
 
     status: int
     sentence: str
 
 
 class WebGuard:
-    """An ASGI application that hands to another one the requests that it does not refuse."""
+    """An ASGI application that passes the requests that it does not refuse to another application."""
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
-        """Take the guarded application and the hosts, in lower case, by which browsers may reach it."""
+        """Take the guarded application and the host names, in lower case, that browsers may use for it."""
         self._app = app
         self._hosts = LOCAL_HOSTS | frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, with the headers that keep browsers from using the page against its user."""
+        """Respond to a request, with headers that protect the user of the page."""
         if scope["type"] not in ("http", "websocket"):  # the start and the end of the server
             await self._app(scope, receive, send)
             return
@@ -74,37 +74,37 @@ class WebGuard:
 
 
 def refusal(scope: Scope, hosts: Collection[str]) -> Refusal | None:
-    """Return why a request is refused, or nothing where it may pass."""
+    """Return why a request is refused, or None if it is accepted."""
     headers = Headers(scope=scope)
     if _host(headers) not in hosts and not scope["path"].endswith(_HEALTH):
         return Refusal(
             403,
-            "Refused: this server is not known by the host of this address. Where it should be, name the host in "
-            f"{HOSTS_VARIABLE} and start the server again.",
+            "Refused: the host in this address is not allowed for this server. To allow it, add the host to "
+            f"{HOSTS_VARIABLE} and restart the server.",
         )
     if scope["type"] == "http" and scope["method"] in _READS:
         return _refusal_to_read(scope, headers)
     if _is_foreign(scope, headers):
-        return Refusal(403, "Refused: a page of another origin has sent this request.")
+        return Refusal(403, "Refused: a page of another origin sent this request.")
     return None if scope["type"] == "websocket" else _refusal_to_change(scope, headers)
 
 
 def _refusal_to_read(scope: Scope, headers: Headers) -> Refusal | None:
-    """Return why a GET is refused: GraphQL, which Dagster would execute, also where it launches a run.
+    """Return why a GET is refused: Dagster would execute GraphQL in it, even a launch of a run.
 
-    Where a browser asks for a page, Dagster answers with its page for GraphQL and executes nothing.
+    If a browser requests a page, Dagster responds with its GraphQL page and executes nothing.
     """
     is_graphql = scope["path"].rstrip("/").endswith("/graphql")
     is_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
     if is_graphql and not is_page:
-        return Refusal(405, "Refused: GraphQL is taken by POST only.")
+        return Refusal(405, "Refused: GraphQL is accepted by POST only.")
     return None
 
 
 def _refusal_to_change(scope: Scope, headers: Headers) -> Refusal | None:
-    """Return why a request that may change something is refused: a page of another origin can send forms and text."""
+    """Return why a request that may change data is refused: a page of another origin can send forms and text."""
     if scope["method"] != "POST":
-        return Refusal(405, "Refused: only GET and POST are taken.")
+        return Refusal(405, "Refused: only GET and POST are accepted.")
     kinds = headers.getlist("content-type")
     if [kind.partition(";")[0].strip().lower() for kind in kinds] != ["application/json"]:
         return Refusal(415, "Refused: the body must be JSON, with Content-Type: application/json.")
@@ -112,14 +112,14 @@ def _refusal_to_change(scope: Scope, headers: Headers) -> Refusal | None:
 
 
 def _host(headers: Headers) -> str | None:
-    """Return the host that the browser believes to speak to, without its port."""
+    """Return the host to which the browser sent the request, without its port."""
     given = headers.getlist("host")
     found = _HOST_AND_PORT.fullmatch(given[0].lower()) if len(given) == 1 else None
     return found[1] if found else None
 
 
 def _is_foreign(scope: Scope, headers: Headers) -> bool:
-    """Say whether a browser says that another page than ours has sent a request. Other programs say nothing of it."""
+    """Return whether a browser reports that a page of another site sent a request. Other programs report nothing."""
     sites, origins = headers.getlist("sec-fetch-site"), headers.getlist("origin")
     if not set(sites) <= _FROM_OURSELVES:
         return True
@@ -127,9 +127,9 @@ def _is_foreign(scope: Scope, headers: Headers) -> bool:
 
 
 def _is_our_origin(origin: str, scope: Scope, headers: Headers) -> bool:
-    """Say whether an origin is the address that the request was sent to.
+    """Return whether an origin is the address to which the request was sent.
 
-    Where a proxy ends TLS and does not tell, this server cannot know that its pages come by https.
+    If a proxy terminates TLS and does not report it, this server cannot know that its pages are served by https.
     """
     schemes = ("https",) if scope["scheme"] in ("https", "wss") else ("http", "https")
     try:

@@ -1,9 +1,9 @@
-"""The web server: Dagster's own and `dagster dev`, with the guard before them.
+"""Starts Dagster's web server and `dagster dev` with the guard in front of them.
 
-`meter-assets ui` and deployments start it: `python -m meter_assets.runtime.web_server` takes the options of
-`dagster-webserver`. Only this module changes Dagster's own commands, which have no place for a guard: no public API as
-of 1.13 (dagster issue 2219 asks for authentication). Add here what concerns starting the server; what the guard refuses
-is in `web_guard`.
+`meter-assets ui` and deployments start it: `python -m meter_assets.runtime.web_server` accepts the options of
+`dagster-webserver`. Only this module changes Dagster's own commands, which offer no way to add a guard: no public API
+as of 1.13 (dagster issue 2219 asks for authentication). Add here what concerns starting the server; the rules of the
+guard are in `web_guard`.
 """
 
 import os
@@ -16,10 +16,10 @@ from typing import Any
 import click
 import dagster_webserver.cli as webserver
 
-# `dagster dev`, to start the guarded server in place of Dagster's: no public API as of 1.13 (see above).
+# `dagster dev`, to start the guarded server instead of Dagster's: no public API as of 1.13 (see above).
 from dagster._cli import dev
 
-# The test that `dagster-webserver` itself makes before it takes another port: no public API as of 1.13.
+# The test with which `dagster-webserver` itself decides to use another port: no public API as of 1.13.
 from dagster._utils import is_port_in_use
 
 # An argument of `dagster dev`: no public API as of 1.13.
@@ -34,50 +34,50 @@ MODULE = "meter_assets.runtime.web_server"
 DEFINITIONS = "meter_assets.definitions"
 LOCAL_HOST = webserver.DEFAULT_WEBSERVER_HOST
 WORKSPACE_FILE = "workspace.yaml"
-_MAKES_THE_APP = "create_app_from_workspace_process_context"
-_STARTS_A_PROCESS = "open_ipc_subprocess"
+_CREATE_APP = "create_app_from_workspace_process_context"
+_START_PROCESS = "open_ipc_subprocess"
 _DAGSTERS_SERVER, _DAGSTERS_DAEMON = "dagster_webserver", "dagster._daemon"
 
 
 class ChangedDagster(RuntimeError):
-    """This version of Dagster starts its processes in another way than the one that is guarded."""
+    """This version of Dagster starts its processes in a way that this module cannot guard."""
 
     def __init__(self, module: str) -> None:
         """Take the module that it starts."""
         super().__init__(
             f"This version of Dagster starts {module}, which meter-assets does not know and cannot guard. Install the "
-            "version that meter-assets names."
+            "version of Dagster that meter-assets requires."
         )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run Dagster's command `dagster-webserver` with the guard around the application that it serves.
 
-    Raises click.ClickException for hosts in the environment that are none.
+    Ends with an exit status for invalid hosts in the environment.
     """
-    make_app = getattr(webserver, _MAKES_THE_APP)
+    create_app = getattr(webserver, _CREATE_APP)
 
-    def make_guarded_app(*given: Any, **options: Any) -> WebGuard:
-        return WebGuard(make_app(*given, **options), {_as_host(click.get_current_context().params["host"]), *named})
+    def create_guarded_app(*given: Any, **options: Any) -> WebGuard:
+        return WebGuard(create_app(*given, **options), {_as_host(click.get_current_context().params["host"]), *named})
 
     try:
         named = allowed_hosts()
     except InvalidSettings as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_status)
-    setattr(webserver, _MAKES_THE_APP, make_guarded_app)
+    setattr(webserver, _CREATE_APP, create_guarded_app)
     webserver.cli.main(arguments, prog_name="dagster-webserver", auto_envvar_prefix="DAGSTER_WEBSERVER")
 
 
 def serve(host: str, port: int | None, *, read_only: bool) -> None:
     """Serve the web page until Ctrl-C, for the instance and the definitions of the current folder.
 
-    With the daemon and a code server, as `dagster dev` does it; read-only without the daemon, since an instance has
-    one at most. Raises InvalidSettings for an instance, a port or a host that cannot be used.
+    Runs a code server and the daemon, as `dagster dev` does. Read-only runs no daemon, since an instance can have only
+    one. Raises InvalidSettings for an instance, a port or a host that cannot be used.
     """
     allowed_hosts()
     if port is not None and is_port_in_use(host, port):
-        raise InvalidSettings(f"Port {port} of {host} is in use. Name another one with --port.")
+        raise InvalidSettings(f"Port {port} of {host} is in use. Choose another port with --port.")
     _prepare_instance()
     has_workspace = Path(WORKSPACE_FILE).exists()
     if not read_only:
@@ -88,7 +88,7 @@ def serve(host: str, port: int | None, *, read_only: bool) -> None:
 
 
 def allowed_hosts() -> frozenset[str]:
-    """Return the hosts that the environment names. Raises InvalidSettings for what is no host."""
+    """Return the hosts that the environment allows. Raises InvalidSettings for an invalid host."""
     given = settings.variable(HOSTS_VARIABLE)
     if given is None:
         return frozenset()
@@ -96,20 +96,20 @@ def allowed_hosts() -> frozenset[str]:
     if not all(re.fullmatch(HOST, one) for one in hosts):
         raise InvalidSettings(
             f"{HOSTS_VARIABLE} is {given!r}, expected hosts without scheme and port, separated by commas, such as "
-            "meter-assets.example.com. Unset it if browsers reach the web page by this machine's own address alone."
+            "meter-assets.example.com. Unset it if browsers reach the web page only by this machine's own address."
         )
     return frozenset(hosts)
 
 
 def _as_host(address: str) -> str:
-    """Return an address to listen on as browsers write it."""
+    """Return an address to listen on in the form that browsers use."""
     return f"[{address}]" if ":" in address else address.lower()
 
 
 def _prepare_instance() -> None:
     """Create the instance if it does not exist, and let Dagster's commands use it.
 
-    In a folder with a dagster.yaml they find it by themselves.
+    In a folder with a dagster.yaml, the commands find it themselves.
     """
     with open_instance():
         pass
@@ -118,9 +118,9 @@ def _prepare_instance() -> None:
 
 
 def _dev(host: str, port: int | None, workspace: WorkspaceOpts) -> None:
-    """Run `dagster dev`, which starts the guarded web server in place of Dagster's own."""
-    start = getattr(dev, _STARTS_A_PROCESS)
-    setattr(dev, _STARTS_A_PROCESS, lambda words, **options: start(_guarded(words), **options))
+    """Run `dagster dev`, which starts the guarded web server instead of Dagster's own."""
+    start = getattr(dev, _START_PROCESS)
+    setattr(dev, _START_PROCESS, lambda words, **options: start(_guarded(words), **options))
     dev.dev_command_impl(
         code_server_log_level="warning",
         log_level="info",
@@ -135,9 +135,9 @@ def _dev(host: str, port: int | None, workspace: WorkspaceOpts) -> None:
 
 
 def _guarded(words: Sequence[str]) -> list[str]:
-    """Return the command of a process of `dagster dev`, with our web server for Dagster's.
+    """Return the command of a process of `dagster dev`, with our web server instead of Dagster's.
 
-    Raises ChangedDagster for a process that is not known, which might serve the page unguarded.
+    Raises ChangedDagster for an unknown process, which might serve the page without the guard.
     """
     python, option, module, *rest = words
     if (python, option) != (sys.executable, "-m") or module not in (_DAGSTERS_SERVER, _DAGSTERS_DAEMON):

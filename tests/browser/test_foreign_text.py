@@ -151,7 +151,7 @@ def _make_everything(stack: Stack) -> None:
         watching = build_definitions().resolve_job_def("watch_migrated_tenants")
         assert watching.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False).success
     for command in ROLLBACKS:
-        assert shell(*command.split()).status == 1, "rows were left alone"
+        assert shell(*command.split()).status == 1, "rows were skipped"
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +191,7 @@ def test_no_page_of_a_check_obeys_a_name(stack: Stack, watched: Watched) -> None
     assert len(failed) > 3
     for name in failed:
         asset = next(guarded_step(one.group) for one in INVARIANTS if one.name == name)
-        watched.open(f"/assets/{asset}?view=checks&checkDetail={name}", "this law|How to look")
+        watched.open(f"/assets/{asset}?view=checks&checkDetail={name}", "this invariant|How to")
     assert any(WORD in shown for path, shown in watched.seen.items() if "checkDetail" in path)
     assert_nothing_was_obeyed(watched)
 

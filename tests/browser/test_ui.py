@@ -124,7 +124,7 @@ def test_a_failing_tenant_is_blocked_with_its_evidence_and_another_is_migrated(s
     expect(page.get_by_text("Materialized", exact=True)).not_to_be_visible()
 
     page.goto(f"{stack.url}/assets/invoice_amounts?view=checks&checkDetail={FAILED_CHECK}")
-    expect(page.get_by_text("3 rows break this law").first).to_be_visible()
+    expect(page.get_by_text("3 rows violate this invariant").first).to_be_visible()
     expect(page.get_by_role("cell", name="bill_of_other_tenant").first).to_be_visible()
     expect(page.get_by_role("cell", name="what_to_do")).to_be_visible()
     picture(page, "failed-check")

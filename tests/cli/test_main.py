@@ -332,7 +332,8 @@ def test_an_interrupt_rolls_the_step_back_and_the_same_command_resumes(shell: Co
     printed, _ = child.communicate(timeout=30)
     assert child.returncode == 1, printed
     assert (
-        "Interrupted. The step under way was rolled back, or its last batch; finished steps and batches stay" in printed
+        "Interrupted. The current step, or its current batch, was rolled back; finished steps and batches stay"
+        in printed
     )
     assert "Traceback" not in printed
     assert meters_of(shell, HEALTHY) == before

@@ -46,7 +46,7 @@ def test_the_demo_is_not_made_twice_and_goes_on_with_what_was_mended(shell: Comm
         connection.exec_driver_sql(fixing_statement(connection))
     ended = shell("demo")
     assert ended.status == 0
-    assert "The demo database is there already" in ended.words
+    assert "The demo database exists already" in ended.words
     assert "5 of 5 tenants done" in ended.words
     assert "blocked" not in ended.words
 

@@ -306,7 +306,7 @@ SENSELESS: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "null for a list": (MIGRATE, policy_of(uncounted_invoice_statuses=None), "expected a list of strings"),
     "null for a number": (PREVIEW, policy_of(tolerance=None), "expected a number of currency units, 0 or more"),
-    "no rows in a batch of a later step": (MIGRATE, told_to("meter_balances", batch_size=0), "meter_balances is 0; it"),
+    "no rows in a batch of a later step": (MIGRATE, told_to("meter_balances", batch_size=0), "is 0; expected a number"),
     "too many rows": (MIGRATE, told_to("payment_meter_ids", batch_size=10**30), "from 1 to 1000000000"),
     "no such step": (PREVIEW, told_to("migration_preview", steps=["meters"]), "There is no step 'meters'."),
     "no step": (PREVIEW, told_to("migration_preview", steps=[]), "No step is named. Name each step once"),
@@ -353,7 +353,10 @@ def what_is_told(ended: dg.ExecuteInProcessResult) -> str:
 
 
 NULLS = {
-    "preview": (PREVIEW, told_to("migration_preview", steps=None, judge_invariants=None, export_dir=None)),
+    "preview": (
+        PREVIEW,
+        told_to("migration_preview", steps=None, evaluate_invariants=None, judge_invariants=None, export_dir=None),
+    ),
     "step": (MIGRATE, told_to("meter_balances", batch_size=None, allow_invalid=None)),
     "watching": ("watch_migrated_tenants", told_to("judge_migrated_tenants", full=None)),
     "retention": ("delete_old_watching_runs", told_to("delete_runs_that_watched", keep_days=None)),
@@ -386,7 +389,27 @@ def test_a_preview_of_customer_balances_foretells_a_refusal(
     )
     assert live.success == migrated
     assert event.metadata["would_fail"].value != migrated
-    assert str(event.metadata["invariants_afterwards"].value).endswith(" of 4 would hold")
+    assert str(event.metadata["invariants_afterwards"].value).endswith(" of 4 would pass")
+
+
+@pytest.mark.parametrize(
+    ("config", "evaluates"),
+    [
+        ({}, True),
+        ({"evaluate_invariants": False}, False),
+        ({"judge_invariants": False}, False),
+        ({"evaluate_invariants": False, "judge_invariants": True}, True),
+    ],
+    ids=["default", "new name", "deprecated name", "both names"],
+)
+def test_a_preview_accepts_both_names_for_evaluating_invariants(
+    config: dict[str, bool], evaluates: bool, defs: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    previewed = defs.resolve_job_def(PREVIEW).execute_in_process(
+        instance=instance, partition_key=HEALTHY, run_config=told_to("migration_preview", **config)
+    )
+    (event,) = previewed.asset_materializations_for_node("migration_preview")
+    assert ("invariants_afterwards" in event.metadata) == evaluates
 
 
 def test_the_policy_resource_documents_every_policy() -> None:

@@ -22,8 +22,8 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.celery_launcher import URL_VARIABLE, LostRunsLauncher
 from meter_assets.runtime.instance import (
-    BOUND_VARIABLE,
     DAGSTER_HOME_VARIABLE,
+    MAX_RUNS_VARIABLE,
     POSTGRES_URL_VARIABLE,
     open_instance,
 )
@@ -148,7 +148,7 @@ def deployment(
             URL_VARIABLE: running.enter_context(stack.redis_server(tmp_path, "hunter2")),
         }
         homes = {name: make_home(tmp_path / name) for name in ("test", "daemon", "one", "two")}
-        for name, value in {**urls, BOUND_VARIABLE: "4", DAGSTER_HOME_VARIABLE: str(homes["test"])}.items():
+        for name, value in {**urls, MAX_RUNS_VARIABLE: "4", DAGSTER_HOME_VARIABLE: str(homes["test"])}.items():
             monkeypatch.setenv(name, value)
         billing = books(urls[DATABASE_URL_VARIABLE])
         with open_instance() as instance:

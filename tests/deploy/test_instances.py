@@ -26,8 +26,8 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.runtime.celery_launcher import LostRunsLauncher
 from meter_assets.runtime.instance import (
-    BOUND_VARIABLE,
     DAGSTER_HOME_VARIABLE,
+    MAX_RUNS_VARIABLE,
     POSTGRES_URL_VARIABLE,
     open_instance,
     shipped_config,
@@ -47,7 +47,7 @@ TASK = {"dagster-celery/task_id": "a-task"}
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current folder that is empty, and an environment that names nothing."""
-    for variable in (DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, BOUND_VARIABLE):
+    for variable in (DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, MAX_RUNS_VARIABLE):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -106,7 +106,7 @@ def if_it_died_then(instance: dg.DagsterInstance, when: Callable[[dg.DagsterEven
 def test_the_environment_bounds_how_many_runs_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_instance() as instance:
         shipped = instance.get_concurrency_config().run_queue_config
-        monkeypatch.setenv(BOUND_VARIABLE, " 9 ")
+        monkeypatch.setenv(MAX_RUNS_VARIABLE, " 9 ")
         bound = instance.get_concurrency_config().run_queue_config
     assert shipped is not None
     assert bound is not None
@@ -128,9 +128,9 @@ def test_passes_of_the_watching_wait_for_each_other_and_not_for_a_backfill() -> 
 
 @pytest.mark.parametrize("given", ["", "0", "-1", "many", "2.5"])
 def test_a_bound_that_is_none_is_told_in_a_sentence(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(BOUND_VARIABLE, given)
+    monkeypatch.setenv(MAX_RUNS_VARIABLE, given)
     with (
-        pytest.raises(InvalidSettings, match=f"{BOUND_VARIABLE} is '{given}', expected a whole number"),
+        pytest.raises(InvalidSettings, match=f"{MAX_RUNS_VARIABLE} is '{given}', expected a whole number"),
         open_instance(),
     ):
         pass

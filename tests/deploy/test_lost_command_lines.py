@@ -99,7 +99,7 @@ def test_monitoring_ends_what_has_lost_its_process_on_this_host(instance: dg.Dag
     monitor(instance)
     assert failed(instance) == {started[what] for what in LOST}
     [told] = instance.all_logs(started["killed"], of_type=dg.DagsterEventType.PIPELINE_FAILURE)
-    assert f"executed this run is gone: process {GONE.process} on {HERE.host}. Nothing is half done" in told.message
+    assert f"executed this run is gone: process {GONE.process} on {HERE.host}. No step is half done" in told.message
 
 
 @pytest.mark.parametrize("instance", ["one machine"], indirect=True)

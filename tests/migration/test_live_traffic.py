@@ -54,7 +54,7 @@ GAVE_UP = (
     "Other programs write these rows",
     "were changed or locked by other programs in every attempt",
     "was refused, nothing was changed",
-    "invariants hold, ",
+    "invariants passed, ",
 )
 """What a run may end with that had writers against it: a step that gave up, or a validation that found their rows."""
 LOGGED = {

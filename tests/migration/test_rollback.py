@@ -529,7 +529,7 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
     ended = shell("rollback", "--yes", "--tenant", "1")
 
     assert ended.status == 1
-    assert "9,900 rows restored, 100 left alone" in ended.words
+    assert "9,900 rows restored, 100 skipped" in ended.words
     listed = [line.split() for line in ended.printed.splitlines() if "changed_since" in line]
     assert listed == [[str(number), "changed_since", "1", "3"] for number in changed]
     assert "expected_meter_id found_meter_id" in ended.words
@@ -559,8 +559,8 @@ def test_a_dry_run_shows_what_the_rollback_then_does_and_leaves_every_byte(shell
     undone = dry.words[dry.words.index("Steps undone, newest first") : dry.words.index("meter_balances: changed since")]
     assert {"meter_balances", "payment_meter_ids", BACKUP} <= set(undone.split())
     assert undone in live.words
-    assert "1 left alone. Nothing was written." in dry.words
-    assert "1 left alone. In the Dagster UI the tenants' partitions are no longer materialized" in live.words
+    assert "1 skipped. Nothing was written." in dry.words
+    assert "1 skipped. In the Dagster UI the tenants' partitions are no longer materialized" in live.words
 
 
 def test_a_role_that_may_only_read_can_do_a_dry_run_and_nothing_else(
@@ -579,7 +579,7 @@ def test_a_role_that_may_only_read_can_do_a_dry_run_and_nothing_else(
         _assert_that_a_refusal_in_mid_run_is_no_refusal_to_begin(owner, reader)
     finally:
         owner.change(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
-    assert (dry.status, "0 left alone. Nothing was written." in dry.words) == (0, True)
+    assert (dry.status, "0 skipped. Nothing was written." in dry.words) == (0, True)
     assert refused.status == 2
     assert f"role {role} may not update payments.meter_id" in refused.words
 
@@ -640,8 +640,8 @@ def test_what_cannot_be_rolled_back_to_gets_one_sentence_and_status_2(one_shell:
         ("--run", "only-", "--tenant", "1"): f"Run only-{undoing} of tenant 1 is itself a rollback.",
         ("--run", "", "--tenant", "2"): "Tenant 2 has no run",
         ("--run", "of-a-tenant-that-left"): "Run of-a-tenant-that-left is of tenant 9, which is no longer in the table",
-        ("--export", "rows"): "--export goes with --dry-run",
-        (): "A live rollback asks for confirmation, and there is no terminal: add --yes.",
+        ("--export", "rows"): "--export requires --dry-run",
+        (): "A live rollback asks for confirmation, but there is no terminal: add --yes.",
     }
     for arguments, expected in cases.items():
         ended = one_shell("rollback", *arguments, *(["--yes"] if arguments else []))
@@ -715,7 +715,7 @@ def test_a_tenant_whose_journal_is_not_whole_fails_and_others_are_rolled_back(on
     ended = one_shell("rollback", "--yes", "--tenant", HEALTHY, "--tenant", ALSO_HEALTHY)
     assert ended.status == 1
     assert "Tenant 1 cannot be rolled back so far, and nothing was undone: the table meter_migration_" in ended.words
-    assert "Look at: 1." in ended.words
+    assert "Examine these tenants: 1." in ended.words
     assert one_shell.rows(meters) == before
     assert one_shell.rows(f"SELECT count(*) FROM {BACKUP} WHERE tenant_id = {ALSO_HEALTHY}") == [(0,)]
 
@@ -732,7 +732,7 @@ def test_where_a_step_fails_what_was_undone_before_it_is_shown_and_counted(one_s
     assert "the rollback of payment_meter_ids of tenant 1 was rolled back: refused" in ended.words
     undone = one_shell.rows(f"SELECT step, coalesce(rows_changed, 0) FROM {STEP_RUNS} WHERE undoes IS NOT NULL")
     assert [rows > 0 for step, rows in undone] == [True, False]
-    assert f" {undone[0][1]} rows restored, 0 left alone. In the Dagster UI" in ended.words
+    assert f" {undone[0][1]} rows restored, 0 skipped. In the Dagster UI" in ended.words
     shown = ended.words[ended.words.index("Steps undone") : ended.words.index("was rolled back")]
     assert [step for step in MIGRATION if re.search(f" {step} [0-9a-f-]{{36}} 20", shown)] == [undone[0][0]]
 
@@ -891,7 +891,7 @@ def test_the_job_fails_with_a_sentence_where_rows_were_left_alone(one_shell: Com
     assert undone.rollback is not None
     assert undone.rollback.skipped == 1
     [said] = undone.errors
-    assert f"{undone.rollback.restored:,} rows of tenant 1 were restored; 1 were left alone" in said
+    assert f"{undone.rollback.restored:,} rows of tenant 1 were restored; 1 were skipped" in said
 
 
 @pytest.mark.slow

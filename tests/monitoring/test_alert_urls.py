@@ -136,7 +136,7 @@ def test_each_service_gets_a_message_once_as_plain_text(
 ) -> None:
     receivers = {service: receive(service) for service in SERVICES}
     name("\n".join(one.url for one in receivers.values()), sensor, monkeypatch)
-    sensor.says = f"1 row breaks this law. For example name {FOREIGN}"
+    sensor.says = f"1 row violates this invariant. For example name {FOREIGN}"
     run_id = sensor.found({(BALANCES, "1"): False})
     assert sensor.tick() == "1 new messages, 0 undelivered."
     assert sensor.tick() == "0 new messages, 0 undelivered."

@@ -195,7 +195,7 @@ def test_watching_that_fails_is_told_once_and_so_is_that_it_runs_again(hook: Hoo
         told += [run.run_id] * (len(hook.received) - len(told))
         assert [one["run_id"] for one in hook.received] == told
     assert heard(hook) == [({("watch_migrated_tenants", "any")}, set()), (set(), {("watch_migrated_tenants", "any")})]
-    assert "nobody watches" in hook.received[0]["text"]
+    assert "no tenant is watched" in hook.received[0]["text"]
 
 
 @pytest.mark.slow
@@ -463,7 +463,7 @@ def test_what_data_says_is_one_line_without_markup_or_links(hook: Hook, mailbox:
         "meter <!channel> & <https://evil.example|pay here> ![x](http://127.0.0.1/graphql) [y][z] www.evil.example "
         "someone@evil.example @here\r\nSubject: forged\n\nRecovered:\n- tenant 1, all: well\x1b[2J\u202e"
     )
-    sensor.says = f"1 row breaks this law. For example name {foreign}"
+    sensor.says = f"1 row violates this invariant. For example name {foreign}"
     run_id = sensor.found({(BALANCES, "1"): False})
     sensor.tick()
     (message,), mail = hook.received, mailbox.received[0]
@@ -504,7 +504,7 @@ def assert_one_of_many_is_found_and_told(watch: Watch, hook: Hook, tenants: int)
     assert {key for key, found in statuses.items() if set(found.values()) != {"SUCCEEDED"}} == {"42"}
     (message,) = hook.received
     assert {news["tenant"] for news in message["newly_failing"]} == {"42"}
-    assert f"meter {meter} itself was written" in message["text"]
+    assert f"meter {meter} itself was updated" in message["text"]
 
     migrate(watch.database, 42, run_id="mended")
     watch.run(full=False)

@@ -26,7 +26,7 @@ from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import REQUIRED_COLUMNS, UPDATED_AT_COLUMN, billing_tables
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import watching as defs_watching
-from meter_assets.defs.checks import told
+from meter_assets.defs.checks import plain_text
 from meter_assets.defs.watching import baseline_key, watching_schedules
 from meter_assets.demo.generator import DemoSize
 from meter_assets.errors import InvalidSettings
@@ -223,13 +223,13 @@ class Clock(datetime):
 
 
 STAMP = "updated_at = '2025-06-01 12:30:00'"
-CHANGED = "came or was changed at 2025-06-01 12:30:00"
-FIRST = "the first change since the tenant was last found right"
-LEFT = 'run "run of two" left a net of 45.00, 44.00 was found'
+CHANGED = "was inserted or updated at 2025-06-01 12:30:00"
+FIRST = "the first change since the tenant's balances were last found correct"
+LEFT = 'run "run of two" wrote a net balance of 45.00, 44.00 was found'
 DRIFTS = {
     "payment inserted": (
         None,
-        f"payment 22 of 7.50 on meter 2 {CHANGED}, and the meter's net is wrong by just that amount",
+        f"payment 22 of 7.50 on meter 2 {CHANGED}, and the meter's net balance is off by exactly this amount",
     ),
     "payment changed": (
         f"UPDATE payments SET amount = 6, {STAMP} WHERE id = 21",
@@ -241,15 +241,15 @@ DRIFTS = {
     ),
     "invoice cancelled": (
         f"UPDATE invoices SET status = 'cancelled', {STAMP} WHERE id = 21",
-        f"invoice 21 of 50.00 on meter 2 {CHANGED}, and the meter's net is wrong by just that amount",
+        f"invoice 21 of 50.00 on meter 2 {CHANGED}, and the meter's net balance is off by exactly this amount",
     ),
     "balance overwritten": (
         "UPDATE meters SET balance = 44 WHERE id = 2",
-        f"meter 2 itself was written: {LEFT}",
+        f"meter 2 itself was updated: {LEFT}",
     ),
     "balance overwritten, and the meter says when": (
         f"UPDATE meters SET balance = 44, {STAMP} WHERE id = 2",
-        f"meter 2 itself was written, last at 2025-06-01 12:30:00: {LEFT}",
+        f"meter 2 itself was updated, last at 2025-06-01 12:30:00: {LEFT}",
     ),
     "payment deleted, which tables cannot show": ("DELETE FROM payments WHERE id = 21", None),
 }
@@ -286,7 +286,7 @@ SEVERAL = {
     ),
     "an earlier invoice": (
         "UPDATE invoices SET amount = 51, total_amount = 51, updated_at = '2025-05-31 00:00:00' WHERE id = 21",
-        f"invoice 21 of 51.00 on meter 2 came or was changed at 2025-05-31 00:00:00, {FIRST}",
+        f"invoice 21 of 51.00 on meter 2 was inserted or updated at 2025-05-31 00:00:00, {FIRST}",
     ),
     "a payment that does not say when": (
         "INSERT INTO payments (id, tenant_id, customer_id, meter_id, amount) VALUES (99, 2, 2, 2, 2)",
@@ -331,7 +331,9 @@ def test_every_meter_that_is_wrong_is_looked_into(billing_url: str) -> None:
     columns = "payments (id, tenant_id, customer_id, meter_id, amount, updated_at)"
     made = ((one, f"2025-06-{230 - one} 12:30:00") for one in meters)
     write(database, *(f"INSERT INTO {columns} VALUES ({one}, 2, 2, {one}, 1, '{at}')" for one, at in made))
-    assert str(named(look(database, first), "2")).startswith("payment 211 of 1.00 on meter 211 came or was changed at")
+    assert str(named(look(database, first), "2")).startswith(
+        "payment 211 of 1.00 on meter 211 was inserted or updated at"
+    )
 
 
 @pytest.mark.slow
@@ -368,7 +370,7 @@ def test_a_meter_that_was_written_and_has_had_a_payment_is_told_with_both(billin
     write(database, "UPDATE meters SET balance = 44 WHERE id = 2")
     said = str(of(look(database, first), "2").first_change)
     assert "payment 22 of 7.50" in said
-    assert 'meter 2 itself was written: run "run of two" left a net of 45.00, 44.00 was found' in said
+    assert 'meter 2 itself was updated: run "run of two" wrote a net balance of 45.00, 44.00 was found' in said
 
 
 @pytest.mark.slow
@@ -749,7 +751,7 @@ def test_a_pass_stores_nothing_if_another_has_that_saw_the_database_later(three:
     with during_the_next_pass(watch_what_is_broken_meanwhile):
         ended = three.run()
     assert ended.success
-    assert three.told(ended)["results"] == "not stored, since a newer pass has stored its own already"
+    assert three.told(ended)["results"] == "not stored: a newer pass has already stored its own"
     assert stored == [three.stored()]
     assert three.status("2")[BALANCES] == "FAILED"
 
@@ -804,8 +806,8 @@ def test_the_message_says_what_mends_it_nothing_was_corrected_and_the_command_do
     with three.database.snapshot() as connection:
         assert dump(connection) == before
     evaluation = three.evaluation(BALANCES, "2")
-    said = told(evaluation)
-    assert f"The tables show: meter {meter} itself was written: run bench left" in said
+    said = plain_text(evaluation)
+    assert f"The tables show: meter {meter} itself was updated: run bench wrote" in said
     assert f"For example tenant_id 2, meter_id {meter}, " in said
     assert "Known since" in said
     assert "Nothing was corrected." in said

@@ -195,7 +195,7 @@ def test_one_run_at_a_time_for_each_tenant_and_one_pass_of_the_watching(checkout
         (POSTGRES_URL_VARIABLE, "", "is set but empty"),
         (POSTGRES_URL_VARIABLE, " ", "is set but empty"),
         (POSTGRES_URL_VARIABLE, "here", "is not a URL"),
-        (POSTGRES_URL_VARIABLE, "mysql://user:hunter2@host/db", "begins with mysql://"),
+        (POSTGRES_URL_VARIABLE, "mysql://user:hunter2@host/db", "starts with mysql://"),
         (DAGSTER_HOME_VARIABLE, "here", "not an absolute path"),
         (DAGSTER_HOME_VARIABLE, __file__, "it is a file"),
         (DAGSTER_HOME_VARIABLE, f"{__file__}/below", "Not a directory"),

@@ -1,9 +1,9 @@
 """Receivers that Apprise sends to: Slack, Microsoft Teams, mail, webhooks and many others, each named by one URL.
 
-Apprise parses the URL and builds the request; a new service needs no code here. This module keeps what Apprise leaves
-to its caller: no secret is logged, certificates are verified, redirects are not followed, one URL is one receiver, and
-a message is either delivered or not. Add here what must be true of every service. Apprise is an optional dependency,
-so it is imported only where a URL names a receiver.
+Apprise parses the URL and builds the request; a new service needs no code here. This module guarantees what Apprise
+leaves to its caller: no secret is logged, certificates are verified, redirects are not followed, one URL is one
+receiver, and a message is either delivered or not. Add here what must be true of every service. Apprise is an optional
+dependency, so it is imported only if a URL names a receiver.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ ROUNDS = 100_000
 
 
 class _WithoutSecrets(logging.Filter):
-    """Keeps of Apprise's log records only that something failed, and with which status: they may contain URLs."""
+    """Reduces Apprise's log records, which may contain URLs, to the fact that a request failed and its status."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Replace the text of a record that names a status; drop every other record."""
@@ -45,7 +45,7 @@ for _name in ("oauthlib", "requests_oauthlib", "slixmpp"):  # used by some servi
 
 @dataclass(frozen=True)
 class Service:
-    """One receiver, by the URL that Apprise knows it by."""
+    """One receiver, with its URL for Apprise."""
 
     url: str = field(repr=False)
     receiver: str
@@ -95,7 +95,7 @@ def _service(url: str) -> "NotifyBase | None":
     service = Apprise.instantiate(url, asset=_asset())
     if service is not None:
         service.optional = False  # its failures would count as successes
-        # Where the URL says nothing else. Apprise's defaults are four seconds, and texts of any length.
+        # Unless the URL sets them. Apprise's defaults are four seconds, and texts of any length.
         for name in ("socket_connect_timeout", "socket_read_timeout"):
             vars(service).setdefault(name, delivery.SECONDS_TO_ANSWER)
         vars(service).setdefault("overflow_mode", OverflowMode.TRUNCATE)
@@ -104,7 +104,7 @@ def _service(url: str) -> "NotifyBase | None":
 
 @cache
 def _asset() -> "AppriseAsset":
-    """Return how all services are used: from our threads, which have time-outs, and without files and pictures."""
+    """Return the options of all services: no threads of their own (ours have time-outs), no files and no pictures."""
     from apprise import AppriseAsset
 
     return AppriseAsset(
@@ -123,7 +123,7 @@ def _asset() -> "AppriseAsset":
 
 
 def _problem(service: "NotifyBase", url: str) -> str | None:
-    """Return why a URL breaks what alerts guarantee, as the end of a sentence; None if it does not."""
+    """Return why a URL violates the guarantees of alerts, as the end of a sentence, or None."""
     if not service.verify_certificate or service.redirects:
         return "must not have verify=no or redirect=yes: certificates are verified, and redirects are not followed."
     if len(service) + sum(len(getattr(service, name, ())) for name in ("cc", "bcc")) > 1:

@@ -1,8 +1,8 @@
-"""Delivers one message to one receiver: what a channel is, how a delivery fails, and how long it is waited for.
+"""Delivers one message to one receiver: the interface of channels, the errors of a delivery, and its time-outs.
 
-A channel that needs code of its own gets a module beside this one, as `webhook`, `mail` and `apprise_service`. Which
-channels the environment names is in `receivers`, what a message says in `messages`, which events alert in
-`defs.alerts`.
+Add a module beside this one for a channel that needs its own code, such as `webhook`, `mail` and `apprise_service`. The
+channels that the environment names are in `receivers`, the text of messages in `messages`, and the events that cause
+alerts in `defs.alerts`.
 """
 
 import logging
@@ -13,17 +13,17 @@ from typing import Protocol
 from meter_assets.monitoring.alerts.messages import Message
 
 SECONDS_TO_WAIT = 10
-"""How long a delivery is waited for, whatever the receiver does."""
+"""How long the caller waits for a delivery."""
 SECONDS_TO_ANSWER = 60
-"""How long a receiver may be silent before a delivery has failed."""
+"""How long a receiver may send no response before a delivery fails."""
 _NOT_ABOUT_THE_MESSAGE = frozenset({401, 403, 404, 407, 408, 410, 425, 429})
-"""The 4xx statuses that do not refuse the message itself: any other message would get the same answer."""
+"""The 4xx statuses that do not refuse the message itself: any other message would get the same response."""
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # at DEBUG it logs the path of every URL
-logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # at WARNING, the URL of a malformed answer
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # at WARNING, the URL of a malformed response
 
 
 class NotDelivered(Exception):
-    """A receiver did not take a message; it is tried again."""
+    """A receiver did not accept a message. The message is sent again later."""
 
 
 class NotThisMessage(NotDelivered):
@@ -42,7 +42,7 @@ class Channel(Protocol):
         """The receiver as errors name it, without any secret."""
 
     def deliver(self, message: Message) -> None:
-        """Deliver a message. Raises NotDelivered without any secret in its text, or whatever the libraries raise."""
+        """Deliver a message. Raises NotDelivered without any secret in its text, or any error of the libraries."""
 
 
 def refusal(receiver: str, status: int) -> NotDelivered:
@@ -68,8 +68,8 @@ class _Attempt(threading.Thread):
         except NotDelivered as error:
             self.problem = error
         except Exception as error:
-            # Whatever a receiver or a setting makes a library raise, other receivers still get their messages. The
-            # library's own text may contain a URL or a password.
+            # After any error of a library, the other receivers must still get their messages. The text of the
+            # library's error may contain a URL or a password.
             self.problem = NotDelivered(f"{self._way.receiver} did not take it ({type(error).__name__})")
 
 
@@ -77,10 +77,10 @@ _in_progress: dict[tuple[Channel, str], _Attempt] = {}
 
 
 def deliver(way: Channel, message: Message) -> None:
-    """Deliver a message, and wait SECONDS_TO_WAIT for it at most. Raises NotDelivered.
+    """Deliver a message, and wait at most SECONDS_TO_WAIT for it. Raises NotDelivered.
 
     A delivery that takes longer continues in the background, and the next call for the same message gets its outcome.
-    So a message that a receiver takes slowly is not sent again and again.
+    So a message is not sent again and again to a slow receiver.
     """
     deadline = time.monotonic() + SECONDS_TO_WAIT
     key = way, message.id

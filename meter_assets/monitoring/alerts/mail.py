@@ -30,7 +30,7 @@ class MailServer:
     is_tls: bool
     """Whether the connection uses TLS from the start."""
     starttls: bool
-    """Whether STARTTLS comes before anything else; a server that cannot do it gets no mail and no password."""
+    """Whether to start with STARTTLS. A server without STARTTLS then receives no mail and no password."""
     user: str
     password: str = field(repr=False)
 
@@ -38,7 +38,7 @@ class MailServer:
     def from_url(cls, url: str) -> "MailServer":
         """Return the server that a URL such as smtp://user:password@host:587 names. Raises ValueError for any other."""
         parts = urlsplit(url)
-        # A '#', '/' or '?' that belongs to a password would make a host of the user's name, and a port of its rest.
+        # An unescaped '#', '/' or '?' in a password would turn the user's name into the host, and the rest into a port.
         if parts.scheme not in PORTS or not parts.hostname or parts.path.strip("/") or parts.fragment:
             raise ValueError("not the URL of a mail server")
         if parts.port == 0 or (parts.password and not parts.username):
@@ -56,7 +56,7 @@ class MailServer:
         return f"{self.host}:{self.port}"
 
     def send(self, mail: EmailMessage, sender: str, receiver: str, seconds_to_answer: float) -> None:
-        """Send a mail. Raises OSError or an error of smtplib where it was not taken."""
+        """Send a mail. Raises OSError or an error of smtplib if it was not accepted."""
         server = self._connected(seconds_to_answer)
         try:
             if self.starttls and not self.is_tls:
@@ -65,7 +65,7 @@ class MailServer:
                 self._log_in(server)
             server.send_message(mail, sender, [receiver])
             with suppress(OSError):
-                server.putcmd("quit")  # the mail is taken: the answer to this does not matter
+                server.putcmd("quit")  # the mail was accepted: the reply to this does not matter
         finally:
             server.close()
 
@@ -97,7 +97,7 @@ def _starttls(url: SplitResult) -> bool:
 
 @dataclass(frozen=True)
 class Mail:
-    """A mailbox, reached by a mail server. Each mailbox gets its own mails: one may be refused where another is not."""
+    """A mailbox, reached by a mail server. Each gets its own mail, since a server may refuse only one of them."""
 
     server: MailServer
     sender: str
@@ -110,11 +110,11 @@ class Mail:
 
     @property
     def receiver(self) -> str:
-        """The mail server, and for whom."""
+        """The mail server, and the mailbox."""
         return f"the mail server {self.server}, for {self.mailbox},"
 
     def deliver(self, message: Message) -> None:
-        """Send the message. Raises NotThisMessage where the server refuses its content for good."""
+        """Send the message. Raises NotThisMessage if the server permanently refuses its content."""
         mail = EmailMessage()
         mail["Subject"], mail["From"], mail["To"] = message.headline, self.sender, self.mailbox
         mail["Message-ID"] = f"<{message.id}@meter-assets>"

@@ -1,6 +1,6 @@
-"""What an alert says: the news of one run as values, as a headline and as lines of text.
+"""The message of an alert: the news of one run as values, as a headline and as lines of text.
 
-Change here what people read. How a message reaches them belongs in `delivery` and its channels.
+Change here what people read. The delivery of a message belongs in `delivery` and its channels.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ class News(BaseModel):
     check: Shown
     severity: str
     says: str
-    """What the check says of it, in one line of at most LONGEST characters; of a recovered one, its description."""
+    """The check's result in one line of at most LONGEST characters; for a recovered check, its description."""
 
     @field_validator("says")
     @classmethod
@@ -32,24 +32,24 @@ class News(BaseModel):
 class Message(BaseModel):
     """The news of one run: the first of the checks that started to fail, and of those that recovered.
 
-    A message lists LISTED of each at most: receivers refuse a message that is too long.
+    A message lists at most LISTED of each: receivers refuse messages that are too long.
     """
 
     run_id: Shown
     newly_failing: list[News] = []
     recovered: list[News] = []
     newly_failing_count: int = 0
-    """How many there are; need not be given if all are listed."""
+    """The total number; it can be omitted if all are listed."""
     recovered_count: int = 0
 
     def model_post_init(self, _context: Any) -> None:
-        """Count what is listed where nothing else is said."""
+        """Set a count that was not given to the number of listed checks."""
         self.newly_failing_count = max(self.newly_failing_count, len(self.newly_failing))
         self.recovered_count = max(self.recovered_count, len(self.recovered))
 
     @property
     def id(self) -> str:
-        """The same for the same message, should it be delivered twice."""
+        """An id that is the same if the same message is delivered twice."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @property
@@ -60,12 +60,12 @@ class Message(BaseModel):
 
     @property
     def text(self) -> str:
-        """The whole message for people."""
+        """The whole message as text."""
         return f"{self.headline}\n{self.details}"
 
     @property
     def details(self) -> str:
-        """What follows the headline: each line begins with a word of ours, and no program makes a link of its data."""
+        """The text below the headline. Each line starts with our own text, and no program turns its data into links."""
         lines = [
             *_listed("Newly failing", self.newly_failing, self.newly_failing_count),
             *_listed("Recovered", self.recovered, self.recovered_count),

@@ -38,7 +38,7 @@ def _webhooks(url: str | None) -> list[Webhook]:
     if url is None:
         return []
     if not _is_web_address(url):
-        raise InvalidSettings(f"{WEBHOOK_VARIABLE} is not a URL that begins with http:// or https:// and a host.")
+        raise InvalidSettings(f"{WEBHOOK_VARIABLE} is not a URL that starts with http:// or https:// and a host.")
     return [Webhook(url)]
 
 

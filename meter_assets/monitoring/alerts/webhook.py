@@ -1,7 +1,7 @@
-"""The webhook of METER_ASSETS_ALERT_WEBHOOK_URL, which gets the whole message as JSON.
+"""The webhook of METER_ASSETS_ALERT_WEBHOOK_URL, which receives the whole message as JSON.
 
-It is not sent by Apprise, whose payload is text: receivers read `newly_failing` and `recovered` from this one, with
-tenants and checks as values. Any other kind of webhook needs no code, only a URL (`apprise_service`).
+Apprise does not send it, because its payload is text: receivers read `newly_failing` and `recovered` from this JSON,
+with tenants and checks as values. Any other kind of webhook needs no code, only a URL (`apprise_service`).
 """
 
 import html
@@ -15,7 +15,7 @@ from meter_assets.monitoring.alerts import delivery
 from meter_assets.monitoring.alerts.messages import Message
 
 _PLAIN_TEXT = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
-"""Tells Slack and compatible services to show the text as it is: data must not become a link or notify a channel."""
+"""Makes Slack and compatible services show the text unchanged: data must not become a link or notify a channel."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Webhook:
         return f"the webhook at {urlsplit(self.url).hostname}"
 
     def deliver(self, message: Message) -> None:
-        """Post the message. Raises NotDelivered for any answer but success."""
+        """Post the message. Raises NotDelivered for any response except success."""
         text = html.escape(message.text, quote=False)
         body = {"text": text, **_PLAIN_TEXT, "id": message.id, **message.model_dump(mode="json")}
         # A redirect would turn the request into a GET without the message. The body of the answer is not read.
