@@ -36,7 +36,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("default")
 
 NEEDS_A_SERVER = frozenset({"postgres_server", "postgres_url"})
-TABLES = ("steps/", "invariants/", "test_every")
+TABLES = ("steps/", "invariants/", "test_undo", "test_every")
 ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.server))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Connection, Date, DateTime, Integer, MetaData, String, Table, insert, select
 
-from meter_assets.billing.constructs import as_type_of, rows_digest
+from meter_assets.billing.constructs import as_type_of, nulls_last, rows_digest
 from meter_assets.migration.database import BillingDatabase
 
 KEPT = Table("kept", MetaData(), Column("one", Integer), Column("other", Integer), Column("words", String(20)))
@@ -62,3 +62,12 @@ def test_the_order_of_rows_and_columns_that_are_all_null_make_no_difference(conn
 def test_a_point_in_time_loses_its_hours_in_a_column_of_days(target: Any, value: Any, loses_its_hours: bool) -> None:
     made = as_type_of(Column("target", target), Column("value", value))
     assert (made.key == "day" or getattr(made, "name", "") == "day") == loses_its_hours
+
+
+def test_nulls_come_last_by_a_term_that_is_never_null(connection: Connection) -> None:
+    """A term that is null sorts first on SQLite and last on PostgreSQL."""
+    with connection.begin() as transaction:
+        connection.execute(insert(KEPT), [{"one": 5}, {"one": None}, {"one": 4}])
+        found = connection.execute(select(*nulls_last(KEPT.c.one)).order_by(*nulls_last(KEPT.c.one))).all()
+        transaction.rollback()
+    assert [tuple(row) for row in found] == [(0, 4), (0, 5), (1, None)]

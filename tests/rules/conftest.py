@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
-from meter_assets.migration.database import BillingDatabase
-from tests.support.databases import make_tables
+from tests.support.databases import empty_tables
 
 pytest.register_assert_rewrite("tests.support.rules")
 
@@ -16,8 +15,5 @@ from tests.support.rules import SCHEMA  # noqa: E402
 @pytest.fixture(scope="module")
 def connection(empty_billing_url: str) -> Iterator[Connection]:
     """A connection to a database without rows; each case or example loads its rows and rolls them back."""
-    with BillingDatabase(empty_billing_url).engine.connect() as made:
-        with made.begin():
-            make_tables(made, SCHEMA)
-            SCHEMA.make_own_tables(made)
+    with empty_tables(empty_billing_url, SCHEMA) as made:
         yield made

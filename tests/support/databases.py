@@ -47,6 +47,16 @@ def make_tables(connection: Connection, schema: BillingSchema) -> None:
     schema.tables["tenants"].metadata.create_all(connection)
 
 
+@contextmanager
+def empty_tables(url: str, schema: BillingSchema) -> Iterator[Connection]:
+    """Create the billing tables and our own in an empty database, and connect to it."""
+    with BillingDatabase(url).engine.connect() as connection:
+        with connection.begin():
+            make_tables(connection, schema)
+            schema.make_own_tables(connection)
+        yield connection
+
+
 def load(connection: Connection, schema: BillingSchema, rows: Database) -> None:
     """Insert the rows of every billing table; a backup that is among them is left out, see `load_backup`."""
     for name, table in schema.tables.items():

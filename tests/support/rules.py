@@ -32,6 +32,9 @@ STEPS = tuple(steps.STEPS)
 _BY_NAME = {one.name: one for one in INVARIANTS}
 ZERO = Decimal(0)
 _THEN = datetime(2024, 1, 1, tzinfo=UTC)
+_NO_NUMBER = {"sqlite": "1,234.50", "postgresql": "NaN"}
+"""What each engine keeps in a column of money that is no number; NaN stands for it in cases."""
+_KEYS = {BACKUP: "customer_id"}
 _TABLE_OF_SUBJECT = {
     "tenant_id": "tenants",
     "customer_id": "customers",
@@ -90,6 +93,17 @@ def weights_of(connection: Connection, change: Change, relations: BillingRelatio
     return {row.id: row.weight for row in made}
 
 
+def written_by(connection: Connection, change: Change, relations: BillingRelations) -> dict[Any, Row]:
+    """Return the columns that a change writes as they are in these relations, by id, money in exact form."""
+    rows = relations.rows[change.target]
+    shown = [
+        exact(rows.c[name]).label(name) if name in change.money_columns else rows.c[name] for name in change.columns
+    ]
+    found = connection.execute(select(*shown, rows.c.tenant_id, rows.c[_KEYS.get(change.target, "id")])).all()
+    assert {row.tenant_id for row in found} <= {1}, "a row of another tenant"
+    return {row[-1]: dict(zip(change.columns, row[:-2], strict=True)) for row in found}
+
+
 def statement_of(invariant: str, relations: BillingRelations) -> Select[Any]:
     """Return the SELECT of the rows that violate an invariant."""
     return _BY_NAME[invariant].violations(relations)
@@ -125,9 +139,12 @@ def assert_step(connection: Connection, step: str, case: Case) -> None:
         change = change_of(step, relations)
         found, money = found_by(connection, change), money_of(connection, change)
         weights = weights_of(connection, change, relations)
+        before = written_by(connection, change, relations)
+        after = written_by(connection, change, relations.after(change))
     table = "customers" if step == BACKUP else oracle.TARGETS[step]
     rows = {row["id"]: row for row in case.rows[table]}
     assert change.name == step
+    assert after == {**before, **{row_id: row.after for row_id, row in expected.rows.items()}}
     assert money == {row_id: _money_in(table, rows[row_id]) for row_id in expected.outcome_of}
     assert weights == {row_id: _moved(table, rows[row_id], row) for row_id, row in expected.rows.items()}
     for written, row_id in case.written:
@@ -184,6 +201,7 @@ def assert_invariant(connection: Connection, invariant: str, case: Case) -> None
             found = evidence_of(connection, invariant, relations, 1)
             assert set(found) == set(violating), f"the SQL finds others when it looks at {tenant_id or 'all tenants'}"
             for row_id, words in violating.items():
+                words = words.replace("NaN", _NO_NUMBER[connection.dialect.name])
                 shown = dict(column_and_text(word) for word in words.split())
                 assert {name: _like(found[row_id][name], text) for name, text in shown.items()} == {
                     name: found[row_id][name] for name in shown
@@ -202,8 +220,9 @@ def loaded(connection: Connection, rows: Database) -> Iterator[BillingSchema]:
     with connection.begin() as transaction:
         load(connection, SCHEMA, _without_nonsense(rows))
         for table, row, column in _nonsense(rows):
-            found = "'1,234.50'" if connection.dialect.name == "sqlite" else "'NaN'"
-            connection.execute(text(f"UPDATE {table} SET {column} = {found} WHERE id = {row['id']}"))
+            connection.execute(
+                text(f"UPDATE {table} SET {column} = '{_NO_NUMBER[connection.dialect.name]}' WHERE id = {row['id']}")
+            )
         if has_own:
             _insert_own_rows(connection, rows)
         yield WITH_OWN_TABLES if has_own else SCHEMA
@@ -228,6 +247,11 @@ def _without_nonsense(rows: Database) -> Database:
     }
 
 
+def insert_own(connection: Connection, table: str, **values: Any) -> None:
+    """Insert a row into one of our own tables."""
+    connection.execute(insert(WITH_OWN_TABLES.own[table]).values(**values))
+
+
 def _insert_own_rows(connection: Connection, rows: Database) -> None:
     known = {"run_id": "earlier", "policy": "{}", "software_version": "1.0.0", "started_at": _THEN}
     tables: dict[str, list[Row]] = {
@@ -242,4 +266,4 @@ def _insert_own_rows(connection: Connection, rows: Database) -> None:
         table = WITH_OWN_TABLES.own[name]
         for row in made:
             names = {column.key for column in table.c} & row.keys() - ({"id"} if name == RUNS else set())
-            connection.execute(insert(table).values({key: row[key] for key in names}))
+            insert_own(connection, name, **{key: row[key] for key in names})

@@ -2,8 +2,17 @@
 
 import pytest
 
-from meter_assets.rules.invariants import INVARIANTS, Group, Severity, blocking, of_group
-from meter_assets.rules.steps import invariants_about
+from meter_assets.rules.invariants import (
+    INVARIANTS,
+    Group,
+    Severity,
+    blocking,
+    current_name,
+    errors_of,
+    named,
+    of_group,
+)
+from meter_assets.rules.steps import STEPS, guarded_step, invariants_about
 
 NAMES = {group: [one.name for one in INVARIANTS if one.group is group] for group in Group}
 BLOCKING = {
@@ -28,6 +37,17 @@ ABOUT = {
     ("meter_balances",): list(Group),
     ("invoice_amounts", "meter_balances"): list(Group),
 }
+GUARDED_STEPS = {
+    Group.payments: "payment_meter_ids",
+    Group.invoices: "invoice_amounts",
+    Group.backup: "customer_balances_backup",
+    Group.balances: "meter_balances",
+}
+ERRORS_OF_BALANCES = [
+    "every_meter_balance_equals_its_transactions",
+    "every_meter_balance_is_one_sided",
+    "money_is_conserved",
+]
 
 
 @pytest.mark.parametrize("group", Group)
@@ -45,3 +65,32 @@ def test_a_step_is_checked_by_its_own_group_and_balances_by_all(steps: tuple[str
 
 def test_errors_about_anything_but_balances_block() -> None:
     assert {one.name for one in blocking()} == BLOCKING
+
+
+def test_errors_of_a_group_are_those_without_its_warnings() -> None:
+    assert [one.name for one in errors_of(Group.balances)] == ERRORS_OF_BALANCES
+    assert [one.name for one in errors_of(Group.backup)] == ["every_customer_has_a_backup"]
+
+
+def test_invariants_are_found_by_their_names() -> None:
+    found = named("every_customer_has_a_backup", "every_counted_payment_has_a_meter", "no such invariant")
+    assert [one.name for one in found] == ["every_counted_payment_has_a_meter", "every_customer_has_a_backup"]
+    assert named() == ()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "current"),
+    [
+        ("no_payment_was_assigned_by_a_rule_for_review", "no_payment_meter_needs_review"),
+        ("no_payment_meter_needs_review", "no_payment_meter_needs_review"),
+        ("every_customer_has_a_backup", "every_customer_has_a_backup"),
+        ("no such invariant", "no such invariant"),
+    ],
+)
+def test_a_former_name_leads_to_the_current_one(recorded: str, current: str) -> None:
+    assert current_name(recorded) == current
+
+
+def test_every_group_is_about_the_rows_of_one_step() -> None:
+    assert {group: guarded_step(group) for group in Group} == GUARDED_STEPS
+    assert STEPS["customer_balances"].checks is None

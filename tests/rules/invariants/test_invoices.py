@@ -112,9 +112,9 @@ a counted invoice's line without a bill or an amount, and any line that crosses 
 """,
     "every_invoice_amount_is_a_number": """
 text and NaN are no numbers, in an invoice or in a line
-    invoice 50  amount=NaN  total=0            -> violates invoice_bill_id=null
-    invoice 51  brought=NaN  total=0           -> violates
-    invoice 53  total=NaN                      -> violates
+    invoice 50  amount=NaN  total=0            -> violates amount=NaN invoice_bill_id=null
+    invoice 51  brought=NaN  total=0           -> violates brought=NaN
+    invoice 53  total=NaN                      -> violates total=NaN
     invoice 54  status=draft                   -> violates invoice_bill_id=61
     invoice 55  amount=null  brought=null  total=null
     invoice 56  amount=NaN  total=0  deleted

@@ -40,7 +40,7 @@ a meter that does not exist, or is another tenant's
 """,
     "every_payment_amount_is_a_number": """
 text and NaN are no numbers, null is
-    payment 70  amount=NaN           -> violates
+    payment 70  amount=NaN           -> violates found=NaN
     payment 71  amount=NaN  status=failed  -> violates
     payment 72  amount=null
     payment 73  amount=-1.5

@@ -12,6 +12,13 @@ a meter that is there stays, whatever it is
     payment    71  meter=22                 -> correct
     payment    72  meter=29  invoice=59     -> correct
 
+a meter that is there stays, though a rule would take another
+    assignment 30  meter=20
+    invoice    50  meter=21
+    payment    70  meter=20  invoice=50     -> correct
+    payment    71  meter=21                 -> correct
+    payment    72  meter=22  invoice=50     -> correct
+
 a payment takes its invoice's meter, assigned or not
     assignment 30  meter=20
     invoice    50  meter=21
