@@ -18,7 +18,7 @@ from meter_assets.billing.own_tables import BACKUP, RUNS, Effect
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
 from meter_assets.rules.steps import STEPS
-from meter_assets.rules.undo import made_later, once_newer_are_undone, undo, writers_of
+from meter_assets.rules.undo import once_newer_are_undone, undo, writers_of, written_later
 from tests.support.databases import load
 from tests.support.oracle import Row
 from tests.support.rules import WITH_OWN_TABLES, found_by, insert_own, weights_of
@@ -164,7 +164,7 @@ def _assert_undone(
 
 
 def test_undoing_a_run_restores_the_rows_that_still_hold_what_it_wrote(written: Connection) -> None:
-    relations, kept = _relations(), made_later(WITH_OWN_TABLES, 1, STEP, 1)
+    relations, kept = _relations(), written_later(WITH_OWN_TABLES, 1, STEP, 1)
     assert _ids(written, kept) == {one.id for one in LINES if one.entries.keys() & {2, 3} and one.id != 17}
     change = undo(relations, STEP, 1, "run 1", kept)
     _assert_undone(written, change, relations, {one.id: one.alone for one in LINES})
@@ -173,7 +173,7 @@ def test_undoing_a_run_restores_the_rows_that_still_hold_what_it_wrote(written: 
 
 
 def test_rows_that_are_not_restored_are_listed_with_expected_and_found(written: Connection) -> None:
-    change = undo(_relations(), STEP, 1, "run 1", made_later(WITH_OWN_TABLES, 1, STEP, 1))
+    change = undo(_relations(), STEP, 1, "run 1", written_later(WITH_OWN_TABLES, 1, STEP, 1))
     assert change.skipped is not None
     found = [dict(row) for row in written.execute(change.skipped).mappings()]
     listed = [one for one in LINES if one.alone in ("changed_since", "row_gone")]
@@ -252,7 +252,7 @@ def _assert_retired(connection: Connection, change: Change, relations: BillingRe
 
 
 def test_a_run_backup_is_retired_but_for_balances_overwritten_since(backed_up: Connection) -> None:
-    relations, kept = _relations(), made_later(WITH_OWN_TABLES, 1, BACKUP_STEP, 1)
+    relations, kept = _relations(), written_later(WITH_OWN_TABLES, 1, BACKUP_STEP, 1)
     assert _ids(backed_up, kept) == {11, 14, 15}
     change = undo(relations, BACKUP_STEP, 1, "run 1", kept)
     _assert_retired(backed_up, change, relations, kept={11, 15})
