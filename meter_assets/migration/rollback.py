@@ -35,7 +35,7 @@ class UndoneStep(BaseModel):
 
     @property
     def skipped(self) -> int:
-        """How many rows were changed since, or are gone, and were left alone."""
+        """How many rows were skipped, since others have changed or deleted them."""
         return sum(
             self.report.unresolved[why].rows for why in (CHANGED_SINCE, ROW_GONE) if why in self.report.unresolved
         )
@@ -55,7 +55,7 @@ class Rollback(BaseModel):
 
     @property
     def skipped(self) -> int:
-        """How many rows were changed since, or are gone, and were left alone."""
+        """How many rows were skipped, since others have changed or deleted them."""
         return sum(one.skipped for one in self.steps)
 
 
