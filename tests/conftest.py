@@ -17,6 +17,8 @@ from tests.support.replay import (  # noqa: F401  (hooks)
 )
 from tests.support.servers import PostgresServer, start_postgres
 
+pytest.register_assert_rewrite("tests.support.rules")  # its assertions are those of the tables of rules
+
 # How many examples properties are tried on: `pytest --hypothesis-profile=NAME`.
 for _name, _examples in {"fast": 5, "default": 12, "thorough": 500}.items():
     hypothesis.settings.register_profile(

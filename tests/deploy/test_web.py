@@ -281,7 +281,7 @@ def test_the_ui_is_guarded_and_ends_with_all_its_processes(options: list[str], p
         assert server.ask("GET", "/graphql?query={__typename}").status == 405
         assert ("UnauthorizedError" in server.graphql(LAUNCH % "launchRun").text) == bool(options)
         again = subprocess.run(command, cwd=place.folder, env=place.environment, capture_output=True, check=False)
-        assert (again.returncode, b"is in use. Name another one with --port" in again.stderr) == (2, True)
+        assert (again.returncode, b"is in use. Choose another port with --port" in again.stderr) == (2, True)
         children = psutil.Process(ui.pid).children(recursive=True)
         assert any("dagster._daemon" in child.cmdline() for child in children) == (not options)
         ui.send_signal(signal.SIGINT)

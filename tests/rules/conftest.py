@@ -6,10 +6,7 @@ import pytest
 from sqlalchemy import Connection
 
 from tests.support.databases import empty_tables
-
-pytest.register_assert_rewrite("tests.support.rules")
-
-from tests.support.rules import SCHEMA  # noqa: E402
+from tests.support.rules import SCHEMA
 
 
 @pytest.fixture(scope="module")
