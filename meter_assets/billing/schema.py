@@ -4,7 +4,7 @@ Add a column here before a rule reads it. The names here are logical; for now, t
 are no queries here: `reflection` reads what a database has. Our own tables beside these are in `own_tables`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,7 @@ from sqlalchemy import (
     Numeric,
     String,
     Table,
+    inspect,
     true,
 )
 from sqlalchemy.types import TypeEngine
@@ -123,13 +124,19 @@ class BillingSchema:
         """Return whether a step's journal has been created."""
         return step in self.journaled and self.journaled[step].journal in self.own_tables_present
 
-    def make_own_tables(self, connection: Connection, names: Sequence[str] = ()) -> "BillingSchema":
-        """Create the missing ones of our own tables (or of the named ones); return the schema with these tables."""
+    def make_own_tables(
+        self, connection: Connection, names: Sequence[str] = (), there: Collection[str] | None = None
+    ) -> "BillingSchema":
+        """Create the missing ones of our own tables (or of the named ones); return the schema with these tables.
+
+        `there` are the names of tables that the database has, if the caller knows them.
+        """
         tables = [self.own[name] for name in names or self.own]
-        missing = [table for table in tables if table.name not in self.own_tables_present]
+        known = inspect(connection).get_table_names() if there is None else there
+        missing = [table for table in tables if table.name not in known]
         tables[0].metadata.create_all(connection, missing, checkfirst=False)
-        made = frozenset(table.name for table in tables)
-        return known_schema(replace(self, own_tables_present=self.own_tables_present | made))
+        created = frozenset(table.name for table in tables)
+        return known_schema(replace(self, own_tables_present=self.own_tables_present | created))
 
 
 _KNOWN: dict[tuple[Any, ...], BillingSchema] = {}

@@ -211,7 +211,7 @@ class BillingDatabase:
         known = self._schema
         if known is None or own_tables_present(connection, known.steps) != known.own_tables_present:
             known = self._read_schema(connection)  # another process may have created some since
-        schema = known.make_own_tables(connection, RECORDS if to_roll_back else ())
+        schema = known.make_own_tables(connection, RECORDS if to_roll_back else (), known.own_tables_present)
         self._require_ours(connection, schema)
         if self._remembers:
             self._schema = schema

@@ -73,7 +73,7 @@ def seal_old_records(
     If a journal has another number of rows than recorded, its step run gets no digest, and a rollback will refuse it.
     Returns whether there was anything to seal.
     """
-    unsealed = [one.run for one in records if one.is_unsealed]
+    unsealed = [one.run for one in records if one.is_unsealed and one.run["step"] in schema.journaled]
     for run in unsealed:
         rows = run["rows_changed"] or 0
         journaled = _journaled_by(schema, tenant, run["step"], run["id"], run["run_id"], run["undoes"])
@@ -92,12 +92,14 @@ def _title(one: StepRunRecord) -> str:
 
 def _adds(schema: BillingSchema, step: str) -> bool:
     """Return whether a step adds rows to the backup, which is its own journal."""
-    return schema.journaled[step].effect is Effect.ADD
+    return step in schema.journaled and schema.journaled[step].effect is Effect.ADD
 
 
 def _tables_of(schema: BillingSchema, name: str) -> tuple[str, ...]:
     """Return the names of the tables that undoing a step reads or writes, except those that it restores."""
-    step = schema.journaled[name]
+    step = schema.journaled.get(name)
+    if step is None:  # of another version, or of whoever altered the records: there is no journal that could be read
+        return (f"meter_migration_{name}",)
     if step.effect is Effect.ADD:
         return BACKUP, step.journal, *(one.journal for one in writers_of(schema, step))
     return (step.journal,)

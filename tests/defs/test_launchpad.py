@@ -193,7 +193,7 @@ def test_a_run_config_exports_where_it_is_allowed_and_nowhere_else(
     outside.mkdir()
     (allowed / "link").symlink_to(outside)
     told = launched(instance, job, exporting(job, outside), **tags_of_this_process())
-    assert "It may export nowhere; the operator allows others in export_dirs of the table [launchpad]" in told
+    assert "It may export nowhere; the operator can allow others in export_dirs of the table [launchpad]" in told
     configure(folder, monkeypatch, f'export_dirs = ["{allowed}"]')
     for odd in (outside, f"{allowed}/../outside", allowed / "link" / "x", "outside", f"{allowed}2", "~", "/"):
         assert f"It may export below {allowed};" in launched(instance, job, exporting(job, odd)), odd

@@ -53,7 +53,7 @@ def empty_tables(url: str, schema: BillingSchema) -> Iterator[Connection]:
     with BillingDatabase(url).engine.connect() as connection:
         with connection.begin():
             make_tables(connection, schema)
-            replace(schema, own_tables_present=frozenset()).make_own_tables(connection)
+            schema.make_own_tables(connection)
         yield connection
 
 
