@@ -93,10 +93,10 @@ def run_tenant(
         )
 
     def listen(entry: EventLogEntry) -> None:
-        was_interrupted = run.interrupted
+        already = run.interrupted
         _read(run, entry)
-        if run.interrupted and not was_interrupted:
-            _cancel(instance, run)
+        if run.interrupted and not already:
+            _cancel(instance, run, entry)
         watch(run, entry)
 
     instance.add_event_listener(run.run_id, listen)
@@ -115,10 +115,14 @@ def run_tenant(
     return run
 
 
-def _cancel(instance: dg.DagsterInstance, run: TenantRun) -> None:
-    """Make Dagster record the run as canceled instead of failed."""
+def _cancel(instance: dg.DagsterInstance, run: TenantRun, entry: EventLogEntry) -> None:
+    """Make Dagster record the run as canceled instead of failed: in advance, or where it has just failed, instead."""
     recorded = instance.get_run_by_id(run.run_id)
-    if recorded is not None:
+    if recorded is None:
+        return
+    if entry.get_dagster_event().is_job_failure:
+        instance.report_run_canceled(recorded, "Interrupted on the command line.")
+    else:
         instance.report_run_canceling(recorded, "Interrupted on the command line.")
 
 
@@ -140,6 +144,8 @@ def _read(run: TenantRun, entry: EventLogEntry) -> None:
         run.results.append(result_of(event.asset_check_evaluation_data))
     elif event.event_type is DagsterEventType.STEP_FAILURE:
         _read_failure(run, event)
+    elif event.is_job_failure and was_interrupted(event):
+        run.interrupted = True
 
 
 def _read_failure(run: TenantRun, event: dg.DagsterEvent) -> None:

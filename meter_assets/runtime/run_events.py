@@ -1,4 +1,4 @@
-"""Reads parts of a run's events that have no public type: whether a step failed because of an interrupt.
+"""Reads parts of a run's events that have no public type: whether a failure is an interrupt.
 
 Add a function here for another part of an event that only a private type describes. The statuses of runs are in
 `run_status`.
@@ -6,10 +6,16 @@ Add a function here for another part of an event that only a private type descri
 
 import dagster as dg
 
-# DagsterEvent is public, but the source of a step's error is not: no public API as of 1.13.
+# DagsterEvent is public, but its errors are not: no public API as of 1.13 says that one is an interrupt.
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.plan.objects import ErrorSource
 
 
 def was_interrupted(event: dg.DagsterEvent) -> bool:
-    """Return whether a step failed because its process was interrupted. The event must be a step failure."""
-    return event.step_failure_data.error_source is ErrorSource.INTERRUPT
+    """Return whether a failure means that the process was interrupted: in a step, or between two steps of the run."""
+    if event.is_step_failure:
+        return event.step_failure_data.error_source is ErrorSource.INTERRUPT
+    if not event.is_job_failure:
+        return False
+    error = event.job_failure_data.error
+    return error is not None and error.cls_name == DagsterExecutionInterruptedError.__name__

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import text
 
+from meter_assets.defs.resources import BillingResource
 from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine, make_small_tenants, on_small_tenants
 from tests.support.databases import STEP_RUNS, dump
 
@@ -346,6 +347,15 @@ def test_an_interrupt_rolls_the_step_back_and_the_same_command_resumes(shell: Co
     shell.change(FAST_AGAIN[engine_name])
     assert shell(MIGRATE, "--yes", "--tenant", HEALTHY).status == 0
     assert meters_of(shell, HEALTHY) != before
+
+
+def test_an_interrupt_between_two_steps_ends_the_command(shell: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster then fails the run, and no step: the command must not go on with the next tenant."""
+    monkeypatch.setattr(BillingResource, "setup_for_execution", lambda *_: signal.raise_signal(signal.SIGINT))
+    ended = shell(MIGRATE, "--yes")
+    assert (ended.status, "Interrupted. The current step" in ended.words) == (1, True)
+    with shell.instance() as instance:
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
 
 
 def _wait_until_running(shell: CommandLine, step: str) -> None:
