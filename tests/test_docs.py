@@ -58,12 +58,12 @@ def blocks(markdown: str, language: str) -> list[str]:
 LOOK = {name: blocks(section(name, "How to look"), "sql")[0] for name in INVARIANT_NAMES}
 
 
-# What the SQL of the pages finds, and what the laws themselves find
+# What the SQL of the pages finds, and what the invariants themselves find
 
 
 @dataclass
 class Found:
-    """Of each law, the rows that break it by their ids: as its page's SQL shows them, and as the law's evidence does.
+    """The rows that violate each invariant, by their ids: as its page's SQL and as the invariant's evidence show them.
 
     Of each row, what both show under the same name.
     """
@@ -137,7 +137,7 @@ def books(empty_billing_url: str) -> Books:
 
 
 def go_wrong_since(connection: Connection) -> None:
-    """What no fault of the catalogue makes, or what the migration has mended."""
+    """What no fault of the catalogue makes, or what the migration has fixed."""
     no_number = "NaN" if connection.dialect.name == "postgresql" else "12,50"
     newest = "SELECT max(id) FROM {} WHERE tenant_id = 1 AND status = '{}'"
     for statement in (
@@ -206,15 +206,15 @@ def test_the_sql_of_the_pages_finds_what_the_checks_find_on_any_database(books: 
 # What the pages say to do
 
 
-def mends(name: str) -> list[str]:
+def fixes(name: str) -> list[str]:
     return [one for one in blocks(section(name, "How to fix"), "sql") if not one.startswith("SELECT")]
 
 
-MENDS = [(name, statement) for name in INVARIANT_NAMES for statement in mends(name)]
+FIXES = [(name, statement) for name in INVARIANT_NAMES for statement in fixes(name)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "statement"), MENDS, ids=[f"{name}-{at}" for at, (name, _) in enumerate(MENDS)])
+@pytest.mark.parametrize(("name", "statement"), FIXES, ids=[f"{name}-{at}" for at, (name, _) in enumerate(FIXES)])
 def test_what_a_page_says_to_do_mends_a_row(books: Books, name: str, statement: str) -> None:
     """One row at least of those found, of which the others may be broken otherwise, once the tenant is run again."""
     invariant = next(one for one in INVARIANTS if one.name == name)
@@ -257,9 +257,9 @@ def is_mended(
         for step in ("payment_meter_ids", "invoice_amounts"):
             relations = relations.after(STEPS[step].compute(relations))
         left = connection.execute(invariant.violations(relations)).mappings()
-        mended = touched == 1 and row[invariant.subject] not in [one[invariant.subject] for one in left]
+        fixed = touched == 1 and row[invariant.subject] not in [one[invariant.subject] for one in left]
         savepoint.rollback()
-    return mended
+    return fixed
 
 
 # The pages themselves

@@ -1,6 +1,6 @@
 """The Dagster UI as a data engineer uses it: by clicking, in a real browser, before the real `meter-assets ui`.
 
-`./dev screenshots` takes the pictures of the README anew.
+`./dev screenshots` takes the pictures of the README again.
 """
 
 import os

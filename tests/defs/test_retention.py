@@ -79,7 +79,7 @@ def test_old_runs_of_the_watching_go_and_what_is_told_now_stays(three: Watch) ->
     first = three.run().run_id
     overwrite_a_balance(three.database, 2)
     second = three.run().run_id
-    migrate(three.database, 2, run_id="mended")
+    migrate(three.database, 2, run_id="fixed")
     third = three.run(full=False).run_id
     materialized = three.instance.fetch_materializations(dg.AssetKey("meter_balances"), limit=1).records[0].run_id
     overwrite_a_balance(three.database, 3)
@@ -88,9 +88,9 @@ def test_old_runs_of_the_watching_go_and_what_is_told_now_stays(three: Watch) ->
     grow_old(three, first, second, third)
     assert all(kept_of(three, one) for one in (first, second, third))
 
-    # The first two judged all tenants, the third tenant 2 alone; the newest has judged all again.
-    judged = 2 * len(TENANTS) + 1
-    assert deleted(three) == {"runs_deleted": 3, "evaluations_deleted": judged * len(INVARIANTS)}
+    # The first two evaluated all tenants, the third tenant 2 alone; the newest has evaluated all again.
+    evaluated = 2 * len(TENANTS) + 1
+    assert deleted(three) == {"runs_deleted": 3, "evaluations_deleted": evaluated * len(INVARIANTS)}
 
     assert [kept_of(three, one) for one in (first, second, third)] == [0, 0, 0]
     assert three.instance.has_run(newest)

@@ -29,7 +29,7 @@ OTHER_POLICY = Policy.from_values(
 SIZE = DemoSize(tenants=2, customers=8, months=4)
 TENANT = 1
 SMALLEST_DEMO = DemoSize(tenants=5, customers=10, months=3)
-MENDED = "brought_forward_inside_amount"
+FIXED = "brought_forward_inside_amount"
 
 every_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 
@@ -69,7 +69,7 @@ def test_a_fault_makes_new_rows_above_those_that_are_there(connection: Connectio
     for name, rows in before.items():
         kept = after[name][: len(rows)]
         assert [row["id"] for row in kept] == [row["id"] for row in rows]
-        assert kept == rows or fault.name == MENDED
+        assert kept == rows or fault.name == FIXED
 
 
 @every_fault
@@ -110,7 +110,7 @@ def test_every_invariant_that_data_can_break_after_a_migration_is_broken_by_some
 
 @cache
 def the_demo() -> tuple[Demo, Database, Database]:
-    """Return the smallest demo that the command line makes, as made and as mended by its own statement."""
+    """Return the smallest demo that the command line makes, as made and as fixed by its own statement."""
     with create_engine("sqlite://").connect() as connection:
         demo = make_demo(connection, SMALLEST_DEMO, seed=1)
         made = read(connection, billing_tables())
@@ -124,12 +124,12 @@ def tenants_that_fail(db: Database) -> list[int]:
 
 
 def test_the_demo_has_one_tenant_that_fails_and_one_update_mends_it() -> None:
-    demo, made, mended = the_demo()
+    demo, made, fixed = the_demo()
     assert (demo.broken_tenant_id, demo.broken_tenant) == (3, "Hilltop Power")
     assert tenants_that_fail(made) == [3]
     assert broken(made, 3) == {"every_invoice_line_is_complete"}
-    assert tenants_that_fail(mended) == []
-    assert broken(mended, 3) == set()
+    assert tenants_that_fail(fixed) == []
+    assert broken(fixed, 3) == set()
     assert re.fullmatch(r"UPDATE invoice_bills SET .* WHERE id IN \(\d+, \d+, \d+\)", demo.fix)
 
 

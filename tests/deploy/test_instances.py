@@ -183,7 +183,7 @@ def test_a_run_that_lost_its_worker_is_started_again_twice_at_most(instance: dg.
 
 
 def test_a_rollback_that_lost_its_worker_is_not_started_again(instance: dg.DagsterInstance, url: str) -> None:
-    """Somebody may have migrated the tenant anew in the meantime."""
+    """Somebody may have migrated the tenant again in the meantime."""
     job = build_definitions({"billing": BillingResource(url=url)}).resolve_job_def("rollback_meter_financials")
     run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=job.run_tags)
     instance.report_run_failed(run, "No worker has been executing this run.")

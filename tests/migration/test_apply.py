@@ -1,6 +1,6 @@
 """Steps made for real: all of a step or nothing, journaled, counted, and the same again when run again.
 
-What the rules decide is in `test_rules`; here they are taken from the oracle, and the writing is judged.
+What the rules decide is in `test_rules`; here they are taken from the oracle, and the writing is evaluated.
 """
 
 import json

@@ -156,7 +156,7 @@ def test_each_batch_is_so_many_rows_and_one_commit(billing_url: str, size: int) 
     assert seen == [min(size * batch, 5) for batch in range(ceil(5 / size) + 1)]
 
 
-# Laws and limits, judged on the plan
+# Laws and limits, evaluated on the plan
 
 
 def _spoiled(step: Step, column: str, value: Any) -> Step:

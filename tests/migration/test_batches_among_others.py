@@ -89,7 +89,7 @@ def test_a_row_that_others_have_changed_is_planned_anew_on_what_they_wrote(billi
 
 
 def test_what_others_do_to_a_row_after_its_batch_is_for_the_next_run(billing_url: str) -> None:
-    """As after a step in one transaction: only the invoice that its batch has missed is planned anew."""
+    """As after a step in one transaction: only the invoice that its batch has missed is planned again."""
     rows = ledger([invoice(number, "30.00") for number in (1, 2)], [])
     database = start_over(billing_url, SCHEMA, rows)
 

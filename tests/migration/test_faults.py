@@ -1,7 +1,7 @@
 """Struck anywhere: no step is half done, the journal agrees with the data, and the same command makes the same end.
 
 The points are those of small data, all of them, but for rows of questions: see `faults.points.where_it_matters`.
-What must hold is in `faults.judge`.
+What must hold is in `faults.evaluate`.
 """
 
 import signal

@@ -88,7 +88,7 @@ RECORDS = {
 
 
 def look(database: BillingDatabase) -> list[str]:
-    """Watch the migrated tenants once, and return which were judged; raise what the job that watches raises."""
+    """Watch the migrated tenants once, and return which were evaluated; raise what the job that watches raises."""
     with database.snapshot() as connection:
         found = watch(connection, database.schema(connection), [tenant(1)], DEFAULT, None)
     assert [one.tenant.key for one in found.watched] == ["1"], "its watching does not end"

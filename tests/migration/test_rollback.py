@@ -355,11 +355,11 @@ LOST = {
     "a row": ("payment_meter_ids", "DELETE FROM {journal} WHERE run_id = 'a1-first' AND payment_id = 100"),
     "all rows": ("payment_meter_ids", "DELETE FROM {journal}"),
     "a table": ("payment_meter_ids", "DROP TABLE {journal}"),
-    "a table, made anew": (
+    "a table, made again": (
         "meter_balances",
-        "CREATE TABLE anew AS SELECT * FROM {journal} WHERE rule = ''",
+        "CREATE TABLE again AS SELECT * FROM {journal} WHERE rule = ''",
         "DROP TABLE {journal}",
-        "ALTER TABLE anew RENAME TO {journal}",
+        "ALTER TABLE again RENAME TO {journal}",
     ),
     "a row of the backup": (BACKUP, f"DELETE FROM {BACKUP}"),
     "the journal of the backup": (BACKUP, "DROP TABLE {journal}"),

@@ -506,7 +506,7 @@ def assert_one_of_many_is_found_and_told(watch: Watch, hook: Hook, tenants: int)
     assert {news["tenant"] for news in message["newly_failing"]} == {"42"}
     assert f"meter {meter} itself was updated" in message["text"]
 
-    migrate(watch.database, 42, run_id="mended")
+    migrate(watch.database, 42, run_id="fixed")
     watch.run(full=False)
     sensor.tick()
     sensor.tick()

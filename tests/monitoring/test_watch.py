@@ -94,7 +94,7 @@ def look_twice(database: BillingDatabase, earlier: Pass | None = None) -> Pass:
     return look(database, look(database, earlier))
 
 
-def judged(found: Pass) -> list[str]:
+def evaluated(found: Pass) -> list[str]:
     return [one.tenant.key for one in found.watched]
 
 
@@ -103,7 +103,7 @@ def of(found: Pass, key: str) -> Watched:
 
 
 def broken(found: Pass, key: str) -> set[str]:
-    """The laws of severity ERROR that a tenant breaks."""
+    """The invariants of severity ERROR that a tenant breaks."""
     return {one.name for one in of(found, key).results if not one.passed} & ERRORS
 
 
@@ -115,7 +115,7 @@ def add_payment(database: BillingDatabase, number: int, amount: str, *, to: int 
 
 
 def comparable(results: list[InvariantResult]) -> list[dict[str, Any]]:
-    """Return verdicts with their samples in one order: of rows with the same subject either may come first."""
+    """Return results with their samples in one order: of rows with the same subject either may come first."""
     return [{**one.model_dump(), "samples": sorted(one.samples, key=str)} for one in results]
 
 
@@ -128,13 +128,13 @@ def record_as_migrated(connection: Connection, *ids: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.by_default("sqlite")
-@pytest.mark.parametrize("named", [1, 200], ids=["all judged", "tenants named"])
+@pytest.mark.parametrize("named", [1, 200], ids=["all evaluated", "tenants named"])
 @ON_A_FOURTH
 @given(rows=billing_databases(), policy=policies())
 def test_a_pass_finds_of_each_tenant_what_judging_it_alone_finds(
     billing_url: str, named: int, rows: Database, policy: Policy
 ) -> None:
-    """Whether the tenants are named in the statements, or all are judged since they are too many."""
+    """Whether the tenants are named in the statements, or all are evaluated since they are too many."""
     database = start_over(billing_url, SCHEMA, rows)
     migrate(database, 1, policy, allow_invalid=True)
     last = rows["tenants"][-1]["id"]
@@ -143,7 +143,7 @@ def test_a_pass_finds_of_each_tenant_what_judging_it_alone_finds(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(watching, "NAMED_TENANTS", named)
         found = look(database, policy=policy)
-    assert judged(found) == ["1", str(last)]
+    assert evaluated(found) == ["1", str(last)]
     with database.snapshot() as connection:
         schema = database.schema(connection)
         for one in found.watched:
@@ -194,17 +194,17 @@ def test_tenants_that_failed_first_in_different_passes_are_named_in_the_same_sta
 @pytest.mark.slow
 def test_only_tenants_are_judged_that_are_migrated_and_were_not_rolled_back_since(billing_url: str) -> None:
     database = two_tenants(billing_url, are_migrated=False)
-    assert judged(look(database)) == []
+    assert evaluated(look(database)) == []
     migrate(database, 1, steps=["payment_meter_ids", "invoice_amounts"])
-    assert judged(look(database)) == []
+    assert evaluated(look(database)) == []
     migrate(database, 1)
     migrate(database, 2)
-    assert judged(look(database)) == ["1", "2"]
+    assert evaluated(look(database)) == ["1", "2"]
     list(roll_back(database, tenant(1), "undo", DEFAULT))
     database.release()
-    assert judged(look(database)) == ["2"]
+    assert evaluated(look(database)) == ["2"]
     migrate(database, 1, run_id="again")
-    assert judged(look(database)) == ["1", "2"]
+    assert evaluated(look(database)) == ["1", "2"]
 
 
 # Drift
@@ -338,7 +338,7 @@ def test_every_meter_that_is_wrong_is_looked_into(billing_url: str) -> None:
 
 @pytest.mark.slow
 def test_what_came_before_balances_were_last_written_is_not_named(billing_url: str) -> None:
-    """At the very first pass, and when a migration has mended a tenant between two passes."""
+    """At the very first pass, and when a migration has fixed a tenant between two passes."""
     database = two_tenants(billing_url)
     add_payment(database, 2, "7.50")
     found = look(database)
@@ -352,7 +352,7 @@ def test_what_came_before_balances_were_last_written_is_not_named(billing_url: s
     warned = dict.fromkeys(set(of(found, "2").since) - ERRORS, long_ago)
     found.baseline.failing["2"].since.update(warned)
     assert of(look(database, found), "2").since == {BALANCES: long_ago, CONSERVED: long_ago, **warned}
-    migrate(database, 2, run_id="mended")
+    migrate(database, 2, run_id="fixed")
     add_payment(database, 3, "1.00")
     write(database, "UPDATE payments SET updated_at = '2125-06-02 12:30:00' WHERE id = 23")
     found = look(database, found)
@@ -388,7 +388,7 @@ def test_since_when_stays_the_same_and_is_new_after_a_recovery(
     assert len(set(seen)) == 1
     assert of(found, "1").since.get(BALANCES) is None
 
-    migrate(database, 2, run_id="mended")
+    migrate(database, 2, run_id="fixed")
     found = look(database, found)
     assert broken(found, "2") == set()
     assert BALANCES not in of(found, "2").since
@@ -439,9 +439,9 @@ def test_a_row_with_a_later_time_has_its_tenant_judged_and_no_other(billing_url:
     database = two_tenants(billing_url)
     write(database, "UPDATE invoice_bills SET tenant_id = NULL")  # a line need not say whose it is: its invoice does
     found = look_twice(database)
-    assert judged(found) == ["1", "2"], "the second pass too: what the first one did not see may show to no other"
+    assert evaluated(found) == ["1", "2"], "the second pass too: what the first one did not see may show to no other"
     found = look(database, found)
-    assert judged(found) == []
+    assert evaluated(found) == []
     assert [one.key for one in found.unchanged] == ["1", "2"]
     with database.transaction() as connection:
         rows = TIMES.tables[table]
@@ -449,7 +449,7 @@ def test_a_row_with_a_later_time_has_its_tenant_judged_and_no_other(billing_url:
         connection.execute(update(rows).where(own).values({UPDATED_AT_COLUMN: datetime(2025, 6, 1)}))
     for expected in (["2"], ["2"], []):
         found = look(database, found)
-        assert judged(found) == expected
+        assert evaluated(found) == expected
 
 
 @pytest.mark.slow
@@ -458,7 +458,7 @@ def test_a_row_with_a_higher_id_has_its_tenant_judged_without_any_time(billing_u
     first = look_twice(database)
     write(database, "INSERT INTO payments (id, tenant_id, customer_id, meter_id, amount) VALUES (99, 2, 2, 2, 1)")
     found = look(database, first)
-    assert judged(found) == ["2"]
+    assert evaluated(found) == ["2"]
     assert BALANCES in broken(found, "2")
 
 
@@ -487,7 +487,7 @@ def test_what_was_not_yet_committed_at_a_pass_is_found_by_the_next(
         long_transaction.execute(text(f"INSERT INTO {columns} VALUES (100, 2, 2, 2, 1, {of_long_transaction})"))
         write(database, f"INSERT INTO {columns} VALUES (101, 1, 1, NULL, 0, {of_short_one})")
         found = look(database, found)
-    assert BALANCES not in broken(found, "2") if passes_before < 2 else judged(found) == ["1"]
+    assert BALANCES not in broken(found, "2") if passes_before < 2 else evaluated(found) == ["1"]
     assert BALANCES in broken(look(database, found), "2")
 
 
@@ -499,7 +499,7 @@ def test_rows_of_the_last_minute_are_looked_at_again_however_soon_passes_follow_
     write(database, stamp, at=now, id=11)
     found = look_twice(database)
     write(database, stamp, at=now - timedelta(seconds=10), id=21)
-    assert judged(look(database, found)) == ["1", "2"]
+    assert evaluated(look(database, found)) == ["1", "2"]
 
 
 def test_failing_tenants_and_new_ones_are_judged_though_nothing_shows(billing_url: str) -> None:
@@ -508,17 +508,17 @@ def test_failing_tenants_and_new_ones_are_judged_though_nothing_shows(billing_ur
     migrate(database, 2)
     first = look_twice(database)
     write(database, "UPDATE meters SET balance = 44 WHERE id = 2")
-    assert judged(look(database, first)) == [], "nothing shows it"
+    assert evaluated(look(database, first)) == [], "nothing shows it"
     found = look(database, first, full=True)
     assert BALANCES in broken(found, "2")
     write(database, "UPDATE meters SET balance = 45 WHERE id = 2")
     found = look(database, found)
-    assert judged(found) == ["2"]
+    assert evaluated(found) == ["2"]
     assert broken(found, "2") == set()
     migrate(database, 1)
     found = look_twice(database, found)
-    assert judged(found) == ["1"]
-    assert judged(look(database, found)) == []
+    assert evaluated(found) == ["1"]
+    assert evaluated(look(database, found)) == []
 
 
 @pytest.mark.slow
@@ -531,7 +531,7 @@ def test_a_tenant_that_only_has_warnings_is_not_judged_again_and_keeps_since_whe
     warned = of(first, "2").since
     assert set(warned) == {"tenant_balance_agrees_with_its_backup", "every_customer_balance_agrees_with_its_backup"}
     second = look(database, first)
-    assert judged(second) == []
+    assert evaluated(second) == []
     assert of(look(database, second, full=True), "2").since == warned
 
 
@@ -548,10 +548,10 @@ def test_all_are_judged_after_the_policy_or_the_software_has_changed(
     add_payment(database, 3, "1.00")
     write(database, "UPDATE payments SET status = 'failed' WHERE id = 23")
     found = look(database, before)
-    assert judged(found) == ["1", "2"]
+    assert evaluated(found) == ["1", "2"]
     assert (BALANCES in broken(found, "2"), named(found, "2")) == (True, None), "no row did it"
     monkeypatch.setattr(watching, "__version__", "another")
-    assert judged(look(database, before, policy=uncleared)) == ["1", "2"]
+    assert evaluated(look(database, before, policy=uncleared)) == ["1", "2"]
 
 
 @pytest.mark.slow
@@ -560,9 +560,9 @@ def test_what_the_tables_cannot_show_is_found_by_the_full_pass(billing_url: str)
     first = look_twice(database)
     write(database, "UPDATE payments SET amount = 6 WHERE id = 21")
     quick = look(database, first)
-    assert judged(quick) == []
+    assert evaluated(quick) == []
     full = look(database, quick, full=True)
-    assert judged(full) == ["1", "2"]
+    assert evaluated(full) == ["1", "2"]
     assert BALANCES in broken(full, "2")
 
 
@@ -572,7 +572,7 @@ def test_a_column_of_times_that_were_all_empty_shows_the_first_time_that_is_set(
     write(database, "UPDATE payments SET updated_at = NULL")
     first = look_twice(database)
     write(database, "UPDATE payments SET amount = 6, updated_at = '2020-01-01 00:00:00' WHERE id = 21")
-    assert judged(look(database, first)) == ["2"]
+    assert evaluated(look(database, first)) == ["2"]
 
 
 KINDS = ["DATE", "TIMESTAMP WITH TIME ZONE", "INTEGER"]
@@ -592,7 +592,7 @@ def test_columns_of_times_of_other_types_do_too_or_are_left_aside(postgres_url: 
     write(database, f"UPDATE payments SET amount = 6, updated_at = {later} WHERE id = 21")
     found = look(database, first)
     on_its_last_day = ["1"] if kind == "DATE" else []
-    assert judged(found) == ([] if kind == "INTEGER" else [*on_its_last_day, "2"])
+    assert evaluated(found) == ([] if kind == "INTEGER" else [*on_its_last_day, "2"])
 
 
 SHOWN = {
@@ -671,7 +671,7 @@ def assert_one_failing_and_each_with_its_own_history(watch: Watch) -> None:
     assert failing == {BALANCES, CONSERVED} | (failing & {"every_meter_balance_is_one_sided"})
     assert all(set(watch.status(key).values()) == {"SUCCEEDED"} for key in ("1", "3"))
 
-    migrate(watch.database, 2, run_id="mended")
+    migrate(watch.database, 2, run_id="fixed")
     assert watch.run(full=False).success, "a quick pass is enough for what was failing"
     assert set(watch.status("2").values()) == {"SUCCEEDED"}
     ended = {key: [one.status.value for one in watch.history(BALANCES, key)] for key in ("1", "2")}
@@ -729,12 +729,12 @@ def during_the_next_pass(act: Callable[[], object]) -> Iterator[None]:
 
 @pytest.mark.slow
 def test_a_pass_is_not_about_what_was_materialized_while_it_went_on(three: Watch) -> None:
-    def mend() -> None:
-        migrate(three.database, 2, run_id="mended")
+    def fix() -> None:
+        migrate(three.database, 2, run_id="fixed")
         record_materializations(three.instance, [tenant(2)])
 
     overwrite_a_balance(three.database, 2)
-    with during_the_next_pass(mend):
+    with during_the_next_pass(fix):
         three.run()
     assert set(three.status("2").values()) == {"outdated"}
 

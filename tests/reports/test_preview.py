@@ -1,6 +1,6 @@
 """The dry run foretells the live run to the row and the cent, and leaves no trace.
 
-What the steps decide is judged in `test_rules` and `test_apply`; here the preview is held against the live run, and
+What the steps decide is evaluated in `test_rules` and `test_apply`; here the preview is held against the live run, and
 against plain Python where the live run has nothing to say.
 """
 
@@ -116,7 +116,7 @@ def billed_on(basis: BalanceBasis, rows: Database, policy: Policy) -> dict[int, 
 def test_the_live_run_does_what_the_preview_said_and_the_preview_leaves_no_trace(
     billing_url: str, rows: Database, policy: Policy
 ) -> None:
-    """Every figure of every step, every exported row, every verdict; also where a live run must be made to go on."""
+    """Every figure of every step, every exported row, every result; also where a live run must be made to go on."""
     database = start_over(billing_url, SCHEMA, rows)
     before = contents(database)
     with TemporaryDirectory() as folder:
@@ -216,9 +216,9 @@ def test_a_preview_after_the_migration_says_that_nothing_would_change(billing_ur
 
 def test_without_validation_the_preview_says_the_same_but_judges_nothing(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, carried_forward())
-    judged, quick = (preview(database, tenant(1), DEFAULT, validate=validate) for validate in (True, False))
+    evaluated, quick = (preview(database, tenant(1), DEFAULT, validate=validate) for validate in (True, False))
     assert quick.results is None
-    assert quick == judged.model_copy(update={"results": None})
+    assert quick == evaluated.model_copy(update={"results": None})
 
 
 def test_a_tenant_that_would_fail_is_previewed_through_all_steps(billing_url: str) -> None:

@@ -1,6 +1,6 @@
 """The SQL of every change on each engine, pinned, so that a change of it is seen and read before it is accepted.
 
-`METER_ASSETS_UPDATE_GOLDEN=1 pytest tests/rules/test_golden_sql.py` writes the files in tests/golden anew.
+`METER_ASSETS_UPDATE_GOLDEN=1 pytest tests/rules/test_golden_sql.py` writes the files in tests/golden again.
 """
 
 import os

@@ -12,7 +12,7 @@ from tests.support import oracle
 from tests.support.rules import SCHEMA, change_of, found_by, loaded, relations_of, violations_of
 from tests.support.strategies import billing_databases, policies
 
-ON_A_HALF = settings(max_examples=settings().max_examples // 2)  # of the profile's: each is every law, four times over
+ON_A_HALF = settings(max_examples=settings().max_examples // 2)  # each evaluates every invariant four times
 
 
 @given(rows=billing_databases(), policy=policies())

@@ -51,7 +51,7 @@ class Watch:
         return {name: value.value for name, value in output.step_output_data.metadata.items()}
 
     def statuses(self) -> dict[str, dict[str, str]]:
-        """Return, by tenant, each check's status as Dagster shows it; 'outdated' if materialized anew since."""
+        """Return, by tenant, each check's status as Dagster shows it; 'outdated' if materialized again since."""
         found: dict[str, dict[str, str]] = {}
         for one in self.instance.event_log_storage.get_asset_check_partition_info(KEYS):
             is_current = one.latest_target_materialization_storage_id == one.latest_materialization_storage_id

@@ -1,4 +1,4 @@
-"""A job that is tried again and again on the same database: struck, judged, run again, judged, and all put back."""
+"""A job that is tried many times on the same database: struck, evaluated, run again, evaluated, and all put back."""
 
 import time
 from dataclasses import dataclass, field

@@ -24,7 +24,7 @@ def every_customer_has_a_backup(books: Books) -> Iterator[int]:
 
 
 def every_meter_balance_equals_its_transactions(books: Books) -> Iterator[int]:
-    """A meter's balance and overpayment are the recomputed ones; its optional columns are not judged."""
+    """A meter's balance and overpayment are the recomputed ones; its optional columns are not evaluated."""
     for meter in books.own("meters"):
         recomputed = recomputed_meter(books, meter["id"])
         if any(meter[column] != recomputed[column] for column in ("balance", "overpayment")):
@@ -69,7 +69,7 @@ def _came_before_elsewhere(other: Row, first: Row) -> bool:
 
 
 def tenant_balance_agrees_with_its_backup(books: Books) -> Iterator[int]:
-    """The tenant's backed-up net and its meters' net are within the tolerance; judged only with a backup."""
+    """The tenant's backed-up net and its meters' net are within the tolerance; evaluated only with a backup."""
     backup = books.own(BACKUP)
     if backup and abs(net(backup) - net(books.own("meters"))) > books.policy.tolerance:
         yield books.tenant_id
