@@ -132,7 +132,7 @@ def _preview_step(
 class _Evaluations:
     """The results of one preview: each invariant is evaluated once, until a step may have changed the rows it reads.
 
-    A step never changes rows that the invariants of earlier steps read.
+    A step that has checks never changes rows that the invariants of earlier steps read; one without may change any.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -163,7 +163,7 @@ class _Evaluations:
     def forget(self, step: str) -> None:
         """Forget the results that a step may change: those of its own invariants and of later steps' invariants."""
         order = list(STEPS)
-        later = order[order.index(step) :]
+        later = order[order.index(step) :] if STEPS[step].checks else order
         self._known = {name: one for name, one in self._known.items() if guarded_step(Group(one.group)) not in later}
 
 

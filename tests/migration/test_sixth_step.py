@@ -1,7 +1,7 @@
 """A step that the product does not have, given by its one value: everything that is keyed by a step follows from it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import func, literal, select, text
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
 from meter_assets.billing.money import amount, exact, or_zero, stored
+from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.metadata import REPORT
@@ -19,6 +20,7 @@ from meter_assets.defs.resources import BillingResource
 from meter_assets.defs.step_asset import step_asset
 from meter_assets.engines.base import Purpose
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.reports.preview import preview
 from meter_assets.rules.invariants import named
 from meter_assets.rules.steps import STEPS, Step, StepGuards
 from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
@@ -175,6 +177,20 @@ def test_a_sixth_step_previews_runs_journals_reports_and_rolls_back(
     undone = shell("rollback", "--tenant", HEALTHY, "--yes")
     assert undone.status == 0, undone.printed
     assert sixth.written == before
+
+
+def test_a_preview_reports_what_a_sixth_step_leaves_not_what_it_finds(
+    billing_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its guard is evaluated before it, and violated by what it then corrects."""
+    guard = named("every_counted_payment_has_an_amount")
+    monkeypatch.setitem(STEPS, AMOUNTS.name, replace(AMOUNTS, guards=StepGuards(before=guard)))
+    make_small_tenants(billing_url)
+    database = BillingDatabase(billing_url)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE payments SET amount = NULL WHERE id = 1")
+    found = preview(database, database.tenants([HEALTHY])[0], Policy(), steps=[AMOUNTS.name])
+    assert [(one.name, one.violations) for one in found.results or ()] == [(guard[0].name, 0)]
 
 
 def test_a_sixth_step_has_its_rights_granted(sixth: Sixth, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
