@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select, true
 
 from meter_assets.billing.change import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
 from meter_assets.billing.money import exact, or_zero, total
@@ -102,17 +102,14 @@ def summarize_change(connection: Connection, change: Change, relations: BillingR
 
     The sums are columns of the counts; where nothing is examined, there is no row to have them.
     """
-    row = change.outcomes.subquery("outcomes")
-    target = relations.rows[change.target]
-    sums = [total(exact(target.c[name])) for name in change.money_columns]
-    counted = select(
-        row.c.outcome,
-        row.c.label,
-        func.count().label("rows"),
-        total(row.c.money).label("money"),
-        *(select(one).select_from(target).scalar_subquery() for one in sums),
-    )
-    found = connection.execute(counted.group_by(row.c.outcome, row.c.label).order_by(row.c.label)).all()
+    row, target = change.outcomes.subquery("outcomes"), relations.rows[change.target]
+    sums = [total(exact(target.c[name])).label(name) for name in change.money_columns]
+    counts = [func.count().label("rows"), total(row.c.money).label("money")]
+    counted = select(row.c.outcome, row.c.label, *counts).group_by(row.c.outcome, row.c.label).order_by(row.c.label)
+    if sums:
+        in_all = select(*sums).subquery("sums")  # one row: the target is read once for all of them
+        counted = counted.add_columns(*in_all.c).select_from(row.join(in_all, true())).group_by(*in_all.c)
+    found = connection.execute(counted).all()
     tallies = {(one.outcome, one.label): RowsAndMoney(rows=one.rows, money=one.money) for one in found}
     if not sums:
         return ChangeSummary(tallies, {})
