@@ -68,6 +68,7 @@ def test_the_law_is_kept(copy: Path) -> None:
     assert (done.returncode, "0 broken" in done.stdout) == (0, True), done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "code", "broken"),
     [

@@ -218,6 +218,7 @@ def _hard_links_the_file(folder: Path, victim: Path) -> None:
     os.link(victim, folder / "rows" / HEALTHY / "payment_meter_ids.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("attack", [_links_the_partial_file, _links_the_file, _hard_links_the_file])
 def test_an_export_follows_no_link_in_its_folder(
@@ -233,6 +234,7 @@ def test_an_export_follows_no_link_in_its_folder(
     assert made.read_text().startswith("tenant_id,id,")
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("leads_somewhere", [True, False])
 def test_an_export_refuses_a_tenants_folder_that_is_a_link(
@@ -249,6 +251,7 @@ def test_an_export_refuses_a_tenants_folder_that_is_a_link(
     assert [*elsewhere.glob("*")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 def test_the_folder_that_is_named_for_an_export_may_be_a_link(shell: CommandLine, tmp_path: Path) -> None:
     disk = tmp_path / "large disk"

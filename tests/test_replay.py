@@ -38,6 +38,7 @@ def run(folder: Path, *options: str) -> tuple[str, list[str]]:
     return ended.stdout, drawn.read_text().split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_failure_says_how_to_run_it_again(tmp_path: Path, workers: str) -> None:
     (tmp_path / "test_it.py").write_text(FAILS)

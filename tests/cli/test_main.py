@@ -46,6 +46,7 @@ def materialized(instance: dg.DagsterInstance, asset: str) -> set[str]:
     return set(instance.get_materialized_partitions(dg.AssetKey(asset)))
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 def test_a_tenant_that_fails_its_validation_is_blocked_and_the_others_are_migrated(shell: CommandLine) -> None:
     before = meters_of(shell, BROKEN)
@@ -178,6 +179,7 @@ def test_the_steps_of_the_migration_can_be_run_one_command_after_the_other(one_s
     assert one_shell("validate-meter-financial-data", "--tenant", HEALTHY).status == 0
 
 
+@pytest.mark.slow
 def test_history_lists_every_step_with_its_outcome(one_shell: CommandLine) -> None:
     assert "No live run has started" in one_shell("history").words
     one_shell(MIGRATE, "--yes", "--tenant", HEALTHY)

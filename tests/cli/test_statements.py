@@ -38,6 +38,7 @@ def statements_of(shell: CommandLine) -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", collect)
 
 
+@pytest.mark.slow
 def test_a_whole_run_of_one_tenant_sends_few_statements(shell: CommandLine) -> None:
     """The first run, which creates our own tables, one of another tenant, and one that changes nothing."""
     for tenant in (HEALTHY, ALSO_HEALTHY, HEALTHY):
@@ -48,6 +49,7 @@ def test_a_whole_run_of_one_tenant_sends_few_statements(shell: CommandLine) -> N
         assert sum("FROM tenants" in one for one in sent) == 1, "all tenants are read once"
 
 
+@pytest.mark.slow
 def test_a_tenant_that_is_created_meanwhile_is_seen_by_the_next_run(shell: CommandLine) -> None:
     assert shell("migrate-meter-financials", "--tenant", HEALTHY, "--yes").status == 0
     shell.change("INSERT INTO tenants (id, name) VALUES (77, 'New')")

@@ -81,6 +81,7 @@ def test_a_database_without_a_name_has_the_names_of_the_product(load: Load, monk
     assert names_of(load(billing={"url": "{{ env.SHOP_BILLING_URL }}"})) == names_of(build_definitions())
 
 
+@pytest.mark.slow
 def test_two_databases_do_not_collide_and_each_runs_on_its_own(
     load: Load, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
@@ -110,6 +111,7 @@ def test_two_databases_do_not_collide_and_each_runs_on_its_own(
     assert {one.asset_key.path[0] for one in migrate_north.get_asset_check_evaluations()} == {"north"}
 
 
+@pytest.mark.slow
 def test_a_named_database_previews_validates_and_rolls_back(
     load: Load, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:

@@ -206,6 +206,7 @@ def test_meter_balances_refuses_in_a_later_run_too(
     assert allowed.success
 
 
+@pytest.mark.slow
 def test_whatever_is_launched_without_a_tenant_fails_with_a_sentence_and_is_not_tried_again(
     defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
@@ -392,6 +393,7 @@ def test_a_preview_of_customer_balances_foretells_a_refusal(
     assert str(event.metadata["invariants_afterwards"].value).endswith(" of 4 would pass")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "evaluates"),
     [

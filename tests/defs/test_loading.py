@@ -62,6 +62,7 @@ def loaded_from(root: Path) -> list[set[str]]:
     return [set(names) for names in json.loads(told.stdout)]
 
 
+@pytest.mark.slow
 def test_a_module_dropped_into_defs_is_found(tmp_path: Path) -> None:
     package = Path(meter_assets.__file__).parent
     shutil.copytree(package, tmp_path / "meter_assets", ignore=shutil.ignore_patterns("__pycache__"))

@@ -293,6 +293,7 @@ def test_the_secrets_of_receivers_are_not_told_when_they_do_not_take_a_message(
     assert not leaking_files(folder)
 
 
+@pytest.mark.slow
 def test_a_worker_without_a_broker_says_what_is_missing(folder: Path) -> None:
     started = subprocess.run(
         [sys.executable, "-c", "import meter_assets.runtime.celery_worker"], capture_output=True, text=True, check=False

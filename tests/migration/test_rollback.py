@@ -156,6 +156,7 @@ def test_a_database_of_another_shape_is_rolled_back_to_the_byte(
 STORED = ["12.50", "7", 7, 7.0, 12.5, 0.1, 99999999999.99, "99999999999.99", "", " 5 ", "n/a", None, -3, "1e3"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "declared",
     ["TEXT", "NUMERIC(14, 2)", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("REAL", "INTEGER", "BLOB"))],
@@ -266,6 +267,7 @@ def test_many_runs_are_undone_as_foreseen(billing_url: str) -> None:
     assert undo(database, "once more").steps == []
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 def test_a_row_changed_since_a_later_run_keeps_what_older_runs_wrote_too(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())

@@ -413,6 +413,7 @@ def without_backup(database: BillingDatabase) -> list[str]:
     return each
 
 
+@pytest.mark.slow
 def test_a_customer_who_came_after_the_backup_needs_none(billing_url: str) -> None:
     database = two_tenants(billing_url)
     columns = "customers (id, tenant_id, name, balance, overpayment)"
@@ -502,6 +503,7 @@ def test_rows_of_the_last_minute_are_looked_at_again_however_soon_passes_follow_
     assert evaluated(look(database, found)) == ["1", "2"]
 
 
+@pytest.mark.slow
 def test_failing_tenants_and_new_ones_are_judged_though_nothing_shows(billing_url: str) -> None:
     """A balance that is set right again, in a table without times, shows at the next quick pass."""
     database = two_tenants(billing_url, are_migrated=False)

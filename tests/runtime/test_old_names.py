@@ -51,6 +51,7 @@ def test_an_instance_file_with_old_names_loads(tmp_path: Path) -> None:
         assert (type(instance), type(instance.run_launcher)) == (MeterAssetsInstance, LocalLauncher)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
