@@ -57,6 +57,7 @@ def test_names_of_tenants_do_not_run_out() -> None:
     assert names[len(TENANT_NAMES)] == f"{TENANT_NAMES[0]} 2"
 
 
+@pytest.mark.slow
 def test_a_number_of_payments_can_be_asked_for(connection: Connection) -> None:
     schema = billing_tables()
     make_tables(connection, schema)
