@@ -120,6 +120,7 @@ def forged(written: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_a_terminal_shows_names_and_obeys_none(shell: CommandLine) -> None:
     plain = run_all(shell, TERM="dumb", NO_COLOR="1")
     assert plain.count("ended with") == len(LOOKS) - 2

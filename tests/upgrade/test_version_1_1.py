@@ -36,6 +36,8 @@ from tests.support.receivers import Hook
 from tests.support.released import Released, digests
 from tests.support.watching import BALANCES, KEYS
 
+pytestmark = pytest.mark.slow
+
 REVIEWED, ROLLED_BACK, BATCHED, BLOCKED = "1", "2", "3", "4"
 OLD_NAME, NEW_NAME = "no_payment_was_assigned_by_a_rule_for_review", "no_payment_meter_needs_review"
 SET_BACK = "UPDATE meters SET balance = balance - 1000 WHERE id = (SELECT min(id) FROM meters WHERE tenant_id = 3)"
