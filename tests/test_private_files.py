@@ -117,11 +117,13 @@ def test_in_a_folder_of_a_group_it_is_for_the_group_too(
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("mode", [0o1777, *(pytest.param(one, marks=THOROUGH) for one in (0o777, 0o755))])
-def test_a_folder_that_is_not_a_groups_says_nothing(folder: Path, mode: int) -> None:
+def test_a_folder_that_is_not_a_groups_says_nothing(shell: CommandLine, folder: Path, mode: int) -> None:
     share(folder, mode)
-    assert CommandLine(folder, f"sqlite:///{folder}/demo.db")("demo", "--customers", "10", "--months", "3").status == 0
+    assert shell(MIGRATE, "--dry-run", "--tenant", HEALTHY, "--export", "rows").status == 0
     assert others(folder, *PRIVATE) == {}
+    assert f"rows/{HEALTHY}/meter_balances.csv" in modes(folder)
 
 
 @pytest.mark.slow

@@ -50,6 +50,7 @@ def test_a_whole_run_of_one_tenant_sends_few_statements(shell: CommandLine) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_a_tenant_that_is_created_meanwhile_is_seen_by_the_next_run(shell: CommandLine) -> None:
     assert shell("migrate-meter-financials", "--tenant", HEALTHY, "--yes").status == 0
     shell.change("INSERT INTO tenants (id, name) VALUES (77, 'New')")

@@ -158,6 +158,7 @@ def test_a_link_to_another_database_is_another_database(folder: Path, monkeypatc
 # Variables
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize(
     ("job", "run_config"),
     [
@@ -184,6 +185,7 @@ def test_no_value_of_the_environment_is_taken(
 # Folders
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("job", [PREVIEW, ROLLBACK])
 def test_a_run_config_exports_where_it_is_allowed_and_nowhere_else(
     job: str, instance: dg.DagsterInstance, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -205,6 +207,7 @@ def test_a_run_config_exports_where_it_is_allowed_and_nowhere_else(
         assert (allowed / "here" / HEALTHY).is_dir()
 
 
+@pytest.mark.by_default("sqlite")
 def test_the_operators_own_word_exports_anywhere_and_lasts_for_its_command(
     instance: dg.DagsterInstance, folder: Path, billing_url: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""Runs on Celery workers: twenty tenants are migrated by two workers, one of which is killed in the middle."""
+"""Runs on Celery workers: many tenants are migrated by two workers, one of which is killed in the middle."""
 
 import json
 import subprocess
@@ -35,9 +35,9 @@ from tests.support.processes import NotInTime, kill, started, until
 from tests.support.servers import PostgresServer
 
 CONFIG = stack.ROOT / "deploy" / "celery" / "dagster.yaml"
-HELD, BROKEN = 7, 21
-SIZE = DemoSize(tenants=BROKEN, customers=3, months=3)
-HEALTHY = [str(number) for number in range(1, BROKEN)]
+BROKEN, HELD = 1, 5
+HEALTHY = (8, pytest.param(20, marks=pytest.mark.thorough))
+"""How many tenants have nothing that stops them: those after the broken one."""
 JOB = "migrate_meter_financials"
 STEPS_OF_A_RUN = 8
 """Of a run: four assets, and the checks of each."""
@@ -57,6 +57,7 @@ class Deployment:
     billing: BillingDatabase
     instance: dg.DagsterInstance
     workers: "dict[str, subprocess.Popen[bytes]]"
+    healthy: list[str]
 
     def runs(self) -> dict[str, list[dg.DagsterRun]]:
         """Return the runs of each tenant, oldest first."""
@@ -72,7 +73,7 @@ class Deployment:
     def all_have_ended(self) -> bool:
         """Say whether every tenant is migrated, or has failed for good."""
         runs = self.runs()
-        ended = all(any(map(self.is_made, runs.get(key, ()))) for key in HEALTHY) and runs.get(str(BROKEN))
+        ended = all(any(map(self.is_made, runs.get(key, ()))) for key in self.healthy) and runs.get(str(BROKEN))
         return bool(ended) and all(run.is_finished for ones in runs.values() for run in ones)
 
     def is_made(self, run: dg.DagsterRun) -> bool:
@@ -97,13 +98,13 @@ class Deployment:
         return "\n\n".join(f"{log.name}: {log.read_text()[-3000:]}" for log in self.folder.glob("*.log"))
 
 
-def books(url: str) -> BillingDatabase:
-    """Make the same small tenants in any database: the last has an invoice without a meter."""
+def books(url: str, healthy: int) -> BillingDatabase:
+    """Make the same small tenants in any database: the first has an invoice without a meter."""
     database = BillingDatabase(url)
     schema = billing_tables()
     with database.transaction() as connection:
         make_tables(connection, schema)
-        fill(connection, schema, SIZE, seed=1)
+        fill(connection, schema, DemoSize(tenants=healthy + 1, customers=3, months=3), seed=1)
         connection.execute(
             text("UPDATE invoices SET meter_id = NULL WHERE id = (SELECT min(id) FROM invoices WHERE tenant_id = :id)"),
             {"id": BROKEN},
@@ -136,9 +137,9 @@ def make_home(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(params=HEALTHY)
 def deployment(
-    postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[Deployment]:
     """A broker, a database for billing and one for Dagster, the daemon, two workers; nothing is launched yet."""
     with ExitStack() as running:
@@ -150,18 +151,19 @@ def deployment(
         homes = {name: make_home(tmp_path / name) for name in ("test", "daemon", "one", "two")}
         for name, value in {**urls, MAX_RUNS_VARIABLE: "4", DAGSTER_HOME_VARIABLE: str(homes["test"])}.items():
             monkeypatch.setenv(name, value)
-        billing = books(urls[DATABASE_URL_VARIABLE])
+        billing = books(urls[DATABASE_URL_VARIABLE], request.param)
+        healthy = [str(BROKEN + number) for number in range(1, request.param + 1)]
         with open_instance() as instance:
             sync_partitions(instance, billing)
             with processes(tmp_path, homes) as started:
-                yield Deployment(tmp_path, billing, instance, started)
+                yield Deployment(tmp_path, billing, instance, started, healthy)
 
 
-def launch_backfill() -> None:
-    """Launch the migration of all tenants, as the UI does."""
+def launch_backfill(tenants: list[str]) -> None:
+    """Launch the migration of these tenants, as the UI does."""
     repository = {"repositoryLocationName": "meter_assets", "repositoryName": "__repository__"}
     selector = {"partitionSetName": f"{JOB}_partition_set", "repositorySelector": repository}
-    params = {"selector": selector, "partitionNames": [*HEALTHY, str(BROKEN)]}
+    params = {"selector": selector, "partitionNames": tenants}
     command = [sys.executable, "-W", "ignore", "-c", "from dagster_graphql.cli import main; main()"]
     command += ["-w", f"{stack.ROOT}/workspace.yaml", "-t", BACKFILL, "-v", json.dumps({"params": params})]
     answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS)
@@ -182,7 +184,7 @@ def kill_in_the_middle(deployment: Deployment) -> tuple[str, str]:
     rows = text("SELECT 1 FROM payments WHERE tenant_id = :id FOR UPDATE")
     with deployment.billing.engine.connect() as holder, deployment.billing.engine.connect() as other:
         holder.execute(rows, {"id": HELD})
-        launch_backfill()
+        launch_backfill([str(BROKEN), *deployment.healthy])
         looking = other.execution_options(isolation_level="AUTOCOMMIT")
         run_id = until(lambda: waiting_run(looking), "a step waits for rows", SECONDS)
         name = until(lambda: deployment.worker_of(run_id), "a worker says that it has the run", 30)
@@ -227,15 +229,17 @@ def test_all_tenants_are_migrated_though_a_worker_is_killed_in_the_middle(
     lost, retried = runs[str(HELD)]
     assert (lost.run_id, lost.status.value, retried.status.value) == (killed_run, "FAILURE", "SUCCESS")
     assert retried.parent_run_id == lost.run_id
-    assert len([key for key in HEALTHY if len(runs[key]) > 1]) <= 2, "only the killed worker's runs are made again"
+    assert len([key for key in deployment.healthy if len(runs[key]) > 1]) <= 2, (
+        "only the killed worker's runs are made again"
+    )
     assert [run.status.value for run in runs[str(BROKEN)]] == ["FAILURE"], "a failed check is not tried again"
 
     with postgres_server.database() as url:
-        expected = books(url)
-        for tenant_id in range(1, BROKEN):
-            migrate(expected, tenant_id)
+        expected = books(url, len(deployment.healthy))
+        for key in deployment.healthy:
+            migrate(expected, int(key))
         tables, journals = state(expected)
         found_tables, found_journals = state(deployment.billing)
         assert found_tables == tables
         assert found_journals == journals
-        assert len(journals["payment_meter_ids"]) > len(HEALTHY) < len(journals["meter_balances"])
+        assert len(journals["payment_meter_ids"]) > len(deployment.healthy) < len(journals["meter_balances"])

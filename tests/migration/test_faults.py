@@ -111,17 +111,15 @@ def parts_of(trial: Trial) -> list[Part]:
     return [trial.parts[-1] if trial.job.name == "rollback" else trial.parts[0]]
 
 
-def points_of(part: Part, job: Job, url: str, kind: Kind = Kind.KILLED) -> Iterable[int]:
+def points_of(part: Part, job: Job, url: str) -> Iterable[int]:
     """Return the points of a part that are tried.
 
-    Of a preview that is some, since all of it are questions; of batches on a server those around commits, since what
-    is between them is as in a job that is not in batches; and of a rollback that loses its connection too, since what
-    is between them is as in a migration.
+    Of a preview that is some, since all of it are questions; of batches and of rollbacks on a server those around
+    commits, since what is between them is as in a migration that is not in batches, and as on SQLite.
     """
     if job is PREVIEW:
         return {*where_it_matters(part.points), *range(0, len(part.points), EVERY)}
-    commits_only = job.batch_size is not None and not url.startswith("sqlite")
-    commits_only = commits_only or (job.name == "rollback" and kind is Kind.CUT_OFF)
+    commits_only = job is not MIGRATE and not url.startswith("sqlite")
     return [at for at in where_it_matters(part.points) if not commits_only or part.points[at].endswith(COMMIT)]
 
 
@@ -217,9 +215,7 @@ def test_cut_off_at_any_point(postgresql: Theatre, job: Job) -> None:
     """The connection is lost; where that is around a commit, whether it was made is in doubt."""
     trial = postgresql.trial(job)
     parts = parts_of(trial)[:1]
-    strikes = [
-        (part, Strike(Kind.CUT_OFF, at)) for part in parts for at in points_of(part, job, trial.stage.url, Kind.CUT_OFF)
-    ]
+    strikes = [(part, Strike(Kind.CUT_OFF, at)) for part in parts for at in points_of(part, job, trial.stage.url)]
 
     ends = strike_all(trial, strikes)
 

@@ -435,6 +435,7 @@ STAMPED = [name for name in REQUIRED_COLUMNS if name != "tenants"]
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("table", STAMPED)
 def test_a_row_with_a_later_time_has_its_tenant_judged_and_no_other(billing_url: str, table: str) -> None:
     database = two_tenants(billing_url)

@@ -69,7 +69,7 @@ def test_what_only_reads_works_before_anything_is_written(old: BillingDatabase) 
 
 
 @pytest.mark.slow
-@pytest.mark.by_default("postgresql", "sqlite")
+@pytest.mark.by_default("sqlite")
 def test_the_history_goes_on_and_everything_is_undone(shell: CommandLine, tmp_path: Path) -> None:
     """Tenant 3, whose process was killed, is resumed; what each tenant was is then restored, to the byte."""
     assert "interrupted" not in shell("history").words
