@@ -15,6 +15,7 @@ from dotenv import load_dotenv
 
 from meter_assets import settings
 from meter_assets.errors import InvalidSettings, MeterAssetsError
+from meter_assets.runtime.interrupts import raised_again
 from meter_assets.version import __version__
 
 P = ParamSpec("P")
@@ -29,7 +30,8 @@ def _reports_errors(command: Callable[P, int]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            status = command(*args, **kwargs)
+            with raised_again():
+                status = command(*args, **kwargs)
         except MeterAssetsError as error:
             click.echo(f"Error: {error}", err=True)
             status = error.exit_status

@@ -19,6 +19,7 @@ from meter_assets.defs.partitions import PARTITION_TAG
 from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.errors import ConfigurationError, InvalidSettings, MissingPartition
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.runtime.interrupts import raised_again
 from meter_assets.runtime.retries import NEVER_AGAIN
 
 JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
@@ -77,6 +78,12 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             if context.instance is not None:
                 context.instance.add_run_tags(context.run.run_id, NEVER_AGAIN)
             raise dg.DagsterInvariantViolationError(str(error)) from None
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["BillingResource"]:
+        """Set up, and tear down in the end. Meanwhile no termination of the run is lost."""
+        with raised_again(), super().yield_for_execution(context):
+            yield self
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Release the tenants that the run locked."""

@@ -1,0 +1,43 @@
+"""Interrupts (Ctrl-C, the termination of a run) that must not be lost.
+
+Python raises an interrupt wherever the main thread happens to be. If that is a callback of the garbage collector or a
+destructor, Python prints the exception and goes on. The garbage collector often runs while a statement is built.
+"""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SECONDS_UNTIL_AGAIN = 0.05
+
+
+@contextmanager
+def raised_again() -> Iterator[None]:
+    """Raise an interrupt again that Python ignores while this context is open, and print nothing about it.
+
+    Raises KeyboardInterrupt, or what Dagster's handler of SIGINT raises, in the main thread: at the latest when the
+    context ends. Other exceptions that Python ignores are reported as before.
+    """
+    usual = sys.unraisablehook
+    pending: list[threading.Timer] = []
+
+    def report(ignored: "sys.UnraisableHookArgs") -> None:
+        # Dagster's interrupts do not derive from Exception either.
+        if issubclass(ignored.exc_type, Exception):
+            usual(ignored)
+            return
+        main = threading.main_thread().ident
+        pending.append(threading.Timer(SECONDS_UNTIL_AGAIN, signal.pthread_kill, (main, signal.SIGINT)))
+        pending[-1].start()
+
+    sys.unraisablehook = report
+    try:
+        yield
+    finally:
+        try:
+            for timer in pending:
+                timer.join()
+        finally:
+            sys.unraisablehook = usual
