@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from meter_assets.billing import engine_types
 from meter_assets.billing.engine_types import EngineTypes, as_journaled, register_types, types_of
 from meter_assets.billing.own_tables import BACKUP, RUNS
-from meter_assets.billing.reflection import read_schema
+from meter_assets.billing.reflection import own_tables_present, read_schema
 from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BillingSchema, billing_tables
 from meter_assets.errors import ConstructNotImplemented
 from meter_assets.rules.steps import STEPS
@@ -123,6 +123,16 @@ def test_tables_of_ours_are_found_and_a_schema_is_read_once(engine: Engine) -> N
     with engine.begin() as connection:
         every = made.make_own_tables(connection)
     assert every.own_tables_present == set(made.own)
+
+
+def test_whatever_has_the_name_of_a_table_of_ours_is_found(engine: Engine) -> None:
+    with engine.begin() as connection:
+        assert own_tables_present(connection, ALL_STEPS) == frozenset()
+        for statement in (f"CREATE TABLE {RUNS} (id INTEGER)", f"CREATE VIEW {JOURNAL} AS SELECT 1 AS id"):
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("CREATE TABLE others (id INTEGER)")
+        assert own_tables_present(connection, ALL_STEPS) == {RUNS, JOURNAL}
+        assert own_tables_present(connection, ()) == {RUNS}
 
 
 def test_a_view_is_read_as_a_table_without_a_key(engine: Engine) -> None:
