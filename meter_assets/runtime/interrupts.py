@@ -18,8 +18,13 @@ def raised_again() -> Iterator[None]:
     """Raise an interrupt again that Python ignores while this context is open, and print nothing about it.
 
     Raises KeyboardInterrupt, or what Dagster's handler of SIGINT raises, in the main thread: at the latest when the
-    context ends. Other exceptions that Python ignores are reported as before.
+    context ends. Other exceptions that Python ignores are reported as before. In another thread, where no interrupt is
+    raised, this does nothing.
     """
+    main = threading.main_thread()
+    if threading.current_thread() is not main:
+        yield
+        return
     usual = sys.unraisablehook
     pending: list[threading.Timer] = []
 
@@ -28,8 +33,7 @@ def raised_again() -> Iterator[None]:
         if issubclass(ignored.exc_type, Exception):
             usual(ignored)
             return
-        main = threading.main_thread().ident
-        pending.append(threading.Timer(SECONDS_UNTIL_AGAIN, signal.pthread_kill, (main, signal.SIGINT)))
+        pending.append(threading.Timer(SECONDS_UNTIL_AGAIN, signal.pthread_kill, (main.ident, signal.SIGINT)))
         pending[-1].start()
 
     sys.unraisablehook = report
