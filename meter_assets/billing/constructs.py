@@ -8,7 +8,7 @@ engine is a plain function, such as `nulls_last`. Constructs for money are in `m
 from datetime import date
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Date, String, Text, case, cast, null
+from sqlalchemy import Boolean, ColumnElement, Date, String, Text, case, cast, literal, null
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -49,6 +49,33 @@ class member_of(EngineConstruct[bool]):  # a SQL construct: used and named as a 
     inherit_cache = True
 
 
+class trimmed(EngineConstruct[str]):  # a SQL construct: used and named as a function
+    """A text without surrounding blanks: spaces, tabs and line breaks, which are the second argument."""
+
+    name = "trimmed"
+    type = Text()
+    inherit_cache = True
+
+
+class is_date(EngineConstruct[bool]):  # a SQL construct: used and named as a function
+    """Whether a value is null or an ISO date between the years 1 and 9999, with or without a time of day.
+
+    SQLite keeps dates as text of any form; PostgreSQL has dates that Python cannot represent, such as infinity.
+    """
+
+    name = "is_date"
+    type = Boolean()
+    inherit_cache = True
+
+
+class is_flag(EngineConstruct[bool]):  # a SQL construct: used and named as a function
+    """Whether the value of a flag is null, or true or false as the engine has them in a column of its type."""
+
+    name = "is_flag"
+    type = Boolean()
+    inherit_cache = True
+
+
 class row_version(EngineConstruct[str]):  # a SQL construct: used and named as a function
     """A text that changes whenever the row is written; its arguments are all the columns of the table."""
 
@@ -66,6 +93,14 @@ class rows_digest(EngineConstruct[str]):  # a SQL construct: used and named as a
     name = "rows_digest"
     type = String(64)
     inherit_cache = True
+
+
+_BLANKS = " \t\n\r\v\f"
+
+
+def without_blanks(text: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return a text without surrounding blanks."""
+    return trimmed(text, literal(_BLANKS, Text()))
 
 
 def typed_null(kind: TypeEngine[Any]) -> ColumnElement[Any]:

@@ -32,6 +32,8 @@ class EngineTypes:
     """Returns the type of a journal's column, given the type of the billing column that it is copied from."""
     why_no_money: Callable[[TypeEngine[Any]], str | None]
     """Returns why a column of this type cannot hold money exactly, as a clause; None if it can."""
+    why_no_date: Callable[[TypeEngine[Any]], str | None]
+    """Returns why the values of a column of this type cannot be compared as dates, as a clause; None if they can."""
 
 
 _TYPES: dict[str, EngineTypes] = {}

@@ -3,16 +3,16 @@
 Add here what both steps and invariants compute from lines. What meters are billed is computed in `ledger`.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, literal, null, select
+from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, false, func, literal, null, or_, select
 
-from meter_assets.billing.money import ZERO, exact, or_zero, total
-from meter_assets.billing.policy import InvoicesWithoutBills, Policy
-from meter_assets.billing.relations import BillingRelations, as_text
+from meter_assets.billing.money import ZERO, exact, or_zero, rounded_by, stored, total
+from meter_assets.billing.policy import InvoicesWithoutBills, Policy, RoundingOfSums
+from meter_assets.billing.relations import BillingRelations, is_one_of
 
 AMOUNTS = ("amount", "balance_brought_forward", "total_amount")
-BROUGHT_FORWARD_BILL_TYPE = "BALANCE"
 
 NO_LINES = "no_lines"
 LINE_OF_OTHER_TENANT = "line_of_other_tenant"
@@ -24,7 +24,10 @@ LINE_AMOUNT_NULL = "line_amount_null"
 def recomputed(relations: BillingRelations) -> Subquery:
     """Return every invoice with the sums of its lines in exact form, and the number of lines with each defect."""
     invoice, sums = relations.invoices, line_sums(relations)
-    charges, brought_forward = or_zero(sums.c.charges), or_zero(sums.c.brought_forward)
+    sides = (or_zero(sums.c.charges), or_zero(sums.c.brought_forward))
+    charges, brought_forward = (rounded_by(relations.policy, side) for side in sides)
+    rounds = relations.policy.rounding_of_sums is not RoundingOfSums.none
+    is_rounded = or_(charges != sides[0], brought_forward != sides[1]) if rounds else false()
     return (
         select(
             *(invoice.c[name] for name in ("tenant_id", "id", *AMOUNTS)),
@@ -33,10 +36,26 @@ def recomputed(relations: BillingRelations) -> Subquery:
             charges.label("lines_amount"),
             brought_forward.label("lines_balance_brought_forward"),
             (charges + brought_forward).label("lines_total_amount"),
+            is_rounded.label("is_rounded"),
         )
         .outerjoin(sums, and_(sums.c.invoice_id == invoice.c.id, sums.c.tenant_id == invoice.c.tenant_id))
         .subquery("recomputed")
     )
+
+
+def with_sums_of_lines(relations: BillingRelations) -> BillingRelations:
+    """Return the relations with the sums of the lines as the amounts of every invoice that has lines."""
+    invoice, sums = relations.invoices, line_sums(relations)
+    values = {"amount": sums.c.charges, "balance_brought_forward": sums.c.brought_forward}
+    columns = [
+        case((sums.c.lines.is_not(None), stored(values[column.key])), else_=column).label(column.key)
+        if column.key in values
+        else column
+        for column in invoice.c
+    ]
+    same = and_(sums.c.invoice_id == invoice.c.id, sums.c.tenant_id == invoice.c.tenant_id)
+    summed = select(*columns).select_from(invoice.outerjoin(sums, same)).subquery("invoices")
+    return replace(relations, rows={**relations.rows, "invoices": summed})
 
 
 def line_defects(relations: BillingRelations, line: FromClause, bill: FromClause) -> dict[str, ColumnElement[bool]]:
@@ -64,7 +83,7 @@ _DEFECTS = (LINE_OF_OTHER_TENANT, BILL_MISSING, BILL_OF_OTHER_TENANT, LINE_AMOUN
 def line_sums(relations: BillingRelations) -> Subquery:
     """Return, per invoice that has lines: their count, their sums in exact form, and how many have each defect."""
     line, bill = relations.lines, relations.rows["bills"]
-    is_brought_forward = func.coalesce(func.upper(as_text(bill.c.bill_type)), literal("")) == BROUGHT_FORWARD_BILL_TYPE
+    is_brought_forward = is_one_of(bill.c.bill_type, relations.policy.brought_forward_bill_types)
 
     def sum_where(condition: ColumnElement[bool]) -> ColumnElement[Decimal]:
         return total(case((condition, or_zero(exact(line.c.amount))), else_=ZERO))

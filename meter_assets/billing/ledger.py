@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, func, literal, null, select, union_all
 
 from meter_assets.billing.constructs import day, nulls_last
-from meter_assets.billing.money import ZERO, exact, or_zero, positive_part, total
+from meter_assets.billing.money import ZERO, ExactMoney, exact, or_zero, positive_part, total
 from meter_assets.billing.policy import BalanceBasis
 from meter_assets.billing.relations import BillingRelations
 
@@ -117,6 +117,21 @@ def movements(relations: BillingRelations) -> Subquery:
         .where(payment.c.meter_id.is_not(None))
     )
     return union_all(billed, paid).subquery("ledger")
+
+
+def owed_before(relations: BillingRelations) -> Subquery:
+    """Return the `movements` in order, each with what its meter owed before it, in exact form.
+
+    A payment counts from the day after its date, and a payment without a date (its own or its invoice's) counts from
+    the beginning.
+    """
+    ledger = movements(relations)
+    before = func.sum(ledger.c.moves, type_=ExactMoney()).over(
+        partition_by=(ledger.c.tenant_id, ledger.c.meter_id),
+        order_by=(ledger.c.undated, ledger.c.on_day, ledger.c.is_payment, ledger.c.place),
+        rows=(None, -1),
+    )
+    return select(ledger, or_zero(before).label("owed")).subquery("ledger_in_order")
 
 
 def balance_bases(relations: BillingRelations) -> Select[Any]:

@@ -1,21 +1,22 @@
 """Exact money on every engine: the constructs `exact` and `stored`, which every query uses, and the types of money.
 
 *Stored* form is the value in a column of the billing database: numeric or DECIMAL; on SQLite, which has no exact
-decimal type, a float. *Exact* form is used in sums and comparisons: the numeric itself; on SQLite, the number of minor
-units (hundredths) as an integer. Relations and changes contain stored form. A query that computes wraps it in `exact`,
-and converts results that are written back with `stored`. Add here what every query with money needs. How an engine
-compiles the constructs is in `engines`.
+decimal type, a float. *Exact* form is used in sums and comparisons: the numeric itself; on SQLite, a whole number of
+ten-thousandths of the currency unit, which represents every currency of up to four decimals. Relations and changes
+contain stored form. A query that computes wraps it in `exact`, and converts results that are written back with
+`stored`. Add here what every query with money needs. How an engine compiles the constructs is in `engines`.
 """
 
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Dialect, Numeric, case, func, literal
+from sqlalchemy import Boolean, ColumnElement, Dialect, Numeric, case, func, literal, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from meter_assets.billing.constructs import EngineConstruct
 from meter_assets.billing.engine_types import not_implemented, types_of
+from meter_assets.billing.policy import Policy, RoundingOfSums
 
 
 class ExactMoney(TypeDecorator[Decimal]):
@@ -68,6 +69,60 @@ class is_number(EngineConstruct[bool]):  # a SQL construct: used and named as a 
     name = "is_number"
     type = Boolean()
     inherit_cache = True
+
+
+class has_decimals(EngineConstruct[bool]):  # a SQL construct: used and named as a function
+    """Whether stored money is exact with so many decimals (the second argument): no more, and not too large.
+
+    Money is too large if it has 2^63 minor units or more; on SQLite, also if a float no longer tells neighbours apart.
+    """
+
+    name = "has_decimals"
+    type = Boolean()
+    inherit_cache = True
+
+
+class is_exact(EngineConstruct[bool]):  # a SQL construct: used and named as a function
+    """Whether the exact form of stored money is the same money."""
+
+    name = "is_exact"
+    type = Boolean()
+    inherit_cache = True
+
+
+class rounded(EngineConstruct[Decimal]):  # a SQL construct: used and named as a function
+    """Exact money rounded to so many decimals (the second argument), with the mode of the third."""
+
+    name = "rounded"
+    type = ExactMoney()
+    inherit_cache = True
+
+
+MOST_MINOR_UNITS = 2**63
+"""Amounts of so many minor units, or more, are an error: a program that stores minor units cannot hold them."""
+
+
+def fits_currency(stored_money: ColumnElement[Any], policy: Policy) -> ColumnElement[bool]:
+    """Return whether stored money is a whole number of minor units of the policy's currency, and not too large."""
+    return has_decimals(stored_money, literal_column(str(policy.currency_decimals)))
+
+
+def fits_sums(stored_money: ColumnElement[Any], policy: Policy) -> ColumnElement[bool]:
+    """Return whether stored money may be added up: it fits the currency, or the sum will be rounded.
+
+    Then it needs only have an exact form.
+    """
+    if policy.rounding_of_sums is RoundingOfSums.none:
+        return fits_currency(stored_money, policy)
+    return is_exact(stored_money)
+
+
+def rounded_by(policy: Policy, exact_sum: ColumnElement[Decimal]) -> ColumnElement[Decimal]:
+    """Return an exact sum, rounded to the currency's decimals if the policy says how."""
+    if policy.rounding_of_sums is RoundingOfSums.none:
+        return exact_sum
+    mode: ColumnElement[str] = literal_column(f"'{policy.rounding_of_sums.value}'")
+    return rounded(exact_sum, literal_column(str(policy.currency_decimals)), mode)
 
 
 def amount(value: Decimal | int) -> ColumnElement[Decimal]:

@@ -7,13 +7,13 @@ are listed in `schema`.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, inspect
+from sqlalchemy import Column, Connection, Inspector, MetaData, String, Table, inspect
 from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
 from sqlalchemy.engine.reflection import ObjectKind
 
 from meter_assets.billing.engine_types import EngineTypes, types_of
 from meter_assets.billing.own_tables import JournaledStep, own_table_names
-from meter_assets.billing.schema import MONEY_COLUMNS, REQUIRED_COLUMNS, BillingSchema, known_schema
+from meter_assets.billing.schema import DATE_COLUMNS, MONEY_COLUMNS, REQUIRED_COLUMNS, BillingSchema, known_schema
 
 
 def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple[BillingSchema, list[str]]:
@@ -36,7 +36,9 @@ def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple
     problems = [f"no table {name}" for name in REQUIRED_COLUMNS if name not in tables]
     for table in tables.values():
         problems += _problems_of(table, types)
-    schema = BillingSchema(tables, frozenset(columns) - frozenset(tables), tuple(steps))
+    without_key = [name for name, table in tables.items() if not _is_keyed_by_id(table)]
+    unique = frozenset(_unique_columns(inspector, tables, without_key)) if without_key else frozenset()
+    schema = BillingSchema(tables, frozenset(columns) - frozenset(tables), tuple(steps), unique)
     if not problems:
         schema = known_schema(schema)
         problems += _outdated_journals(schema, columns)
@@ -63,6 +65,32 @@ def _as_read(
         yield Column(column["name"], types.as_read(column["type"]), primary_key=is_key)
 
 
+def _is_keyed_by_id(table: Table) -> bool:
+    return {column.key for column in table.primary_key} in ({"id"}, {"tenant_id", "id"})
+
+
+def _unique_columns(
+    inspector: Inspector, tables: Mapping[str, Table], names: Sequence[str]
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield the sets of columns that a constraint or an index of these tables makes unique, and that are never null."""
+    never_null = {
+        name: {column["name"] for column in inspector.get_columns(name) if not column["nullable"]} for name in names
+    }
+    found: list[tuple[str, Any]] = []
+    for name in names:
+        found += [(name, one["column_names"]) for one in inspector.get_unique_constraints(name)]
+        whole = (one for one in inspector.get_indexes(name) if one["unique"] and not _is_partial(one))
+        found += [(name, one["column_names"]) for one in whole]
+    for name, columns in found:
+        if columns and None not in columns and never_null[name].issuperset(columns):
+            yield name, frozenset(map(str, columns))
+
+
+def _is_partial(index: Mapping[str, Any]) -> bool:
+    """Return whether an index is only of some rows."""
+    return any(key.endswith("_where") for key in index.get("dialect_options", {}))
+
+
 def _outdated_journals(schema: BillingSchema, columns: Mapping[str, Sequence[ReflectedColumn]]) -> Iterator[str]:
     """Yield the journals that lack columns which were added to the billing tables after the journals were created."""
     for name in sorted(schema.own_tables_present):
@@ -87,5 +115,9 @@ def _problems_of(table: Table, types: EngineTypes) -> Iterator[str]:
         why = types.why_no_money(kind)
         if why is not None:
             yield f"{name}.{column} is {kind}, {why}"
+    for column in DATE_COLUMNS:
+        why = types.why_no_date(table.c[column].type) if column in table.c else None
+        if why is not None:
+            yield f"{name}.{column} is {table.c[column].type}, {why}"
     if "is_active" in table.c and isinstance(table.c.is_active.type, String):
         yield f"{name}.is_active is {table.c.is_active.type} (make it BOOLEAN, or a number)"

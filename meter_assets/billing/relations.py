@@ -17,10 +17,12 @@ from sqlalchemy import (
     Enum,
     FromClause,
     Integer,
+    Numeric,
     ScalarSelect,
     Select,
     String,
     Subquery,
+    Text,
     and_,
     case,
     cast,
@@ -33,17 +35,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from meter_assets.billing.constructs import member_of, typed_null
+from meter_assets.billing.constructs import member_of, typed_null, without_blanks
 from meter_assets.billing.own_tables import BACKUP, RUNS
 from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
-from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BillingSchema, is_live
+from meter_assets.billing.policy import Policy, folded
+from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BillingSchema, IdScope, is_live
 from meter_assets.billing.step_runs import tenants_with
+from meter_assets.errors import UnknownPolicy
 
 if TYPE_CHECKING:
     from meter_assets.billing.change import Change
 
 _ABSENT_TYPES: Mapping[str, TypeEngine[Any]] = {"status": String(255), "paid_at": Date(), "last_invoice_date": Date()}
+_TEXTS_NOT_SET = ("", "0", "f", "false", "n", "no", "off", "0000-00-00", "0000-00-00 00:00:00")
 TENANT_TABLES = ("customers", "meters", "meter_assignments", "bills", "invoices", "payments")
 
 
@@ -108,8 +112,28 @@ class BillingRelations:
         rows of all tenants would read the whole table.
         """
         source = self.schema.tables[table]
-        found = select(source.c.tenant_id).where(source.c.id == row_id, is_live(source))
+        found = select(source.c.tenant_id).where(source.c.id == row_id, self.is_live(table, source))
+        # Where ids are unique within a tenant only, several tenants may have this one.
+        if self.schema.id_scope(table) is not IdScope.everywhere:
+            found = found.order_by(source.c.tenant_id).limit(1)
         return found.correlate_except(source).scalar_subquery()
+
+    def is_live(self, table: str, rows: FromClause) -> ColumnElement[bool]:
+        """Return whether a stored row is not deleted: by deleted_at, and by the columns that the policy names."""
+        return _is_live(self.policy, table, rows)
+
+    @property
+    def invoices_of_lines_are_ambiguous(self) -> bool:
+        """Whether a line could be of the invoices of two tenants: ids are unique in a tenant, and it names none."""
+        of_tenant = self.schema.id_scope("invoices") is not IdScope.everywhere
+        return of_tenant and not self.schema.has("invoice_bills", "tenant_id")
+
+    def stored(self, table: str) -> FromClause:
+        """Return the tenant's rows of a billing table as they are stored, with all columns and soft-deleted rows."""
+        source = self.schema.tables[table]
+        if table != "invoice_bills":
+            return select(source).where(_of_tenant(source, self.tenant_id)).subquery(f"stored_{table}")
+        return _stored_lines(self.schema, self.tenant_id)
 
     def assignments_that_count(self) -> Subquery:
         """Return the assignments that count: live, with a live customer and a live meter of the same tenant."""
@@ -138,9 +162,15 @@ class BillingRelations:
 
     def is_counted(self, table: str, rows: FromClause) -> ColumnElement[bool]:
         """Return whether a row of payments, invoices or lines counts: whether rows with its status contain money."""
+        uncounted, _ = self.statuses(table)
+        return or_(rows.c.status.is_(None), ~has_status(rows, uncounted))
+
+    def statuses(self, table: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the statuses of payments or invoices that the policy names: the uncounted, and the counted ones."""
         policy = self.policy
-        by_table = {"payments": policy.uncounted_payment_statuses, "invoices": policy.uncounted_invoice_statuses}
-        return or_(rows.c.status.is_(None), ~has_status(rows, by_table[table]))
+        if table == "payments":
+            return policy.uncounted_payment_statuses, policy.counted_payment_statuses
+        return policy.uncounted_invoice_statuses, policy.counted_invoice_statuses
 
     def after(self, change: "Change") -> "BillingRelations":
         """Return these relations as they would be after the change was written."""
@@ -159,12 +189,13 @@ def billing_relations(
     """Return the tables as they are: of one tenant, of a list of tenants, or of all (every row has its tenant_id).
 
     The policy decides which rows count and which rules apply. With `deleted_too`, soft-deleted rows are included; a
-    rollback needs them.
+    rollback needs them. Raises UnknownPolicy if the policy names a column that the database lacks.
     """
+    _require_columns(schema, policy)
     rows: dict[str, FromClause] = {
-        name: _tenant_rows(schema, name, tenant_id, deleted_too=deleted_too) for name in TENANT_TABLES
+        name: _tenant_rows(schema, policy, name, tenant_id, deleted_too=deleted_too) for name in TENANT_TABLES
     }
-    rows["invoice_bills"] = _tenant_lines(schema, rows["invoices"], tenant_id)
+    rows["invoice_bills"] = _tenant_lines(schema, policy, rows["invoices"], tenant_id)
     rows[BACKUP] = _backup_rows(schema, rows["customers"], tenant_id)
     assigned = _assigned_payments(schema, rows["payments"], tenant_id)
     return BillingRelations(schema, policy, tenant_id, rows, assigned)
@@ -172,8 +203,18 @@ def billing_relations(
 
 def is_active(assignments: FromClause) -> ColumnElement[bool]:
     """Return whether an assignment is active; null is not active; a number (TINYINT, INTEGER) is, unless it is 0."""
-    flag = assignments.c.is_active
-    return flag.is_(true()) if isinstance(flag.type, Boolean) else func.coalesce(flag, 0) != 0
+    return is_set(assignments.c.is_active)
+
+
+def is_set(flag: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return whether a flag is set: true, a number but 0, a date, or a text that does not say no."""
+    if isinstance(flag.type, Boolean):
+        return flag.is_(true())
+    if isinstance(flag.type, (Integer, Numeric)):
+        return func.coalesce(flag, 0) != 0
+    if isinstance(flag.type, String):
+        return func.coalesce(func.lower(without_blanks(as_text(flag))), "").not_in(_TEXTS_NOT_SET)
+    return flag.is_not(None)
 
 
 def as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
@@ -182,10 +223,28 @@ def as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
     return column if plain else cast(column, String(255))
 
 
+def folded_text(text: ColumnElement[Any], wanted: Iterable[str]) -> ColumnElement[str]:
+    """Return a text in the form of `policy.folded`, to be compared with these folded texts.
+
+    Engines fold letters beyond ASCII in different ways, or not at all: those that occur in `wanted` are replaced here.
+    """
+    value: ColumnElement[Any] = without_blanks(as_text(text))
+    for small in sorted({one for text in wanted for one in text if not one.isascii()}):
+        capital = small.upper()
+        if len(capital) == 1 and capital != small:
+            value = func.replace(value, capital, small, type_=Text())
+    return func.lower(value, type_=Text())
+
+
+def is_one_of(text: ColumnElement[Any], wanted: Iterable[str]) -> ColumnElement[bool]:
+    """Return whether a text is one of these, compared without case and surrounding blanks; null is none of them."""
+    values = sorted(set(map(folded, wanted)))
+    return and_(text.is_not(None), folded_text(text, values).in_(values))
+
+
 def has_status(rows: FromClause, statuses: Iterable[str]) -> ColumnElement[bool]:
-    """Return whether a row's status is one of these, compared without case; a null status is none of them."""
-    wanted = sorted({status.lower() for status in statuses})
-    return and_(rows.c.status.is_not(None), func.lower(as_text(rows.c.status)).in_(wanted))
+    """Return whether a row's status is one of these; a null status is none of them."""
+    return is_one_of(rows.c.status, statuses)
 
 
 def _of_tenant(rows: FromClause, tenant_id: Any) -> ColumnElement[bool]:
@@ -205,20 +264,32 @@ def _columns(schema: BillingSchema, name: str) -> list[ColumnElement[Any]]:
     return found
 
 
-def _tenant_rows(schema: BillingSchema, name: str, tenant_id: Any, *, deleted_too: bool) -> Subquery:
+def _is_live(policy: Policy, table: str, rows: FromClause) -> ColumnElement[bool]:
+    marks = (name.partition(".")[2] for name in policy.deletion_columns if name.startswith(f"{table}."))
+    return and_(is_live(rows), *(~is_set(rows.c[name]) for name in marks))
+
+
+def _require_columns(schema: BillingSchema, policy: Policy) -> None:
+    named = {"deletion_columns": policy.deletion_columns, "ignored_columns": policy.ignored_columns}
+    unknown = [
+        f"Policy {setting} names {name}, which the database does not have; expected table.column, such as "
+        "payments.is_deleted."
+        for setting, names in named.items()
+        for name in names
+        if name not in {f"{table.name}.{column.key}" for table in schema.tables.values() for column in table.c}
+    ]
+    if unknown:
+        raise UnknownPolicy(unknown)
+
+
+def _tenant_rows(schema: BillingSchema, policy: Policy, name: str, tenant_id: Any, *, deleted_too: bool) -> Subquery:
     table = schema.tables[name]
-    wanted = true() if deleted_too else is_live(table)
+    wanted = true() if deleted_too else _is_live(policy, name, table)
     return select(*_columns(schema, name)).where(_of_tenant(table, tenant_id), wanted).subquery(name)
 
 
-def _tenant_lines(schema: BillingSchema, invoices: FromClause, tenant_id: Any) -> Subquery:
+def _tenant_lines(schema: BillingSchema, policy: Policy, invoices: FromClause, tenant_id: Any) -> Subquery:
     line = schema.tables["invoice_bills"]
-    of_tenant: ColumnElement[bool] = true()
-    if tenant_id is not None:
-        every = schema.tables["invoices"].alias("every_invoice")
-        of_tenant = member_of(
-            line.c.invoice_id, select(every.c.id).where(_of_tenant(every, tenant_id)).scalar_subquery()
-        )
     own_tenant = line.c.tenant_id if schema.has("invoice_bills", "tenant_id") else invoices.c.tenant_id
     return (
         select(
@@ -230,10 +301,37 @@ def _tenant_lines(schema: BillingSchema, invoices: FromClause, tenant_id: Any) -
             own_tenant.label("line_tenant_id"),
             invoices.c.status.label("status"),
         )
-        .join(invoices, invoices.c.id == line.c.invoice_id)
-        .where(is_live(line), of_tenant)
+        .join(invoices, _its_invoice(schema, line, invoices))
+        .where(_is_live(policy, "invoice_bills", line), _line_of_tenant(schema, line, tenant_id))
         .subquery("invoice_bills")
     )
+
+
+def _stored_lines(schema: BillingSchema, tenant_id: Any) -> Subquery:
+    """Return every line of the tenant's invoices, whether line or invoice is deleted; `tenant_id` is the invoice's."""
+    line, invoice = schema.tables["invoice_bills"], schema.tables["invoices"]
+    others = [column for column in line.c if column.key != "tenant_id"]
+    joined = line.join(invoice, _its_invoice(schema, line, invoice))
+    found = select(invoice.c.tenant_id, *others).select_from(joined)
+    return found.where(_of_tenant(invoice, tenant_id), _line_of_tenant(schema, line, tenant_id)).subquery(
+        "stored_lines"
+    )
+
+
+def _its_invoice(schema: BillingSchema, line: FromClause, invoice: FromClause) -> ColumnElement[bool]:
+    """Return whether an invoice is that of a line, by its id; if ids are unique within a tenant only, also by that."""
+    same_id = invoice.c.id == line.c.invoice_id
+    if schema.id_scope("invoices") is IdScope.everywhere or not schema.has("invoice_bills", "tenant_id"):
+        return same_id
+    return and_(same_id, invoice.c.tenant_id == line.c.tenant_id)
+
+
+def _line_of_tenant(schema: BillingSchema, line: FromClause, tenant_id: Any) -> ColumnElement[bool]:
+    """Return whether a line names an invoice of the tenant, in a form for which engines use an index."""
+    if tenant_id is None:
+        return true()
+    every = schema.tables["invoices"].alias("every_invoice")
+    return member_of(line.c.invoice_id, select(every.c.id).where(_of_tenant(every, tenant_id)).scalar_subquery())
 
 
 def _backup_rows(schema: BillingSchema, customers: FromClause, tenant_id: Any) -> Subquery:

@@ -4,8 +4,10 @@ Add a column here before a rule reads it. The names here are logical; for now, t
 are no queries here: `reflection` reads what a database has. Our own tables beside these are in `own_tables`.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from functools import cached_property
 from typing import Any
 
@@ -57,6 +59,7 @@ OPTIONAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "payments": ("status", "paid_at"),
 }
 SOFT_DELETE_COLUMN = "deleted_at"
+DATE_COLUMNS = ("invoice_date", "last_invoice_date", "paid_at", SOFT_DELETE_COLUMN)
 UPDATED_AT_COLUMN = "updated_at"
 """Any table may have this column; with it, changed rows are found without reading all rows."""
 MONEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -68,9 +71,26 @@ MONEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+_DELETED = r"(is_|was_)?(deleted|removed|archived|trashed|purged{})(_at|_on|_date|_time|_by|_flag)?"
+_LOOKS_DELETED = re.compile(_DELETED.format(""))
+_LOOKS_VOID = re.compile(_DELETED.format("|void|voided|cancell?ed|reversed|annulled|revoked|refunded|bounced"))
+_TRANSACTIONS = frozenset({"payments", "invoices", "invoice_bills"})
+
+
 def is_live(rows: FromClause) -> ColumnElement[bool]:
     """Return whether a row is not soft-deleted; always true if the table has no such column."""
     return rows.c[SOFT_DELETE_COLUMN].is_(None) if SOFT_DELETE_COLUMN in rows.c else true()
+
+
+class IdScope(Enum):
+    """Where an id is unique, as the database guarantees it."""
+
+    everywhere = auto()
+    """Among the rows of all tenants."""
+    tenant = auto()
+    """Among the rows of one tenant: the key is (tenant_id, id)."""
+    nowhere = auto()
+    """Nothing prevents a row from being there twice."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +101,8 @@ class BillingSchema:
     own_tables_present: frozenset[str] = frozenset()
     steps: tuple[JournaledStep, ...] = ()
     """The steps that have a journal here."""
+    unique: frozenset[tuple[str, frozenset[str]]] = frozenset()
+    """Sets of columns that a constraint makes unique, each with its table, besides the primary keys."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a journal of an unknown step, which would otherwise be ignored."""
@@ -96,6 +118,20 @@ class BillingSchema:
         """Return the columns of a billing table that this software reads, if the database has them."""
         known = (*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ()), SOFT_DELETE_COLUMN, UPDATED_AT_COLUMN)
         return tuple(column for column in known if self.has(table, column))
+
+    def id_scope(self, table: str) -> IdScope:
+        """Return where the ids of a billing table are unique, by its primary key or another unique constraint."""
+        key = frozenset(column.key for column in self.tables[table].primary_key)
+        unique = {key, *(columns for name, columns in self.unique if name == table)}
+        if frozenset({"id"}) in unique:
+            return IdScope.everywhere
+        return IdScope.tenant if frozenset({"tenant_id", "id"}) in unique else IdScope.nowhere
+
+    def columns_that_may_delete(self, table: str) -> tuple[str, ...]:
+        """Return the columns of a table whose names say that they mark a row as deleted, besides deleted_at."""
+        looks = _LOOKS_VOID if table in _TRANSACTIONS else _LOOKS_DELETED
+        names = (column.key for column in self.tables[table].c if column.key not in self.read_columns(table))
+        return tuple(name for name in names if looks.fullmatch(name.lower()))
 
     @cached_property
     def journaled(self) -> Mapping[str, JournaledStep]:
@@ -147,7 +183,7 @@ def known_schema(schema: BillingSchema) -> BillingSchema:
     columns = tuple(
         (str(column), repr(column.type), column.primary_key) for table in schema.tables.values() for column in table.c
     )
-    return _KNOWN.setdefault((columns, schema.own_tables_present, schema.steps), schema)
+    return _KNOWN.setdefault((columns, schema.own_tables_present, schema.steps, schema.unique), schema)
 
 
 def billing_tables(

@@ -18,7 +18,7 @@ from meter_assets.rules.invariants import Group
 from meter_assets.rules.steps import guarded_step
 
 VALIDATIONS = {
-    "validation before": (Group.payments, Group.invoices, Group.backup),
+    "validation before": (Group.values, Group.payments, Group.invoices, Group.backup),
     "validation after": (Group.balances,),
 }
 

@@ -222,6 +222,7 @@ class Terminal:
                     )
                 )
         self.grid(render.statuses(preview))
+        self.grid(render.bill_types(preview))
         self.grid(render.bases(preview))
         for obstacle in preview.obstacles:
             self.evidence(obstacle, style="red")

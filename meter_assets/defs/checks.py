@@ -27,12 +27,12 @@ a check's result as Markdown, so the description contains no text of the databas
 
 
 def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
-    """Return the checks of a step's asset: one per invariant of its group, each of which can be selected alone.
+    """Return the checks of a step's asset: one per invariant of its groups, each of which can be selected alone.
 
     A failing ERROR check blocks the downstream assets of the run and fails the run; a failing WARN check does neither.
     """
-    group = STEPS[asset.key.to_python_identifier()].checks
-    invariants = {one.name: one for one in (of_group(group) if group else ())}
+    groups = STEPS[asset.key.to_python_identifier()].checks
+    invariants = {one.name: one for group in groups for one in of_group(group)}
 
     @dg.multi_asset_check(
         name=f"{asset.key.to_python_identifier()}_checks",

@@ -121,6 +121,7 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
     for report in found.steps:
         entries |= _of_step(report)
     entries |= metadata.table("statuses", render.statuses(found))
+    entries |= metadata.table("bill_types", render.bill_types(found))
     entries |= metadata.table("balance_bases", render.bases(found))
     entries |= metadata.table("policy", render.policy(found))
     return entries | dict(metadata.report(found))

@@ -39,7 +39,7 @@ SPREAD = (
     "draft_invoice_with_null_line_amount",
     "null_payment_amount",
     "negative_payment",
-    "unknown_status",
+    "status_with_blanks",
     "status_in_capitals",
     "duplicate_assignment",
     "deleted_payment",

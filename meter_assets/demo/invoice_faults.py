@@ -28,8 +28,14 @@ def _with_line(books: TenantBooks, charge_line: Mapping[str, Any], status: str =
 
 def _with_stored(books: TenantBooks, *, lines: bool = True, status: str = "open", **stored: Decimal | None) -> None:
     """Add an invoice with the given stored amounts."""
-    account = books.account(balance=CHARGE if status == "open" else NOTHING)
+    account = books.account(balance=NOTHING if status == "draft" else CHARGE)
     books.invoice(account.customer_id, account.meter_ids[0], lines=lines, stored=stored, status=status)
+
+
+def _arrears(books: TenantBooks) -> None:
+    account = books.account(balance=CHARGE)
+    bill_id = books.add("bills", bill_type="ARREARS")
+    books.invoice(account.customer_id, account.meter_ids[0], charge_line={"bill_id": bill_id})
 
 
 def _brought_forward_inside_amount(books: TenantBooks) -> None:
@@ -112,6 +118,19 @@ INVOICE_FAULTS: tuple[Fault, ...] = (
         "A draft's line has no amount.",
         ("every_uncounted_invoice_line_is_complete",),
         partial(_with_line, charge_line={"amount": None}, status="draft"),
+        needs=_INVOICE_STATUS,
+    ),
+    Fault(
+        "unknown_bill_type",
+        "An invoice brings debt forward under a bill type that the policy does not name.",
+        ("every_bill_type_has_one_meaning",),
+        _arrears,
+    ),
+    Fault(
+        "unknown_invoice_status",
+        "An invoice has a status that the policy does not name: nobody knows whether it counts.",
+        ("every_invoice_status_is_known",),
+        partial(_with_stored, status="disputed"),
         needs=_INVOICE_STATUS,
     ),
     Fault(

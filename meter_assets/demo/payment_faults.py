@@ -174,9 +174,16 @@ PAYMENT_FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "unknown_status",
-        "A payment has an unknown status, and counts.",
-        (),
+        "A payment has a status that the policy does not name: nobody knows whether it counts.",
+        ("every_payment_status_is_known",),
         partial(_paid_ahead, status="under_review"),
+        needs=("payments.status",),
+    ),
+    Fault(
+        "status_with_blanks",
+        "A payment's status has blanks around it; it counts.",
+        (),
+        partial(_paid_ahead, status=" completed "),
         needs=("payments.status",),
     ),
     Fault(

@@ -68,18 +68,27 @@ class StoppedInBatches(StepError):
         super().__init__(f"{title} has changed {changed:,} rows, which stay, journaled. Of the rest: {why}")
 
 
+_FIX_THE_ROWS = "Fix these rows, or set the policy that says what they mean (the checks list both); then run again."
+
+
 class BlockedByInvariants(StepError):
     """A step does not write because the rows that it reads violate an invariant."""
 
-    def __init__(self, step: str, tenant_id: str, violated: Mapping[str, tuple[int, str]]) -> None:
-        """Take the step, the tenant, and per violated invariant its count of violations and one example."""
+    def __init__(
+        self, step: str, tenant_id: str, violated: Mapping[str, tuple[int, str]], *, of_values: bool = False
+    ) -> None:
+        """Take the step, the tenant, and per violated invariant its count of violations and one example.
+
+        With `of_values`, the invariants are about stored values, which every step checks.
+        """
         self.step, self.tenant_id, self.violated = step, tenant_id, dict(violated)
-        super().__init__(
-            f"{step} of tenant {tenant_id} was refused, nothing was changed: {_named(violated)}. {self._what_to_do}"
-        )
+        advice = _FIX_THE_ROWS if of_values else self._what_to_do
+        super().__init__(f"{step} of tenant {tenant_id} was refused, nothing was changed: {_named(violated)}. {advice}")
 
     @property
     def _what_to_do(self) -> str:
+        if self.step == "invoice_amounts":
+            return _FIX_THE_ROWS
         if self.step == "meter_balances":
             return (
                 "Fix these rows (the checks list them), then run the tenant again. To write despite the violations, "

@@ -56,6 +56,11 @@ class Stage:
     check: Check
 
 
+def _values(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:
+    found = violations_by_name(evaluate(at.step.guards.values, at.relations, None))
+    return BlockedByInvariants(at.step.change.name, at.step.tenant, found, of_values=True) if found else None
+
+
 def _guards_before(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:
     if at.step.allow_invalid:
         return None
@@ -84,6 +89,7 @@ def _guards_after(connection: Connection, evaluate: Evaluate, at: Situation) -> 
 
 
 STAGES = (
+    Stage(Moment.before, _values),
     Stage(Moment.before, _guards_before),
     Stage(Moment.computed, _capacity),
     Stage(Moment.written, _guards_after),

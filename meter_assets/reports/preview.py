@@ -4,18 +4,20 @@ It writes nothing and takes no lock. Each step reads the rows as the previous st
 runs the same changes, so the two cannot disagree. Add here what a preview shows; `reports.tables` formats it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
 
+from meter_assets.billing.invoice_lines import its_bill
 from meter_assets.billing.ledger import balance_bases
 from meter_assets.billing.money import exact, total
 from meter_assets.billing.policy import BalanceBasis, Policy
-from meter_assets.billing.relations import BillingRelations, as_text
+from meter_assets.billing.relations import BillingRelations, as_text, has_status, is_one_of
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult, evaluate
@@ -28,12 +30,25 @@ from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step, invariants_
 
 
 class StatusSummary(BaseModel):
-    """One status of payments or invoices, with its rows and money, and whether it counts."""
+    """One status of payments or invoices, with its rows and money, and whether it counts.
+
+    An unknown status counts, but the policy does not name it.
+    """
 
     table: str
     status: Shown | None
     counted: bool
+    known: bool = True
     rows: int
+    money: Decimal
+
+
+class BillTypeSummary(BaseModel):
+    """One bill type of invoice lines, with its lines and their money, and how its lines are treated."""
+
+    bill_type: Shown | None
+    treatment: str
+    lines: int
     money: Decimal
 
 
@@ -54,6 +69,9 @@ class Preview(BaseModel):
     policy: dict[str, Any]
     steps: list[StepReport]
     statuses: list[StatusSummary]
+    bill_types: list[BillTypeSummary] = []
+    unread_columns: list[str] = []
+    """Columns that may mark deleted rows, but are not read: each as table.column."""
     bases: BalanceBases
     obstacles: list[str]
     results: list[InvariantResult] | None
@@ -87,7 +105,8 @@ def preview(
     folder = None if export is None else export / file_name(tenant.key, LONGEST_NAME)
     with database.read(policy) as snapshot:
         connection, relations = snapshot.connection, snapshot.relations(tenant.id)
-        statuses = _statuses(connection, relations)
+        statuses, bill_types = _statuses(connection, relations), _bill_types(connection, relations)
+        unread = list(_unread_columns(snapshot.schema, policy))
         evaluations = _Evaluations(connection)
         reports: list[StepReport] = []
         obstacles: list[str] = []
@@ -106,6 +125,8 @@ def preview(
         policy=policy.model_dump(mode="json"),
         steps=reports,
         statuses=statuses,
+        bill_types=bill_types,
+        unread_columns=unread,
         bases=bases,
         obstacles=obstacles,
         results=results,
@@ -170,7 +191,7 @@ class _Evaluations:
 def _related_to(steps: Sequence[str]) -> list[Invariant]:
     """Return the invariants about the rows of these steps, and the guards of the live steps."""
     guards = [STEPS[step].guards for step in steps]
-    kept = {one.name for guard in guards for one in (*guard.before, *guard.after)}
+    kept = {one.name for guard in guards for one in (*guard.values, *guard.before, *guard.after)}
     about = invariants_about(steps)
     return [one for one in INVARIANTS if one in about or one.name in kept]
 
@@ -179,19 +200,59 @@ def _statuses(connection: Connection, relations: BillingRelations) -> list[Statu
     found = []
     for table, money in (("payments", "amount"), ("invoices", "total_amount")):
         row = relations.rows[table]
-        counted = relations.is_counted(table, row)
+        is_known = or_(row.c.status.is_(None), has_status(row, sum(relations.statuses(table), ())))
         labelled = select(
-            as_text(row.c.status).label("status"), counted.label("counted"), exact(row.c[money]).label("money")
+            as_text(row.c.status).label("status"),
+            _as_number(relations.is_counted(table, row)).label("counted"),
+            _as_number(is_known).label("known"),
+            exact(row.c[money]).label("money"),
         )
         one = labelled.subquery("labelled")
-        grouped = select(one.c.status, one.c.counted, func.count().label("rows"), total(one.c.money).label("money"))
-        for tally in connection.execute(grouped.group_by(one.c.status, one.c.counted).order_by(one.c.status)):
+        by = (one.c.status, one.c.counted, one.c.known)
+        grouped = select(*by, func.count().label("rows"), total(one.c.money).label("money")).group_by(*by)
+        for tally in connection.execute(grouped.order_by(one.c.status)):
             found.append(
                 StatusSummary(
-                    table=table, status=tally.status, counted=bool(tally.counted), rows=tally.rows, money=tally.money
+                    table=table,
+                    status=tally.status,
+                    counted=bool(tally.counted),
+                    known=bool(tally.known),
+                    rows=tally.rows,
+                    money=tally.money,
                 )
             )
     return found
+
+
+def _as_number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return case((condition, 1), else_=0)
+
+
+def _bill_types(connection: Connection, relations: BillingRelations) -> list[BillTypeSummary]:
+    line, bill, policy = relations.lines, relations.rows["bills"], relations.policy
+    treatment = case(
+        (is_one_of(bill.c.bill_type, policy.brought_forward_bill_types), "brought forward"), else_="charge"
+    )
+    labelled = (
+        select(
+            as_text(bill.c.bill_type).label("bill_type"),
+            treatment.label("treatment"),
+            exact(line.c.amount).label("money"),
+        )
+        .join(bill, its_bill(line, bill))
+        .subquery("labelled")
+    )
+    by = (labelled.c.bill_type, labelled.c.treatment)
+    grouped = select(*by, func.count().label("lines"), total(labelled.c.money).label("money")).group_by(*by)
+    rows = connection.execute(grouped.order_by(labelled.c.bill_type)).mappings()
+    return [BillTypeSummary.model_validate(dict(row)) for row in rows]
+
+
+def _unread_columns(schema: BillingSchema, policy: Policy) -> Iterator[str]:
+    """Yield the columns that may mark rows as deleted, and that the policy does not name."""
+    for table in schema.tables:
+        names = (f"{table}.{column}" for column in schema.columns_that_may_delete(table))
+        yield from (one for one in names if one not in (*policy.deletion_columns, *policy.ignored_columns))
 
 
 def _bases(connection: Connection, relations: BillingRelations) -> BalanceBases:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from meter_assets.foreign_text import shown
 from meter_assets.formatting import show_money, show_time
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.rollback import Rollback, UndoneStep
@@ -119,13 +120,29 @@ def statuses(preview: Preview) -> Grid:
         (
             one.table,
             "(null)" if one.status is None else one.status,
-            "yes" if one.counted else "no",
+            ("yes" if one.counted else "no") if one.known else "unknown",
             f"{one.rows:,}",
             show_money(one.money),
         )
         for one in preview.statuses
     )
     return Grid("Statuses found", ("table", "status", "counted", "rows", "money"), rows)
+
+
+def bill_types(preview: Preview) -> Grid:
+    """Return every bill type of the tenant's invoice lines, and how its lines are treated."""
+    rows = tuple(
+        (
+            "(null)" if one.bill_type is None else one.bill_type,
+            one.treatment,
+            f"{one.lines:,}",
+            show_money(one.money),
+        )
+        for one in preview.bill_types
+    )
+    unread = ", ".join(map(shown, preview.unread_columns))
+    note = f"Not read, although they may mark deleted rows: {unread}." if unread else ""
+    return Grid("Bill types found", ("bill type", "treated as", "lines", "money"), rows, note)
 
 
 def bases(preview: Preview) -> Grid:

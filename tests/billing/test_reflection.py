@@ -36,14 +36,14 @@ PROBLEMS: dict[str, tuple[tuple[str, ...], list[str]]] = {
         (
             "ALTER TABLE meters DROP COLUMN balance",
             "ALTER TABLE meters DROP COLUMN overpayment",
-            "ALTER TABLE meters ADD overpayment NUMERIC(14, 3)",
+            "ALTER TABLE meters ADD overpayment NUMERIC(14, 5)",
             "ALTER TABLE payments DROP COLUMN amount",
-            "ALTER TABLE payments ADD amount NUMERIC(14, 4)",
+            "ALTER TABLE payments ADD amount NUMERIC(14, 6)",
         ),
         [
             "no column meters.balance",
-            "meters.overpayment is NUMERIC(14, 3), and on SQLite money is exact to 2 decimals only",
-            "payments.amount is NUMERIC(14, 4), and on SQLite money is exact to 2 decimals only",
+            "meters.overpayment is NUMERIC(14, 5), and on SQLite money is exact to 4 decimals only",
+            "payments.amount is NUMERIC(14, 6), and on SQLite money is exact to 4 decimals only",
         ],
     ),
     "an optional column is missing": (("ALTER TABLE meters DROP COLUMN total_paid",), []),

@@ -96,10 +96,22 @@ def test_every_invariant_that_data_can_break_after_a_migration_is_broken_by_some
         "every_meter_balance_is_one_sided",
         "money_is_conserved",
     }
-    need_what_decimals_cannot_hold = {"every_payment_amount_is_a_number", "every_invoice_amount_is_a_number"}
+    need_what_decimals_cannot_hold = {
+        "every_payment_amount_is_a_number",
+        "every_invoice_amount_is_a_number",
+        "every_balance_is_a_number",
+        "every_amount_fits_the_currency",
+        "every_invoice_amount_fits_the_currency",
+    }
+    need_other_columns = {
+        "every_row_has_its_own_id",
+        "every_date_is_valid",
+        "every_flag_is_true_or_false",
+        "no_row_is_deleted_by_an_unknown_column",
+    }
     known = {invariant.__name__ for invariant in oracle.INVARIANTS} | {"no_payment_meter_needs_review"}
     breakable = {name for fault in FAULTS.values() for name in fault.violates}
-    assert breakable == known - kept_by_the_migration - need_what_decimals_cannot_hold
+    assert breakable == known - kept_by_the_migration - need_what_decimals_cannot_hold - need_other_columns
 
 
 @cache

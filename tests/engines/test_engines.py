@@ -103,7 +103,7 @@ def test_how_many_digits_a_column_keeps(engine: str, kind: TypeEngine[Any], digi
     [
         ("sqlite", Numeric(14, 2), None),
         ("sqlite", Float(), None),
-        ("sqlite", Numeric(14, 3), "and on SQLite money is exact to 2 decimals only"),
+        ("sqlite", Numeric(14, 5), "and on SQLite money is exact to 4 decimals only"),
         ("postgresql", Numeric(14, 2), None),
         ("postgresql", Numeric(14, 3), None),
         ("postgresql", Float(), "which cannot hold money exactly (make it NUMERIC)"),

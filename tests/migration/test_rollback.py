@@ -314,12 +314,12 @@ def test_a_row_deleted_since_is_listed_and_one_changed_and_changed_back_is_resto
 
 
 def test_amounts_that_differ_by_less_than_is_shown_are_listed_as_they_are_stored(tmp_path: Path) -> None:
-    """SQLite keeps any fraction; the sums run over whole cents."""
+    """SQLite keeps any fraction; the sums run over ten-thousandths."""
     database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, owing_20())
     migrate(database, 1)
-    write(database, "UPDATE meters SET balance = balance + 0.004 WHERE id = 1")
+    write(database, "UPDATE meters SET balance = balance + 0.00004 WHERE id = 1")
     [listed] = undo(database).steps[0].report.skipped
-    assert (listed["expected_balance"], listed["found_balance"]) == ("20.0", "20.004")
+    assert (listed["expected_balance"], listed["found_balance"]) == ("20.0", "20.00004")
     assert (listed["expected_overpayment"], listed["found_overpayment"]) == ("0.00", "0.00")
 
 

@@ -147,7 +147,7 @@ def _case(header: str, lines: list[str]) -> Case:
 
 def _policy(words: str) -> tuple[str, Any]:
     name, _, value = words.partition("=")
-    return name, tuple(value.split(",")) if name.startswith("uncounted") else value
+    return name, tuple(value.split(",")) if name.endswith(("_statuses", "_types", "_columns")) else value
 
 
 def _row(line: str) -> tuple[str, Row, str]:

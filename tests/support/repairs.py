@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from meter_assets.billing.policy import CustomersWithoutActiveMeter, Policy
-from tests.support.oracle import Database, Row, payment_meter_ids, total, violations
+from tests.support.oracle import Database, Row, folded, payment_meter_ids, total, violations
 
+UNHEARD_OF = "unheard-of"
+"""A status that no policy names."""
 DELETED_AT = datetime(2024, 12, 31, 12, 0)
 
 
@@ -24,6 +26,7 @@ def add_up(invoice: Row) -> None:
 
 def repair(db: Database, tenant_id: int, policy: Policy) -> None:
     """Fix a tenant's rows, or delete those that cannot be, until no ERROR of payments or invoices is left."""
+    _give_one_meaning(db, tenant_id)
     broken = violations(db, tenant_id, policy)
     for line in _rows(db, "invoice_bills", broken["every_invoice_line_is_complete"]):
         _complete_line(db, line, tenant_id)
@@ -33,6 +36,22 @@ def repair(db: Database, tenant_id: int, policy: Policy) -> None:
     for invoice in _rows(db, "invoices", violations(db, tenant_id, policy)["every_counted_invoice_adds_up"]):
         add_up(invoice)
     _repair_payments(db, tenant_id, policy)
+
+
+def _give_one_meaning(db: Database, tenant_id: int) -> None:
+    """Replace statuses and bill types that the default policy does not name."""
+    policy = Policy()
+    known = {
+        "payments": policy.counted_payment_statuses + policy.uncounted_payment_statuses,
+        "invoices": policy.counted_invoice_statuses + policy.uncounted_invoice_statuses,
+    }
+    for table, statuses in known.items():
+        for row in live(db, table, tenant_id):
+            if row["status"] is not None and folded(row["status"]) not in statuses:
+                row["status"] = None
+    for bill in live(db, "bills", tenant_id):
+        if folded(bill["bill_type"] or "") not in ("water", "balance"):
+            bill["bill_type"] = "WATER"
 
 
 def _repair_payments(db: Database, tenant_id: int, policy: Policy) -> None:

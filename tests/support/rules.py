@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, text, type_coerce
+from sqlalchemy import Connection, Numeric, Select, insert, select, text, type_coerce
 
 from meter_assets.billing.change import Change
 from meter_assets.billing.money import ExactMoney, exact
@@ -25,7 +25,7 @@ from tests.support.cases import Case, column_and_text, value_of
 from tests.support.databases import OWN_TABLES, load
 from tests.support.oracle import BACKUP_RUNS, DECISIONS, ChangedRow, Database, Expected, Row
 
-SCHEMA = billing_tables(steps=tuple(steps.STEPS.values()))
+SCHEMA = billing_tables(money=Numeric(), steps=tuple(steps.STEPS.values()))
 WITH_OWN_TABLES = replace(SCHEMA, own_tables_present=frozenset(OWN_TABLES))
 STEPS = tuple(steps.STEPS)
 """The names of all steps."""
@@ -43,6 +43,7 @@ _TABLE_OF_SUBJECT = {
     "invoice_id": "invoices",
     "invoice_bill_id": "invoice_bills",
 }
+"""The tables of the subjects that are ids; other subjects are a value's place, a status or a bill type."""
 
 
 # The adapter: what follows when the rules are called in another way
@@ -191,7 +192,7 @@ def _matches(told: Expected, row_id: int, words: str) -> bool:
 
 def assert_invariant(connection: Connection, invariant: str, case: Case) -> None:
     """Fail unless the oracle and the SQL find the violations of a case: looking at the tenant alone, and at all."""
-    violating = case.violating(_TABLE_OF_SUBJECT[_BY_NAME[invariant].subject])
+    violating = _violating(case, _BY_NAME[invariant].subject)
     assert len(violating) == len(case.expected), "an expectation stands beside a row that the invariant is not about"
     (by_oracle,) = (one for one in oracle.INVARIANTS if one.__name__ == invariant)
     assert set(by_oracle(oracle.Books(case.rows, 1, case.policy))) == set(violating), "the oracle finds others"
@@ -206,6 +207,21 @@ def assert_invariant(connection: Connection, invariant: str, case: Case) -> None
                 assert {name: _like(found[row_id][name], text) for name, text in shown.items()} == {
                     name: found[row_id][name] for name in shown
                 }, f"the SQL shows {found[row_id]}"
+
+
+def _violating(case: Case, subject: str) -> dict[Any, str]:
+    """Return what should violate an invariant: the ids of rows, or a value's place, a status or a bill type."""
+    if subject in _TABLE_OF_SUBJECT:
+        return dict(case.violating(_TABLE_OF_SUBJECT[subject]))
+    found: dict[Any, str] = {}
+    for (table, row_id), expected in case.expected.items():
+        words = expected.removeprefix("violates").split()
+        if subject == "place":
+            found[f"{table}.{column_and_text(words[0] + '=')[0]} of {row_id}"] = " ".join(words[1:])
+        else:
+            row = next(row for row in case.rows[table] if row["id"] == row_id)
+            found[oracle.folded(row["bill_type" if subject == "bill_type" else "status"] or "")] = " ".join(words)
+    return found
 
 
 def _like(found: Any, text: str) -> Any:

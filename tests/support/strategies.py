@@ -9,6 +9,7 @@ Not here: what the changes should make of a database; that is `tests.support.ora
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -19,9 +20,10 @@ from tests.support.oracle import (
     Database,
     Row,
     chronological,
+    folded,
     total,
 )
-from tests.support.repairs import DELETED_AT, add_up, live, repair
+from tests.support.repairs import DELETED_AT, UNHEARD_OF, add_up, live, repair
 
 FIRST_IDS = {
     "customers": 101,
@@ -36,7 +38,8 @@ FIRST_IDS = {
 ORPHAN = 99
 """How far above a table's first id the id is that no row has."""
 
-STATUSES = ("reversed", "failed", "cancelled", "voided", "pending", "draft", "paid", "unheard-of")
+STATUSES = ("reversed", "failed", "cancelled", "voided", "pending", "draft", "paid", "annulé")
+"""The statuses that every policy names, as counted or uncounted."""
 HUGE = Decimal("99999999999.99")
 NOT_HUGE = Decimal(1_000_000)
 
@@ -57,10 +60,14 @@ _cents = st.integers(-500, 20_000).map(lambda cents: Decimal(cents).scaleb(-2))
 _units = st.sampled_from([Decimal(amount) for amount in ("0.00", "1000.00", "500.00", "0.01", "-20.00")])
 _amount = st.one_of(_units, _cents)
 _maybe_amount = _rarely_null(_amount, one_in=8)
-_status = st.sampled_from([None, "paid", *STATUSES, "Reversed", "CANCELLED", "Draft", "PAID", None, "paid"])
+_status = st.sampled_from(
+    [None, "paid", *STATUSES, UNHEARD_OF, "Reversed", "CANCELLED ", "\tDraft", "PAID", "ANNULÉ", None, "paid"]
+)
 _invoice_date = st.sampled_from([date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31), date(2024, 3, 31), None])
 _paid_at = st.sampled_from([None, datetime(2024, 1, 31), datetime(2024, 2, 29, 23, 59, 59), datetime(2024, 3, 15, 9)])
-_bill_type = st.sampled_from(["WATER", "BALANCE", "BALANCE", "balance", "Balance", "balances", None])
+_bill_type = st.sampled_from(
+    ["WATER", "BALANCE", "BALANCE", "balance", " Balance ", "balances", "Fee", "Due", None, "water"]
+)
 
 _assignment = st.fixed_dictionaries(
     {
@@ -181,25 +188,36 @@ def valid_billing_databases(
     leave uncounted have nothing wrong with them that would be an ERROR if they counted.
     """
     db = draw(billing_databases(min_tenants, max_tenants, backups=backups))
-    strictest = Policy.from_values({"uncounted_payment_statuses": (), "uncounted_invoice_statuses": ()})
+    counted = {f"counted_{table}_statuses": STATUSES for table in ("payment", "invoice")}
+    uncounted = {f"uncounted_{table}_statuses": () for table in ("payment", "invoice")}
+    strictest = Policy.from_values({**counted, **uncounted})
     for tenant in db["tenants"]:
         repair(db, tenant["id"], policy or strictest)
     return db
 
 
 def policies() -> st.SearchStrategy[Policy]:
-    """Draw a policy of any values."""
-    spellings = st.sampled_from([*STATUSES, "Reversed", "PENDING"])
+    """Draw a policy of any values; it names each of `STATUSES`, as counted or uncounted."""
+    spellings = st.sampled_from([*STATUSES, "Reversed ", "PENDING"])
     uncounted = st.lists(spellings, max_size=5, unique=True).map(tuple)
     return st.builds(
-        Policy,
+        _policy,
         customers_without_active_meter=st.sampled_from(CustomersWithoutActiveMeter),
         invoices_without_bills=st.sampled_from(InvoicesWithoutBills),
         balance_basis=st.sampled_from(BalanceBasis),
         uncounted_payment_statuses=st.one_of(st.just(("reversed", "failed", "pending")), uncounted),
         uncounted_invoice_statuses=st.one_of(st.just(("cancelled", "draft")), uncounted),
+        charge_bill_types=st.sampled_from([("WATER",), ("water", "Fee"), ("WATER ", "BALANCES")]),
         tolerance=st.sampled_from([Decimal(amount) for amount in ("1.00", "0", "0.01", "500.00")]),
     )
+
+
+def _policy(**values: Any) -> Policy:
+    """Return a policy that counts the statuses that are not uncounted."""
+    for table in ("payment", "invoice"):
+        uncounted = {folded(one) for one in values[f"uncounted_{table}_statuses"]}
+        values[f"counted_{table}_statuses"] = tuple(one for one in STATUSES if one not in uncounted)
+    return Policy(**values)
 
 
 # Sketches written out
@@ -312,14 +330,14 @@ def _carry_forward(db: Database, sketches: list[Row]) -> None:
 
 
 def _bill_of_type(db: Database, tenant_id: int, bill_type: str) -> Row | None:
-    found = (row for row in live(db, "bills", tenant_id) if (row["bill_type"] or "").upper() == bill_type)
+    found = (row for row in live(db, "bills", tenant_id) if folded(row["bill_type"] or "") == bill_type.lower())
     return next(found, None)
 
 
 def _sum_of_lines(db: Database, invoice: Row) -> tuple[Decimal, Decimal, Decimal]:
     """Return an invoice's three amounts as its lines have them, whatever is wrong with the lines."""
     lines = [row for row in db["invoice_bills"] if row["invoice_id"] == invoice["id"] and row["deleted_at"] is None]
-    balance_bills = {row["id"] for row in db["bills"] if (row["bill_type"] or "").upper() == "BALANCE"}
+    balance_bills = {row["id"] for row in db["bills"] if folded(row["bill_type"] or "") == "balance"}
     everything = total(lines, "amount")
     brought_forward = total((row for row in lines if row["bill_id"] in balance_bills), "amount")
     return everything - brought_forward, brought_forward, everything

@@ -11,9 +11,28 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
-from meter_assets.billing.constructs import EngineConstruct, day, member_of, row_version, rows_digest
+from meter_assets.billing.constructs import (
+    EngineConstruct,
+    day,
+    is_date,
+    is_flag,
+    member_of,
+    row_version,
+    rows_digest,
+    trimmed,
+)
 from meter_assets.billing.engine_types import EngineTypes, register_types
-from meter_assets.billing.money import AnyMoney, exact, is_number, stored
+from meter_assets.billing.money import (
+    MOST_MINOR_UNITS,
+    AnyMoney,
+    exact,
+    has_decimals,
+    is_exact,
+    is_number,
+    rounded,
+    stored,
+)
+from meter_assets.billing.policy import RoundingOfSums
 
 # Types
 
@@ -29,6 +48,12 @@ def _why_no_money(kind: TypeEngine[Any]) -> str | None:
     return None
 
 
+def _why_no_date(kind: TypeEngine[Any]) -> str | None:
+    if isinstance(kind, (Date, DateTime)):
+        return None
+    return "whose values are not compared as dates (make it DATE or TIMESTAMP: ALTER TABLE ... TYPE date USING ...)"
+
+
 register_types(
     "postgresql",
     EngineTypes(
@@ -38,6 +63,7 @@ register_types(
         as_read=lambda kind: kind,
         as_journaled=lambda kind: kind,
         why_no_money=_why_no_money,
+        why_no_date=_why_no_date,
     ),
 )
 
@@ -56,7 +82,50 @@ def _is_not_nan(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any)
     return f"CAST({compiler.process(element.clauses, **kw)} AS TEXT) NOT IN ('NaN', 'Infinity', '-Infinity')"
 
 
+@compiles(has_decimals, "postgresql")
+def _equals_rounded(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    value, digits = element.clauses
+    money, places = compiler.process(value, **kw), int(compiler.process(digits, **kw))
+    most = f"{MOST_MINOR_UNITS // 10**places}.{MOST_MINOR_UNITS % 10**places:0{places}d}".rstrip(".")
+    return f"({money} IS NULL OR ({money} = round({money}, {places}) AND abs({money}) < {most}))"
+
+
+@compiles(is_exact, "postgresql")
+def _has_any_decimals(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    money = compiler.process(element.clauses, **kw)
+    return f"({money} IS NULL OR abs({money}) < {MOST_MINOR_UNITS})"
+
+
+@compiles(rounded, "postgresql")
+def _round(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    value, digits, mode = element.clauses
+    money, places = compiler.process(value, **kw), int(compiler.process(digits, **kw))
+    half_up = f"round({money}, {places})"  # of a NUMERIC: halves are rounded away from zero
+    if RoundingOfSums.half_even.value not in compiler.process(mode, **kw):
+        return half_up
+    units = f"({money} * {10**places})"
+    even = f"round(round({units} / 2) * 2 / {10**places}, {places})"
+    return f"CASE WHEN abs({units} - trunc({units})) = 0.5 THEN {even} ELSE {half_up} END"
+
+
 # Others
+
+
+@compiles(trimmed, "postgresql")
+def _trim(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"btrim({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(is_date, "postgresql")
+def _is_in_range(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    value = compiler.process(element.clauses, **kw)
+    return f"({value} IS NULL OR ({value} >= '0001-01-01' AND {value} < '10000-01-01'))"
+
+
+@compiles(is_flag, "postgresql")
+def _is_any(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # The server accepts nothing else in a column of booleans or numbers.
+    return f"({compiler.process(element.clauses, **kw)} IS NULL OR true)"
 
 
 @compiles(day, "postgresql")

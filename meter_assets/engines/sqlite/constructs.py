@@ -1,25 +1,42 @@
 """SQLite's SQL for our constructs, and its types for columns of money.
 
-SQLite has no exact decimal and no dates: exact money is the number of minor units (hundredths) as an integer, and a
-date is text. Importing this module registers all constructs and types. Add here how SQLite compiles a new construct;
-constructs are declared in `billing.constructs` and `billing.money`.
+SQLite has no exact decimal and no dates: exact money is a whole number of ten-thousandths of the currency unit, as an
+integer, and a date is text. Importing this module registers all constructs and types. Add here how SQLite compiles a
+new construct; constructs are declared in `billing.constructs` and `billing.money`.
 """
 
 import hashlib
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, DateTime, Numeric, String
+from sqlalchemy import BigInteger, Boolean, Date, DateTime, Numeric, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from meter_assets.billing.constructs import EngineConstruct, day, member_of, row_version, rows_digest
+from meter_assets.billing.constructs import (
+    EngineConstruct,
+    day,
+    is_date,
+    is_flag,
+    member_of,
+    row_version,
+    rows_digest,
+    trimmed,
+)
 from meter_assets.billing.engine_types import EngineTypes, register_types
-from meter_assets.billing.money import AnyMoney, exact, is_number, stored
+from meter_assets.billing.money import AnyMoney, exact, has_decimals, is_exact, is_number, rounded, stored
+from meter_assets.billing.policy import RoundingOfSums
 from meter_assets.formatting import MINOR_UNIT_DIGITS
 
-_MINOR_UNITS = 10**MINOR_UNIT_DIGITS
+EXACT_DIGITS = 4
+"""The decimals of exact money: the most that a currency has. They do not depend on the policy's currency."""
+_PARTS = 10**EXACT_DIGITS
+"""The number of parts of a currency unit that exact money counts."""
+_MOST_EXACT = 2**53
+"""Floats above it no longer tell neighbouring whole numbers apart."""
+_NOISE = 0.001
+"""A float whose parts are so near to a whole number is that number, after arithmetic of the billing software."""
 
 
 # Types
@@ -46,20 +63,28 @@ def _as_read(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def _why_no_money(kind: TypeEngine[Any]) -> str | None:
-    if isinstance(kind, Numeric) and (kind.scale or 0) > MINOR_UNIT_DIGITS:
-        return f"and on SQLite money is exact to {MINOR_UNIT_DIGITS} decimals only"
+    if isinstance(kind, Numeric) and (kind.scale or 0) > EXACT_DIGITS:
+        return f"and on SQLite money is exact to {EXACT_DIGITS} decimals only"
     return None
+
+
+def _units(parts: int) -> Decimal:
+    """Return currency units, with as many decimals as are needed, but at least the usual two."""
+    units = Decimal(parts).scaleb(-EXACT_DIGITS)
+    digits = next(n for n in range(MINOR_UNIT_DIGITS, EXACT_DIGITS + 1) if parts % 10 ** (EXACT_DIGITS - n) == 0)
+    return units.quantize(Decimal(1).scaleb(-digits))
 
 
 register_types(
     "sqlite",
     EngineTypes(
         exact_money=BigInteger(),
-        to_exact=lambda units: int(units.scaleb(MINOR_UNIT_DIGITS)),
-        from_exact=lambda value: Decimal(value).scaleb(-MINOR_UNIT_DIGITS),
+        to_exact=lambda units: int(units.scaleb(EXACT_DIGITS)),
+        from_exact=_units,
         as_read=_as_read,
         as_journaled=lambda kind: _AsItIs(),
         why_no_money=_why_no_money,
+        why_no_date=lambda kind: None,  # every date is text; an invariant checks its form
     ),
 )
 
@@ -68,15 +93,41 @@ register_types(
 
 
 @compiles(exact, "sqlite")
-def _to_minor_units(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+def _to_parts(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
     # Without ROUND, 0.29 * 100 is 28.999999999999996, and the cast loses a cent.
-    return f"CAST(ROUND({compiler.process(element.clauses, **kw)} * {_MINOR_UNITS}) AS INTEGER)"
+    return f"CAST(ROUND({compiler.process(element.clauses, **kw)} * {_PARTS}) AS INTEGER)"
 
 
 @compiles(stored, "sqlite")
-def _from_minor_units(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+def _from_parts(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
     # The quotient of two exact integers is the float nearest to the decimal, as when SQLite reads the decimal's text.
-    return f"({compiler.process(element.clauses, **kw)} / {_MINOR_UNITS}.0)"
+    return f"({compiler.process(element.clauses, **kw)} / {_PARTS}.0)"
+
+
+@compiles(is_exact, "sqlite")
+def _whole_parts(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    money = compiler.process(element.clauses, **kw)
+    is_whole = f"ABS({money} * {_PARTS} - ROUND({money} * {_PARTS})) < {_NOISE}"
+    return f"({money} IS NULL OR ({is_whole} AND ABS({money}) < {_MOST_EXACT}.0 / {_PARTS}))"
+
+
+@compiles(has_decimals, "sqlite")
+def _whole_minor_units(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    money, digits = element.clauses
+    minor_unit = 10 ** (EXACT_DIGITS - int(compiler.process(digits, **kw)))
+    remainder = f"{compiler.process(exact(money), **kw)} % {minor_unit}"
+    return f"({compiler.process(is_exact(money), **kw)} AND COALESCE({remainder}, 0) = 0)"
+
+
+@compiles(rounded, "sqlite")
+def _to_minor_units(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    value, digits, mode = element.clauses
+    parts, unit = compiler.process(value, **kw), 10 ** (EXACT_DIGITS - int(compiler.process(digits, **kw)))
+    nearest = f"(ABS({parts}) * 2 + {unit}) / {2 * unit}"  # a division of integers: halves are rounded up
+    if RoundingOfSums.half_even.value in compiler.process(mode, **kw):
+        below = f"ABS({parts}) / {unit}"
+        nearest = f"CASE WHEN ABS({parts}) % {unit} * 2 = {unit} THEN {below} + ({below}) % 2 ELSE {nearest} END"
+    return f"(CASE WHEN {parts} < 0 THEN -1 ELSE 1 END * ({nearest}) * {unit})"
 
 
 @compiles(is_number, "sqlite")
@@ -85,6 +136,29 @@ def _is_no_text(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any)
 
 
 # Others
+
+
+@compiles(trimmed, "sqlite")
+def _trim(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"TRIM({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(is_date, "sqlite")
+def _is_iso_text(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    value = compiler.process(element.clauses, **kw)
+    # SQLite reads 2024-02-30 as 2024-03-01, so the day that it reads must be the one that is written.
+    is_day = f"date(substr({value}, 1, 10)) = substr({value}, 1, 10) AND date({value}) IS NOT NULL"
+    in_years = f"substr({value}, 1, 4) BETWEEN '0001' AND '9999' AND {value} GLOB '????-??-??*'"
+    return f"COALESCE({value} IS NULL OR (typeof({value}) = 'text' AND {in_years} AND {is_day}), 0)"
+
+
+@compiles(is_flag, "sqlite")
+def _is_truth_value(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    (column,) = element.clauses
+    value = compiler.process(column, **kw)
+    if isinstance(column.type, Boolean):
+        return f"({value} IS NULL OR (typeof({value}) = 'integer' AND {value} IN (0, 1)))"
+    return f"typeof({value}) IN ('integer', 'real', 'null')"
 
 
 @compiles(day, "sqlite")

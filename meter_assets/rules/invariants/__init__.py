@@ -9,10 +9,11 @@ from meter_assets.rules.invariants.balances import BALANCES
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 from meter_assets.rules.invariants.invoices import INVOICES
 from meter_assets.rules.invariants.payments import PAYMENTS
+from meter_assets.rules.invariants.values import VALUES
 
 __all__ = ["INVARIANTS", "Group", "Invariant", "Severity", "blocking", "current_name", "errors_of", "named", "of_group"]
 
-INVARIANTS: tuple[Invariant, ...] = (*PAYMENTS, *INVOICES, *BACKUP, *BALANCES)
+INVARIANTS: tuple[Invariant, ...] = (*VALUES, *PAYMENTS, *INVOICES, *BACKUP, *BALANCES)
 
 
 def current_name(name: str) -> str:

@@ -16,6 +16,8 @@ from meter_assets.billing.relations import BillingRelations
 class Group(StrEnum):
     """The part of the data that an invariant is about; the values of --check."""
 
+    values = "values"
+    """The stored values of all billing tables: whether each has one meaning."""
     payments = "payments"
     invoices = "invoices"
     backup = "backup"

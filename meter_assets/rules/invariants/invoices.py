@@ -18,15 +18,17 @@ from meter_assets.billing.invoice_lines import (
     reason_to_skip,
     recomputed,
 )
-from meter_assets.billing.ledger import movements
-from meter_assets.billing.money import ExactMoney, exact, is_number, or_zero, positive_part
+from meter_assets.billing.ledger import owed_before
+from meter_assets.billing.money import exact, fits_currency, is_number, or_zero, positive_part
 from meter_assets.billing.relations import BillingRelations
+from meter_assets.rules.invariants.bill_types import bill_types_of_two_meanings
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 from meter_assets.rules.invariants.references import (
     evidence,
     meter_not_of_tenant,
     rows_by_status,
     uncounted_without_meter,
+    unknown_statuses,
     without_meter,
 )
 
@@ -105,6 +107,13 @@ def _not_a_number(relations: BillingRelations) -> Select[Any]:
     )
 
 
+def _amounts_of_no_currency(relations: BillingRelations) -> Select[Any]:
+    invoice, policy = relations.counted_invoices(), relations.policy
+    shown = [cast(invoice.c[name], Text).label(name) for name in AMOUNTS]
+    bad = (and_(is_number(invoice.c[name]), ~fits_currency(invoice.c[name], policy)) for name in AMOUNTS)
+    return select(invoice.c.tenant_id, invoice.c.id.label("invoice_id"), *shown).where(or_(*bad))
+
+
 def _without_lines(relations: BillingRelations) -> Select[Any]:
     invoice, sums = relations.invoices, line_sums(relations)
     same = and_(sums.c.invoice_id == invoice.c.id, sums.c.tenant_id == invoice.c.tenant_id)
@@ -114,17 +123,10 @@ def _without_lines(relations: BillingRelations) -> Select[Any]:
 def _brought_forward_differs(relations: BillingRelations) -> Select[Any]:
     """Return later invoices of a meter whose brought-forward balance is not the meter's actual balance on that day.
 
-    The actual balance is a running sum over the meter's invoices and payments by date. A payment counts from the day
-    after its date, and a payment without a date (its own or its invoice's) counts from the beginning. A credit may be
-    brought forward as a credit or as zero.
+    The actual balance is a running sum over the meter's invoices and payments by date. A credit may be brought forward
+    as a credit or as zero.
     """
-    ledger = movements(relations)
-    before = func.sum(ledger.c.moves, type_=ExactMoney()).over(
-        partition_by=(ledger.c.tenant_id, ledger.c.meter_id),
-        order_by=(ledger.c.undated, ledger.c.on_day, ledger.c.is_payment, ledger.c.place),
-        rows=(None, -1),
-    )
-    at = select(ledger, or_zero(before).label("owed")).subquery("ledger_in_order")
+    at = owed_before(relations)
     brought = or_zero(exact(at.c.balance_brought_forward))
     return select(
         at.c.tenant_id,
@@ -192,6 +194,38 @@ INVOICES = (
         "NaN.",
         "Enter the amounts that were billed; then run the tenant again.",
         _not_a_number,
+    ),
+    Invariant(
+        "every_invoice_amount_fits_the_currency",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_id",
+        "The amounts of every counted invoice are whole numbers of minor units (policy currency_decimals), and fewer "
+        "than 2^63 of them. On SQLite, amounts of 900 billion and more are not exact.",
+        "Correct the amounts, or give the invoice lines, from which they are recomputed. If the currency has more "
+        "decimals, set the policy currency_decimals.",
+        _amounts_of_no_currency,
+    ),
+    Invariant(
+        "every_bill_type_has_one_meaning",
+        Group.invoices,
+        Severity.ERROR,
+        "bill_type",
+        "No bill type that counts as a charge looks like debt brought forward: by its name (balance, arrears, b/f), or "
+        "because its lines are mostly equal to what their meters owed before.",
+        "Name the bill type in the policy brought_forward_bill_types if it is earlier debt, or in charge_bill_types if "
+        "it is a charge; then run the tenant again.",
+        bill_types_of_two_meanings,
+    ),
+    Invariant(
+        "every_invoice_status_is_known",
+        Group.invoices,
+        Severity.ERROR,
+        "invoice_status",
+        "Every status of invoices with money is in one of the policies counted_invoice_statuses and "
+        "uncounted_invoice_statuses. An invoice without a status counts.",
+        "Name the status in the policy to which it belongs; then run the tenant again.",
+        partial(unknown_statuses, "invoices"),
     ),
     Invariant(
         "every_uncounted_invoice_has_a_meter",

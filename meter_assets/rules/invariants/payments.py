@@ -13,6 +13,7 @@ from meter_assets.rules.invariants.references import (
     evidence,
     meter_not_of_tenant,
     uncounted_without_meter,
+    unknown_statuses,
     without_meter,
 )
 
@@ -76,6 +77,16 @@ PAYMENTS = (
         "Every payment's amount is a number: no text (which SQLite allows in any column), no NaN.",
         "Enter what was paid in payments.amount; then run the tenant again.",
         _not_a_number,
+    ),
+    Invariant(
+        "every_payment_status_is_known",
+        Group.payments,
+        Severity.ERROR,
+        "payment_status",
+        "Every status of payments with money is in one of the policies counted_payment_statuses and "
+        "uncounted_payment_statuses. A payment without a status counts.",
+        "Name the status in the policy to which it belongs; then run the tenant again.",
+        partial(unknown_statuses, "payments"),
     ),
     Invariant(
         "every_uncounted_payment_has_a_meter",

@@ -5,10 +5,12 @@ Add here what both modules need. The invariants themselves are in `payments` and
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, func, or_, select
 
-from meter_assets.billing.money import exact
-from meter_assets.billing.relations import BillingRelations
+from meter_assets.billing.invoice_lines import line_sums
+from meter_assets.billing.money import ZERO, exact, or_zero, total
+from meter_assets.billing.relations import BillingRelations, folded_text, has_status
+from meter_assets.billing.schema import MONEY_COLUMNS
 
 _EVIDENCE = {
     "payments": ("payment_id", "amount", ("customer_id", "invoice_id", "status")),
@@ -28,6 +30,30 @@ def rows_by_status(table: str, relations: BillingRelations, *, counted: bool) ->
     if table == "payments":
         return relations.counted_payments(counted=counted)
     return relations.counted_invoices(counted=counted)
+
+
+def unknown_statuses(table: str, relations: BillingRelations) -> Select[Any]:
+    """Return the statuses that the policy does not name, of rows with money, with their counts and sums."""
+    row, money = relations.rows[table], _EVIDENCE[table][1]
+    known = [status for statuses in relations.statuses(table) for status in statuses]
+    has_money = or_(*(or_zero(exact(row.c[name])) != ZERO for name in MONEY_COLUMNS[table]))
+    source: FromClause = row
+    if table == "invoices":  # the step may give money to an invoice that has lines
+        lines = line_sums(relations)
+        of_invoice = and_(lines.c.invoice_id == row.c.id, lines.c.tenant_id == row.c.tenant_id)
+        source, has_money = row.outerjoin(lines, of_invoice), or_(has_money, lines.c.invoice_id.is_not(None))
+    labelled = (
+        select(row.c.tenant_id, folded_text(row.c.status, known).label("status"), exact(row.c[money]).label("money"))
+        .select_from(source)
+        .where(row.c.status.is_not(None), ~has_status(row, known), has_money)
+        .subquery("unknown_statuses")
+    )
+    return select(
+        labelled.c.tenant_id,
+        labelled.c.status.label(f"{table.removesuffix('s')}_status"),
+        func.count().label("rows"),
+        total(labelled.c.money).label("money"),
+    ).group_by(labelled.c.tenant_id, labelled.c.status)
 
 
 def without_meter(table: str, relations: BillingRelations) -> Select[Any]:

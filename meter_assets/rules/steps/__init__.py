@@ -40,7 +40,7 @@ STEPS: dict[str, Step] = {
 
 def guarded_step(group: Group) -> str:
     """Return the name of the step (and asset) whose rows a group of invariants checks."""
-    return next(step.name for step in STEPS.values() if step.checks is group)
+    return next(step.name for step in STEPS.values() if group in step.checks)
 
 
 def invariants_about(steps: Collection[str]) -> tuple[Invariant, ...]:

@@ -78,6 +78,6 @@ STEP = Step(
     worth=(("balance", 1), ("overpayment", -1)),
     worth_title="net before",
     context=("name",),
-    guards=StepGuards(before=(*of_group(Group.backup), *errors_of(Group.balances))),
+    guards=StepGuards(values=of_group(Group.values), before=(*of_group(Group.backup), *errors_of(Group.balances))),
     compute=customer_balances,
 )

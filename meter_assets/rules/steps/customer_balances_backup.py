@@ -51,8 +51,8 @@ STEP = Step(
     worth=(("balance", 1), ("overpayment", -1)),
     worth_title="net",
     context=("name",),
-    guards=StepGuards(after=of_group(Group.backup)),
-    checks=Group.backup,
+    guards=StepGuards(values=of_group(Group.values), after=of_group(Group.backup)),
+    checks=(Group.values, Group.backup),
     batchable=False,
     compute=customer_balances_backup,
 )

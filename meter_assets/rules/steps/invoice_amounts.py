@@ -6,19 +6,24 @@ from meter_assets.billing.change import Change, changed_columns, outcome_columns
 from meter_assets.billing.invoice_lines import AMOUNTS, equals_its_lines, reason_to_skip, recomputed
 from meter_assets.billing.money import exact, or_zero, stored
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.rules.invariants import Group, named
+from meter_assets.rules.invariants import Group, named, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 
 SUM_OF_LINES = "sum_of_lines"
+ROUNDED_SUM_OF_LINES = "rounded_sum_of_lines"
 ZERO_WITHOUT_LINES = "zero_without_lines"
-RULES = (SUM_OF_LINES, ZERO_WITHOUT_LINES)
+RULES = (SUM_OF_LINES, ROUNDED_SUM_OF_LINES, ZERO_WITHOUT_LINES)
 
 
 def invoice_amounts(relations: BillingRelations) -> Change:
     """Return the change that sets amount, balance_brought_forward and total_amount to the sums of the lines."""
     invoice = recomputed(relations)
     reason, same = reason_to_skip(invoice, relations.policy), equals_its_lines(invoice)
-    rule = case((invoice.c.lines.is_(None), ZERO_WITHOUT_LINES), else_=SUM_OF_LINES)
+    rule = case(
+        (invoice.c.lines.is_(None), ZERO_WITHOUT_LINES),
+        (invoice.c.is_rounded, ROUNDED_SUM_OF_LINES),
+        else_=SUM_OF_LINES,
+    )
     after = {name: stored(invoice.c[f"lines_{name}"]) for name in AMOUNTS}
     return Change(
         STEP,
@@ -45,13 +50,15 @@ STEP = Step(
     worth_title="total before",
     context=("invoice_number",),
     guards=StepGuards(
+        values=of_group(Group.values),
+        before=named("every_bill_type_has_one_meaning"),
         of_written_rows=named(
             "every_counted_invoice_adds_up",
             "every_uncounted_invoice_adds_up",
             "every_counted_invoice_equals_its_lines",
             "every_uncounted_invoice_equals_its_lines",
-        )
+        ),
     ),
-    checks=Group.invoices,
+    checks=(Group.invoices,),
     compute=invoice_amounts,
 )

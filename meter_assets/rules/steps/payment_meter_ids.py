@@ -21,7 +21,7 @@ from meter_assets.billing.payment_rules import (
 )
 from meter_assets.billing.policy import CustomersWithoutActiveMeter, Policy
 from meter_assets.billing.relations import BillingRelations, is_active
-from meter_assets.rules.invariants import Group, named
+from meter_assets.rules.invariants import Group, named, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 
 INVOICE_MISSING = "invoice_missing"
@@ -67,8 +67,11 @@ STEP = Step(
     sum_metric="paid_on_meters",
     context=("amount", "customer_id", "invoice_id"),
     for_review=FOR_REVIEW,
-    guards=StepGuards(of_written_rows=named("every_payment_meter_exists_in_its_tenant")),
-    checks=Group.payments,
+    guards=StepGuards(
+        values=of_group(Group.values),
+        of_written_rows=named("every_payment_meter_exists_in_its_tenant"),
+    ),
+    checks=(Group.payments,),
     compute=payment_meter_ids,
 )
 

@@ -18,6 +18,8 @@ from meter_assets.rules.invariants import Group, Invariant
 class StepGuards:
     """The invariants that are checked before the step writes, on its written rows, and on the tenant after it."""
 
+    values: tuple[Invariant, ...] = ()
+    """Those of the values that the step reads. They are checked before all others, and nobody can override them."""
     before: tuple[Invariant, ...] = ()
     of_written_rows: tuple[Invariant, ...] = ()
     after: tuple[Invariant, ...] = ()
@@ -31,8 +33,8 @@ class Step(JournaledStep):
     """The step in words, as an imperative: "Give payments their meter ids"."""
     compute: Callable[[BillingRelations], Change]
     guards: StepGuards = StepGuards()
-    checks: Group | None = None
-    """The group of invariants about the rows that the step writes: the checks of its asset."""
+    checks: tuple[Group, ...] = ()
+    """The groups of invariants about the rows that the step writes: the checks of its asset."""
     batchable: bool = True
     """Whether it may be written in several transactions."""
     overridable: bool = False

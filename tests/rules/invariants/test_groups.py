@@ -15,7 +15,15 @@ from meter_assets.rules.invariants import (
 from meter_assets.rules.steps import STEPS, guarded_step, invariants_about
 
 NAMES = {group: [one.name for one in INVARIANTS if one.group is group] for group in Group}
-BLOCKING = {
+VALUES = {
+    "every_row_has_its_own_id",
+    "every_date_is_valid",
+    "every_flag_is_true_or_false",
+    "every_balance_is_a_number",
+    "every_amount_fits_the_currency",
+    "no_row_is_deleted_by_an_unknown_column",
+}
+BLOCKING = VALUES | {
     "every_counted_payment_has_a_meter",
     "every_payment_meter_exists_in_its_tenant",
     "every_payment_amount_is_a_number",
@@ -26,18 +34,23 @@ BLOCKING = {
     "every_invoice_line_is_complete",
     "every_invoice_amount_is_a_number",
     "every_customer_has_a_backup",
+    "every_payment_status_is_known",
+    "every_invoice_status_is_known",
+    "every_invoice_amount_fits_the_currency",
+    "every_bill_type_has_one_meaning",
 }
 ABOUT = {
     (): [],
     ("payment_meter_ids",): [Group.payments],
     ("invoice_amounts",): [Group.invoices],
-    ("customer_balances_backup",): [Group.backup],
+    ("customer_balances_backup",): [Group.values, Group.backup],
     ("customer_balances",): [],
-    ("payment_meter_ids", "customer_balances_backup"): [Group.payments, Group.backup],
+    ("payment_meter_ids", "customer_balances_backup"): [Group.values, Group.payments, Group.backup],
     ("meter_balances",): list(Group),
     ("invoice_amounts", "meter_balances"): list(Group),
 }
 GUARDED_STEPS = {
+    Group.values: "customer_balances_backup",
     Group.payments: "payment_meter_ids",
     Group.invoices: "invoice_amounts",
     Group.backup: "customer_balances_backup",
@@ -93,4 +106,9 @@ def test_a_former_name_leads_to_the_current_one(recorded: str, current: str) -> 
 
 def test_every_group_is_about_the_rows_of_one_step() -> None:
     assert {group: guarded_step(group) for group in Group} == GUARDED_STEPS
-    assert STEPS["customer_balances"].checks is None
+    assert STEPS["customer_balances"].checks == ()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_checks_the_values_that_it_reads(step: str) -> None:
+    assert {one.name for one in STEPS[step].guards.values} == VALUES

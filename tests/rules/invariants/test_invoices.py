@@ -47,6 +47,100 @@ amount and brought forward are not the total; a null is taken as 0
     invoice 60  amount=1     total=9  deleted
     invoice 61  amount=5     brought=-5    total=0
 """,
+    "every_invoice_status_is_known": """
+a status of invoices with money or with lines that is in neither list
+    invoice 50  amount=5  status=Zzz     -> violates rows=2 money=5.00
+    invoice 51  status="zzz "
+    invoice 53  status=yyy
+    invoice 54  amount=5  status=Draft
+    invoice 55  amount=5
+    invoice 56  brought=-5  total=0  status=xxx  -> violates
+    line    60  invoice=51
+
+an invoice is named by policy [counted_invoice_statuses=Zzz]
+    invoice 50  amount=5  status=zzz
+    invoice 51  amount=5  status=open    -> violates
+""",
+    "every_invoice_amount_fits_the_currency": """
+amounts of counted invoices with more decimals than the currency, or beyond 2^63 minor units
+    invoice 50  amount=6.375                -> violates amount=6.375
+    invoice 51  amount=6.37
+    invoice 53  amount=6.375  status=draft
+    invoice 54  brought=0.001  total=0.001  -> violates
+    invoice 55  amount=null  total=1.5
+    invoice 56  amount=100000000000000000   -> violates
+
+a currency with three decimals [currency_decimals=3]
+    invoice 50  amount=6.375
+    invoice 51  amount=6.3755               -> violates
+
+a currency without decimals [currency_decimals=0]
+    invoice 50  amount=6
+    invoice 51  amount=6.1                  -> violates
+""",
+    "every_bill_type_has_one_meaning": """
+a charge that has the name of earlier debt
+    bill    43  type="BALANCE B/F"  -> violates lines=1 money=5.00
+    bill    44  type=Arrears        -> violates lines=2
+    bill    45  type=" Balance "
+    bill    46  type=Bf             -> violates
+    bill    47  type=Fee
+    bill    48  type="Arriéré"      -> violates
+    bill    49  type=Overdue
+    invoice 50
+    line    60  bill=43  amount=5
+    line    61  bill=44
+    line    62  bill=44
+    line    63  bill=45
+    line    64  bill=46
+    line    65  bill=47
+    line    66  bill=48
+    line    67  bill=49  deleted
+
+the policy says what such a type is [brought_forward_bill_types=BALANCE,arrears charge_bill_types="BALANCE CHARGE"]
+    bill    43  type=ARREARS
+    bill    44  type="Balance charge"
+    bill    45  type="balance"
+    invoice 50
+    line    60  bill=43
+    line    61  bill=44
+    line    62  bill=45
+
+a charge that equals what the meter owed before
+    bill    43  type=Old       -> violates lines=2 money=250.00
+    bill    44  type=Fee
+    invoice 50  date=2024-01-31
+    invoice 51  date=2024-02-28
+    invoice 53  date=2024-03-31
+    line    60  amount=100
+    line    61  invoice=51  amount=50
+    line    62  invoice=51  amount=100  bill=43
+    line    63  invoice=53  amount=40
+    line    64  invoice=53  amount=150  bill=43
+    line    65  invoice=53  amount=2    bill=44
+
+a flat charge of a customer who always pays one month late
+    bill    43  type=Flat
+    invoice 50  date=2024-01-31
+    invoice 51  date=2024-02-28
+    line    60  amount=100  bill=43
+    line    61  amount=100  bill=43  invoice=51
+
+a charge that equals the debt once in two times, and one of a meter that owes nothing
+    bill    43  type=Fee
+    bill    44  type=Rent
+    invoice 50  date=2024-01-31
+    invoice 51  date=2024-02-28
+    invoice 53  date=2024-03-31
+    invoice 54  date=2024-03-31  meter=21
+    line    60  amount=100
+    line    61  invoice=51  amount=1
+    line    62  invoice=51  amount=100  bill=43
+    line    63  invoice=53  amount=1
+    line    64  invoice=53  amount=100  bill=43
+    line    65  invoice=54  amount=1
+    line    66  invoice=54  amount=9    bill=44
+""",
     "every_uncounted_invoice_adds_up": """
 amount and brought forward are not the total of an invoice that does not count
     invoice 50  amount=1  brought=2  total=3  status=draft

@@ -48,6 +48,33 @@ text and NaN are no numbers, null is
     payment 75  amount=NaN  tenant=2
     payment 76  amount=2
 """,
+    "every_payment_status_is_known": """
+a status of payments with money that is in neither list
+    payment 70  amount=5   status=2       -> violates rows=2 money=4.00
+    payment 71  amount=-1  status=" 2 "
+    payment 72  amount=0   status=3
+    payment 73  amount=null  status=4
+    payment 74  amount=5   status=Paid
+    payment 75  amount=5   status=" REVERSED"
+    payment 76  amount=5
+    payment 77  amount=5   status=5  deleted
+    payment 78  amount=5   status=6  tenant=2
+    payment 79  amount=5   status=""      -> violates rows=1
+
+the policy names the numbers [counted_payment_statuses=1,2 uncounted_payment_statuses=3]
+    payment 70  amount=5  status=2
+    payment 71  amount=5  status=3
+    payment 72  amount=5  status=paid     -> violates
+
+what one list names is no longer in the default of the other [counted_payment_statuses=pending]
+    payment 70  amount=5  status=pending
+    payment 71  amount=5  status=failed
+
+letters beyond ASCII have a case too [uncounted_payment_statuses=annulé,ОТМЕНЁН]
+    payment 70  amount=5  status=ANNULÉ
+    payment 71  amount=5  status=отменён
+    payment 72  amount=5  status=annule   -> violates rows=1
+""",
     "every_uncounted_payment_has_a_meter": """
 uncounted payments without a meter that exists
     meter   23  deleted

@@ -7,6 +7,7 @@ Not here: how databases are drawn (`tests.support.strategies`) and how they are 
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from meter_assets.billing.policy import Policy
 from tests.support.oracle.balances import (
@@ -64,6 +65,19 @@ from tests.support.oracle.steps import (
     migrated,
     payment_meter_ids,
 )
+from tests.support.oracle.values import (
+    every_amount_fits_the_currency,
+    every_balance_is_a_number,
+    every_bill_type_has_one_meaning,
+    every_date_is_valid,
+    every_flag_is_true_or_false,
+    every_invoice_amount_fits_the_currency,
+    every_invoice_status_is_known,
+    every_payment_status_is_known,
+    every_row_has_its_own_id,
+    folded,
+    no_row_is_deleted_by_an_unknown_column,
+)
 
 __all__ = [
     "BACKUP",
@@ -84,6 +98,7 @@ __all__ = [
     "chronological",
     "customer_balances",
     "customer_balances_backup",
+    "folded",
     "invoice_amounts",
     "meter_balances",
     "migrated",
@@ -92,7 +107,17 @@ __all__ = [
     "violations",
 ]
 
-INVARIANTS: tuple[Callable[[Books], Iterator[int]], ...] = (
+INVARIANTS: tuple[Callable[[Books], Iterator[Any]], ...] = (
+    every_row_has_its_own_id,
+    every_date_is_valid,
+    every_flag_is_true_or_false,
+    every_balance_is_a_number,
+    every_amount_fits_the_currency,
+    no_row_is_deleted_by_an_unknown_column,
+    every_payment_status_is_known,
+    every_invoice_status_is_known,
+    every_invoice_amount_fits_the_currency,
+    every_bill_type_has_one_meaning,
     every_counted_payment_has_a_meter,
     every_payment_meter_exists_in_its_tenant,
     every_uncounted_payment_has_a_meter,
@@ -130,13 +155,23 @@ BLOCKING_INVARIANTS = (
     "every_invoice_line_is_complete",
     "every_payment_amount_is_a_number",
     "every_invoice_amount_is_a_number",
+    "every_row_has_its_own_id",
+    "every_date_is_valid",
+    "every_flag_is_true_or_false",
+    "every_balance_is_a_number",
+    "every_amount_fits_the_currency",
+    "no_row_is_deleted_by_an_unknown_column",
+    "every_payment_status_is_known",
+    "every_invoice_status_is_known",
+    "every_invoice_amount_fits_the_currency",
+    "every_bill_type_has_one_meaning",
 )
-"""The ERROR invariants of the groups payments and invoices: a violation of one blocks `meter_balances`."""
+"""The ERROR invariants of the groups values, payments and invoices: a violation of one blocks `meter_balances`."""
 
 
 def violations(
     db: Database, tenant_id: int, policy: Policy, decided_by_review: frozenset[int] = frozenset()
-) -> dict[str, set[int]]:
+) -> dict[str, set[Any]]:
     """Return, for every invariant, the ids that violate it: the tenant's own for those about the tenant.
 
     `decided_by_review` are the payments that a rule for review gave their meter: only a journal knows them.

@@ -95,7 +95,12 @@ class Books:
 
     def live(self, table: str) -> list[Row]:
         """Return a table's rows of all tenants; a deleted row does not exist, for anything."""
-        return [row for row in self.db.get(table, []) if row.get("deleted_at") is None]
+        marks = [name.partition(".")[2] for name in self.policy.deletion_columns if name.startswith(f"{table}.")]
+        return [
+            row
+            for row in self.db.get(table, [])
+            if row.get("deleted_at") is None and not any(row.get(mark) for mark in marks)
+        ]
 
     def own(self, table: str) -> list[Row]:
         """Return the tenant's rows of a table."""
@@ -159,7 +164,7 @@ class Books:
 
 def _counts(row: Row, uncounted: tuple[str, ...]) -> bool:
     status = row.get("status")
-    return status is None or status.lower() not in {one.lower() for one in uncounted}
+    return status is None or status.strip().lower() not in {one.strip().lower() for one in uncounted}
 
 
 def chronological(invoice: Row) -> tuple[date, int]:

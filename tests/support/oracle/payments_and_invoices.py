@@ -189,11 +189,11 @@ def every_brought_forward_equals_what_the_meter_owed(books: Books) -> Iterator[i
 def _owed_before(books: Books, earlier: list[Row], invoice: Row) -> Decimal:
     """Return what the invoice's meter owed when it was written: opening, charges, less payments of earlier days."""
     payments = books.payments_of_meter(invoice["meter_id"])
-    paid = total((row for row in payments if _day_of_payment(books, row) < day_of_invoice(invoice)), "amount")
+    paid = total((row for row in payments if day_of_payment(books, row) < day_of_invoice(invoice)), "amount")
     return total(earlier[:1], "balance_brought_forward") + total(earlier, "amount") - paid
 
 
-def _day_of_payment(books: Books, payment: Row) -> date:
+def day_of_payment(books: Books, payment: Row) -> date:
     """Return the day a payment was made, or else its invoice's; where neither is known it is before all."""
     if payment.get("paid_at") is not None:
         day: date = payment["paid_at"].date()

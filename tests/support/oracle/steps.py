@@ -5,7 +5,7 @@ Add a function for a new step and its name in `CHANGES`. What must hold afterwar
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 from meter_assets.billing.policy import BalanceBasis, CustomersWithoutActiveMeter, InvoicesWithoutBills, Policy
 from tests.support.oracle.books import (
@@ -122,10 +122,17 @@ def _amounts_of_invoice(books: Books, invoice: Row) -> Decided | Unresolved:
     reason = _why_lines_cannot_be_summed(books, lines)
     if reason is not None:
         return Unresolved(reason)
-    brought_forward = total((line for line in lines if _is_brought_forward(books, line)), "amount")
-    everything = total(lines, "amount")
-    values = (everything - brought_forward, brought_forward, everything)
-    return Decided(dict(zip(INVOICE_AMOUNTS, values, strict=True)), "sum_of_lines")
+    brought_forward = total((line for line in lines if is_brought_forward(books, line)), "amount")
+    sums = (total(lines, "amount") - brought_forward, brought_forward)
+    charges, brought_forward = (_rounded(books.policy, one) for one in sums)
+    rule = "sum_of_lines" if (charges, brought_forward) == sums else "rounded_sum_of_lines"
+    values = (charges, brought_forward, charges + brought_forward)
+    return Decided(dict(zip(INVOICE_AMOUNTS, values, strict=True)), rule)
+
+
+def _rounded(policy: Policy, value: Decimal) -> Decimal:
+    mode = {"none": None, "half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN}[policy.rounding_of_sums]
+    return value if mode is None else value.quantize(Decimal(1).scaleb(-policy.currency_decimals), mode)
 
 
 def _why_lines_cannot_be_summed(books: Books, lines: list[Row]) -> str | None:
@@ -142,9 +149,13 @@ def _why_lines_cannot_be_summed(books: Books, lines: list[Row]) -> str | None:
     return None
 
 
-def _is_brought_forward(books: Books, line: Row) -> bool:
+def is_brought_forward(books: Books, line: Row) -> bool:
+    """Say whether a line is debt that is brought forward, by the type of its bill."""
     bill = books.find("bills", line["bill_id"])
-    return bill is not None and (bill["bill_type"] or "").upper() == "BALANCE"
+    if bill is None or bill["bill_type"] is None:
+        return False
+    types = {one.strip().lower() for one in books.policy.brought_forward_bill_types}
+    return bill["bill_type"].strip().lower() in types
 
 
 # customer_balances_backup

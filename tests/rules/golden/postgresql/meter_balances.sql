@@ -21,7 +21,11 @@ FROM invoices
 WHERE invoices.tenant_id = 1
 AND invoices.deleted_at IS NULL) AS invoices
 WHERE invoices.status IS NULL OR NOT (invoices.status IS NOT NULL
-AND lower(invoices.status) IN ('cancelled', 'draft', 'reversed', 'voided'))) AS counted_invoices
+AND lower(btrim(invoices.status, '
+
+
+
+')) IN ('cancelled', 'draft', 'reversed', 'voided'))) AS counted_invoices
 WHERE counted_invoices.meter_id IS NOT NULL) AS invoices_in_order
 GROUP BY invoices_in_order.tenant_id, invoices_in_order.meter_id) AS billed ON billed.meter_id = meters.id
 AND billed.tenant_id = meters.tenant_id
@@ -32,7 +36,11 @@ FROM payments
 WHERE payments.tenant_id = 1
 AND payments.deleted_at IS NULL) AS payments
 WHERE payments.status IS NULL OR NOT (payments.status IS NOT NULL
-AND lower(payments.status) IN ('cancelled', 'failed', 'pending', 'reversed', 'voided'))) AS counted_payments
+AND lower(btrim(payments.status, '
+
+
+
+')) IN ('cancelled', 'failed', 'pending', 'reversed', 'voided'))) AS counted_payments
 WHERE counted_payments.meter_id IS NOT NULL
 GROUP BY counted_payments.tenant_id, counted_payments.meter_id) AS paid ON paid.meter_id = meters.id
 AND paid.tenant_id = meters.tenant_id) AS recomputed
@@ -79,7 +87,11 @@ FROM invoices
 WHERE invoices.tenant_id = 1
 AND invoices.deleted_at IS NULL) AS invoices
 WHERE invoices.status IS NULL OR NOT (invoices.status IS NOT NULL
-AND lower(invoices.status) IN ('cancelled', 'draft', 'reversed', 'voided'))) AS counted_invoices
+AND lower(btrim(invoices.status, '
+
+
+
+')) IN ('cancelled', 'draft', 'reversed', 'voided'))) AS counted_invoices
 WHERE counted_invoices.meter_id IS NOT NULL) AS invoices_in_order
 GROUP BY invoices_in_order.tenant_id, invoices_in_order.meter_id) AS billed ON billed.meter_id = meters.id
 AND billed.tenant_id = meters.tenant_id
@@ -90,7 +102,11 @@ FROM payments
 WHERE payments.tenant_id = 1
 AND payments.deleted_at IS NULL) AS payments
 WHERE payments.status IS NULL OR NOT (payments.status IS NOT NULL
-AND lower(payments.status) IN ('cancelled', 'failed', 'pending', 'reversed', 'voided'))) AS counted_payments
+AND lower(btrim(payments.status, '
+
+
+
+')) IN ('cancelled', 'failed', 'pending', 'reversed', 'voided'))) AS counted_payments
 WHERE counted_payments.meter_id IS NOT NULL
 GROUP BY counted_payments.tenant_id, counted_payments.meter_id) AS paid ON paid.meter_id = meters.id
 AND paid.tenant_id = meters.tenant_id) AS recomputed;

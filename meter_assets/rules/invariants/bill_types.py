@@ -1,0 +1,110 @@
+"""The query for bill types whose lines may be charges or debt brought forward, which the policy does not tell.
+
+A bill type that is treated as a charge, but is brought-forward debt, counts that debt twice: once where it arose, and
+again as a charge. Add here another way to recognize such a type. The invariant is in `invoices`.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, union_all
+
+from meter_assets.billing.invoice_lines import its_bill, with_sums_of_lines
+from meter_assets.billing.ledger import owed_before
+from meter_assets.billing.money import ZERO, ExactMoney, exact, or_zero, total
+from meter_assets.billing.relations import BillingRelations, folded_text, is_one_of
+
+_WORDS = (
+    *("balance", "arrear", "brought", "forward", "carried", "b/f", "c/f", "outstanding", "overdue", "past due"),
+    *("previous", "opening", "old debt", "solde", "saldo", "arriéré", "atraso", "rückstand"),
+)
+"""Parts of names of bill types for earlier debt, in a few languages."""
+_WHOLE = ("bf", "bbf", "cf", "bal", "due")
+NAME_LOOKS_SO = "its name looks like debt brought forward"
+EQUALS_DEBT = "its lines equal what their meters owed before"
+
+
+def bill_types_of_two_meanings(relations: BillingRelations) -> Select[Any]:
+    """Return the bill types that are treated as charges, look like brought-forward debt, and are in no policy."""
+    lines = _lines_of_undecided_types(relations).subquery("undecided_lines")
+    by_name = select(lines.c.tenant_id, lines.c.bill_type, literal(NAME_LOOKS_SO).label("problem")).where(
+        _looks_like_debt(lines.c.bill_type)
+    )
+    found = union_all(by_name.distinct(), _equal_to_debt(relations)).subquery("two_meanings")
+    one = (
+        select(found.c.tenant_id, found.c.bill_type, func.max(found.c.problem).label("problem"))
+        .group_by(found.c.tenant_id, found.c.bill_type)
+        .subquery("of_two_meanings")
+    )
+    same = and_(lines.c.bill_type == one.c.bill_type, lines.c.tenant_id == one.c.tenant_id)
+    return (
+        select(
+            one.c.tenant_id,
+            one.c.bill_type,
+            one.c.problem,
+            func.count().label("lines"),
+            total(lines.c.money).label("money"),
+        )
+        .join(lines, same)
+        .group_by(one.c.tenant_id, one.c.bill_type, one.c.problem)
+    )
+
+
+def _lines_of_undecided_types(relations: BillingRelations) -> Select[Any]:
+    """Return the lines whose bill type is in neither policy, with the type as it is compared; "" for none."""
+    line, bill, policy = relations.lines, relations.rows["bills"], relations.policy
+    decided = (*policy.brought_forward_bill_types, *policy.charge_bill_types)
+    bill_type = func.coalesce(folded_text(bill.c.bill_type, (*map(str.lower, decided), *_WORDS)), literal(""))
+    return (
+        select(
+            line.c.tenant_id,
+            line.c.invoice_id,
+            bill_type.label("bill_type"),
+            or_zero(exact(line.c.amount)).label("money"),
+        )
+        .join(bill, its_bill(line, bill))
+        .where(~is_one_of(bill.c.bill_type, decided))
+    )
+
+
+def _looks_like_debt(bill_type: ColumnElement[str]) -> ColumnElement[bool]:
+    return or_(bill_type.in_(_WHOLE), *(bill_type.contains(word, autoescape=True) for word in _WORDS))
+
+
+def _equal_to_debt(relations: BillingRelations) -> Select[Any]:
+    """Return the bill types whose lines are mostly equal to what the meter owed before, had they been debt.
+
+    Only invoices of meters that owed something count, and only if they have other charges too: a customer who always
+    pays one month late owes as much as a flat charge.
+    """
+    line = _lines_of_undecided_types(relations).subquery("lines_of_undecided_types")
+    of_invoice = (
+        select(line.c.tenant_id, line.c.invoice_id, line.c.bill_type, total(line.c.money).label("money"))
+        .group_by(line.c.tenant_id, line.c.invoice_id, line.c.bill_type)
+        .subquery("sums_by_type")
+    )
+    at = owed_before(with_sums_of_lines(relations))
+    same = and_(of_invoice.c.invoice_id == at.c.invoice_id, of_invoice.c.tenant_id == at.c.tenant_id)
+    # What the type's earlier lines have added to the debt must be taken out; of the first invoice, it is the opening.
+    later = case((at.c.place > 1, of_invoice.c.money), else_=ZERO)
+    added = func.sum(later, type_=ExactMoney()).over(
+        partition_by=(at.c.tenant_id, at.c.meter_id, of_invoice.c.bill_type), order_by=at.c.place, rows=(None, -1)
+    )
+    placed = (
+        select(
+            at.c.tenant_id,
+            of_invoice.c.bill_type,
+            of_invoice.c.money,
+            at.c.place,
+            (at.c.moves - of_invoice.c.money).label("other_charges"),
+            (at.c.owed - or_zero(added)).label("owed"),
+        )
+        .join(at, and_(same, at.c.is_payment == 0))
+        .subquery("placed_sums")
+    )
+    equals = func.sum(case((placed.c.money == placed.c.owed, 1), else_=0))
+    return (
+        select(placed.c.tenant_id, placed.c.bill_type, literal(EQUALS_DEBT))
+        .where(placed.c.place > 1, placed.c.money != ZERO, placed.c.owed != ZERO, placed.c.other_charges != ZERO)
+        .group_by(placed.c.tenant_id, placed.c.bill_type)
+        .having(equals * 2 > func.count())
+    )

@@ -1,0 +1,195 @@
+"""Invariants about stored values: each has one meaning, in every billing table.
+
+A value that can be read in two ways is never guessed. Every step checks these invariants before it computes anything.
+They read the tables as they are stored, with soft-deleted rows where these matter. Add an invariant here if a value of
+any table could be misread; what rows mean together is in the modules of the other groups.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    String,
+    Text,
+    and_,
+    cast,
+    false,
+    func,
+    literal,
+    select,
+    union_all,
+)
+
+from meter_assets.billing.constructs import is_date, is_flag
+from meter_assets.billing.money import fits_currency, fits_sums, is_number
+from meter_assets.billing.relations import TENANT_TABLES, BillingRelations, is_set
+from meter_assets.billing.schema import MONEY_COLUMNS, SOFT_DELETE_COLUMN, IdScope
+from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
+
+_TABLES = (*TENANT_TABLES, "invoice_bills")
+_DATES = (("invoices", "invoice_date"), ("payments", "paid_at"), ("meters", "last_invoice_date"))
+
+
+def _place(table: str, column: str, rows: FromClause) -> ColumnElement[str]:
+    """Return where a value is: "payments.amount of 70"."""
+    row_id = func.coalesce(cast(rows.c.id, String(255)), literal("null"))
+    return (literal(f"{table}.{column} of ") + row_id).label("place")
+
+
+def _found(table: str, column: str, rows: FromClause, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the values of a column in the rows that fulfill these conditions."""
+    value = func.coalesce(cast(rows.c[column], Text), literal("null")).label("found")
+    return select(rows.c.tenant_id, _place(table, column, rows), value).where(*conditions)
+
+
+def _all_of(relations: BillingRelations, parts: Iterable[Select[Any]]) -> Select[Any]:
+    """Return the rows of all these SELECTs; no rows if there is none."""
+    customer = relations.customers
+    none = _found("customers", "id", customer, false())
+    return select(union_all(none, *parts).subquery("values_found"))
+
+
+def _ambiguous_ids(relations: BillingRelations) -> Select[Any]:
+    return _all_of(relations, _ids_found_twice(relations))
+
+
+def _ids_found_twice(relations: BillingRelations) -> Iterator[Select[Any]]:
+    for table in _TABLES:
+        if relations.schema.id_scope(table) is not IdScope.nowhere:
+            continue
+        row = relations.stored(table)
+        grouped = select(row.c.tenant_id, row.c.id, func.count().label("times")).group_by(row.c.tenant_id, row.c.id)
+        one = grouped.subquery(f"ids_of_{table}")
+        times = (cast(one.c.times, String(20)) + literal(" rows")).label("found")
+        yield select(one.c.tenant_id, _place(table, "id", one), times).where((one.c.times > 1) | one.c.id.is_(None))
+    if relations.invoices_of_lines_are_ambiguous:
+        invoice, other = relations.stored("invoices"), relations.schema.tables["invoices"].alias("of_other_tenant")
+        same_id = and_(other.c.id == invoice.c.id, other.c.tenant_id != invoice.c.tenant_id)
+        found = literal("in two tenants, and invoice_bills has no tenant_id").label("found")
+        yield select(invoice.c.tenant_id, _place("invoices", "id", invoice), found).join(other, same_id).distinct()
+
+
+def _invalid_dates(relations: BillingRelations) -> Select[Any]:
+    schema = relations.schema
+    columns = [*_DATES, *((table, SOFT_DELETE_COLUMN) for table in _TABLES)]
+    stored = {table: relations.stored(table) for table, column in columns if schema.has(table, column)}
+    return _all_of(
+        relations,
+        (
+            _found(table, column, stored[table], ~is_date(stored[table].c[column]))
+            for table, column in columns
+            if schema.has(table, column)
+        ),
+    )
+
+
+def _invalid_flags(relations: BillingRelations) -> Select[Any]:
+    columns = [("meter_assignments", "is_active"), *_named_columns(relations.policy.deletion_columns)]
+    stored = {table: relations.stored(table) for table, _ in columns}
+    flags = [(table, column) for table, column in columns if not isinstance(stored[table].c[column].type, String)]
+    return _all_of(
+        relations,
+        (_found(table, column, stored[table], ~is_flag(stored[table].c[column])) for table, column in flags),
+    )
+
+
+def _named_columns(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the tables and columns of names such as payments.is_deleted."""
+    return [(table, column) for table, _, column in (name.partition(".") for name in names) if table in _TABLES]
+
+
+def _balances_not_numbers(relations: BillingRelations) -> Select[Any]:
+    parts = []
+    for table in ("customers", "meters"):
+        row = relations.stored(table)
+        names = [name for name in MONEY_COLUMNS[table] if relations.schema.has(table, name)]
+        parts += [_found(table, name, row, ~is_number(row.c[name])) for name in names]
+    return _all_of(relations, parts)
+
+
+def _amounts_of_no_currency(relations: BillingRelations) -> Select[Any]:
+    payment, line, policy = relations.counted_payments(), relations.lines, relations.policy
+    bad_payment = and_(is_number(payment.c.amount), ~fits_currency(payment.c.amount, policy))
+    bad_line = and_(is_number(line.c.amount), ~fits_sums(line.c.amount, policy))
+    return _all_of(
+        relations,
+        (_found("payments", "amount", payment, bad_payment), _found("invoice_bills", "amount", line, bad_line)),
+    )
+
+
+def _deleted_elsewhere(relations: BillingRelations) -> Select[Any]:
+    policy, parts = relations.policy, []
+    for table in _TABLES:
+        row = relations.stored(table)
+        for column in relations.schema.columns_that_may_delete(table):
+            if f"{table}.{column}" not in (*policy.deletion_columns, *policy.ignored_columns):
+                parts.append(_found(table, column, row, relations.is_live(table, row), is_set(row.c[column])))
+    return _all_of(relations, parts)
+
+
+VALUES = (
+    Invariant(
+        "every_row_has_its_own_id",
+        Group.values,
+        Severity.ERROR,
+        "place",
+        "No row of a tenant is there twice, or without an id. It is checked where no primary key or unique constraint "
+        "prevents that.",
+        "Delete the duplicate rows, or give them ids of their own; then add a primary key: ALTER TABLE ... ADD PRIMARY "
+        "KEY (id).",
+        _ambiguous_ids,
+    ),
+    Invariant(
+        "every_date_is_valid",
+        Group.values,
+        Severity.ERROR,
+        "place",
+        "Every date is null or an ISO date (2024-01-31, with or without a time) of the years 1 to 9999. Text in "
+        "another form would be sorted wrongly, and an empty deleted_at could mean either.",
+        "Write the date in ISO form, or null where there is none; then run the tenant again.",
+        _invalid_dates,
+    ),
+    Invariant(
+        "every_flag_is_true_or_false",
+        Group.values,
+        Severity.ERROR,
+        "place",
+        "Every flag is true, false or null as its engine has them in a column of its type.",
+        "Set the flag to true or false (on SQLite to 1 or 0); then run the tenant again.",
+        _invalid_flags,
+    ),
+    Invariant(
+        "every_balance_is_a_number",
+        Group.values,
+        Severity.ERROR,
+        "place",
+        "The balances of customers and meters are numbers or null: no text, which SQLite allows in any column, and no "
+        "NaN.",
+        "Enter the balance, or null where it is not known; then run the tenant again.",
+        _balances_not_numbers,
+    ),
+    Invariant(
+        "every_amount_fits_the_currency",
+        Group.values,
+        Severity.ERROR,
+        "place",
+        "Every counted payment and every invoice line is a whole number of minor units (policy currency_decimals), and "
+        "fewer than 2^63 of them. On SQLite, amounts of 900 billion and more are not exact.",
+        "Correct the amount. If the currency has more decimals, set the policy currency_decimals; if the sums of lines "
+        "are to be rounded, set the policy rounding_of_sums.",
+        _amounts_of_no_currency,
+    ),
+    Invariant(
+        "no_row_is_deleted_by_an_unknown_column",
+        Group.values,
+        Severity.ERROR,
+        "place",
+        "No row is marked as deleted, void or archived by a column whose meaning the policy does not name.",
+        "Name the column in the policy deletion_columns if such rows have no financial effect, or in ignored_columns "
+        "if the column does not matter.",
+        _deleted_elsewhere,
+    ),
+)
