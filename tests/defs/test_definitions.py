@@ -52,7 +52,7 @@ WRITES = {
     "migration_preview": "nothing",
 }
 GUARDED = {
-    "values": "customer_balances_backup",
+    Group.values: "customer_balances_backup",
     Group.payments: "payment_meter_ids",
     Group.invoices: "invoice_amounts",
     Group.backup: "customer_balances_backup",
