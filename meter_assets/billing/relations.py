@@ -122,12 +122,6 @@ class BillingRelations:
         """Return whether a stored row is not deleted: by deleted_at, and by the columns that the policy names."""
         return _is_live(self.policy, table, rows)
 
-    @property
-    def invoices_of_lines_are_ambiguous(self) -> bool:
-        """Whether a line could be of the invoices of two tenants: ids are unique in a tenant, and it names none."""
-        of_tenant = self.schema.id_scope("invoices") is not IdScope.everywhere
-        return of_tenant and not self.schema.has("invoice_bills", "tenant_id")
-
     def stored(self, table: str) -> FromClause:
         """Return the tenant's rows of a billing table as they are stored, with all columns and soft-deleted rows."""
         source = self.schema.tables[table]
@@ -321,7 +315,7 @@ def _stored_lines(schema: BillingSchema, tenant_id: Any) -> Subquery:
 def _its_invoice(schema: BillingSchema, line: FromClause, invoice: FromClause) -> ColumnElement[bool]:
     """Return whether an invoice is that of a line, by its id; if ids are unique within a tenant only, also by that."""
     same_id = invoice.c.id == line.c.invoice_id
-    if schema.id_scope("invoices") is IdScope.everywhere or not schema.has("invoice_bills", "tenant_id"):
+    if schema.id_scope("invoices") is not IdScope.tenant or not schema.has("invoice_bills", "tenant_id"):
         return same_id
     return and_(same_id, invoice.c.tenant_id == line.c.tenant_id)
 

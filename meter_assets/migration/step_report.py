@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select, true
 
 from meter_assets.billing.change import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
@@ -24,18 +24,22 @@ LISTED_ROWS = 1_000
 _AS_STORED = " as stored"
 
 
+Money = Annotated[Decimal, Field(allow_inf_nan=True)]
+"""Currency units in a report; the sum is NaN if the database has NaN in one of the rows."""
+
+
 class RowsAndMoney(BaseModel):
     """A number of rows, and the money in them (currency units)."""
 
     rows: int = 0
-    money: Decimal = Decimal("0.00")
+    money: Money = Decimal("0.00")
 
 
 class BeforeAfter(BaseModel):
     """A sum of money before and after a change (currency units), over all rows of the step's table."""
 
-    before: Decimal
-    after: Decimal
+    before: Money
+    after: Money
 
 
 def _with_escaped_names(tallies: Mapping[str, RowsAndMoney]) -> dict[str, RowsAndMoney]:

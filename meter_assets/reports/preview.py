@@ -5,7 +5,6 @@ runs the same changes, so the two cannot disagree. Add here what a preview shows
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult, evaluate
 from meter_assets.migration.stages import Moment, Situation, problems
-from meter_assets.migration.step_report import SHOWN_ROWS, StepReport, step_report, summarize_change
+from meter_assets.migration.step_report import SHOWN_ROWS, Money, StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import PreparedStep, prepare
 from meter_assets.reports.export import export_changed
 from meter_assets.rules.invariants import INVARIANTS, Group, Invariant, Severity
@@ -40,7 +39,7 @@ class StatusSummary(BaseModel):
     counted: bool
     known: bool = True
     rows: int
-    money: Decimal
+    money: Money
 
 
 class BillTypeSummary(BaseModel):
@@ -49,15 +48,15 @@ class BillTypeSummary(BaseModel):
     bill_type: Shown | None
     treatment: str
     lines: int
-    money: Decimal
+    money: Money
 
 
 class BalanceBases(BaseModel):
     """The meters for which the two balance bases differ, and the sums billed on each basis (currency units)."""
 
     meters: int
-    charges_and_opening_balance: Decimal
-    invoice_totals: Decimal
+    charges_and_opening_balance: Money
+    invoice_totals: Money
     largest: list[dict[str, Shown]]
 
 

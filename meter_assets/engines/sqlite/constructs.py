@@ -146,8 +146,8 @@ def _trim(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> st
 @compiles(is_date, "sqlite")
 def _is_iso_text(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
     value = compiler.process(element.clauses, **kw)
-    # SQLite reads 2024-02-30 as 2024-03-01, so the day that it reads must be the one that is written.
-    is_day = f"date(substr({value}, 1, 10)) = substr({value}, 1, 10) AND date({value}) IS NOT NULL"
+    # SQLite counts from 2024-02-30 as if it were 2024-03-01, so the day that it counts from must be the written one.
+    is_day = f"date(substr({value}, 1, 10), '+0 days') = substr({value}, 1, 10) AND date({value}) IS NOT NULL"
     in_years = f"substr({value}, 1, 4) BETWEEN '0001' AND '9999' AND {value} GLOB '????-??-??*'"
     return f"COALESCE({value} IS NULL OR (typeof({value}) = 'text' AND {in_years} AND {is_day}), 0)"
 

@@ -65,11 +65,21 @@ def _ids_found_twice(relations: BillingRelations) -> Iterator[Select[Any]]:
         one = grouped.subquery(f"ids_of_{table}")
         times = (cast(one.c.times, String(20)) + literal(" rows")).label("found")
         yield select(one.c.tenant_id, _place(table, "id", one), times).where((one.c.times > 1) | one.c.id.is_(None))
-    if relations.invoices_of_lines_are_ambiguous:
-        invoice, other = relations.stored("invoices"), relations.schema.tables["invoices"].alias("of_other_tenant")
-        same_id = and_(other.c.id == invoice.c.id, other.c.tenant_id != invoice.c.tenant_id)
-        found = literal("in two tenants, and invoice_bills has no tenant_id").label("found")
-        yield select(invoice.c.tenant_id, _place("invoices", "id", invoice), found).join(other, same_id).distinct()
+    if relations.schema.id_scope("invoices") is not IdScope.everywhere:
+        yield _lines_of_two_invoices(relations)
+
+
+def _lines_of_two_invoices(relations: BillingRelations) -> Select[Any]:
+    """Return what makes it unknown to which tenant's invoice a line belongs, if tenants may use the same ids."""
+    schema, invoice = relations.schema, relations.stored("invoices")
+    line, other = schema.tables["invoice_bills"], schema.tables["invoices"].alias("of_other_tenant")
+    if schema.id_scope("invoices") is IdScope.tenant and schema.has("invoice_bills", "tenant_id"):
+        found = literal("null").label("found")
+        of_line = select(invoice.c.tenant_id, _place("invoice_bills", "tenant_id", line), found).distinct()
+        return of_line.join(line, line.c.invoice_id == invoice.c.id).where(line.c.tenant_id.is_(None))
+    same_id = and_(other.c.id == invoice.c.id, other.c.tenant_id != invoice.c.tenant_id)
+    found = literal("also of another tenant, and lines name the id alone").label("found")
+    return select(invoice.c.tenant_id, _place("invoices", "id", invoice), found).join(other, same_id).distinct()
 
 
 def _invalid_dates(relations: BillingRelations) -> Select[Any]:
