@@ -9,10 +9,24 @@ twice. Charges are counted once. The balance brought forward of the earliest inv
 record; it is counted once, as the opening balance.
 """
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, func, literal, null, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    FromClause,
+    Select,
+    Subquery,
+    and_,
+    case,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
 from meter_assets.billing.constructs import day, nulls_last
 from meter_assets.billing.money import ZERO, ExactMoney, exact, or_zero, positive_part, total
@@ -89,7 +103,7 @@ def movements(relations: BillingRelations) -> Subquery:
     opening = case((invoice.c.place == 1, or_zero(exact(invoice.c.balance_brought_forward))), else_=ZERO)
     of_payment = relations.invoices
     named = and_(of_payment.c.id == payment.c.invoice_id, of_payment.c.tenant_id == payment.c.tenant_id)
-    paid_on = func.coalesce(day(payment.c.paid_at), day(of_payment.c.invoice_date))
+    on_day = paid_on(payment, of_payment)
     billed = select(
         invoice.c.tenant_id,
         invoice.c.meter_id,
@@ -105,8 +119,8 @@ def movements(relations: BillingRelations) -> Subquery:
         select(
             payment.c.tenant_id,
             payment.c.meter_id,
-            case((paid_on.is_(None), -1), else_=0),
-            paid_on,
+            case((on_day.is_(None), -1), else_=0),
+            on_day,
             literal(1),
             literal(0),
             -or_zero(exact(payment.c.amount)),
@@ -117,6 +131,11 @@ def movements(relations: BillingRelations) -> Subquery:
         .where(payment.c.meter_id.is_not(None))
     )
     return union_all(billed, paid).subquery("ledger")
+
+
+def paid_on(payment: FromClause, its_invoice: FromClause) -> ColumnElement[date]:
+    """Return the day of a payment or else, outer-joined, of the invoice that it names; null if neither is known."""
+    return func.coalesce(day(payment.c.paid_at), day(its_invoice.c.invoice_date), type_=Date())
 
 
 def owed_before(relations: BillingRelations) -> Subquery:

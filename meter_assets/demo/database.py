@@ -45,6 +45,12 @@ SPREAD = (
     "deleted_payment",
     "invoice_without_amounts",
     "negative_meter_balance",
+    "payment_before_opening_balance",
+    "opening_balance_of_cancelled_invoice",
+    "refund_of_reversed_payment",
+    "payment_of_another_customers_invoice",
+    "payment_of_cancelled_invoice",
+    "two_first_invoices",
 )
 """Faults that are distributed over the tenants from the second on; none of them blocks."""
 

@@ -57,7 +57,7 @@ def with_column(table: str, column: str) -> dict[str, str]:
 
 def composite(*names: str) -> dict[str, str]:
     """Return the columns of these tables with the key (tenant_id, id)."""
-    made = {}
+    made: dict[str, str] = {}
     for name in names:
         made |= {name: of(name, (" PRIMARY KEY", ""))[name] + ", PRIMARY KEY (tenant_id, id)"}
     return made

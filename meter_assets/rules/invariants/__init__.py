@@ -4,6 +4,7 @@ Add an invariant as one function that returns the rows that violate it, with its
 Computations that invariants and steps share are in `billing`. Each step lists the invariants that guard it.
 """
 
+from meter_assets.rules.invariants.assumptions import ASSUMPTIONS
 from meter_assets.rules.invariants.backup import BACKUP
 from meter_assets.rules.invariants.balances import BALANCES
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
@@ -13,7 +14,12 @@ from meter_assets.rules.invariants.values import VALUES
 
 __all__ = ["INVARIANTS", "Group", "Invariant", "Severity", "blocking", "current_name", "errors_of", "named", "of_group"]
 
-INVARIANTS: tuple[Invariant, ...] = (*VALUES, *PAYMENTS, *INVOICES, *BACKUP, *BALANCES)
+INVARIANTS: tuple[Invariant, ...] = tuple(
+    sorted(
+        (*VALUES, *PAYMENTS, *INVOICES, *BACKUP, *BALANCES, *ASSUMPTIONS), key=lambda one: list(Group).index(one.group)
+    )
+)
+"""All invariants, group by group."""
 
 
 def current_name(name: str) -> str:

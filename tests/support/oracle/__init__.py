@@ -10,6 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from meter_assets.billing.policy import Policy
+from tests.support.oracle.assumptions import (
+    every_opening_balance_has_one_first_invoice,
+    every_payment_customer_is_its_invoice_customer,
+    no_counted_payment_pays_an_uncounted_invoice,
+    no_opening_balance_follows_an_uncounted_invoice,
+    no_payment_is_older_than_the_opening_balance,
+    no_refund_mirrors_an_uncounted_payment,
+)
 from tests.support.oracle.balances import (
     every_customer_balance_agrees_with_its_backup,
     every_customer_has_a_backup,
@@ -144,6 +152,12 @@ INVARIANTS: tuple[Callable[[Books], Iterator[Any]], ...] = (
     no_opening_balance_follows_invoices_on_another_meter,
     tenant_balance_agrees_with_its_backup,
     every_customer_balance_agrees_with_its_backup,
+    every_opening_balance_has_one_first_invoice,
+    every_payment_customer_is_its_invoice_customer,
+    no_counted_payment_pays_an_uncounted_invoice,
+    no_opening_balance_follows_an_uncounted_invoice,
+    no_payment_is_older_than_the_opening_balance,
+    no_refund_mirrors_an_uncounted_payment,
 )
 BLOCKING_INVARIANTS = (
     "every_counted_payment_has_a_meter",
