@@ -14,7 +14,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-from meter_assets.billing.engine_types import not_implemented
+from meter_assets.billing.engine_types import DateText, not_implemented
 
 _T = TypeVar("_T")
 
@@ -115,4 +115,5 @@ def nulls_last(column: ColumnElement[Any]) -> tuple[ColumnElement[Any], ColumnEl
 
 def as_type_of(target: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the value as the target column will store it: a date column drops the time of day."""
-    return day(value) if isinstance(target.type, Date) and not isinstance(value.type, Date) else value
+    are_days = [isinstance(one.type, (Date, DateText)) for one in (target, value)]
+    return day(value) if are_days == [True, False] else value

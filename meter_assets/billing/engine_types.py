@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Dialect
+from sqlalchemy import Dialect, String
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.errors import ConstructNotImplemented
+
+
+class DateText(String):
+    """The type of a column of dates that the engine keeps as text, without a time of day."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Numeric,
-    ScalarSelect,
     Select,
     String,
     Subquery,
@@ -104,17 +103,19 @@ class BillingRelations:
         complete = kept.c.tenant_id.in_(tenants_with(self.schema, BACKUP)) if ids_show_order else false()
         return last.where(complete).subquery("backed_up_to")
 
-    def owner(self, table: str, row_id: ColumnElement[Any]) -> ScalarSelect[Any]:
+    def owner(self, table: str, row_id: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the tenant that owns the live row with this id, among all tenants; null if no row has it.
 
-        Use it to find out where a reference points, never to read another tenant's money. It is a correlated subquery.
-        So use it after an outer join to the tenant's own rows, for the few rows without a match there: a join to the
-        rows of all tenants would read the whole table.
+        It is always null if ids are unique within a tenant only: then a reference names a row of its own tenant. Use it
+        to find out where a reference points, never to read another tenant's money. It is a correlated subquery. So use
+        it after an outer join to the tenant's own rows, for the few rows without a match there: a join to the rows of
+        all tenants would read the whole table.
         """
-        source = self.schema.tables[table]
+        source, scope = self.schema.tables[table], self.schema.id_scope(table)
+        if scope is IdScope.tenant:
+            return typed_null(source.c.tenant_id.type)
         found = select(source.c.tenant_id).where(source.c.id == row_id, self.is_live(table, source))
-        # Where ids are unique within a tenant only, several tenants may have this one.
-        if self.schema.id_scope(table) is not IdScope.everywhere:
+        if scope is IdScope.nowhere:  # several rows may have the id
             found = found.order_by(source.c.tenant_id).limit(1)
         return found.correlate_except(source).scalar_subquery()
 

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Enum, Integer, String
 
 from meter_assets.billing.schema import BillingSchema, billing_tables
 from tests.support.oracle import Database, Row
-from tests.support.strategies import STATUSES
+from tests.support.strategies import BILL_TYPES, SPELLINGS
 
 
 def _with_text_ids(rows: Database) -> Database:
@@ -38,18 +38,15 @@ def _with_numbers_for_flags(rows: Database) -> Database:
     return changed
 
 
-_EVERY_STATUS = (*STATUSES, "Reversed", "CANCELLED", "Draft", "PAID")
-
-
 SHAPES: dict[str, tuple[BillingSchema, Callable[[Database], Database], Any]] = {
     "only the required columns": (billing_tables(optional_columns=False, soft_deletes=False), deepcopy, 1),
     "text ids": (billing_tables(ids=String(20)), _with_text_ids, "id-1"),
     "numbers for flags, and enumerations": (
         _with_types(
             meter_assignments__is_active=Integer(),
-            payments__status=Enum(*_EVERY_STATUS, name="payment_status"),
-            invoices__status=Enum(*_EVERY_STATUS, name="invoice_status"),
-            bills__bill_type=Enum("WATER", "BALANCE", "balance", "Balance", "balances", name="bill_type"),
+            payments__status=Enum(*SPELLINGS, name="payment_status"),
+            invoices__status=Enum(*SPELLINGS, name="invoice_status"),
+            bills__bill_type=Enum(*BILL_TYPES, name="bill_type"),
         ),
         _with_numbers_for_flags,
         1,

@@ -60,14 +60,13 @@ _cents = st.integers(-500, 20_000).map(lambda cents: Decimal(cents).scaleb(-2))
 _units = st.sampled_from([Decimal(amount) for amount in ("0.00", "1000.00", "500.00", "0.01", "-20.00")])
 _amount = st.one_of(_units, _cents)
 _maybe_amount = _rarely_null(_amount, one_in=8)
-_status = st.sampled_from(
-    [None, "paid", *STATUSES, UNHEARD_OF, "Reversed", "CANCELLED ", "\tDraft", "PAID", "ANNULÉ", None, "paid"]
-)
+SPELLINGS = (*STATUSES, UNHEARD_OF, "Reversed", "CANCELLED ", "\tDraft", "PAID", "ANNULÉ")
+"""The statuses as rows have them."""
+_status = st.sampled_from([None, "paid", *SPELLINGS, None, "paid"])
 _invoice_date = st.sampled_from([date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31), date(2024, 3, 31), None])
 _paid_at = st.sampled_from([None, datetime(2024, 1, 31), datetime(2024, 2, 29, 23, 59, 59), datetime(2024, 3, 15, 9)])
-_bill_type = st.sampled_from(
-    ["WATER", "BALANCE", "BALANCE", "balance", " Balance ", "balances", "Fee", "Due", None, "water"]
-)
+BILL_TYPES = ("WATER", "BALANCE", "balance", " Balance ", "balances", "Fee", "Due", "water")
+_bill_type = st.sampled_from([*BILL_TYPES, "BALANCE", None])
 
 _assignment = st.fixed_dictionaries(
     {

@@ -24,7 +24,7 @@ from meter_assets.billing.constructs import (
     rows_digest,
     trimmed,
 )
-from meter_assets.billing.engine_types import EngineTypes, register_types
+from meter_assets.billing.engine_types import DateText, EngineTypes, register_types
 from meter_assets.billing.money import AnyMoney, exact, has_decimals, is_exact, is_number, rounded, stored
 from meter_assets.billing.policy import RoundingOfSums
 from meter_assets.formatting import MINOR_UNIT_DIGITS
@@ -59,7 +59,9 @@ def _any_money(element: AnyMoney, compiler: Any, **kw: Any) -> str:
 
 def _as_read(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """Return text for dates, as they are stored: other programs write them in various formats."""
-    return String() if isinstance(kind, (Date, DateTime)) else kind
+    if isinstance(kind, Date):
+        return DateText()
+    return String() if isinstance(kind, DateTime) else kind
 
 
 def _why_no_money(kind: TypeEngine[Any]) -> str | None:

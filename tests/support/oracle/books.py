@@ -6,7 +6,7 @@ Add what several rules look up. What the steps make of the rows is in `steps`, w
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -167,14 +167,20 @@ def _counts(row: Row, uncounted: tuple[str, ...]) -> bool:
     return status is None or status.strip().lower() not in {one.strip().lower() for one in uncounted}
 
 
-def chronological(invoice: Row) -> tuple[date, int]:
-    """Order invoices by date, those without one last, then by id."""
-    return (day_of_invoice(invoice), invoice["id"])
+def chronological(invoice: Row) -> tuple[datetime, Any]:
+    """Order invoices by date and time of day, those without a date last, then by id."""
+    moment = invoice["invoice_date"] or datetime.max
+    return (moment if isinstance(moment, datetime) else datetime.combine(moment, time()), invoice["id"])
 
 
 def day_of_invoice(invoice: Row) -> date:
     """Return the day of an invoice, the last of all days where it has none."""
-    return invoice["invoice_date"] or date.max
+    return day_of(invoice["invoice_date"]) or date.max
+
+
+def day_of(moment: date | datetime | None) -> date | None:
+    """Return the day of a point in time, or of a day."""
+    return moment.date() if isinstance(moment, datetime) else moment
 
 
 def total(rows: Iterable[Row], column: str) -> Decimal:

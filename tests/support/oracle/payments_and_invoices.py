@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-from tests.support.oracle.books import DECISIONS, INVOICE_AMOUNTS, ZERO, Books, Row, day_of_invoice, total
+from tests.support.oracle.books import DECISIONS, INVOICE_AMOUNTS, ZERO, Books, Row, day_of, day_of_invoice, total
 from tests.support.oracle.steps import invoice_amounts
 
 
@@ -201,4 +201,4 @@ def day_of_payment(books: Books, payment: Row) -> date:
     invoice = books.find("invoices", payment["invoice_id"])
     if invoice is None or not books.is_own(invoice):
         return date.min
-    return invoice["invoice_date"] or date.min
+    return day_of(invoice["invoice_date"]) or date.min

@@ -18,6 +18,7 @@ from tests.support.oracle.books import (
     Database,
     Expected,
     Row,
+    day_of,
     total,
 )
 
@@ -197,7 +198,7 @@ def recomputed_meter(books: Books, meter_id: int) -> Row:
     invoices = books.invoices_of_meter(meter_id)
     billed = charged(books, invoices) + opening(books, meter_id)
     paid = total(books.payments_of_meter(meter_id), "amount")
-    dates = [row["invoice_date"] for row in invoices if row["invoice_date"] is not None]
+    dates = [day for row in invoices if (day := day_of(row["invoice_date"])) is not None]
     return {
         "balance": max(billed - paid, ZERO),
         "overpayment": max(paid - billed, ZERO),
