@@ -5,7 +5,7 @@ Add a SELECT of the records here if relations or several packages need it. Recor
 
 from typing import Any
 
-from sqlalchemy import Select, Subquery, case, exists, func, select
+from sqlalchemy import Select, Subquery, case, exists, func, or_, select
 
 from meter_assets.billing.own_tables import COMMITS, OUTCOMES, RUNS, SUCCEEDED
 from meter_assets.billing.schema import BillingSchema
@@ -43,10 +43,11 @@ def keeps_outcomes(schema: BillingSchema) -> bool:
     return schema.own_tables_present.issuperset((OUTCOMES, COMMITS))
 
 
-def tenants_with(schema: BillingSchema, step: str) -> Select[Any]:
-    """Return the SELECT of the ids of the tenants for which a step run succeeded and was not undone since.
+def in_force(schema: BillingSchema, name: str = "in_force") -> Subquery:
+    """Return the step runs that succeeded, or that have written some rows, and that were not undone since.
 
-    A rollback undoes, newest first, every step run that is newer than the oldest one that it undoes.
+    Its columns are those of `step_runs`. A rollback undoes, newest first, every step run that is newer than the oldest
+    one that it undoes.
     """
     done, undoing = step_runs(schema, "done"), step_runs(schema, "undoing")
     undone = exists(select(1).select_from(undoing)).where(
@@ -55,5 +56,11 @@ def tenants_with(schema: BillingSchema, step: str) -> Select[Any]:
         undoing.c.id > done.c.id,
         (undoing.c.outcome == SUCCEEDED) | (undoing.c.rows_changed > 0),
     )
-    succeeded = done.c.step == step, done.c.undoes.is_(None), done.c.outcome == SUCCEEDED
-    return select(done.c.tenant_id).where(*succeeded, ~undone).distinct()
+    has_effect = or_(done.c.outcome == SUCCEEDED, done.c.rows_changed > 0)
+    return select(done).where(done.c.undoes.is_(None), has_effect, ~undone).subquery(name)
+
+
+def tenants_with(schema: BillingSchema, step: str) -> Select[Any]:
+    """Return the SELECT of the ids of the tenants for which a step run succeeded and was not undone since."""
+    done = in_force(schema)
+    return select(done.c.tenant_id).where(done.c.step == step, done.c.outcome == SUCCEEDED).distinct()

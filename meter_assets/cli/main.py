@@ -81,7 +81,7 @@ def main() -> None:
 @_dry_run
 @_stop
 @_batch_size
-@click.option("--skip-validation", is_flag=True, help="Skip the checks (steps 3 and 5).")
+@click.option("--skip-validation", is_flag=True, help="Skip the checks (steps 4 and 6).")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation before a live run.")
 @click.option(
     "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
@@ -96,7 +96,7 @@ def migrate_meter_financials(
     yes: bool,
     export: Path | None,
 ) -> int:
-    """Migrate tenants: payments' meter ids, invoice amounts, the backup, and meter balances."""
+    """Migrate tenants: the backup, payments' meter ids, invoice amounts, and meter balances."""
     if export is not None and not dry_run:
         raise InvalidSettings("--export requires --dry-run: it writes the rows that would change.")
     from meter_assets.cli.session import open_session
@@ -130,17 +130,18 @@ def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
 _step_command(
     "backfill-payment-meter-ids",
     ["payment_meter_ids"],
-    "Fill in the meter ids of payments: only step 1 of the migration.",
+    "Fill in the meter ids of payments: step 2 of the migration, after the backup (step 1) if it is missing.",
 )
 _step_command(
     "backfill-invoice-amounts",
     ["invoice_amounts"],
-    "Recompute the amounts of invoices from their lines: only step 2 of the migration.",
+    "Recompute the amounts of invoices from their lines: step 3 of the migration, after the backup (step 1) if it is "
+    "missing.",
 )
 _step_command(
     "migrate-customer-balances-to-meters",
     ["customer_balances_backup", "meter_balances"],
-    "Back up the customers' balances and recompute the meters' balances: only step 4 of the migration.",
+    "Back up the customers' balances and recompute the meters' balances: steps 1 and 5 of the migration.",
 )
 
 

@@ -24,7 +24,7 @@ VALIDATIONS = {
 
 
 class Progress:
-    """Prints one line per step from a run's events, in the order of the five steps, and updates the spinner."""
+    """Prints one line per step from a run's events, in the order of the six steps, and updates the spinner."""
 
     def __init__(self, terminal: Terminal, status: Status | None, *, brief: bool) -> None:
         """Take the terminal, the spinner if there is one, and whether to omit a preview."""

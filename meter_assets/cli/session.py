@@ -15,6 +15,7 @@ import click
 import dagster as dg
 
 from meter_assets import settings
+from meter_assets.billing.own_tables import BACKUP
 from meter_assets.cli.progress import following
 from meter_assets.cli.runner import Launch, TenantRun, run_tenant
 from meter_assets.cli.terminal import Terminal
@@ -23,7 +24,8 @@ from meter_assets.defs.launchpad import allow_export
 from meter_assets.defs.partitions import sync_partitions
 from meter_assets.defs.resources import shared_database
 from meter_assets.defs.rollback import undo_steps
-from meter_assets.errors import InvalidSettings, NotAsRecorded
+from meter_assets.errors import InvalidSettings, MeterAssetsError, NotAsRecorded
+from meter_assets.migration.backup import tenants_without_backup
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.rollback import steps_to_undo, tenants_of_run
 from meter_assets.migration.run_history import StepRunRecord
@@ -67,9 +69,17 @@ class Session:
         runs = self._run_all(Launch(job, assets=steps, config={"ops": in_batches}))
         self.terminal.discrepancies(runs)
         self.terminal.summary(runs)
-        self.terminal.what_next(self.database, runs, time.monotonic() - self.started)
+        without_backup = self._without_backup([run.tenant for run in runs if BACKUP not in run.reports])
+        self.terminal.what_next(self.database, runs, time.monotonic() - self.started, without_backup)
         self.runs = runs
         return max(run.exit_status for run in runs)
+
+    def _without_backup(self, tenants: Sequence[Tenant]) -> list[Tenant] | None:
+        """Return the tenants that have no backup; None if the database no longer answers: the runs are over."""
+        try:
+            return tenants_without_backup(self.database, tenants) if tenants else []
+        except MeterAssetsError:
+            return None
 
     def roll_back(
         self,

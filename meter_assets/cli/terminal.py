@@ -27,12 +27,12 @@ from meter_assets.reports import tables as render
 from meter_assets.reports.preview import Preview
 
 STEPS = {
-    "payment_meter_ids": "1/5 payment meter ids",
-    "invoice_amounts": "2/5 invoice amounts",
-    "validation before": "3/5 validation of what is read",
-    "customer_balances_backup": "4/5 customer balances backup",
-    "meter_balances": "4/5 meter balances",
-    "validation after": "5/5 validation of balances",
+    "customer_balances_backup": "1/6 customer balances backup",
+    "payment_meter_ids": "2/6 payment meter ids",
+    "invoice_amounts": "3/6 invoice amounts",
+    "validation before": "4/6 validation of what is read",
+    "meter_balances": "5/6 meter balances",
+    "validation after": "6/6 validation of balances",
 }
 _WIDTH_WHEN_PIPED = 160
 _SHORT_RUN_ID = 8
@@ -138,8 +138,17 @@ class Terminal:
         good = sum(run.succeeded for run in runs)
         self.print(f"{good} of {len(runs)} tenants without an ERROR.", style="" if good == len(runs) else "red")
 
-    def what_next(self, database: BillingDatabase, runs: Sequence[TenantRun], seconds: float) -> None:
-        """Print how long the run took, what to verify next, and where the old balances are."""
+    def what_next(
+        self,
+        database: BillingDatabase,
+        runs: Sequence[TenantRun],
+        seconds: float,
+        without_backup: Sequence[Tenant] | None,
+    ) -> None:
+        """Print how long the run took, what to verify next, and where the old balances are.
+
+        `without_backup` are the tenants that have no backup, if that is known.
+        """
         good = [run.tenant.key for run in runs if run.succeeded]
         bad = [run.tenant.key for run in runs if not run.succeeded]
         changed = sum(report.changed for run in runs for report in run.reports.values())
@@ -152,8 +161,18 @@ class Terminal:
             self.print(f"  {ours} migrate-meter-financials {' '.join(f'--tenant {key}' for key in bad)}")
         self.print(f"Verify:  {ours} validate-meter-financial-data")
         self.print(f"Read:    {ours} history, or '{ours} ui' for every run, check and changed row")
+        if without_backup is not None:
+            self._backup(database, runs, without_backup)
+
+    def _backup(self, database: BillingDatabase, runs: Sequence[TenantRun], without_backup: Sequence[Tenant]) -> None:
+        if len(without_backup) == len(runs):
+            self.print(
+                "Backup:  none yet: no run of these tenants has completed one. It is the first step of every run."
+            )
+            return
+        missing = f" (none yet of tenant {', '.join(one.key for one in without_backup)})" if without_backup else ""
         self.print(
-            f"Backup:  table customer_balances_backup; journal: tables meter_migration_*; both in {database.url}"
+            f"Backup:  table customer_balances_backup{missing}; journal: tables meter_migration_*; both in {database.url}"
         )
 
     def to_undo(self, tenants: Sequence[Tenant], steps: Mapping[str, Sequence[StepRunRecord]]) -> None:

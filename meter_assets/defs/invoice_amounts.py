@@ -6,7 +6,7 @@ from meter_assets.rules.steps.invoice_amounts import STEP
 
 invoice_amounts = step_asset(
     STEP,
-    deps=["invoices", "invoice_bills", "bills"],
+    deps=["customer_balances_backup", "invoices", "invoice_bills", "bills"],
     description="""`amount`, `balance_brought_forward` and `total_amount` of every invoice, as the sums of its lines.
 
 Invoices without lines (policy `invoices_without_bills`) and invoices with a line that cannot be summed keep their

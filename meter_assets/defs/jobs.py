@@ -19,8 +19,8 @@ def asset_jobs(scope: Scope) -> list[Any]:
         (
             "migrate_meter_financials",
             migrated,
-            "Migrates a tenant: its four assets with their checks. A failing ERROR check of payments, invoices or the "
-            "backup blocks meter_balances.",
+            "Migrates a tenant: its four assets with their checks, the backup first. A failing ERROR check of "
+            "payments, invoices or the backup blocks meter_balances.",
         ),
         (
             "migrate_meter_financials_without_validation",

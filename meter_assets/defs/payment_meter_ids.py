@@ -6,7 +6,7 @@ from meter_assets.rules.steps.payment_meter_ids import STEP
 
 payment_meter_ids = step_asset(
     STEP,
-    deps=["payments", "invoices", "customers", "meters", "meter_assignments"],
+    deps=["customer_balances_backup", "payments", "invoices", "customers", "meters", "meter_assignments"],
     description="""`payments.meter_id`, filled in where it is null: the meter of the invoice, otherwise the meter
 of the customer.
 

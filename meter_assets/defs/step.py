@@ -3,7 +3,7 @@
 Add here what runs or reports every step. The asset of each step and its checks are in the module with the step's name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
@@ -93,7 +93,15 @@ def materialize(
         tenant = tenant_of(context, billing)
         context.log.info(metadata.log_line(f"{step} of tenant {named(tenant.key, tenant.name)}: started"))
         started = monotonic()
-        run = StepRun(step, tenant, context.run.run_id, policy.policy(), allow_invalid, batch_size)
+        run = StepRun(
+            step,
+            tenant,
+            context.run.run_id,
+            policy.policy(),
+            allow_invalid,
+            batch_size,
+            also_ran=_materializes(context, billing, tenant),
+        )
         report = run_step(billing.database, run)
         context.log.info(
             f"{step} of tenant {tenant.key}: {report.changed:,} of {report.examined:,} rows changed, "
@@ -102,6 +110,24 @@ def materialize(
     return dg.MaterializeResult(
         metadata=step_metadata(report, monotonic() - started), data_version=dg.DataVersion(context.run.run_id)
     )
+
+
+def _materializes(
+    context: dg.AssetExecutionContext, billing: BillingResource, tenant: Tenant
+) -> Callable[[StepReport], None]:
+    """Return what logs the materialization of another step's asset that the run of this step has executed too."""
+    started = monotonic()
+
+    def log(report: StepReport) -> None:
+        context.log.info(f"{report.step} of tenant {tenant.key} was missing: {report.changed:,} rows were added first")
+        made = dg.AssetMaterialization(
+            billing.scope.key(report.step),
+            partition=tenant.key,
+            metadata=step_metadata(report, monotonic() - started),
+        )
+        context.log_event(made)
+
+    return log
 
 
 def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:

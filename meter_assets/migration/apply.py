@@ -1,12 +1,15 @@
 """`run_step`: runs one step of one tenant in one transaction: lock, journal, write, check, commit.
 
-Add here only the order of these actions. A step's change is prepared in `step_run`, checked in `stages`, and written in
-`journal`; its start and outcome are recorded in `recording`. Steps in several transactions are in `batches`.
+If the tenant has no backup, a step run of its own takes it before (`backup`). Add here only the order of these actions.
+A step's change is prepared in `step_run`, checked in `stages`, and written in `journal`; its start and outcome are
+recorded in `recording`. Steps in several transactions are in `batches`.
 """
 
 from functools import partial
 
+from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.schema import BillingSchema
+from meter_assets.migration.backup import backup_to_take
 from meter_assets.migration.batches import run_in_batches
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import record, record_commit, recorded, write
@@ -20,16 +23,28 @@ from meter_assets.migration.step_run import RunningStep, StepRun, prepare_run
 def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
     """Run one step of one tenant and report its changes; a second run changes nothing.
 
-    The tenant stays locked until `database.release()`. If other programs change the same rows at the same time, the
-    step is tried again a few times. Raises TenantLocked, BlockedByInvariants, StepInvariantViolated,
-    ConcurrentModification, ColumnTooSmall, or StepError itself; after any error, nothing of the step is left in the
-    database. A step in batches keeps its committed batches, and may raise RowsKeepChanging.
+    If the tenant has no backup, it is taken first, in a step run of its own, whose report `run.also_ran` gets. The
+    tenant stays locked until `database.release()`. If other programs change the same rows at the same time, the step is
+    tried again a few times. Raises TenantLocked, BlockedByInvariants, StepInvariantViolated, ConcurrentModification,
+    ColumnTooSmall, or StepError itself; after any error, nothing of the step is left in the database. A step in batches
+    keeps its committed batches, and may raise RowsKeepChanging.
     """
     with locked_and_prepared(database, run) as schema:
-        if run.batch_size is not None:
-            return run_in_batches(database, schema, run, run.batch_size)
-        with record_step_run(database, schema, run) as entry:
-            return retry_on_conflict(partial(_run_once, database, schema, run, entry))
+        backup = backup_to_take(database, schema, run)
+        if backup is not None:
+            run.also_ran(_run_alone(database, schema, backup))
+        return _run_alone(database, schema, run)
+
+
+def _run_alone(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> StepReport:
+    """Run a step and nothing else."""
+    if run.batch_size is not None:
+        return run_in_batches(database, schema, run, run.batch_size)
+    with record_step_run(database, schema, run) as entry:
+        report = retry_on_conflict(partial(_run_once, database, schema, run, entry))
+    if run.step == BACKUP and not run.rolls_back:
+        database.remember_backup(run.tenant, run.run_id)
+    return report
 
 
 def _run_once(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: RunningStep) -> StepReport:

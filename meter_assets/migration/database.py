@@ -258,6 +258,14 @@ class BillingDatabase:
         """
         self._locks.take(tenant.key, partial(self._take, tenant, run_id), partial(self._locked, tenant))
 
+    def has_backup(self, tenant: Tenant, run_id: str) -> bool:
+        """Return whether this run has found the tenant's backup, or has taken it, since it locked the tenant."""
+        return self._locks.backed_up.get(tenant.key) == run_id
+
+    def remember_backup(self, tenant: Tenant, run_id: str) -> None:
+        """Remember that the tenant, which this run has locked, has a backup."""
+        self._locks.backed_up[tenant.key] = run_id
+
     def lock_within(
         self, connection: Connection, schema: BillingSchema, tenant: Tenant, run_id: str, *, to_roll_back: bool = False
     ) -> None:

@@ -15,11 +15,12 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.run_history import StepRunRecord
+from meter_assets.migration.step_report import StepReport
 from meter_assets.rules.steps import STEPS, Step, StepGuards
 from meter_assets.rules.undo import undo, written_later
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """Do nothing."""
 
 
@@ -39,6 +40,8 @@ class StepRun:
     undoes: StepRunRecord | None = None
     about_to_commit: Callable[[], None] = _nothing
     """Called just before the commit of each transaction that changes rows; a retry may call it again."""
+    also_ran: Callable[[StepReport], None] = _nothing
+    """Called with the report of the backup, if the tenant had none and it was taken before this step."""
 
     def __post_init__(self) -> None:
         """Raise InvalidSettings for a batch of no rows."""

@@ -22,6 +22,8 @@ class TenantLocks:
 
     def __init__(self) -> None:
         """Start without locks."""
+        self.backed_up: dict[str, str] = {}
+        """The run of this process that found a tenant's backup, or took it, by the tenant's key, while it is locked."""
         self._locks: dict[str, TenantLock] = {}
         self._refused: dict[str, TenantLocked] = {}
 
@@ -34,6 +36,7 @@ class TenantLocks:
             raise self._refused[key]
         if key in self._locks and self._locks[key].is_held():
             return
+        self.backed_up.pop(key, None)
         acquired = lock()
         if acquired is None:
             self._refused[key] = locked()
@@ -45,6 +48,7 @@ class TenantLocks:
         for lock in self._locks.values():
             lock.release()
         self._locks.clear()
+        self.backed_up.clear()
         self._refused.clear()
 
 

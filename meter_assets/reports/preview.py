@@ -18,6 +18,7 @@ from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.relations import BillingRelations, as_text, has_status, is_one_of
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name
+from meter_assets.migration.backup import with_backup_first
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult, evaluate
 from meter_assets.migration.stages import Moment, Situation, problems
@@ -95,7 +96,7 @@ def preview(
     validate: bool = True,
     export: Path | None = None,
 ) -> Preview:
-    """Preview the steps of one tenant, in this order, in one read-only snapshot.
+    """Preview the steps of one tenant, in this order, in one read-only snapshot; the backup first if it is missing.
 
     With `validate`, the invariants related to the steps are evaluated as they would be afterwards. With `export`, every
     row that would change is written to `<export>/<tenant>/<change>.csv`, streamed. Raises what
@@ -107,6 +108,7 @@ def preview(
         statuses, bill_types = _statuses(connection, relations), _bill_types(connection, relations)
         unread = list(_unread_columns(snapshot.schema, policy))
         evaluations = _Evaluations(connection)
+        steps = with_backup_first(connection, relations, steps)
         reports: list[StepReport] = []
         obstacles: list[str] = []
         for name in steps:

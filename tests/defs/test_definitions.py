@@ -36,8 +36,15 @@ TABLES = {
     "payments",
 }
 DEPENDENCIES = {
-    "payment_meter_ids": {"payments", "invoices", "customers", "meters", "meter_assignments"},
-    "invoice_amounts": {"invoices", "invoice_bills", "bills"},
+    "payment_meter_ids": {
+        "customer_balances_backup",
+        "payments",
+        "invoices",
+        "customers",
+        "meters",
+        "meter_assignments",
+    },
+    "invoice_amounts": {"customer_balances_backup", "invoices", "invoice_bills", "bills"},
     "customer_balances_backup": {"customers"},
     "meter_balances": {"payment_meter_ids", "invoice_amounts", "customer_balances_backup", "meters"},
     "customer_balances": {"meter_balances", "meter_assignments", "customers"},

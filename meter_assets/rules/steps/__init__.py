@@ -19,18 +19,21 @@ from meter_assets.rules.steps.step import Step, StepGuards
 __all__ = ["MIGRATION", "STEPS", "Step", "StepGuards", "guarded_step", "invariants_about"]
 
 MIGRATION = (
+    customer_balances_backup.STEP.name,
     payment_meter_ids.STEP.name,
     invoice_amounts.STEP.name,
-    customer_balances_backup.STEP.name,
     meter_balances.STEP.name,
 )
-"""The names of the steps that migrate a tenant, in the order in which they run."""
+"""The names of the steps that migrate a tenant, in the order in which they run.
+
+The backup is first: a trigger may change customers' balances when a step writes payments, invoices or meters.
+"""
 STEPS: dict[str, Step] = {
     step.name: step
     for step in (
+        customer_balances_backup.STEP,
         payment_meter_ids.STEP,
         invoice_amounts.STEP,
-        customer_balances_backup.STEP,
         meter_balances.STEP,
         customer_balances.STEP,
     )

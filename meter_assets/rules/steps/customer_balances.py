@@ -79,5 +79,6 @@ STEP = Step(
     worth_title="net before",
     context=("name",),
     guards=StepGuards(values=of_group(Group.values), before=(*of_group(Group.backup), *errors_of(Group.balances))),
+    needs_backup=False,
     compute=customer_balances,
 )

@@ -54,5 +54,6 @@ STEP = Step(
     guards=StepGuards(values=of_group(Group.values), after=of_group(Group.backup)),
     checks=(Group.values, Group.backup),
     batchable=False,
+    needs_backup=False,
     compute=customer_balances_backup,
 )

@@ -37,5 +37,10 @@ class Step(JournaledStep):
     """The groups of invariants about the rows that the step writes: the checks of its asset."""
     batchable: bool = True
     """Whether it may be written in several transactions."""
+    needs_backup: bool = True
+    """Whether the backup must be taken before it writes; if it is missing, a run of the step takes it first.
+
+    False for the backup itself, and for a step with a guard that refuses to write without a backup.
+    """
     overridable: bool = False
     """Whether the user may let a run write although the guards before it fail."""

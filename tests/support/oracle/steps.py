@@ -253,7 +253,7 @@ CHANGES: dict[str, Callable[[Database, int, Policy], Expected]] = {
     "meter_balances": meter_balances,
     "customer_balances": customer_balances,
 }
-MIGRATION = ("payment_meter_ids", "invoice_amounts", "customer_balances_backup", "meter_balances")
+MIGRATION = ("customer_balances_backup", "payment_meter_ids", "invoice_amounts", "meter_balances")
 TARGETS = {
     "payment_meter_ids": "payments",
     "invoice_amounts": "invoices",
