@@ -61,6 +61,11 @@ _batch_size = click.option(
     metavar="ROWS",
     help="Write this number of rows per transaction (for example 10000), so that other writers do not wait long.",
 )
+_policy_changed = click.option(
+    "--policy-changed",
+    is_flag=True,
+    help="Run although the policy differs from the one that a tenant was migrated with.",
+)
 _stop = click.option("--stop-on-failure", is_flag=True, help="Stop after the first tenant that fails.")
 
 
@@ -81,6 +86,7 @@ def main() -> None:
 @_dry_run
 @_stop
 @_batch_size
+@_policy_changed
 @click.option("--skip-validation", is_flag=True, help="Skip the checks (steps 4 and 6).")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation before a live run.")
 @click.option(
@@ -92,6 +98,7 @@ def migrate_meter_financials(
     dry_run: bool,
     stop_on_failure: bool,
     batch_size: int | None,
+    policy_changed: bool,
     skip_validation: bool,
     yes: bool,
     export: Path | None,
@@ -103,10 +110,10 @@ def migrate_meter_financials(
 
     with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure) as session:
         if dry_run:
-            return session.preview(evaluate=not skip_validation, export=export)
+            return session.preview(evaluate=not skip_validation, export=export, policy_changed=policy_changed)
         session.confirm("migration of", yes)
         job = "migrate_meter_financials" + ("_without_validation" if skip_validation else "")
-        return session.migrate(job, batch_size=batch_size)
+        return session.migrate(job, batch_size=batch_size, policy_changed=policy_changed)
 
 
 def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
@@ -117,14 +124,19 @@ def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
     @_dry_run
     @_stop
     @_batch_size
+    @_policy_changed
     @_reports_errors
-    def command(tenants: tuple[str, ...], dry_run: bool, stop_on_failure: bool, batch_size: int | None) -> int:
+    def command(
+        tenants: tuple[str, ...], dry_run: bool, stop_on_failure: bool, batch_size: int | None, policy_changed: bool
+    ) -> int:
         from meter_assets.cli.session import open_session
 
         with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure) as session:
             if dry_run:
-                return session.preview(steps=steps)
-            return session.migrate("migrate_meter_financials", steps=steps, batch_size=batch_size)
+                return session.preview(steps=steps, policy_changed=policy_changed)
+            return session.migrate(
+                "migrate_meter_financials", steps=steps, batch_size=batch_size, policy_changed=policy_changed
+            )
 
 
 _step_command(

@@ -11,6 +11,7 @@ from uuid import uuid4
 import dagster as dg
 from dagster import DagsterEventType, EventLogEntry
 
+from meter_assets.defs.checks import JUDGED_BY
 from meter_assets.defs.metadata import REPORT
 from meter_assets.defs.partitions import PARTITION_TAG
 from meter_assets.defs.rollback import undo_steps
@@ -41,6 +42,8 @@ class TenantRun:
     rollback: Rollback | None = None
     results: list[InvariantResult] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    judged_by: str = ""
+    """By which policy the results were judged, if it is not the configured one."""
     interrupted: bool = False
 
     @property
@@ -141,7 +144,9 @@ def _read(run: TenantRun, entry: EventLogEntry) -> None:
     elif event.event_type is DagsterEventType.STEP_OUTPUT and event.step_key == undo_steps.name:
         _read_rollback(run, event.step_output_data.metadata)
     elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
-        run.results.append(result_of(event.asset_check_evaluation_data))
+        evaluation = event.asset_check_evaluation_data
+        run.results.append(result_of(evaluation))
+        run.judged_by = str(evaluation.metadata[JUDGED_BY].value) if JUDGED_BY in evaluation.metadata else run.judged_by
     elif event.event_type is DagsterEventType.STEP_FAILURE:
         _read_failure(run, event)
     elif event.is_job_failure and was_interrupted(event):

@@ -59,14 +59,18 @@ class Session:
         count = f"{len(self.tenants)} tenants" if len(self.tenants) > 1 else f"tenant {self.tenants[0].key}"
         click.confirm(f"{what.capitalize()} {count} of {self.database.url}? Every change is journaled.", abort=True)
 
-    def migrate(self, job: str, *, steps: Sequence[str] = (), batch_size: int | None = None) -> int:
+    def migrate(
+        self, job: str, *, steps: Sequence[str] = (), batch_size: int | None = None, policy_changed: bool = False
+    ) -> int:
         """Run the steps (default: all) for every tenant and show the results.
 
-        Returns the exit status.
+        With `policy_changed`, the policy may differ from the one that a tenant was migrated with. Returns the exit
+        status.
         """
         batched = [step for step in steps or MIGRATION if STEPS[step].batchable and batch_size]
         in_batches = {step: {"config": {"batch_size": batch_size}} for step in batched}
-        runs = self._run_all(Launch(job, assets=steps, config={"ops": in_batches}))
+        config = {"ops": in_batches, **_policy_config(policy_changed)}
+        runs = self._run_all(Launch(job, assets=steps, config=config))
         self.terminal.discrepancies(runs)
         self.terminal.summary(runs)
         without_backup = self._without_backup([run.tenant for run in runs if BACKUP not in run.reports])
@@ -137,6 +141,7 @@ class Session:
         *,
         steps: Sequence[str] | None = None,
         evaluate: bool = True,
+        policy_changed: bool = False,
         export: Path | None = None,
         brief: bool = False,
     ) -> int:
@@ -147,7 +152,8 @@ class Session:
         config: dict[str, Any] = {"evaluate_invariants": evaluate, "export_dir": _as_text(export)}
         if steps is not None:
             config["steps"] = list(steps)
-        launch = Launch("preview_meter_financials", config={"ops": {"migration_preview": {"config": config}}})
+        ops = {"migration_preview": {"config": config}}
+        launch = Launch("preview_meter_financials", config={"ops": ops, **_policy_config(policy_changed)})
         with allow_export(export):
             runs = self._run_all(launch, brief=brief)
         previews = [run.preview for run in runs if run.preview is not None]
@@ -172,6 +178,10 @@ class Session:
             if self.stop_on_failure and not run.succeeded:
                 break
         return runs
+
+
+def _policy_config(policy_changed: bool) -> dict[str, Any]:
+    return {"resources": {"policy": {"config": {"policy_changed": True}}}} if policy_changed else {}
 
 
 def _as_text(folder: Path | None) -> str | None:

@@ -92,7 +92,12 @@ class Terminal:
         self.print(f"  {STEPS[label]:<32} {text}", style="red" if errors else "")
 
     def failed(self, run: TenantRun) -> None:
-        """Print why a tenant failed: its errors, and the violated invariants with evidence and remedy."""
+        """Print why a tenant failed: its errors, and the violated invariants with evidence and remedy.
+
+        Also by which policy it was judged, if that is not the configured one.
+        """
+        if run.judged_by:
+            self.evidence(f"Judged by {run.judged_by}.")
         for error in run.errors:
             self.evidence(error, style="red")
         for result in run.violated:
@@ -166,14 +171,11 @@ class Terminal:
 
     def _backup(self, database: BillingDatabase, runs: Sequence[TenantRun], without_backup: Sequence[Tenant]) -> None:
         if len(without_backup) == len(runs):
-            self.print(
-                "Backup:  none yet: no run of these tenants has completed one. It is the first step of every run."
-            )
+            self.print("Backup:  none yet: no run of these tenants has completed one. It is the first step of a run.")
             return
         missing = f" (none yet of tenant {', '.join(one.key for one in without_backup)})" if without_backup else ""
-        self.print(
-            f"Backup:  table customer_balances_backup{missing}; journal: tables meter_migration_*; both in {database.url}"
-        )
+        table = f"table customer_balances_backup{missing}"
+        self.print(f"Backup:  {table}; journal: tables meter_migration_*; both in {database.url}")
 
     def to_undo(self, tenants: Sequence[Tenant], steps: Mapping[str, Sequence[StepRunRecord]]) -> None:
         """Print what a rollback is about to undo."""
@@ -243,6 +245,8 @@ class Terminal:
         self.grid(render.statuses(preview))
         self.grid(render.bill_types(preview))
         self.grid(render.bases(preview))
+        if preview.policy_differences:
+            self.evidence(f"The policy differs, recorded -> given: {'; '.join(preview.policy_differences)}.")
         for obstacle in preview.obstacles:
             self.evidence(obstacle, style="red")
         if preview.results is not None:

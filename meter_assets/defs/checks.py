@@ -10,16 +10,20 @@ from typing import Any
 
 import dagster as dg
 
+from meter_assets.billing.relations import billing_relations
 from meter_assets.defs import metadata
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import failures, tenant_of
 from meter_assets.migration.evaluation import InvariantResult, evaluate
+from meter_assets.migration.recorded_policy import policy_to_judge_by
 from meter_assets.reports.tables import from_records
 from meter_assets.rules.invariants import INVARIANTS, Invariant, Severity, current_name, of_group
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
 
+JUDGED_BY = "judged_by"
+"""The metadata entry that says that a tenant was judged by another policy than the configured one."""
 EXAMPLE, FIRST_CHANGE = "for_example", "first_change"
 """The metadata entries with text of the database about a violated invariant. Dagster's pages render the description of
 a check's result as Markdown, so the description contains no text of the database.
@@ -44,11 +48,12 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         with failures():
             selected = {key.name: key.asset_key for key in context.selected_asset_check_keys}
-            results = _evaluated(context, billing, policy, [one for one in invariants.values() if one.name in selected])
+            wanted = [one for one in invariants.values() if one.name in selected]
+            results, differences = _evaluated(context, billing, policy, wanted)
         if any(not one.passed and one.severity is Severity.ERROR for one in results):
             never_start_again()
         for result in results:
-            yield _result(result, selected[result.name])
+            yield _result(result, selected[result.name], differences)
 
     return checks
 
@@ -74,21 +79,35 @@ def _evaluated(
     billing: BillingResource,
     policy: PolicyResource,
     invariants: Sequence[Invariant],
-) -> list[InvariantResult]:
-    tenant = tenant_of(context, billing)
-    with billing.database.read(policy.policy()) as snapshot:
-        return evaluate(snapshot.connection, invariants, snapshot.relations(tenant.id))
+) -> tuple[list[InvariantResult], list[str]]:
+    """Evaluate the invariants by the policy that the tenant was migrated with.
+
+    Returns the results, and in which values that policy differs from the configured one.
+    """
+    tenant, database, given = tenant_of(context, billing), billing.database, policy.policy()
+    with database.snapshot() as connection:
+        chosen, differences = policy_to_judge_by(database, connection, tenant, context.run.run_id, given)
+        relations = billing_relations(database.schema(connection), chosen, tenant.id)
+        return evaluate(connection, invariants, relations), differences
 
 
-def _result(result: InvariantResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
+def _result(result: InvariantResult, asset: dg.AssetKey, differences: Sequence[str]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=result.passed,
         asset_key=asset,
         check_name=result.name,
         severity=dg.AssetCheckSeverity[result.severity],
         description=result.description if result.passed else sentence(result),
-        metadata=evidence(result),
+        metadata=evidence(result) | other_policy(differences),
     )
+
+
+def other_policy(differences: Sequence[str]) -> dict[str, Any]:
+    """Return the metadata entry that says by which policy a tenant was judged, if it is not the configured one."""
+    if not differences:
+        return {}
+    said = f"the policy that the tenant was migrated with; recorded -> configured: {'; '.join(differences)}"
+    return {JUDGED_BY: metadata.text(said)}
 
 
 def sentence(result: InvariantResult) -> str:

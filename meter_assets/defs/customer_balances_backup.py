@@ -10,6 +10,7 @@ customer_balances_backup = step_asset(
     description="""A copy of every customer's balance and overpayment from before the tenant's first migration.
 
 It is the first step, because a trigger of the billing software may change customers' balances when another step writes
-invoices or payments. A step that is materialized alone takes a missing backup first. The first backup of a customer is never overwritten; later runs add customers that were created since.""",
+invoices or payments. A step that is materialized alone takes a missing backup first. The
+first backup of a customer is never overwritten; later runs add customers that were created since.""",
 )
 customer_balances_backup_checks = checks_of(customer_balances_backup)

@@ -78,6 +78,7 @@ def migration_preview(
             billing.database,
             tenant,
             policy.policy(),
+            policy_changed=bool(policy.policy_changed),
             steps=config.steps,
             validate=config.evaluates,
             export=export,
@@ -124,6 +125,8 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
     entries |= metadata.table("bill_types", render.bill_types(found))
     entries |= metadata.table("balance_bases", render.bases(found))
     entries |= metadata.table("policy", render.policy(found))
+    if found.policy_differences:
+        entries["policy_differs"] = metadata.text("; ".join(found.policy_differences))
     return entries | dict(metadata.report(found))
 
 

@@ -125,6 +125,11 @@ class PolicyResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The policy of a run: the operator's choices about meaning. Every run that writes records them."""
 
     policy_type: ClassVar[type[Policy]] = Policy
+    policy_changed: bool | None = Field(
+        default=False,
+        description="Write although the policy differs from the one that the tenant was migrated with. Without this, "
+        "such a run is refused, and says in which values.",
+    )
 
     def policy(self) -> Policy:
         """Return the policy. Raises UnknownPolicy for an invalid value."""

@@ -100,6 +100,7 @@ def materialize(
             policy.policy(),
             allow_invalid,
             batch_size,
+            policy_changed=bool(policy.policy_changed),
             also_ran=_materializes(context, billing, tenant),
         )
         report = run_step(billing.database, run)

@@ -14,10 +14,10 @@ from sqlalchemy import URL, make_url
 
 from meter_assets import settings
 from meter_assets.defs import metadata
-from meter_assets.defs.checks import FIRST_CHANGE, evidence, sentence
+from meter_assets.defs.checks import FIRST_CHANGE, evidence, other_policy, sentence
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import RunConfig, failures
-from meter_assets.errors import InvalidSettings
+from meter_assets.errors import InvalidSettings, first_named
 from meter_assets.foreign_text import named
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.evaluation import InvariantResult
@@ -57,6 +57,11 @@ def judge_migrated_tenants(
         for altered in found.altered:
             raise altered
     failing = [one for one in found.watched if _errors(one)]
+    other_policies = [one for one in found.watched if one.policy_differences]
+    if other_policies:
+        keys = first_named([one.tenant.key for one in other_policies])
+        said = f"Judged by the policy that they were migrated with, which is not the configured one: tenants {keys}."
+        context.log.warning(metadata.log_line(said))
     for one in failing:
         names = ", ".join(f"{invariant.name} ({invariant.violations:,})" for invariant in _errors(one))
         context.log.warning(metadata.log_line(f"Tenant {named(one.tenant.key, one.tenant.name)} violates {names}."))
@@ -67,6 +72,7 @@ def judge_migrated_tenants(
             "tenants_judged": len(found.watched),
             "tenants_unchanged": len(found.unchanged),
             "tenants_failing": len(failing),
+            "tenants_judged_by_another_policy": len(other_policies),
             "duration_seconds": round(monotonic() - started, 3),
             **metadata.table("failing", _failing_tenants(failing)),
         },
@@ -166,7 +172,7 @@ def _evaluations(watched: Watched, targets: Materializations) -> Iterator[dg.Ass
     key = watched.tenant.key
     for result in watched.results:
         asset = guarded_step(Group(result.group))
-        entries = evidence(result)
+        entries = evidence(result) | other_policy(watched.policy_differences)
         if not result.passed:
             entries["known_since"] = watched.since[result.name]
             if watched.first_change is not None and _has_first_change(watched, result):

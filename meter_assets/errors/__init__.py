@@ -11,6 +11,7 @@ from meter_assets.errors.base import (
     ConfigurationError,
     MeterAssetsError,
     StepError,
+    first_named,
 )
 from meter_assets.errors.configuration import (
     ForbiddenRunConfig,
@@ -37,6 +38,7 @@ from meter_assets.errors.steps import (
     BlockedByInvariants,
     ColumnTooSmall,
     ConcurrentModification,
+    PolicyDiffers,
     RowsKeepChanging,
     StepInvariantViolated,
     StepUnconfirmed,
@@ -67,6 +69,7 @@ __all__ = [
     "NotAsRecorded",
     "NotWritable",
     "OwnTablesNotTrusted",
+    "PolicyDiffers",
     "RecordsAltered",
     "RowsKeepChanging",
     "StatementFailed",
@@ -80,4 +83,5 @@ __all__ = [
     "UnknownRun",
     "UnknownTenant",
     "UnsuitableSchema",
+    "first_named",
 ]

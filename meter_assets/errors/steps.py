@@ -23,6 +23,20 @@ class TenantLocked(StepError):
         )
 
 
+class PolicyDiffers(StepError):
+    """A run has another policy than the one that the tenant was migrated with, and does not say that this is meant."""
+
+    def __init__(self, title: str, differences: Sequence[str]) -> None:
+        """Take the step in words, and the fields that differ, each as "name: recorded -> given"."""
+        self.differences = tuple(differences)
+        super().__init__(
+            f"{title} was refused, nothing was changed: the tenant was migrated with another policy (recorded -> "
+            f"given: {'; '.join(differences)}). Run it with the recorded policy: METER_ASSETS_CONFIG names the "
+            "configuration file. If the change is meant, add --policy-changed (in a run config: policy_changed of the "
+            "resource policy)."
+        )
+
+
 class TenantLockLost(StepError):
     """The connection with the tenant's lock was lost, and another run has started to change the tenant since."""
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.migration.backup import backup_to_take
+from meter_assets.migration.backup import backup_to_take, has_backup
 from meter_assets.migration.batches import run_in_batches
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import record, record_commit, recorded, write
@@ -43,7 +43,7 @@ def _run_alone(database: BillingDatabase, schema: BillingSchema, run: StepRun) -
     with record_step_run(database, schema, run) as entry:
         report = retry_on_conflict(partial(_run_once, database, schema, run, entry))
     if run.step == BACKUP and not run.rolls_back:
-        database.remember_backup(run.tenant, run.run_id)
+        database.checked(run.tenant).add(has_backup(run))
     return report
 
 

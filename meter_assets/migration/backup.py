@@ -6,7 +6,7 @@ here before every step, and the preview plans the same. Add here what decides wh
 of the backup are computed in `rules.steps.customer_balances_backup`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection, func, select
@@ -25,14 +25,19 @@ def backup_to_take(database: BillingDatabase, schema: BillingSchema, run: StepRu
 
     The tenant must be locked.
     """
-    if run.rolls_back or not STEPS[run.step].needs_backup or database.has_backup(run.tenant, run.run_id):
+    if run.rolls_back or not STEPS[run.step].needs_backup or has_backup(run) in database.checked(run.tenant):
         return None
     with database.snapshot() as connection:
         missing = _is_missing(connection, billing_relations(schema, run.policy, run.tenant.id), run.run_id)
     if missing:
         return replace(run, step=BACKUP, batch_size=None, allow_invalid=False)
-    database.remember_backup(run.tenant, run.run_id)
+    database.checked(run.tenant).add(has_backup(run))
     return None
+
+
+def has_backup(run: StepRun) -> Hashable:
+    """Return what is checked of a tenant whose backup a run has found, or taken: see `BillingDatabase.checked`."""
+    return BACKUP, run.run_id
 
 
 def with_backup_first(connection: Connection, relations: BillingRelations, steps: Sequence[str]) -> tuple[str, ...]:

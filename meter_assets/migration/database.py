@@ -4,7 +4,7 @@ It combines a URL with its engine and turns errors of drivers into our own error
 engine; what depends on the engine belongs in `engines`. Nothing here knows the rules of the migration, or Dagster.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -258,13 +258,12 @@ class BillingDatabase:
         """
         self._locks.take(tenant.key, partial(self._take, tenant, run_id), partial(self._locked, tenant))
 
-    def has_backup(self, tenant: Tenant, run_id: str) -> bool:
-        """Return whether this run has found the tenant's backup, or has taken it, since it locked the tenant."""
-        return self._locks.backed_up.get(tenant.key) == run_id
+    def checked(self, tenant: Tenant) -> set[Hashable]:
+        """Return what this process has checked of a tenant that it has locked, to add to; empty until it is locked.
 
-    def remember_backup(self, tenant: Tenant, run_id: str) -> None:
-        """Remember that the tenant, which this run has locked, has a backup."""
-        self._locks.backed_up[tenant.key] = run_id
+        It holds while the tenant is locked, because no other run changes the tenant meanwhile.
+        """
+        return self._locks.checked(tenant.key)
 
     def lock_within(
         self, connection: Connection, schema: BillingSchema, tenant: Tenant, run_id: str, *, to_roll_back: bool = False

@@ -23,6 +23,7 @@ from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUn
 from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal_audit import seal_old_records
+from meter_assets.migration.recorded_policy import require_recorded_policy
 from meter_assets.migration.step_run import RunningStep, StepRun
 from meter_assets.version import __version__
 
@@ -67,9 +68,13 @@ def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
 
 @contextmanager
 def record_step_run(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Iterator[RunningStep]:
-    """Record that a step run has started and, if it fails, its outcome. The step records its success with `succeed`."""
+    """Record that a step run has started and, if it fails, its outcome. The step records its success with `succeed`.
+
+    Raises PolicyDiffers, and records nothing, if the tenant was migrated with another policy.
+    """
     with database.transaction() as connection:
         database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
+        require_recorded_policy(database, connection, schema, run)
         entry = _start(connection, schema, run)
     try:
         yield entry

@@ -38,6 +38,8 @@ class StepRun:
     allow_invalid: bool = False
     batch_size: int | None = None
     undoes: StepRunRecord | None = None
+    policy_changed: bool = False
+    """Whether the policy may differ from the one that the tenant was migrated with."""
     about_to_commit: Callable[[], None] = _nothing
     """Called just before the commit of each transaction that changes rows; a retry may call it again."""
     also_ran: Callable[[StepReport], None] = _nothing

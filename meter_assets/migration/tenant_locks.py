@@ -3,7 +3,7 @@
 Add here what is known about locks on every engine. How a tenant is locked is in `engines`; `database` combines both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from sqlalchemy import Connection, Row, select
 
@@ -22,8 +22,7 @@ class TenantLocks:
 
     def __init__(self) -> None:
         """Start without locks."""
-        self.backed_up: dict[str, str] = {}
-        """The run of this process that found a tenant's backup, or took it, by the tenant's key, while it is locked."""
+        self._checked: dict[str, set[Hashable]] = {}
         self._locks: dict[str, TenantLock] = {}
         self._refused: dict[str, TenantLocked] = {}
 
@@ -36,7 +35,7 @@ class TenantLocks:
             raise self._refused[key]
         if key in self._locks and self._locks[key].is_held():
             return
-        self.backed_up.pop(key, None)
+        self._checked.pop(key, None)
         acquired = lock()
         if acquired is None:
             self._refused[key] = locked()
@@ -48,7 +47,11 @@ class TenantLocks:
         for lock in self._locks.values():
             lock.release()
         self._locks.clear()
-        self.backed_up.clear()
+        self._checked.clear()
+
+    def checked(self, key: str) -> set[Hashable]:
+        """Return what this process has checked of a tenant since it locked it: nobody else changes it meanwhile."""
+        return self._checked.setdefault(key, set())
         self._refused.clear()
 
 

@@ -5,6 +5,7 @@ that a pass needs from the pass before is a `Baseline`, which the caller stores.
 sentences about causes are in `drift`, the detection of changed rows in `watermarks`. No Dagster here.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from meter_assets.errors import RecordsAltered
 from meter_assets.migration import records
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.evaluation import InvariantResult, evaluate_each
+from meter_assets.migration.recorded_policy import recorded_policies
 from meter_assets.monitoring.drift import Drifted, first_changes
 from meter_assets.monitoring.watermarks import Watermark, changed_tenants, take_watermarks, watermarks_at
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity, current_name
@@ -82,6 +84,8 @@ class Watched:
     results: Sequence[InvariantResult]
     since: Mapping[str, str]
     first_change: str | None
+    policy_differences: Sequence[str] = ()
+    """In which values the policy that it was migrated with, and judged by, differs from the configured one."""
 
 
 @dataclass(frozen=True)
@@ -106,23 +110,40 @@ def watch(
 ) -> Pass:
     """Evaluate every invariant for the migrated tenants, in one snapshot.
 
+    Each tenant is judged by the policy that it was migrated with; `policy` is the configured one.
+
     A full pass evaluates all of them. Any other pass that follows two earlier passes evaluates only tenants that
     violated an invariant of severity ERROR in the last pass, new tenants, and tenants whose tables show a change since
-    the pass before the last one. All are evaluated if the policy or the software version has changed.
+    the pass before the last one. All are evaluated if a policy or the software version has changed.
     """
-    now, evaluated_by = datetime.now(UTC), f"{__version__} {policy.model_dump_json()}"
+    now, recorded = datetime.now(UTC), recorded_policies(connection, schema)
+    policies = {key: one.policy or policy for key, one in recorded.items()}
+    evaluated_by = _evaluated_by(policy, policies)
     altered, balanced_at = list(records.altered(connection, schema)), migrated(connection, schema)
     suspect = {one.tenant_id for one in altered}  # an altered record must not end the monitoring of its tenant
     every = [tenant for tenant in tenants if tenant.id in balanced_at or tenant.key in suspect]
     marks = take_watermarks(connection, schema)
     chosen = every if full or earlier is None else _to_be_evaluated(connection, schema, every, earlier, evaluated_by)
-    results = _evaluated(connection, schema, chosen, policy)
+    groups: dict[Policy, list[Tenant]] = {}
+    for tenant in chosen:
+        groups.setdefault(policies.get(tenant.id, policy), []).append(tenant)
+    results: dict[str, list[InvariantResult]] = {}
+    for judged_by, group in groups.items():
+        results |= _evaluated(connection, schema, group, judged_by)
     failing = _failing(
         results, {one.key: _known(one, earlier, balanced_at.get(one.id, now), evaluated_by) for one in chosen}, now
     )
-    first = _first_changes(connection, schema, policy, chosen, results, failing)
+    first: dict[Any, str] = {}
+    for judged_by, group in groups.items():
+        first |= _first_changes(connection, schema, judged_by, group, results, failing)
     watched = [
-        Watched(one, results[one.key], failing[one.key].since if one.key in failing else {}, first.get(one.id))
+        Watched(
+            one,
+            results[one.key],
+            failing[one.key].since if one.key in failing else {},
+            first.get(one.id),
+            recorded[one.id].differences(policy) if one.id in recorded else (),
+        )
         for one in chosen
     ]
     unchanged = [one for one in every if one.key not in results]
@@ -137,6 +158,13 @@ def watch(
         failing=failing,
     )
     return Pass(watched, unchanged, baseline, altered)
+
+
+def _evaluated_by(policy: Policy, policies: Mapping[Any, Policy]) -> str:
+    """Return the software version and all policies of a pass; it differs from that of the last pass if one changed."""
+    others = sorted((str(key), one.model_dump_json()) for key, one in policies.items() if one != policy)
+    digest = f" {hashlib.sha256(repr(others).encode()).hexdigest()}" if others else ""
+    return f"{__version__} {policy.model_dump_json()}{digest}"
 
 
 def migrated(connection: Connection, schema: BillingSchema) -> dict[Any, datetime]:

@@ -21,6 +21,7 @@ from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name
 from meter_assets.migration.backup import with_backup_first
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult, evaluate
+from meter_assets.migration.recorded_policy import differences_from_recorded
 from meter_assets.migration.stages import Moment, Situation, problems
 from meter_assets.migration.step_report import SHOWN_ROWS, Money, StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import PreparedStep, prepare
@@ -67,6 +68,8 @@ class Preview(BaseModel):
     tenant: str
     name: Shown
     policy: dict[str, Any]
+    policy_differences: list[str] = []
+    """The values in which it differs from the policy that the tenant was migrated with."""
     steps: list[StepReport]
     statuses: list[StatusSummary]
     bill_types: list[BillTypeSummary] = []
@@ -92,6 +95,7 @@ def preview(
     tenant: Tenant,
     policy: Policy,
     *,
+    policy_changed: bool = False,
     steps: Sequence[str] = MIGRATION,
     validate: bool = True,
     export: Path | None = None,
@@ -99,7 +103,8 @@ def preview(
     """Preview the steps of one tenant, in this order, in one read-only snapshot; the backup first if it is missing.
 
     With `validate`, the invariants related to the steps are evaluated as they would be afterwards. With `export`, every
-    row that would change is written to `<export>/<tenant>/<change>.csv`, streamed. Raises what
+    row that would change is written to `<export>/<tenant>/<change>.csv`, streamed. A policy that differs from the one
+    that the tenant was migrated with is an obstacle, unless `policy_changed` says that it is meant. Raises what
     `BillingDatabase.snapshot` and `schema` raise, and InvalidSettings for a folder that cannot be written.
     """
     folder = None if export is None else export / file_name(tenant.key, LONGEST_NAME)
@@ -110,7 +115,8 @@ def preview(
         evaluations = _Evaluations(connection)
         steps = with_backup_first(connection, relations, steps)
         reports: list[StepReport] = []
-        obstacles: list[str] = []
+        differences = differences_from_recorded(connection, snapshot.schema, tenant.id, policy)
+        obstacles = [_refusal(tenant, differences)] if differences and not policy_changed else []
         for name in steps:
             step = prepare(STEPS[name], tenant.key, relations, allow_invalid=not validate)
             report, found, relations = _preview_step(connection, step, evaluations)
@@ -124,6 +130,7 @@ def preview(
         tenant=tenant.key,
         name=tenant.name,
         policy=policy.model_dump(mode="json"),
+        policy_differences=differences,
         steps=reports,
         statuses=statuses,
         bill_types=bill_types,
@@ -131,6 +138,13 @@ def preview(
         bases=bases,
         obstacles=obstacles,
         results=results,
+    )
+
+
+def _refusal(tenant: Tenant, differences: Sequence[str]) -> str:
+    return (
+        f"The live run would be refused: tenant {tenant.key} was migrated with another policy (recorded -> given: "
+        f"{'; '.join(differences)}). If the change is meant, add --policy-changed."
     )
 
 
