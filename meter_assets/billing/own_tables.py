@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.engine_types import as_journaled
 from meter_assets.billing.money import AnyMoney, exact, or_zero
@@ -101,12 +102,12 @@ class JournaledStep:
 
 
 def build_own_tables(
-    billing: Mapping[str, Table], written: Iterable[tuple[JournaledStep, Sequence[str]]]
+    billing: Mapping[str, Table], written: Iterable[tuple[JournaledStep, Mapping[str, TypeEngine[Any]]]]
 ) -> Iterator[Table]:
     """Yield our own tables, whether or not they have been created.
 
-    Id columns have the types of the `billing` tables, by name; `written` are the steps, each with the columns that it
-    writes in this database.
+    Id columns have the types of the `billing` tables, by name; `written` are the steps, each with the columns that its
+    journal has in this database, and their types.
     """
     metadata = MetaData(schema=billing["tenants"].schema)
     yield _runs_table(billing, metadata)
@@ -189,11 +190,11 @@ def _backup_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
 
 
 def _journal_table(
-    billing: Mapping[str, Table], step: JournaledStep, columns: Sequence[str], metadata: MetaData
+    billing: Mapping[str, Table], step: JournaledStep, columns: Mapping[str, TypeEngine[Any]], metadata: MetaData
 ) -> Table:
     values: list[Column[Any]] = []
-    for name in columns:
-        kind = AnyMoney() if name in step.money else billing[step.table].c[name].type
+    for name, stored_as in columns.items():
+        kind = AnyMoney() if name in step.money else stored_as
         values += [Column(f"{name}_{side}", as_journaled(kind)) for side in ("before", "after")]
     return Table(
         step.journal,

@@ -5,11 +5,13 @@ are listed in `schema`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Column, Connection, Inspector, MetaData, String, Table, inspect
 from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
 from sqlalchemy.engine.reflection import ObjectKind
+from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.engine_types import EngineTypes, types_of
 from meter_assets.billing.own_tables import JournaledStep, own_table_names
@@ -40,7 +42,7 @@ def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple
     unique = frozenset(_unique_columns(inspector, tables, without_key)) if without_key else frozenset()
     schema = BillingSchema(tables, frozenset(columns) - frozenset(tables), tuple(steps), unique)
     if not problems:
-        schema = known_schema(schema)
+        schema = known_schema(replace(schema, kept=_kept_columns(schema, columns, types)))
         problems += _outdated_journals(schema, columns)
     return schema, problems
 
@@ -89,6 +91,20 @@ def _unique_columns(
 def _is_partial(index: Mapping[str, Any]) -> bool:
     """Return whether an index is only of some rows."""
     return any(key.endswith("_where") for key in index.get("dialect_options", {}))
+
+
+def _kept_columns(
+    schema: BillingSchema, columns: Mapping[str, Sequence[ReflectedColumn]], types: EngineTypes
+) -> dict[str, dict[str, TypeEngine[Any]]]:
+    """Return the columns that journals have and the billing tables no longer have: see `BillingSchema.kept`."""
+    found = {}
+    for step in schema.steps:
+        there = {column["name"]: types.as_read(column["type"]) for column in columns.get(step.journal, ())}
+        dropped = [name for name in step.columns if name not in schema.written_columns(step)]
+        kept = {name: there[f"{name}_before"] for name in dropped if {f"{name}_before", f"{name}_after"} <= set(there)}
+        if kept:
+            found[step.name] = kept
+    return found
 
 
 def _outdated_journals(schema: BillingSchema, columns: Mapping[str, Sequence[ReflectedColumn]]) -> Iterator[str]:

@@ -6,7 +6,7 @@ are no queries here: `reflection` reads what a database has. Our own tables besi
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import cached_property
 from typing import Any
@@ -103,6 +103,8 @@ class BillingSchema:
     """The steps that have a journal here."""
     unique: frozenset[tuple[str, frozenset[str]]] = frozenset()
     """Sets of columns that a constraint makes unique, each with its table, besides the primary keys."""
+    kept: Mapping[str, Mapping[str, TypeEngine[Any]]] = field(default_factory=dict)
+    """Columns that the billing tables no longer have and that journals still have, with their types, by step."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a journal of an unknown step, which would otherwise be ignored."""
@@ -142,6 +144,11 @@ class BillingSchema:
         """Return the columns that a step writes, if the database has them."""
         return tuple(name for name in step.columns if step.target == BACKUP or self.has(step.target, name))
 
+    def journaled_columns(self, step: JournaledStep) -> tuple[str, ...]:
+        """Return the columns of which a step's journal has values: those that it writes, or wrote formerly."""
+        wanted = {*self.written_columns(step), *self.kept.get(step.name, ())}
+        return tuple(name for name in step.columns if name in wanted)
+
     def table(self, name: str) -> Table:
         """Return a table that a step writes: a billing table, or the backup."""
         return self.own[name] if name == BACKUP else self.tables[name]
@@ -149,8 +156,13 @@ class BillingSchema:
     @cached_property
     def own(self) -> Mapping[str, Table]:
         """Our own tables, whether or not they have been created; id columns have the billing tables' types."""
-        written = ((step, self.written_columns(step)) for step in self.steps)
+        written = ((step, self._journal_types(step)) for step in self.steps)
         return {table.name: table for table in build_own_tables(self.tables, written)}
+
+    def _journal_types(self, step: JournaledStep) -> dict[str, TypeEngine[Any]]:
+        """Return the types of the columns of which a step's journal has values."""
+        kept, table = self.kept.get(step.name, {}), self.tables[step.table]
+        return {name: kept[name] if name in kept else table.c[name].type for name in self.journaled_columns(step)}
 
     def journal(self, step: str) -> Table:
         """Return a step's journal table."""
@@ -183,7 +195,8 @@ def known_schema(schema: BillingSchema) -> BillingSchema:
     columns = tuple(
         (str(column), repr(column.type), column.primary_key) for table in schema.tables.values() for column in table.c
     )
-    return _KNOWN.setdefault((columns, schema.own_tables_present, schema.steps, schema.unique), schema)
+    kept = tuple((step, name, repr(kind)) for step, found in schema.kept.items() for name, kind in found.items())
+    return _KNOWN.setdefault((columns, schema.own_tables_present, schema.steps, schema.unique, kept), schema)
 
 
 def billing_tables(

@@ -218,7 +218,7 @@ def rollback(
 def history(tenants: tuple[str, ...]) -> int:
     """List the runs that the billing database has recorded.
 
-    The exit status is 1 if somebody else has changed the records.
+    The exit status is 1 if somebody else has changed the records, or if a tenant is skipped because of its id.
     """
     from meter_assets.cli.terminal import Terminal
     from meter_assets.migration.run_history import altered_records, recorded_steps
@@ -229,7 +229,9 @@ def history(tenants: tuple[str, ...]) -> int:
     altered = altered_records(database, chosen)
     for one in altered:
         terminal.evidence(str(one), style="red")
-    return int(bool(altered))
+    skipped = database.skipped_tenants(tenants)
+    terminal.skipped_tenants(skipped)
+    return int(bool(altered or skipped))
 
 
 @main.command()

@@ -29,6 +29,7 @@ from meter_assets.migration.backup import tenants_without_backup
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.rollback import steps_to_undo, tenants_of_run
 from meter_assets.migration.run_history import StepRunRecord
+from meter_assets.migration.tenants import SkippedTenant
 from meter_assets.rules.invariants import Group, of_group
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
 from meter_assets.runtime.instance import open_instance
@@ -45,6 +46,8 @@ class Session:
     definitions: dg.Definitions
     terminal: Terminal
     stop_on_failure: bool = False
+    skipped: list[SkippedTenant] = field(default_factory=list)
+    """The tenants that cannot be run because of their ids: each counts as one that failed."""
     runs: list[TenantRun] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
@@ -76,7 +79,7 @@ class Session:
         without_backup = self._without_backup([run.tenant for run in runs if BACKUP not in run.reports])
         self.terminal.what_next(self.database, runs, time.monotonic() - self.started, without_backup)
         self.runs = runs
-        return max(run.exit_status for run in runs)
+        return self._exit_status(runs)
 
     def _without_backup(self, tenants: Sequence[Tenant]) -> list[Tenant] | None:
         """Return the tenants that have no backup; None if the database no longer answers: the runs are over."""
@@ -116,7 +119,7 @@ class Session:
         self.terminal.rollback_summary(runs, dry_run=dry_run)
         if export is not None:
             self.terminal.print(f"Rows that would be restored or skipped: {export}/<tenant>/<step>_of_<run>.csv")
-        return max(run.exit_status for run in runs)
+        return self._exit_status(runs)
 
     def _steps_to_undo(self, tenant: Tenant, before_run: str | None) -> list[StepRunRecord]:
         """Return the steps that a tenant's rollback will undo; none if its run will refuse and report the reason."""
@@ -134,7 +137,7 @@ class Session:
         runs = self._run_all(Launch("validate_meter_financial_data", checks=checks))
         self.terminal.discrepancies(runs)
         self.terminal.validation_summary(runs)
-        return max(run.exit_status for run in runs)
+        return self._exit_status(runs)
 
     def preview(
         self,
@@ -162,7 +165,12 @@ class Session:
         if export is not None:
             self.terminal.print(f"Rows that would change: {export}/<tenant>/<change>.csv")
         fails = any(preview.would_fail for preview in previews)
-        return max(*(run.exit_status for run in runs), int(fails))
+        return max(self._exit_status(runs), int(fails))
+
+    def _exit_status(self, runs: Sequence[TenantRun]) -> int:
+        """Return the exit status of some runs; if tenants were skipped, name them again, and return at least 1."""
+        self.terminal.skipped_tenants(self.skipped)
+        return max(*(run.exit_status for run in runs), int(bool(self.skipped)))
 
     def _run_all(self, launch: Launch, *, brief: bool = False) -> list[TenantRun]:
         """Run a job for every tenant. After a failure, go on with the others unless stop_on_failure is set."""
@@ -209,10 +217,13 @@ def open_session(
     chosen = database.tenants(tenants)
     if of_run is not None and not tenants:
         chosen = tenants_of_run(database, chosen, of_run)
+    skipped = [] if of_run is not None and not tenants else database.skipped_tenants(tenants)
     if live:
         database.require_writable(to_roll_back=rolls_back)
 
     with open_instance() as instance:
         end_lost_runs(instance)
         sync_partitions(instance, database)
-        yield Session(database, chosen, instance, build_definitions(), Terminal(), stop_on_failure)
+        terminal = Terminal()
+        terminal.skipped_tenants(skipped)
+        yield Session(database, chosen, instance, build_definitions(), terminal, stop_on_failure, skipped)

@@ -23,6 +23,7 @@ from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.rollback import Rollback
 from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.migration.step_report import StepReport
+from meter_assets.migration.tenants import SkippedTenant
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import Preview
 
@@ -90,6 +91,11 @@ class Terminal:
         if len(violated) > len(errors):
             text += f", {len(violated) - len(errors)} WARN"
         self.print(f"  {STEPS[label]:<32} {text}", style="red" if errors else "")
+
+    def skipped_tenants(self, skipped: Sequence[SkippedTenant]) -> None:
+        """Print the tenants that no command can run, because of their ids."""
+        for one in skipped:
+            self.evidence(f"Skipped: tenant {named(one.key, one.name)}. {one}", style="red")
 
     def failed(self, run: TenantRun) -> None:
         """Print why a tenant failed: its errors, and the violated invariants with evidence and remedy.

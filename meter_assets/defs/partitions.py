@@ -8,7 +8,7 @@ import dagster as dg
 
 from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.tenants import LEGAL_KEY
+from meter_assets.migration.tenants import SkippedTenant
 
 TENANTS = UNNAMED.partitions
 PARTITION_TAG = "dagster/partition"
@@ -16,16 +16,15 @@ PARTITION_TAG = "dagster/partition"
 
 def partition_changes(
     instance: dg.DagsterInstance, database: BillingDatabase, scope: Scope = UNNAMED
-) -> tuple[list[str], list[str], list[str]]:
-    """Return the keys to add, the keys to remove, and the ids of tenants that are not valid as keys.
+) -> tuple[list[str], list[str], list[SkippedTenant]]:
+    """Return the keys to add, the keys to remove, and the tenants whose ids are not valid as keys.
 
     Raises what `BillingDatabase.every_tenant` raises.
     """
-    keys = [tenant.key for tenant in database.every_tenant() if scope.includes(tenant.key)]
-    illegal = [key for key in keys if not LEGAL_KEY.fullmatch(key)]
-    wanted = [key for key in keys if LEGAL_KEY.fullmatch(key)]
+    wanted = [tenant.key for tenant in database.every_tenant() if scope.includes(tenant.key)]
+    skipped = [one for one in database.skipped_tenants() if scope.includes(one.key)]
     present = instance.get_dynamic_partitions(str(scope.partitions.name))
-    return [key for key in wanted if key not in set(present)], sorted(set(present) - set(wanted)), illegal
+    return [key for key in wanted if key not in set(present)], sorted(set(present) - set(wanted)), skipped
 
 
 def sync_partitions(instance: dg.DagsterInstance, database: BillingDatabase) -> None:

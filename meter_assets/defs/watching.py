@@ -52,6 +52,8 @@ def judge_migrated_tenants(
     targets = latest_materializations(context.instance, map(guarded_step, Group))
     with failures():
         found = _pass(context, billing.database, policy, full=config.full)
+    for skipped in billing.database.skipped_tenants():
+        context.log.warning(metadata.log_line(str(skipped)))
     is_stored = _store(context, billing.database, found, targets)
     with failures():
         for altered in found.altered:
@@ -72,6 +74,7 @@ def judge_migrated_tenants(
             "tenants_judged": len(found.watched),
             "tenants_unchanged": len(found.unchanged),
             "tenants_failing": len(failing),
+            "tenants_skipped": len(billing.database.skipped_tenants()),
             "tenants_judged_by_another_policy": len(other_policies),
             "duration_seconds": round(monotonic() - started, 3),
             **metadata.table("failing", _failing_tenants(failing)),

@@ -39,13 +39,14 @@ class UnknownRun(ConfigurationError):
 class IllegalTenantId(ConfigurationError):
     """A tenant's id cannot be the key of a Dagster partition."""
 
-    def __init__(self, tenant_ids: Sequence[str]) -> None:
-        """Take the ids as text."""
+    def __init__(self, tenant_ids: Sequence[str], reason: str = "") -> None:
+        """Take the ids as text, and why they are not legal, as a clause, if it is not their characters."""
         self.tenant_ids = tuple(tenant_ids)
         named = ", ".join(f"'{shown(one)}'" for one in tenant_ids[:MOST_NAMED])
+        why = f" ({reason})" if reason else ""
         super().__init__(
-            f"Not a legal tenant id: {named}. A tenant's id becomes the key of a Dagster partition "
-            "and may hold letters, digits, '_' and '-' only; give that tenant another id."
+            f"Not a legal tenant id: {named}{why}. A tenant's id becomes the key of a Dagster partition: it must be "
+            "unique, and may hold letters, digits, '_' and '-' only. Give that tenant another id."
         )
 
 

@@ -38,8 +38,8 @@ from meter_assets.errors import (
 )
 from meter_assets.migration.snapshot import Snapshot
 from meter_assets.migration.tenant_locks import TenantLocks, tenant_locked
+from meter_assets.migration.tenants import SkippedTenant, live_tenants, named_tenants
 from meter_assets.migration.tenants import Tenant as Tenant
-from meter_assets.migration.tenants import live_tenants, named_tenants
 from meter_assets.rules.steps import MIGRATION, STEPS
 
 
@@ -57,7 +57,7 @@ class BillingDatabase:
         self._locks = TenantLocks()
         self._remembers = False
         self._schema: BillingSchema | None = None
-        self._tenants: list[Tenant] | None = None
+        self._tenants: tuple[list[Tenant], list[SkippedTenant]] | None = None
 
     @property
     def url(self) -> str:
@@ -218,7 +218,20 @@ class BillingDatabase:
         return schema
 
     def every_tenant(self) -> list[Tenant]:
-        """Return all tenants in the order of their ids; see `remember`. Raises what `snapshot` and `schema` raise."""
+        """Return all tenants in the order of their ids, without the skipped ones; see `remember`.
+
+        Raises what `snapshot` and `schema` raise.
+        """
+        return self._read_tenants()[0]
+
+    def skipped_tenants(self, wanted: Sequence[str] = ()) -> list[SkippedTenant]:
+        """Return the tenants (those with these keys, or all) whose ids cannot be the keys of partitions.
+
+        They are skipped: report them. Raises what `every_tenant` raises.
+        """
+        return [one for one in self._read_tenants()[1] if not wanted or one.key in wanted]
+
+    def _read_tenants(self) -> tuple[list[Tenant], list[SkippedTenant]]:
         if self._tenants is not None:
             return self._tenants
         with self.snapshot() as connection:
@@ -230,9 +243,10 @@ class BillingDatabase:
     def tenants(self, wanted: Sequence[str] = ()) -> list[Tenant]:
         """Return the tenants with these keys in this order, or all in the order of their ids.
 
-        Raises UnknownTenant, IllegalTenantId, NoTenants, and what `every_tenant` raises.
+        Tenants with illegal ids are left out: see `skipped_tenants`. Raises UnknownTenant, IllegalTenantId if no other
+        tenant is left, NoTenants, and what `every_tenant` raises.
         """
-        return named_tenants(self.url, self.every_tenant(), wanted)
+        return named_tenants(self.url, *self._read_tenants(), wanted)
 
     def grants(self, purpose: str, role: str) -> str:
         """Return the SQL that grants a role the rights for one purpose. Raises InvalidSettings and as `schema`."""

@@ -83,13 +83,14 @@ def recorded(change: Change, schema: BillingSchema, entry: RunningStep) -> FromC
         of_run = backup.c.run_id == entry.run_id, backup.c.tenant_id == entry.tenant.id
         return select(*backed_up_columns(change.step, backup, "")).where(*of_run).subquery("recorded")
     journal = schema.journal(change.name)
-    return select(*journaled_columns(schema, change.step)).where(*_of_entry(journal, entry)).subquery("recorded")
+    columns = journaled_columns(schema, change.step, schema.written_columns(change.step))
+    return select(*columns).where(*_of_entry(journal, entry)).subquery("recorded")
 
 
-def journaled_columns(schema: BillingSchema, step: JournaledStep) -> list[ColumnElement[Any]]:
-    """Return the columns of a step's journal, with the names of the columns of a change's rows."""
+def journaled_columns(schema: BillingSchema, step: JournaledStep, names: Sequence[str]) -> list[ColumnElement[Any]]:
+    """Return the columns of a step's journal with the values of these columns, named as those of a change's rows."""
     journal = schema.journal(step.name)
-    values = [journal.c[f"{name}_{side}"] for name in schema.written_columns(step) for side in ("before", "after")]
+    values = [journal.c[f"{name}_{side}"] for name in names for side in ("before", "after")]
     return [journal.c.tenant_id, journal.c[step.key].label("id"), *values, journal.c.rule]
 
 

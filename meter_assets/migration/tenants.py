@@ -4,6 +4,7 @@ Add here queries of the table of tenants. Queries of one tenant's rows start fro
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from meter_assets.errors import IllegalTenantId, NoTenants, UnknownTenant
 from meter_assets.foreign_text import shown
 
 LEGAL_KEY = re.compile(r"[A-Za-z0-9_-]+")
+NO_NAME = "(no name)"
 
 
 @dataclass(frozen=True)
@@ -26,26 +28,69 @@ class Tenant:
     name: str
 
 
-def live_tenants(connection: Connection, schema: BillingSchema) -> list[Tenant]:
-    """Return all tenants that are not deleted, in the order of their ids."""
+@dataclass(frozen=True)
+class SkippedTenant:
+    """A tenant that cannot be a partition, so it is skipped, and the reason, as a clause."""
+
+    key: str
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Return a sentence."""
+        return str(IllegalTenantId([self.key], self.reason))
+
+
+def live_tenants(connection: Connection, schema: BillingSchema) -> tuple[list[Tenant], list[SkippedTenant]]:
+    """Return all tenants that are not deleted, in the order of their ids, and those that must be skipped."""
     table = schema.tables["tenants"]
     live = select(table.c.id, table.c.name).where(is_live(table))
+    found, skipped = [], []
     rows = connection.execute(live.order_by(table.c.id)).all()
-    return [Tenant(row.id, str(row.id), shown(row.name)) for row in rows]
+    with_key = Counter(_key(row.id) for row in rows)
+    for row in rows:
+        key, name = _key(row.id), NO_NAME if row.name is None else shown(row.name)
+        reason = _why_skipped(row.id, with_key[key])
+        if reason is None:
+            found.append(Tenant(row.id, key, name))
+        else:
+            skipped.append(SkippedTenant(key, name, reason))
+    return found, skipped
 
 
-def named_tenants(url: str, every: Sequence[Tenant], wanted: Sequence[str]) -> list[Tenant]:
-    """Return the tenants with the wanted keys, in this order; all tenants if no key is given.
+def _key(tenant_id: Any) -> str:
+    return "" if tenant_id is None else str(tenant_id)
 
-    Raises NoTenants (which shows the masked URL), IllegalTenantId and UnknownTenant.
+
+def _why_skipped(tenant_id: Any, tenants: int) -> str | None:
+    """Return why a tenant cannot be a partition, as a clause; `tenants` is the number of tenants with its key."""
+    if tenant_id is None:
+        return "its id is null"
+    if tenants > 1:
+        return f"{tenants} rows of the table tenants have this id (as text)"
+    if not LEGAL_KEY.fullmatch(str(tenant_id)):
+        return "the id may have only letters, digits, '_' and '-'"
+    return None
+
+
+def named_tenants(
+    url: str, every: Sequence[Tenant], skipped: Sequence[SkippedTenant], wanted: Sequence[str]
+) -> list[Tenant]:
+    """Return the tenants with the wanted keys, in this order, without the skipped ones; all tenants if none is wanted.
+
+    Raises NoTenants (which shows the masked URL), UnknownTenant, and IllegalTenantId if only skipped tenants are left.
     """
-    if not every:
+    if not every and not skipped:
         raise NoTenants(url)
-    by_key = {tenant.key: tenant for tenant in every}
-    illegal = [key for key in (wanted or by_key) if not LEGAL_KEY.fullmatch(key)]
+    by_key, reasons = {tenant.key: tenant for tenant in every}, {one.key: one.reason for one in skipped}
+    unknown = [key for key in wanted if key not in by_key and key not in reasons]
+    illegal = [key for key in unknown if not LEGAL_KEY.fullmatch(key)]
     if illegal:
         raise IllegalTenantId(illegal)
-    unknown = [key for key in wanted if key not in by_key]
     if unknown:
         raise UnknownTenant(unknown, list(by_key))
-    return [by_key[key] for key in dict.fromkeys(wanted)] if wanted else list(by_key.values())
+    found = [by_key[key] for key in dict.fromkeys(wanted or by_key) if key in by_key]
+    if not found:
+        named = [key for key in dict.fromkeys(wanted or reasons) if key in reasons]
+        raise IllegalTenantId(named, "; ".join(dict.fromkeys(reasons[key] for key in named)))
+    return found

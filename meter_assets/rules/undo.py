@@ -1,6 +1,7 @@
 """The change that undoes a step: it restores the earlier values in rows that still have the values the step wrote.
 
-A row with other values has been changed since the step. It is skipped and listed, and older steps skip it too.
+A row with other values has been changed since the step. It is skipped and listed, and older steps skip it too. An
+optional column that the billing table did not have when the step ran is neither compared nor restored.
 Soft-deleted rows are restored like others, so use relations that contain them. Add here what undoing computes; a
 rollback runs in `migration.rollback`.
 """
@@ -30,7 +31,7 @@ from meter_assets.billing.change import Change, outcome_columns
 from meter_assets.billing.constructs import typed_null
 from meter_assets.billing.own_tables import BACKUP, RUNS, Effect, JournaledStep
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import BillingSchema
+from meter_assets.billing.schema import OPTIONAL_COLUMNS, BillingSchema
 
 RESTORED = "restored"
 CHANGED_SINCE = "changed_since"
@@ -107,16 +108,53 @@ def once_newer_are_undone(
     columns = relations.schema.written_columns(step)
     newer = _newer(relations, step, step_run)
     at = func.row_number().over(partition_by=newer.c.id, order_by=newer.c.step_run_id).label("at")
-    oldest = select(newer, at).where(newer.c.is_restored == 1).subquery("oldest_restored")
+    firsts = [one for name in columns for one in _first_values(step, newer, name)]
+    oldest = select(newer, at, *firsts).where(newer.c.is_restored == 1).subquery("oldest_restored")
     row = relations.rows[step.table]
-    values = [_restored_value(column, oldest) if column.key in columns else column for column in row.c]
+    values = [_restored_value(step, column, oldest) if column.key in columns else column for column in row.c]
     joined = row.outerjoin(oldest, and_(oldest.c.id == row.c.id, oldest.c.at == 1))
     rows = {**relations.rows, step.table: select(*values).select_from(joined).subquery(step.table)}
     return replace(relations, rows=rows), select(newer.c.id).where(newer.c.is_restored == 0)
 
 
-def _restored_value(column: ColumnElement[Any], oldest: Subquery) -> ColumnElement[Any]:
-    return case((oldest.c.id.is_not(None), oldest.c[f"{column.key}_before"]), else_=column).label(column.key)
+def _restored_value(step: JournaledStep, column: ColumnElement[Any], oldest: Subquery) -> ColumnElement[Any]:
+    name = str(column.key)
+    if not _may_be_absent(step, name):
+        return case((oldest.c.id.is_not(None), oldest.c[f"{name}_before"]), else_=column).label(name)
+    return case((oldest.c[f"{name}_was_there"] == 1, oldest.c[f"{name}_first"]), else_=column).label(name)
+
+
+def _first_values(step: JournaledStep, newer: Subquery, name: str) -> tuple[ColumnElement[Any], ...]:
+    """Return the value to which newer runs restore an optional column, and whether any of them has values of it."""
+    if not _may_be_absent(step, name):
+        return ()
+    has_values = case((and_(*_was_there(step, newer, name)), 1), else_=0)
+    of_row: dict[str, Any] = {"partition_by": newer.c.id, "order_by": (has_values.desc(), newer.c.step_run_id)}
+    before = newer.c[f"{name}_before"]
+    first = func.first_value(before, type_=before.type).over(**of_row)
+    return first.label(f"{name}_first"), func.first_value(has_values).over(**of_row).label(f"{name}_was_there")
+
+
+def _may_be_absent(step: JournaledStep, name: str) -> bool:
+    """Return whether a journaled row may have no values of a column, because the billing table had none."""
+    return name in OPTIONAL_COLUMNS.get(step.table, ())
+
+
+def _was_there(step: JournaledStep, entry: FromClause, name: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition that a journaled row has values of a column; none for a column that is always there.
+
+    A row has no values of an optional column that was added later. If it was there and null, and stayed null, the step
+    has changed nothing in it.
+    """
+    if not _may_be_absent(step, name):
+        return ()
+    return (or_(entry.c[f"{name}_before"].is_not(None), entry.c[f"{name}_after"].is_not(None)),)
+
+
+def _is_as_written(step: JournaledStep, entry: FromClause, name: str, found: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return whether a row still has the value of a column that a step run wrote, if it wrote one."""
+    same = _same_when_stored(found, entry.c[f"{name}_after"])
+    return or_(same, *(~one for one in _was_there(step, entry, name)))
 
 
 def _newer(relations: BillingRelations, step: JournaledStep, step_run: int) -> Subquery:
@@ -137,9 +175,10 @@ def _newer(relations: BillingRelations, step: JournaledStep, step_run: int) -> S
     matches = []
     for name in columns:
         found = case((is_newest, row.c[name]), else_=func.lag(entry.c[f"{name}_before"]).over(**of_row))
-        matches.append(_same_when_stored(found, entry.c[f"{name}_after"]))
+        matches.append(_is_as_written(step, entry, name, found))
+    sides = [entry.c[f"{name}_{side}"] for name in columns for side in ("before", "after")]
     entries = (
-        select(entry.c[row_id].label("id"), entry.c.step_run_id, *(entry.c[f"{name}_before"] for name in columns))
+        select(entry.c[row_id].label("id"), entry.c.step_run_id, *sides)
         .add_columns(case((and_(row.c.id.is_not(None), *matches), 1), else_=0).label("matches"))
         .select_from(entry.join(runs, runs.c.id == entry.c.step_run_id))
         .outerjoin(row, same_row)
@@ -203,14 +242,18 @@ def _decided(relations: BillingRelations, step: JournaledStep, step_run: int, ke
     restored = _restored(schema, relations.tenant_id, step)
     was_restored = and_(restored.c.step_run_id == journal.c.step_run_id, restored.c.id == journal.c[row_id])
     same_row = and_(row.c.id == journal.c[row_id], row.c.tenant_id == journal.c.tenant_id)
-    as_written = and_(*(_same_when_stored(row.c[name], journal.c[f"{name}_after"]) for name in columns))
+    as_written = and_(*(_is_as_written(step, journal, name, row.c[name]) for name in columns))
     decision = case(
         (row.c.id.is_(None), ROW_GONE),
         (journal.c[row_id].in_(kept), LATER_CHANGE_KEPT),
         (as_written, RESTORED),
         else_=CHANGED_SINCE,
     )
-    values = [journal.c[f"{name}_{side}"] for name in columns for side in ("before", "after")]
+    values: list[ColumnElement[Any]] = []
+    for name in columns:
+        before, was_there = journal.c[f"{name}_before"], _was_there(step, journal, name)
+        restored_to = case((and_(*was_there), before), else_=row.c[name]).label(before.key) if was_there else before
+        values += [restored_to, journal.c[f"{name}_after"]]
     return (
         select(
             journal.c.tenant_id,
