@@ -35,11 +35,11 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.constructs import member_of, typed_null, without_blanks
-from meter_assets.billing.own_tables import BACKUP, RUNS
+from meter_assets.billing.own_tables import BACKUP, RUNS, SUCCEEDED
 from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.policy import Policy, folded
 from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BillingSchema, IdScope, is_live
-from meter_assets.billing.step_runs import tenants_with
+from meter_assets.billing.step_runs import in_force
 from meter_assets.errors import UnknownPolicy
 
 if TYPE_CHECKING:
@@ -94,14 +94,27 @@ class BillingRelations:
     def backed_up_to(self) -> Subquery:
         """Return, for each tenant whose backup is complete, the greatest customer id in it: tenant_id, customer_id.
 
-        A customer with a greater id was created after the backup. There are no rows if ids are not integers, because
-        such ids do not show the order of creation.
+        A customer with a greater id was created after the backup; if the backup was complete without any row, the id is
+        null, and every customer was. A backup with rows is left out if ids are not integers, because such ids do not
+        show the order of creation.
         """
-        kept = self.backup
-        last = select(kept.c.tenant_id, func.max(kept.c.customer_id).label("customer_id")).group_by(kept.c.tenant_id)
-        ids_show_order = isinstance(self.customers.c.id.type, Integer) and RUNS in self.schema.own_tables_present
-        complete = kept.c.tenant_id.in_(tenants_with(self.schema, BACKUP)) if ids_show_order else false()
-        return last.where(complete).subquery("backed_up_to")
+        kept, kind = self.backup, self.customers.c.id.type
+        if RUNS not in self.schema.own_tables_present:
+            none = select(kept.c.tenant_id, kept.c.customer_id).where(false())
+            return none.subquery("backed_up_to")
+        done = in_force(self.schema)
+        rows = func.sum(func.coalesce(done.c.rows_changed, 0)).label("rows")
+        succeeded = done.c.step == BACKUP, done.c.outcome == SUCCEEDED
+        complete = select(done.c.tenant_id, rows).where(*succeeded).group_by(done.c.tenant_id).subquery("complete")
+        ids_show_order = isinstance(kind, Integer)
+        greatest = func.max(kept.c.customer_id) if ids_show_order else typed_null(kind)
+        last = select(kept.c.tenant_id, greatest.label("customer_id")).group_by(kept.c.tenant_id).subquery("last")
+        was_empty = and_(last.c.tenant_id.is_(None), complete.c.rows == 0)
+        shows_later_ones = or_(last.c.tenant_id.is_not(None), was_empty) if ids_show_order else was_empty
+        found = select(complete.c.tenant_id, last.c.customer_id).select_from(
+            complete.outerjoin(last, last.c.tenant_id == complete.c.tenant_id)
+        )
+        return found.where(shows_later_ones).subquery("backed_up_to")
 
     def owner(self, table: str, row_id: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the tenant that owns the live row with this id, among all tenants; null if no row has it.

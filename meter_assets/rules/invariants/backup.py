@@ -5,7 +5,7 @@ Add here invariants that read only customers and the backup; those that compare 
 
 from typing import Any
 
-from sqlalchemy import Select, and_, false, func, select
+from sqlalchemy import Select, and_, or_, select
 
 from meter_assets.billing.money import exact
 from meter_assets.billing.relations import BillingRelations
@@ -18,7 +18,8 @@ def _without_backup(relations: BillingRelations) -> Select[Any]:
     shown = [exact(customer.c[name]).label(name) for name in ("balance", "overpayment")]
     found = select(customer.c.tenant_id, customer.c.id.label("customer_id"), customer.c.name, *shown)
     found = found.outerjoin(kept, same).outerjoin(last, last.c.tenant_id == customer.c.tenant_id)
-    came_later = func.coalesce(customer.c.id > last.c.customer_id, false())
+    later_id = or_(last.c.customer_id.is_(None), customer.c.id > last.c.customer_id)
+    came_later = and_(last.c.tenant_id.is_not(None), later_id)
     return found.where(kept.c.customer_id.is_(None), ~came_later)
 
 

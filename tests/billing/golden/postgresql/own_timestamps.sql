@@ -47,6 +47,19 @@ CREATE TABLE customer_balances_backup (
     PRIMARY KEY (tenant_id, customer_id)
 );
 
+CREATE TABLE meter_migration_retired_backups (
+    step_run_id INTEGER NOT NULL,
+    run_id VARCHAR(64) NOT NULL,
+    tenant_id VARCHAR(36) NOT NULL,
+    customer_id VARCHAR(36) NOT NULL,
+    balance_before NUMERIC,
+    balance_after NUMERIC,
+    overpayment_before NUMERIC,
+    overpayment_after NUMERIC,
+    rule VARCHAR(64) NOT NULL,
+    PRIMARY KEY (step_run_id, customer_id)
+);
+
 CREATE TABLE meter_migration_payment_meter_ids (
     step_run_id INTEGER NOT NULL,
     run_id VARCHAR(64) NOT NULL,
@@ -71,19 +84,6 @@ CREATE TABLE meter_migration_invoice_amounts (
     total_amount_after NUMERIC,
     rule VARCHAR(64) NOT NULL,
     PRIMARY KEY (step_run_id, invoice_id)
-);
-
-CREATE TABLE meter_migration_retired_backups (
-    step_run_id INTEGER NOT NULL,
-    run_id VARCHAR(64) NOT NULL,
-    tenant_id VARCHAR(36) NOT NULL,
-    customer_id VARCHAR(36) NOT NULL,
-    balance_before NUMERIC,
-    balance_after NUMERIC,
-    overpayment_before NUMERIC,
-    overpayment_after NUMERIC,
-    rule VARCHAR(64) NOT NULL,
-    PRIMARY KEY (step_run_id, customer_id)
 );
 
 CREATE TABLE meter_migration_meter_balances (
