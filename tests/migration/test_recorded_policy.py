@@ -123,8 +123,9 @@ def other_value(name: str) -> Any:
     value, kind = getattr(DEFAULT, name), Policy.model_fields[name].annotation
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return next(one for one in kind if one is not value)
-    others = {bool: lambda: not value, int: lambda: value + 1, Decimal: lambda: value + 1}
-    return others[kind]() if kind in others else (*value, "another")
+    if kind is bool:
+        return not value
+    return value + 1 if kind in (int, Decimal) else (*value, "another")
 
 
 @pytest.fixture
