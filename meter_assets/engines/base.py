@@ -8,8 +8,7 @@ its own module. SQL constructs are declared in `billing.constructs` and `billing
 
 import os
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, StrEnum, auto
@@ -112,6 +111,8 @@ class DatabaseEngine(Protocol):
     """How long a connection waits while another program locks the whole database."""
     URL_NAMES: str
     """What a URL must name, as the end of a sentence: Check that it ..."""
+    TEMPORARY_SCHEMA: str
+    """The schema of temporary tables: a name with it never means another table."""
 
     # URLs
 
@@ -147,6 +148,18 @@ class DatabaseEngine(Protocol):
         This is the first call of the transaction. With `by_index`, an index finds its rows.
         """
 
+    def session_of(self, connection: Connection) -> int:
+        """Return a number for the session of the server that executes the current transaction.
+
+        Temporary tables exist in one session only.
+        """
+
+    def shares_sessions(self, url: URL) -> bool:
+        """Return whether the transactions of one connection may be executed in several sessions of the server.
+
+        Raises SQLAlchemyError if there is no connection.
+        """
+
     def failure_of(self, error: DBAPIError) -> Failure | None:
         """Return what an error of this engine's driver means; None if it is unknown or another driver's."""
 
@@ -168,10 +181,10 @@ class DatabaseEngine(Protocol):
     def lock_owner(self, url: URL, connection: Connection, tenant: str, scope: LockScope) -> LockOwner | None:
         """Return who has locked a tenant; None if that is not known."""
 
-    def ddl_lock(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> AbstractContextManager[None]:
-        """Wait until no other process creates our own tables, and make others wait until the end.
+    def lock_ddl(self, connection: Connection) -> None:
+        """Wait until no other process creates our own tables, and make others wait until this transaction ends.
 
-        `transaction` opens a transaction, for an engine that needs a separate one.
+        This is the first call of the transaction.
         """
 
     # Our own tables

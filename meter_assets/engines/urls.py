@@ -31,6 +31,9 @@ _HOST = re.compile(r"[\w.,-]*|[0-9A-Fa-f:.]+(%[\w.-]+)?")  # names, or an IPv6 a
 _DATABASE = re.compile(r"/*[^/@&=?:;]*")
 
 
+_HOST_AND_PORT = re.compile(r"(?P<name>[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?")
+
+
 class InvalidUrl(ValueError):
     """A URL is invalid, or a part of its password may be in another part. The message does not repeat the URL."""
 
@@ -64,6 +67,27 @@ def check(given: str) -> None:
             raise InvalidUrl(what)
 
 
+def with_hosts_as_options(given: str) -> str:
+    """Return a URL with several hosts in a form that SQLAlchemy reads: host1:1,host2:2 as ?host=host1,host2&port=1,2.
+
+    Any other URL is returned unchanged. Raises InvalidUrl if the URL names hosts in both forms.
+    """
+    scheme, separator, rest = given.partition("://")
+    end = next((at for at, character in enumerate(rest) if character in "/?#"), len(rest))
+    user, at, named = rest[:end].rpartition("@")
+    hosts = [_HOST_AND_PORT.fullmatch(host) for host in named.split(",")]
+    ports = [host["port"] or "" for host in hosts if host]
+    # Without a user, the text after the first colon may be a password that begins with a number and a comma.
+    if len(hosts) < 2 or len(ports) < len(hosts) or (not at and any(ports) and not all(ports)):
+        return given
+    path, _, query = rest[end:].partition("?")
+    if re.search("(^|&)(host|hostaddr|port)=", query):
+        raise InvalidUrl("it names hosts twice")
+    options = ["host=" + ",".join(host["name"].strip("[]") for host in hosts if host)]
+    options += ["port=" + ",".join(ports)] if any(ports) else []
+    return f"{scheme}{separator}{user}{at}{path}?{'&'.join([*options, *([query] if query else [])])}"
+
+
 def parts(url: URL) -> dict[str, str]:
     """Return the parts of a URL under the names of connection options, without the password."""
     named = {"host": url.host, "port": url.port and str(url.port), "user": url.username, "dbname": url.database}
@@ -75,4 +99,4 @@ def shown(url: URL) -> str:
     """Return a URL in the form that may be shown: without its password and without options that may be secret."""
     options = {name: value if name in SHOWN_OPTIONS else _MASK for name, value in url.query.items()}
     plain = url.set(drivername=url.get_backend_name(), query=options)
-    return plain.render_as_string(hide_password=True).replace(quote_plus(_MASK), _MASK)
+    return plain.render_as_string(hide_password=True).replace(quote_plus(_MASK), _MASK).replace("%2C", ",")

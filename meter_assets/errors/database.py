@@ -42,6 +42,18 @@ class DatabaseBusy(MeterAssetsError):
         )
 
 
+class SharedSessions(ConfigurationError):
+    """A step in batches needs one session of the server, and a pooler gives each transaction to any session."""
+
+    def __init__(self, url: str) -> None:
+        """Take the masked URL."""
+        super().__init__(
+            f"Steps in batches need one session of the server, and {url} gives each transaction to any of several "
+            "sessions, as PgBouncer does in transaction pooling. No batch was written. Use the server's own port or a "
+            "pool in session pooling, or run without --batch-size (batch_size), which works with transaction pooling."
+        )
+
+
 class DemoDatabaseMissing(ConfigurationError):
     """No database is configured and the demo database does not exist."""
 

@@ -82,6 +82,19 @@ class StoppedInBatches(StepError):
         super().__init__(f"{title} has changed {changed:,} rows, which stay, journaled. Of the rest: {why}")
 
 
+class SessionChanged(StepError):
+    """The server executes a batch in another session than the plan of its step."""
+
+    def __init__(self, title: str) -> None:
+        """Take the step in words."""
+        super().__init__(
+            f"{title} was stopped before its next batch: the server executed it in another session than the plan, "
+            "which is in temporary tables. A pooler in transaction pooling does that. Finished batches stay, journaled. "
+            "To continue from there, use the server's own port or a pool in session pooling, or run without "
+            "--batch-size (batch_size)."
+        )
+
+
 _FIX_THE_ROWS = "Fix these rows, or set the policy that says what they mean (the checks list both); then run again."
 
 

@@ -5,7 +5,7 @@ engine; what depends on the engine belongs in `engines`. Nothing here knows the 
 """
 
 from collections.abc import Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from meter_assets.errors import (
     DemoDatabaseMissing,
     NotWritable,
     OwnTablesNotTrusted,
+    SharedSessions,
     StatementFailed,
     TenantLocked,
     UnsuitableSchema,
@@ -131,9 +132,17 @@ class BillingDatabase:
                 raise NotWritable(self.url, [reason(error)]) from error
             raise
 
-    def ddl_lock(self) -> AbstractContextManager[None]:
-        """Wait until no other process creates our own tables here. Raises what `transaction` raises."""
-        return self.backend.ddl_lock(self.transaction)
+    def require_own_session(self) -> None:
+        """Raise SharedSessions if the transactions of one connection may run in several sessions of the server.
+
+        Steps in batches need one session, for their temporary tables. Raises DatabaseUnreachable.
+        """
+        try:
+            shares = self.backend.shares_sessions(self._url)
+        except SQLAlchemyError as error:
+            raise self._unreachable(reason(error)) from None
+        if shares:
+            raise SharedSessions(self.url)
 
     @contextmanager
     def _connected(self, engine: Engine) -> Iterator[Connection]:

@@ -60,7 +60,8 @@ def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
     schema = database.known_schema()
     if schema.own_tables_present.issuperset(RECORDS if run.rolls_back else schema.own):
         return schema
-    with database.ddl_lock(), database.transaction() as connection:
+    with database.transaction() as connection:
+        database.backend.lock_ddl(connection)
         schema = database.make_own_tables(connection, to_roll_back=run.rolls_back)
         database.backend.analyze_if_never(connection)
     return schema

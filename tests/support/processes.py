@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 SECONDS_TO_END = 60
 # The shell waits for its input to end, and then ends the process and all of its children.
@@ -28,9 +28,12 @@ class NotInTime(AssertionError):
 
 @contextmanager
 def started(
-    command: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str] | None = None, **as_user: Any
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start a process in a group of its own, with all that it prints in a file; end the group afterwards."""
+    """Start a process in a group of its own, with all that it prints in a file; end the group afterwards.
+
+    `as_user` are the arguments with which `subprocess` runs it as another user.
+    """
     with log.open("ab") as output:
         guard = subprocess.Popen(
             ["/bin/sh", "-c", _GUARD, "guard", *command],
@@ -40,6 +43,7 @@ def started(
             stdout=output,
             stderr=output,
             start_new_session=True,
+            **as_user,
         )
     try:
         yield guard

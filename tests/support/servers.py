@@ -100,7 +100,7 @@ def start_postgres(*, durable: bool = False) -> PostgresServer:
 
 
 def _start_in(folder: Path, settings: Mapping[str, str]) -> PostgresServer:
-    as_user = _unprivileged_user(folder)
+    as_user = unprivileged_user(folder)
     binaries = _runnable(_find_binaries(), folder, as_user)
     data = folder / "data"
     initdb = [f"{binaries}/initdb", f"--pgdata={data}", f"--username={SUPERUSER}", "--auth=trust", "--no-sync"]
@@ -127,8 +127,8 @@ def _start_in(folder: Path, settings: Mapping[str, str]) -> PostgresServer:
     return server
 
 
-def _unprivileged_user(folder: Path) -> dict[str, Any]:
-    """Return the arguments with which `subprocess` runs the server, and give the folder to its user."""
+def unprivileged_user(folder: Path) -> dict[str, Any]:
+    """Return the arguments with which `subprocess` runs a server, and give its folder to its user."""
     environment = {"env": {"PATH": os.defpath, "LC_ALL": "C", "HOME": str(folder)}}
     if os.geteuid() != 0:
         return environment

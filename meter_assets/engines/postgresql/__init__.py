@@ -1,20 +1,20 @@
 """The PostgreSQL engine, through psycopg2: it implements the protocol of `engines.base`.
 
-Add here the function for a new method of the protocol. Tenant locks are in `locks`, the verification of our own tables
-in `own_tables`, the rights of roles in `grants`, SQL constructs and types in `constructs`.
+Add here the function for a new method of the protocol. The settings of our transactions are in `sessions`, the locks of
+tenants in `locks`, the verification of our own tables in `own_tables`, the rights of roles in `grants`, SQL constructs
+and types in `constructs`.
 """
 
 import os
 import select
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import psycopg2
 import psycopg2.extensions
 from psycopg2.extensions import make_dsn
-from sqlalchemy import URL, Connection, Engine, NullPool, Numeric, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, Numeric, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -23,16 +23,19 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import urls
 from meter_assets.engines.base import Failure, LockOwner, LockScope
 from meter_assets.engines.postgresql import constructs as constructs
+from meter_assets.engines.postgresql import sessions
 from meter_assets.engines.postgresql.grants import grants as grants
 from meter_assets.engines.postgresql.grants import obstacles_of
 from meter_assets.engines.postgresql.locks import AdvisoryLock, take_within, wait_to_make_tables
 from meter_assets.engines.postgresql.own_tables import lock_own_tables as lock_own_tables
 from meter_assets.engines.postgresql.own_tables import own_table_problems as own_table_problems
+from meter_assets.engines.postgresql.sessions import prepare
 
 NAME = "postgresql"
 SCHEMES: tuple[str, ...] = ("postgresql", "postgres", "postgresql+psycopg2")
 SECONDS_UNTIL_BUSY: float = 0
 """No program can lock the whole database."""
+TEMPORARY_SCHEMA = "pg_temp"
 URL_NAMES = "names a running server, its port, user and database"
 _FAILURES = {
     "40001": Failure.CONFLICT,  # serialization_failure
@@ -46,8 +49,9 @@ _FAILURES = {
 def parse_url(given: str) -> URL:
     """Return the URL with the driver that Dagster's storage can use too. Raises InvalidUrl.
 
-    SQLAlchemy 2.1 uses psycopg 3 by default.
+    SQLAlchemy 2.1 uses psycopg 3 by default. Several hosts may be named as in the URLs of PostgreSQL's own programs.
     """
+    given = urls.with_hosts_as_options(given)
     urls.check(given)
     try:
         url = make_url(given)
@@ -92,15 +96,9 @@ def writer(url: URL) -> Engine:
     Connections are not pooled: a run opens few, and a forked process must not share one.
     """
     psycopg2.extensions.set_wait_callback(_wait_or_cancel)
-    engine = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ")
-
-    @event.listens_for(engine, "begin")
-    def _plan_for_sets(connection: Connection) -> None:
-        # PostgreSQL cannot know how many rows a rule selects, takes it for one, and would compute a subquery again
-        # for every row of another: minutes for a tenant of a few hundred rows. What we join, we join whole. And
-        # compiling our large queries takes longer than running them.
-        connection.exec_driver_sql("SET LOCAL enable_nestloop = off; SET LOCAL jit = off")
-
+    encoding = {} if "client_encoding" in url.query else {"client_encoding": "utf8"}
+    engine = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ", connect_args=encoding)
+    prepare(engine)
     return engine
 
 
@@ -139,11 +137,25 @@ def read_only(connection: Connection) -> Connection:
 
 def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index: bool) -> None:
     """Let each statement read the current rows: with one snapshot, a concurrent change would end the batch."""
-    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    _read_current_rows(connection)
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds_to_wait}")
     if by_index:
         # A batch has few rows; looking them up in an index is faster than reading the rows of all tenants.
         connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
+
+
+def _read_current_rows(connection: Connection) -> None:
+    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+def session_of(connection: Connection) -> int:
+    """Return the id of the server's process that executes the current transaction."""
+    return sessions.session_of(connection)
+
+
+def shares_sessions(url: URL) -> bool:
+    """Return whether a pooler gives the transactions of one connection to several processes of the server."""
+    return sessions.shares_sessions(writer(url))
 
 
 def failure_of(error: DBAPIError) -> Failure | None:
@@ -152,7 +164,7 @@ def failure_of(error: DBAPIError) -> Failure | None:
 
 
 def lock_tenant(url: URL, tenant: str, owner: LockOwner) -> AdvisoryLock | None:
-    """Acquire an advisory lock in a separate connection."""
+    """Acquire an advisory lock in a transaction of a separate connection."""
     return AdvisoryLock.take(writer(url), tenant, owner)
 
 
@@ -166,12 +178,10 @@ def lock_owner(url: URL, connection: Connection, tenant: str, scope: LockScope) 
     return AdvisoryLock.owner(connection, tenant, scope)
 
 
-@contextmanager
-def ddl_lock(transaction: Callable[[], AbstractContextManager[Connection]]) -> Iterator[None]:
-    """Acquire an advisory lock in a separate transaction: the one that creates tables must start after the wait."""
-    with transaction() as connection:
-        wait_to_make_tables(connection)
-        yield
+def lock_ddl(connection: Connection) -> None:
+    """Acquire an advisory lock; after the wait, the transaction reads what others have created meanwhile."""
+    _read_current_rows(connection)
+    wait_to_make_tables(connection)
 
 
 def obstacles(

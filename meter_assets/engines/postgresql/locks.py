@@ -1,7 +1,8 @@
 """PostgreSQL's locks: the advisory lock of a tenant, and the one that serializes the creation of our own tables.
 
-A tenant's lock belongs to a connection that does nothing else. The server releases it when the process ends, even after
-a crash. Add other advisory locks here.
+A tenant's lock belongs to a transaction that does nothing else, in a connection of its own. The server releases it when
+the process ends, even after a crash. A lock of a session would not do: a pooler in transaction mode gives the session
+to others, while an open transaction keeps it. Add other advisory locks here.
 """
 
 import hashlib
@@ -29,10 +30,11 @@ class AdvisoryLock:
     @classmethod
     def take(cls, engine: Engine, tenant: str, owner: LockOwner) -> "AdvisoryLock | None":
         """Lock a tenant; return None if another session has locked it. Raises DBAPIError without a connection."""
-        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        # The open transaction of this isolation level keeps no snapshot, so the server can remove dead rows meanwhile.
+        connection = engine.connect().execution_options(isolation_level="READ COMMITTED")
         try:
             _show_owner(connection, owner)  # before locking, so that a refused run can report the owner
-            if connection.scalar(select(func.pg_try_advisory_lock(_key(LockScope.run, tenant)))):
+            if connection.scalar(select(func.pg_try_advisory_xact_lock(_key(LockScope.run, tenant)))):
                 return cls(connection)
         except BaseException:
             connection.close()
@@ -75,14 +77,14 @@ class AdvisoryLock:
     def release(self) -> None:
         """Release it at once: the server notices a closed connection only after some time."""
         with suppress(SQLAlchemyError):  # of a connection that is lost
-            self._connection.execute(select(func.pg_advisory_unlock_all()))
+            self._connection.rollback()
         self._connection.close()
 
 
 def _show_owner(connection: Connection, owner: LockOwner) -> None:
     """Show the lock's owner in pg_stat_activity, and let the server notice soon if this host is gone.
 
-    The connection is idle while it owns the lock, so a server that ends idle connections must not end this one.
+    The transaction is idle while it owns the lock: `sessions` lets it be so, whatever the role's time-outs are.
     """
     idle, interval, times = SECONDS_TO_NOTICE_A_DEAD_HOST
     options = {
@@ -91,9 +93,7 @@ def _show_owner(connection: Connection, owner: LockOwner) -> None:
         "tcp_keepalives_interval": str(interval),
         "tcp_keepalives_count": str(times),
     }
-    # PostgreSQL has idle_session_timeout since version 14.
-    never_idle = text("(SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout')")
-    connection.execute(select(*(func.set_config(name, value, False) for name, value in options.items()), never_idle))
+    connection.execute(select(*(func.set_config(name, value, True) for name, value in options.items())))
 
 
 def _application_name(owner: LockOwner) -> str:

@@ -8,7 +8,7 @@ function for a new method of the protocol. Tenant locks are in `locks`, the veri
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,6 +29,7 @@ from meter_assets.errors import InvalidSettings
 NAME = "sqlite"
 SCHEMES: tuple[str, ...] = ("sqlite", "sqlite+pysqlite")
 SECONDS_UNTIL_BUSY: float = 30
+TEMPORARY_SCHEMA = "temp"
 URL_NAMES = "names its file"
 INSTRUCTIONS_BETWEEN_INTERRUPTS = 100_000
 
@@ -112,6 +113,16 @@ def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index
     """Do nothing: after its start, no other transaction can write."""
 
 
+def session_of(connection: Connection) -> int:
+    """Return the same number for every transaction: a connection is a session."""
+    return 0
+
+
+def shares_sessions(url: URL) -> bool:
+    """Return False: a connection is a session."""
+    return False
+
+
 def failure_of(error: DBAPIError) -> Failure | None:
     """Return what an error of the driver means. There are no conflicts: there is one writer at a time."""
     original = error.orig
@@ -139,9 +150,8 @@ def lock_owner(url: URL, connection: Connection, tenant: str, scope: LockScope) 
     return LockFile.owner(file(url), tenant)
 
 
-def ddl_lock(transaction: Callable[[], AbstractContextManager[Connection]]) -> AbstractContextManager[None]:
+def lock_ddl(connection: Connection) -> None:
     """Do nothing: the transaction that creates tables has locked the whole database."""
-    return nullcontext()
 
 
 def lock_own_tables(connection: Connection, schema: BillingSchema, *, to_roll_back: bool) -> None:

@@ -1,0 +1,143 @@
+"""The settings of our transactions on PostgreSQL, and whether a connection is a session of the server.
+
+A URL, a role, a database, or another client of a pooler may have set anything. So each transaction sets, for itself,
+what our statements depend on: through a pooler, the next transaction may be in another session. Add a setting to
+`_SETTINGS` if a statement of ours depends on it. Locks are in `locks`.
+"""
+
+from typing import Any
+
+from psycopg2.extensions import PYDATE, PYDATETIME, PYDATETIMETZ, new_type, register_type
+from sqlalchemy import Connection, Engine, event, func, select
+
+MINUTES_TO_WAIT_FOR_A_LOCK = 5
+"""A statement that waits longer for a lock fails, and its transaction is rolled back."""
+ROUNDS_OF_PROBES = 3
+_BEGIN = "meter-assets: begins each transaction"
+_SETTINGS = {
+    # What text means, and what the server writes.
+    "TimeZone": "'UTC'",
+    "DateStyle": "'ISO, YMD'",
+    "IntervalStyle": "'postgres'",
+    "bytea_output": "'hex'",
+    "extra_float_digits": "1",
+    "transform_null_equals": "off",
+    # A query that a policy would filter fails (42501), instead of reading only some rows.
+    "row_security": "off",
+    # A step is one transaction, however long it takes. What may not last long are locks, so we do not wait for ever.
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "lock_timeout": f"'{MINUTES_TO_WAIT_FOR_A_LOCK}min'",
+    # PostgreSQL cannot know how many rows a rule selects, takes it for one, and would compute a subquery again for
+    # every row of another: minutes for a tenant of a few hundred rows. What we join, we join whole. And compiling our
+    # large queries takes longer than running them.
+    "enable_nestloop": "off",
+    "jit": "off",
+}
+_SINCE_17 = {"transaction_timeout": "0"}
+_TEMPORARY = "pg_temp"
+_SERVERS = "pg_catalog"
+# The value that the URL, the role or the database gave this session, whatever an earlier client of a pooler has set.
+# The temporary schema would be the first one if it were not named. No function or operator here can be replaced by
+# another role's.
+_GIVEN_SCHEMAS = f"""
+SET LOCAL statement_timeout = 0;
+SELECT pg_catalog.set_config('search_path', pg_catalog.concat(
+        reset_val, CASE reset_val OPERATOR(pg_catalog.<>) '' WHEN true THEN ', ' END, '{_TEMPORARY}'
+    ), true) FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'search_path';
+SELECT pg_catalog.current_schemas(false), (
+    SELECT n.nspname FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.oid OPERATOR(pg_catalog.=) CAST(pg_catalog.to_regclass('tenants') AS oid)
+)"""
+
+
+def prepare(engine: Engine) -> None:
+    """Let each transaction of an engine set what our statements depend on, in one statement."""
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, record: Any) -> None:
+        for kind in _TIMES:
+            register_type(kind, connection)
+        record.info[_BEGIN] = _settings_of(connection)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # SET takes no snapshot: what a transaction does first may be to lock tables, or to choose its isolation level.
+        connection.exec_driver_sql(connection.info[_BEGIN])
+
+
+def _settings_of(connection: Any) -> str:
+    """Return the statement that begins each transaction of a new connection of the driver."""
+    settings = {
+        **_SETTINGS,
+        **(_SINCE_17 if connection.server_version >= 170000 else {}),
+        # How the driver encodes and quotes text, which it decides when it connects.
+        "client_encoding": f"'{connection.encoding}'",
+        "standard_conforming_strings": connection.get_parameter_status("standard_conforming_strings") or "on",
+        "search_path": ", ".join(_schemas(connection)),
+    }
+    return "; ".join(f"SET LOCAL {name} = {value}" for name, value in settings.items())
+
+
+def _schemas(connection: Any) -> list[str]:
+    """Return where to look for tables, each quoted: the schema of `tenants` first, temporary tables last.
+
+    So a temporary table cannot hide a table of the database, and no function of another role one of the server's.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVEN_SCHEMAS)
+        given, of_tenants = cursor.fetchone()
+    connection.rollback()
+    named = [name for name in given if name != _SERVERS and not name.startswith(f"{_TEMPORARY}_")]
+    named.sort(key=lambda name: name != of_tenants)
+    return [*('"{}"'.format(name.replace('"', '""')) for name in named), _TEMPORARY]
+
+
+# Dates that Python cannot hold
+
+
+def _or_text(kind: Any) -> Any:
+    """Return a conversion that returns the server's text for a time that Python cannot hold."""
+
+    def convert(value: str | None, cursor: Any) -> Any:
+        if value is not None and value.endswith("infinity"):  # the driver has a last day of its own for it
+            return value
+        try:
+            return kind(value, cursor)
+        except (ValueError, OverflowError):
+            return value
+
+    return convert
+
+
+_TIMES = tuple(
+    new_type(kind.values, f"{kind.name}_OR_TEXT", _or_text(kind)) for kind in (PYDATE, PYDATETIME, PYDATETIMETZ)
+)
+
+
+# Whether a connection is a session
+
+
+def session_of(connection: Connection) -> int:
+    """Return the id of the server's process that executes the current transaction."""
+    return int(connection.scalars(select(func.pg_backend_pid())).one())
+
+
+def shares_sessions(engine: Engine) -> bool:
+    """Return whether a pooler gives the transactions of one connection to several sessions of the server.
+
+    The server's process of an idle connection is compared with that of a second connection, which may get the same one,
+    and with that of its own next transaction, while the second connection keeps its process.
+    """
+    with engine.connect() as first:
+        with first.begin():
+            session = session_of(first)
+        for _ in range(ROUNDS_OF_PROBES):
+            with engine.connect() as second, second.begin():
+                if session_of(second) == session:
+                    return True
+                with first.begin():
+                    if session_of(first) != session:
+                        return True
+    return False
