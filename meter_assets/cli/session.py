@@ -68,8 +68,10 @@ class Session:
         """Run the steps (default: all) for every tenant and show the results.
 
         With `policy_changed`, the policy may differ from the one that a tenant was migrated with. Returns the exit
-        status.
+        status. Raises SharedSessions.
         """
+        if batch_size:
+            self.database.require_own_session()
         batched = [step for step in steps or MIGRATION if STEPS[step].batchable and batch_size]
         in_batches = {step: {"config": {"batch_size": batch_size}} for step in batched}
         config = {"ops": in_batches, **_policy_config(policy_changed)}
@@ -99,11 +101,13 @@ class Session:
     ) -> int:
         """Roll back every tenant, all runs or a run and the later ones, and show the results.
 
-        Returns the exit status: 1 if rows were skipped, or would be. Raises UnknownRun.
+        Returns the exit status: 1 if rows were skipped, or would be. Raises UnknownRun and SharedSessions.
         """
         steps = {tenant.key: self._steps_to_undo(tenant, before_run) for tenant in self.tenants}
         to_undo = [tenant for tenant in self.tenants if steps[tenant.key]]
         if not dry_run and to_undo:
+            if batch_size:
+                self.database.require_own_session()
             self.terminal.to_undo(to_undo, steps)
             self.confirm("rollback of", yes)
         config = {

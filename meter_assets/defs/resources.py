@@ -61,7 +61,7 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self._database
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Refuse a run config that names a forbidden place, a run without a tenant, and an invalid batch size.
+        """Refuse a run config that names a forbidden place, a run without a tenant, and batches that cannot run.
 
         The steps cannot do this: Dagster resolves an asset's partitioned dependencies before the asset's own code
         starts, and a later step would be refused only after the earlier steps had written.
@@ -71,7 +71,8 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         try:
             launchpad.require_allowed(context.run.run_config, self.scope.named("billing"))
             _require_tenant(context.run, self.scope)
-            _require_batch_sizes(context.run)
+            if _require_batch_sizes(context.run):
+                self.database.require_own_session()
             if self.database is not _SHARED.get():
                 self.database.remember(refresh=True)
         except ConfigurationError as error:
@@ -103,7 +104,9 @@ def _require_tenant(run: dg.DagsterRun, scope: Scope) -> None:
         raise MissingPartition(_launch_name(run))
 
 
-def _require_batch_sizes(run: dg.DagsterRun) -> None:
+def _require_batch_sizes(run: dg.DagsterRun) -> bool:
+    """Return whether a step of a run is to run in batches. Raises InvalidSettings for an invalid size."""
+    in_batches = False
     ops: Any = run.run_config.get("ops") or {}
     for step, op in ops.items():
         size = ((op or {}).get("config") or {}).get("batch_size")
@@ -111,6 +114,8 @@ def _require_batch_sizes(run: dg.DagsterRun) -> None:
             raise InvalidSettings(
                 f"batch_size of {step} is {size}; expected a number of rows from 1 to {MOST_ROWS}. Nothing was changed."
             )
+        in_batches = in_batches or isinstance(size, int)
+    return in_batches
 
 
 def _launch_name(run: dg.DagsterRun) -> str:

@@ -27,8 +27,10 @@ def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
     tenant stays locked until `database.release()`. If other programs change the same rows at the same time, the step is
     tried again a few times. Raises TenantLocked, BlockedByInvariants, StepInvariantViolated, ConcurrentModification,
     ColumnTooSmall, or StepError itself; after any error, nothing of the step is left in the database. A step in batches
-    keeps its committed batches, and may raise RowsKeepChanging.
+    keeps its committed batches, and may raise RowsKeepChanging or, before it starts, SharedSessions.
     """
+    if run.batch_size is not None:
+        database.require_own_session()
     with locked_and_prepared(database, run) as schema:
         backup = backup_to_take(database, schema, run)
         if backup is not None:

@@ -25,7 +25,7 @@ from meter_assets.billing.money import total
 from meter_assets.billing.own_tables import Effect
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import engine_of, is_conflict, is_kept_waiting
-from meter_assets.errors import RowsKeepChanging, StepError, StoppedInBatches
+from meter_assets.errors import RowsKeepChanging, SessionChanged, StepError, StoppedInBatches
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import IdRange, record, record_commit, recorded, row_id_of, write
 from meter_assets.migration.journal_audit import require_trusted
@@ -66,6 +66,8 @@ class Plan:
     ranges: tuple[IdRange, ...]
     number: int
     """The number of its round, from 0."""
+    session: int
+    """The session of the server that has the temporary tables."""
 
     @property
     def waits(self) -> bool:
@@ -125,6 +127,7 @@ def _finished(connection: Connection, plan: Plan, entry: RunningStep, changed: i
     change, schema, summary, missed = plan.step.change, plan.step.schema, plan.summary, None
     left = summary.would_change - changed
     with connection.begin():
+        _require_same_session(connection, plan)
         if left:
             missed = _temporary_table(connection, f"meter_migration_missed_{plan.number}", _missed(plan, entry))
             summary = summary.without(_tallies(connection, missed))
@@ -160,7 +163,8 @@ def _planned(
         after = step.relations.after(planned)
         require(connection, Moment.written, Situation(step, after, rows, of_the_tenant=missed is None))
         ranges = tuple(_ranges(connection, rows, size))
-    return Plan(run, replace(step, change=planned), rows, outcomes, summary, ranges, number)
+        session = engine_of(connection).session_of(connection)
+    return Plan(run, replace(step, change=planned), rows, outcomes, summary, ranges, number, session)
 
 
 def _lock_tenant(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> None:
@@ -191,10 +195,11 @@ def _without_versions(rows: Table) -> Select[Any]:
 
 def _temporary_table(connection: Connection, name: str, computed: Select[Any]) -> Table:
     """Compute rows into a temporary table, which is dropped with the connection."""
-    kept = CreateTableAs(computed, name, temporary=True)
+    schema = engine_of(connection).TEMPORARY_SCHEMA  # so that no table of the database has the same name
+    kept = CreateTableAs(computed, name, temporary=True, schema=schema)
     connection.execute(kept)
     Index(f"ix_{name}", kept.table.c.id, unique=True).create(connection)
-    engine_of(connection).analyze_temporary(connection, name)
+    engine_of(connection).analyze_temporary(connection, f"{schema}.{name}")
     return kept.table
 
 
@@ -225,6 +230,7 @@ def _write_batch(database: BillingDatabase, connection: Connection, plan: Plan, 
     keys = plan.ranges[part]
     with connection.begin():
         _prepare_transaction(connection, plan)
+        _require_same_session(connection, plan)
         _lock_tenant(database, connection, plan.step.schema, plan.run)
         batch = replace(plan.step.change, rows=_unwritten_since_plan(plan, keys))
         journaled = record(connection, batch, plan.step.schema, entry)
@@ -237,6 +243,12 @@ def _write_batch(database: BillingDatabase, connection: Connection, plan: Plan, 
 def _prepare_transaction(connection: Connection, plan: Plan) -> None:
     by_index = row_id_of(plan.step.schema.table(plan.step.change.target)).primary_key
     engine_of(connection).prepare_batch(connection, MILLISECONDS_TO_WAIT, by_index=by_index)
+
+
+def _require_same_session(connection: Connection, plan: Plan) -> None:
+    """Raise SessionChanged if the plan is in another session: a temporary table there may have the same name."""
+    if engine_of(connection).session_of(connection) != plan.session:
+        raise SessionChanged(plan.run.title)
 
 
 def _unwritten_since_plan(plan: Plan, keys: IdRange) -> Select[Any]:

@@ -341,7 +341,9 @@ def test_what_ends_a_later_round_is_told_with_what_earlier_ones_have_changed(bil
 
 def _cut_off_who_holds_a_tenant(url: str) -> None:
     cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND "
-    as_others(url, cut + "application_name LIKE 'meter-assets run %' AND state = 'idle'")
+    as_others(
+        url, cut + "application_name LIKE 'meter-assets run %' AND backend_xmin IS NULL AND pid <> pg_backend_pid()"
+    )
 
 
 def test_a_step_that_has_lost_its_tenant_to_another_run_writes_nothing_more(postgres_url: str) -> None:

@@ -1,5 +1,6 @@
 """Steps in batches as tests make them: of tenant 1, with others who do something between the plan and a batch."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +24,7 @@ from tests.support.rollbacks import roll_back_tenant
 
 SCHEMA = billing_tables()
 DEFAULT = Policy.from_values({})
-PLANNED = "CREATE TEMPORARY TABLE meter_migration_plan"
+PLANNED = re.compile(r"CREATE TEMPORARY TABLE \S+\.meter_migration_plan")
 
 
 def in_batches(
@@ -60,7 +61,7 @@ def before_each_batch(database: BillingDatabase, do: Callable[[int, int], None])
 
     def count_plans(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
         nonlocal plan, batch
-        if statement.startswith(PLANNED):
+        if PLANNED.match(statement):
             plan, batch = plan + 1, 0
 
     @contextmanager
