@@ -17,6 +17,7 @@ from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import failures, tenant_of
 from meter_assets.migration.evaluation import InvariantResult, evaluate
 from meter_assets.migration.recorded_policy import policy_to_judge_by
+from meter_assets.migration.snapshot import tried_again
 from meter_assets.reports.tables import from_records
 from meter_assets.rules.invariants import INVARIANTS, Invariant, Severity, current_name, of_group
 from meter_assets.rules.steps import STEPS
@@ -74,6 +75,7 @@ def _spec(invariant: Invariant, asset: dg.AssetsDefinition) -> dg.AssetCheckSpec
         )
 
 
+@tried_again
 def _evaluated(
     context: dg.AssetCheckExecutionContext,
     billing: BillingResource,

@@ -21,6 +21,7 @@ from meter_assets.errors import InvalidSettings, first_named
 from meter_assets.foreign_text import named
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.evaluation import InvariantResult
+from meter_assets.migration.snapshot import tried_again
 from meter_assets.monitoring.watch import Baseline, Pass, Watched, watch
 from meter_assets.reports import tables as render
 from meter_assets.rules.invariants import Group, Severity
@@ -120,6 +121,7 @@ def _schedule(
     )
 
 
+@tried_again
 def _pass(context: dg.OpExecutionContext, database: BillingDatabase, policy: PolicyResource, *, full: bool) -> Pass:
     tenants = database.every_tenant()
     earlier = _kept_baseline(context, database)

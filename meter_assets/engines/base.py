@@ -11,38 +11,20 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum, StrEnum, auto
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.own_tables import JournaledStep
 from meter_assets.billing.schema import BillingSchema
+from meter_assets.engines.failures import LONGEST_REASON as LONGEST_REASON
+from meter_assets.engines.failures import Failure as Failure
+from meter_assets.engines.failures import reason as reason
 from meter_assets.errors import MeterAssetsError
-from meter_assets.foreign_text import shown
-
-LONGEST_REASON = 500
-"""The most characters of a server's message that are shown: a trigger may raise a text of any length."""
-
-
-class Failure(Enum):
-    """What an error of a driver means."""
-
-    CONFLICT = auto()
-    """Others changed the same rows; the transaction can be tried again."""
-    KEPT_WAITING = auto()
-    """The transaction gave up waiting for another transaction's lock; it can be tried again."""
-    INTERRUPTED = auto()
-    """Ctrl-C ended the statement, and the driver swallowed the exception."""
-    NO_DATABASE = auto()
-    """The file is not a database, or is damaged."""
-    BUSY = auto()
-    """Another program kept the whole database locked for longer than SECONDS_UNTIL_BUSY."""
-    REFUSED = auto()
-    """This role may not write, or this database is read-only."""
 
 
 class Purpose(StrEnum):
@@ -163,6 +145,12 @@ class DatabaseEngine(Protocol):
     def failure_of(self, error: DBAPIError) -> Failure | None:
         """Return what an error of this engine's driver means; None if it is unknown or another driver's."""
 
+    def place_of(self, error: DBAPIError) -> str:
+        """Return which table, column and constraint an error names beside its message, if any, as a clause."""
+
+    def unreadable(self, url: URL, tables: Sequence[str]) -> str:
+        """Return which value of these tables is not text in the database's encoding, as a clause; empty if unknown."""
+
     # Locks
 
     def lock_tenant(self, url: URL, tenant: str, owner: LockOwner) -> TenantLock | None:
@@ -233,9 +221,3 @@ class DatabaseEngine(Protocol):
 
     def analyze_temporary(self, connection: Connection, name: str) -> None:
         """Gather statistics of one of our temporary tables, if the planner has none."""
-
-
-def reason(error: SQLAlchemyError) -> str:
-    """Return the driver's own message on one line, visible and truncated to a length."""
-    original = getattr(error, "orig", None) or error
-    return shown(" ".join(str(original).split()), LONGEST_REASON).rstrip(".")

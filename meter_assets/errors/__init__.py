@@ -31,7 +31,9 @@ from meter_assets.errors.database import (
     NotWritable,
     OwnTablesNotTrusted,
     SharedSessions,
+    SnapshotCancelled,
     StatementFailed,
+    UnreadableValue,
     UnsuitableSchema,
 )
 from meter_assets.errors.records import JournalAltered, JournalIncomplete, NotAsRecorded, RecordsAltered
@@ -76,6 +78,7 @@ __all__ = [
     "RowsKeepChanging",
     "SessionChanged",
     "SharedSessions",
+    "SnapshotCancelled",
     "StatementFailed",
     "StepError",
     "StepInvariantViolated",
@@ -86,6 +89,7 @@ __all__ = [
     "UnknownPolicy",
     "UnknownRun",
     "UnknownTenant",
+    "UnreadableValue",
     "UnsuitableSchema",
     "first_named",
 ]

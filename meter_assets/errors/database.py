@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 from meter_assets.errors.base import NAMES_THE_DATABASE, ConfigurationError, MeterAssetsError
 
-_WHAT_STAYS = "The current transaction was rolled back; finished steps and batches stay in place, journaled."
-
 
 class DatabaseUnreachable(ConfigurationError):
     """The billing database did not answer."""
@@ -23,12 +21,26 @@ class DatabaseUnreachable(ConfigurationError):
 
 
 class StatementFailed(MeterAssetsError):
-    """The billing database refused to answer a query."""
+    """The billing database refused to answer a query, which wrote nothing."""
 
-    def __init__(self, url: str, reason: str, *, forbidden: bool = False) -> None:
-        """Take the masked URL, the driver's own reason, and whether this role lacks the right to run the query."""
-        advice = "'meter-assets grants' prints what a role needs." if forbidden else "Run it again."
-        super().__init__(f"The billing database {url} did not answer: {reason}. {_WHAT_STAYS} {advice}")
+    def __init__(self, url: str, reason: str, advice: str) -> None:
+        """Take the masked URL, the driver's own reason, and what to do, as a sentence without its full stop."""
+        super().__init__(f"The billing database {url} did not answer a query: {reason}. {advice}.")
+
+
+class SnapshotCancelled(StatementFailed):
+    """The server cancelled a query that can be tried again at once, as a standby does that replays changes."""
+
+
+class UnreadableValue(MeterAssetsError):
+    """A value in the billing database cannot be read."""
+
+    def __init__(self, url: str, reason: str, place: str) -> None:
+        """Take the masked URL, the driver's own reason, and the place of the value as a clause, if it is known."""
+        self.reason = f"{reason} ({place})" if place else reason
+        super().__init__(
+            f"A value in the billing database {url} cannot be read: {self.reason}. Correct the value, then run again."
+        )
 
 
 class DatabaseBusy(MeterAssetsError):
@@ -37,8 +49,8 @@ class DatabaseBusy(MeterAssetsError):
     def __init__(self, url: str, seconds: float) -> None:
         """Take the masked URL and the time limit."""
         super().__init__(
-            f"Another program has been writing to {url} for more than {seconds} s. {_WHAT_STAYS} Run it again when "
-            "that program has ended."
+            f"Another program has been writing to {url} for more than {seconds} s. The current transaction was not "
+            "started, or was rolled back. Run it again when that program has ended."
         )
 
 

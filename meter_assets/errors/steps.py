@@ -89,7 +89,7 @@ class SessionChanged(StepError):
         """Take the step in words."""
         super().__init__(
             f"{title} was stopped before its next batch: the server executed it in another session than the plan, "
-            "which is in temporary tables. A pooler in transaction pooling does that. Finished batches stay, journaled. "
+            "which is in temporary tables. A pooler in transaction pooling does so. Finished batches stay, journaled. "
             "To continue from there, use the server's own port or a pool in session pooling, or run without "
             "--batch-size (batch_size)."
         )

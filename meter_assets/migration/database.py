@@ -15,16 +15,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from meter_assets.billing.own_tables import RECORDS
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.reflection import own_tables_present, read_schema
-from meter_assets.billing.schema import BillingSchema
+from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
 from meter_assets.engines import parse_url, urls
-from meter_assets.engines.base import (
+from meter_assets.engines.base import LockOwner, LockScope, LockUnavailable, Purpose, TenantLock
+from meter_assets.engines.failures import (
     Failure,
-    LockOwner,
-    LockScope,
-    LockUnavailable,
-    Purpose,
-    TenantLock,
+    advice_for,
+    is_of_a_value,
     reason,
+    reason_and_place,
+    reason_of_value,
 )
 from meter_assets.errors import (
     DatabaseBusy,
@@ -33,11 +33,13 @@ from meter_assets.errors import (
     NotWritable,
     OwnTablesNotTrusted,
     SharedSessions,
+    SnapshotCancelled,
     StatementFailed,
     TenantLocked,
+    UnreadableValue,
     UnsuitableSchema,
 )
-from meter_assets.migration.snapshot import Snapshot
+from meter_assets.migration.snapshot import Snapshot, tried_again
 from meter_assets.migration.tenant_locks import TenantLocks, tenant_locked
 from meter_assets.migration.tenants import SkippedTenant, live_tenants, named_tenants
 from meter_assets.migration.tenants import Tenant as Tenant
@@ -93,7 +95,8 @@ class BillingDatabase:
     def snapshot(self) -> Iterator[Connection]:
         """Open a read-only transaction that reads one snapshot of the database.
 
-        Raises DatabaseUnreachable, DemoDatabaseMissing, and StatementFailed if the database refuses a statement.
+        Raises DatabaseUnreachable, DemoDatabaseMissing, UnreadableValue, and StatementFailed if the database refuses a
+        statement: SnapshotCancelled if it can be tried again at once.
         """
         try:
             with self._connected(self.reader) as connection:
@@ -101,8 +104,7 @@ class BillingDatabase:
                 with connection.begin():
                     yield connection
         except DBAPIError as error:
-            forbidden = self.backend.failure_of(error) is Failure.REFUSED
-            raise StatementFailed(self.url, reason(error), forbidden=forbidden) from error
+            raise self._unanswered(error) from error
 
     @contextmanager
     def read(self, policy: Policy) -> Iterator[Snapshot]:
@@ -164,7 +166,23 @@ class BillingDatabase:
                 raise KeyboardInterrupt from None
             if failure is Failure.BUSY:
                 raise DatabaseBusy(self.url, self.backend.SECONDS_UNTIL_BUSY) from None
+            if failure is Failure.UNREADABLE:
+                raise self._unreadable(reason(error)) from error
             raise
+        except Exception as error:
+            if not is_of_a_value(error):
+                raise
+            raise self._unreadable(reason_of_value(error)) from error
+
+    def _unreadable(self, why: str) -> UnreadableValue:
+        return UnreadableValue(self.url, why, self.backend.unreadable(self._url, tuple(REQUIRED_COLUMNS)))
+
+    def _unanswered(self, error: DBAPIError) -> StatementFailed:
+        failure = self.backend.failure_of(error)
+        why = reason_and_place(error, self.backend.place_of(error))
+        if failure is Failure.CONFLICT:
+            return SnapshotCancelled(self.url, why, advice_for(Failure.ENDED))
+        return StatementFailed(self.url, why, advice_for(failure))
 
     def _unreachable(self, why: str) -> DatabaseUnreachable:
         return DatabaseUnreachable(self.url, why, self.backend.URL_NAMES)
@@ -192,6 +210,7 @@ class BillingDatabase:
             self._schema = schema
         return schema
 
+    @tried_again
     def known_schema(self) -> BillingSchema:
         """Return what `schema` returns, in a snapshot of its own if it has to be read. Raises what that raises."""
         if self._schema is not None:
@@ -226,6 +245,7 @@ class BillingDatabase:
             self._schema = schema
         return schema
 
+    @tried_again
     def every_tenant(self) -> list[Tenant]:
         """Return all tenants in the order of their ids, without the skipped ones; see `remember`.
 

@@ -18,8 +18,16 @@ from meter_assets.billing.own_tables import FAILED, INTERRUPTED, PARTIAL, RECORD
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import step_runs
 from meter_assets.engines import is_conflict
-from meter_assets.engines.base import DatabaseEngine, reason
-from meter_assets.errors import MeterAssetsError, NotWritable, StepError, StepUnconfirmed, TenantLockLost
+from meter_assets.engines.base import DatabaseEngine
+from meter_assets.engines.failures import Failure, advice_for, reason_and_place
+from meter_assets.errors import (
+    MeterAssetsError,
+    NotWritable,
+    StepError,
+    StepUnconfirmed,
+    TenantLockLost,
+    UnreadableValue,
+)
 from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal_audit import seal_old_records
@@ -28,6 +36,9 @@ from meter_assets.migration.step_run import RunningStep, StepRun
 from meter_assets.version import __version__
 
 T = TypeVar("T")
+OfTheDatabase = DBAPIError | NotWritable | UnreadableValue
+OF_THE_DATABASE = (DBAPIError, NotWritable, UnreadableValue)
+"""The errors that end a step because of what the database answered."""
 ATTEMPTS = 3
 NOTHING_KEPT = "nothing of the step was kept"
 BATCHES_KEPT = "the rows of its finished batches stay, journaled, and the same command continues from there"
@@ -52,7 +63,7 @@ def locked_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[Bil
     database.lock(run.tenant, run.run_id)
     try:
         yield _prepared(database, run)
-    except (DBAPIError, NotWritable) as error:
+    except OF_THE_DATABASE as error:
         raise _as_step_error(database.backend, run, error) from error
 
 
@@ -80,9 +91,7 @@ def record_step_run(database: BillingDatabase, schema: BillingSchema, run: StepR
     try:
         yield entry
     except BaseException as error:
-        failure = (
-            _as_step_error(database.backend, run, error) if isinstance(error, (DBAPIError, NotWritable)) else error
-        )
+        failure = _as_step_error(database.backend, run, error) if isinstance(error, OF_THE_DATABASE) else error
         # An unfinished query in one of these frames would keep SQLite's lock from the record.
         traceback.clear_frames(error.__traceback__)
         if not _record_failure(database, schema, run, entry, failure):
@@ -90,8 +99,7 @@ def record_step_run(database: BillingDatabase, schema: BillingSchema, run: StepR
         raise failure from failure.__cause__
 
 
-def _as_step_error(engine: DatabaseEngine, run: StepRun, error: DBAPIError | NotWritable) -> StepError:
-    why = "; ".join(error.problems) if isinstance(error, NotWritable) else reason(error)
+def _as_step_error(engine: DatabaseEngine, run: StepRun, error: OfTheDatabase) -> StepError:
     advice = _advice(engine, error, "rollback" if run.rolls_back else "migrate")
     what = "was rolled back"
     if run.batch_size is not None:
@@ -99,19 +107,23 @@ def _as_step_error(engine: DatabaseEngine, run: StepRun, error: DBAPIError | Not
         advice += " to continue from there"
     elif is_conflict(error):
         advice += ", or with --batch-size"
-    step_error = StepError(f"{run.title} {what}: {why}. {advice}.")
+    step_error = StepError(f"{run.title} {what}: {_reason(engine, error)}. {advice}.")
     step_error.__cause__ = error
     return step_error
 
 
-def _advice(engine: DatabaseEngine, error: DBAPIError | NotWritable, purpose: str) -> str:
+def _reason(engine: DatabaseEngine, error: OfTheDatabase) -> str:
+    if isinstance(error, NotWritable):
+        return "; ".join(error.problems)
+    if isinstance(error, UnreadableValue):
+        return error.reason
+    return reason_and_place(error, engine.place_of(error))
+
+
+def _advice(engine: DatabaseEngine, error: OfTheDatabase, purpose: str) -> str:
     if isinstance(error, NotWritable):
         return f"{engine.how_to_let_write(purpose)}, then run again"
-    return (
-        "Other programs write these rows: run the tenant again"
-        if is_conflict(error)
-        else "Fix the cause, then run again"
-    )
+    return advice_for(Failure.UNREADABLE if isinstance(error, UnreadableValue) else engine.failure_of(error))
 
 
 def _record_failure(

@@ -20,6 +20,7 @@ from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal_audit import require_as_recorded
 from meter_assets.migration.run_history import StepRunRecord, recorded_steps_of
+from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.undo import CHANGED_SINCE, ROW_GONE
@@ -59,6 +60,7 @@ class Rollback(BaseModel):
         return sum(one.skipped for one in self.steps)
 
 
+@tried_again
 def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | None = None) -> list[StepRunRecord]:
     """Return the steps of a tenant that have changed rows and are not completely undone, newest first.
 

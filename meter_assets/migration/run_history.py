@@ -17,6 +17,7 @@ from meter_assets.billing.step_runs import step_runs
 from meter_assets.errors import RecordsAltered
 from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.snapshot import tried_again
 
 
 class StepRunRecord(BaseModel):
@@ -36,6 +37,7 @@ class StepRunRecord(BaseModel):
     software_version: str
 
 
+@tried_again
 def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list[StepRunRecord]:
     """Return the step runs of these tenants, oldest first; an empty list before the first live run.
 
@@ -48,6 +50,7 @@ def recorded_steps(database: BillingDatabase, tenants: Sequence[Tenant]) -> list
         return recorded_steps_of(connection, schema, [tenant.id for tenant in tenants])
 
 
+@tried_again
 def altered_records(database: BillingDatabase, tenants: Sequence[Tenant]) -> list[RecordsAltered]:
     """Return an error for each step run of these tenants whose record differs from its seal.
 

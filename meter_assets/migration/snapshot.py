@@ -3,14 +3,40 @@
 What only reads takes a `Snapshot` instead of a connection, a schema and a policy. `BillingDatabase.read` opens one.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
 from meter_assets.billing.schema import BillingSchema
+from meter_assets.errors import SnapshotCancelled
+
+P = ParamSpec("P")
+T = TypeVar("T")
+ATTEMPTS, SECONDS_BETWEEN = 5, 1.0
+
+
+def tried_again(read: Callable[P, T]) -> Callable[P, T]:
+    """Let a function that only reads, in a snapshot of its own, start again if the server cancelled its query.
+
+    A standby does so when the changes that it replays conflict with the query.
+    """
+
+    @wraps(read)
+    def read_again(*args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return read(*args, **kwargs)
+            except SnapshotCancelled:
+                time.sleep(attempt * SECONDS_BETWEEN)
+        return read(*args, **kwargs)
+
+    return read_again
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from meter_assets.migration.backup import with_backup_first
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult, evaluate
 from meter_assets.migration.recorded_policy import differences_from_recorded
+from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.stages import Moment, Situation, problems
 from meter_assets.migration.step_report import SHOWN_ROWS, Money, StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import PreparedStep, prepare
@@ -90,6 +91,7 @@ class Preview(BaseModel):
         return violated or bool(self.obstacles)
 
 
+@tried_again
 def preview(
     database: BillingDatabase,
     tenant: Tenant,

@@ -10,12 +10,14 @@ from meter_assets.billing.policy import Policy
 from meter_assets.foreign_text import LONGEST_NAME, file_name
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import Rollback, UndoneStep, find_steps_to_undo
+from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.step_report import step_report, summarize_change
 from meter_assets.migration.tenants import Tenant
 from meter_assets.reports.export import export_changed, export_skipped
 from meter_assets.rules.undo import once_newer_are_undone, undo
 
 
+@tried_again
 def preview_rollback(
     database: BillingDatabase, tenant: Tenant, before_run: str | None = None, *, export: Path | None = None
 ) -> Rollback:

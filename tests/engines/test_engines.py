@@ -152,7 +152,23 @@ def failing() -> Iterator[list[DBAPIError]]:
         ("55P03", Failure.KEPT_WAITING),
         ("42501", Failure.REFUSED),
         ("25006", Failure.REFUSED),
-        ("22012", None),
+        ("42P01", Failure.SCHEMA),
+        ("42703", Failure.SCHEMA),
+        ("0A000", Failure.SCHEMA),
+        ("22012", Failure.DATA),
+        ("23514", Failure.DATA),
+        ("44000", Failure.DATA),
+        ("P0001", Failure.DATA),
+        ("53100", Failure.RESOURCES),
+        ("54000", Failure.RESOURCES),
+        ("40002", Failure.CONFLICT),
+        ("55006", Failure.KEPT_WAITING),
+        ("25P02", Failure.ENDED),
+        ("57014", Failure.ENDED),
+        ("08006", Failure.ENDED),
+        ("58030", Failure.INTERNAL),
+        ("XX001", Failure.INTERNAL),
+        ("38000", None),
     ],
 )
 def test_what_an_error_of_postgresql_means(postgres_url: str, code: str, failure: Failure | None) -> None:
@@ -180,7 +196,15 @@ def test_what_an_error_of_sqlite_means(tmp_path: Path, monkeypatch: pytest.Monke
     other.close()
     with failing() as caught, database.engine.connect() as connection:
         connection.execute(text("SELECT * FROM missing"))
-    assert failure_of(caught[0]) is None
+    assert failure_of(caught[0]) is Failure.SCHEMA
+    for statement in ("SELECT abs(-9223372036854775808)", "INSERT INTO t VALUES (0)"):
+        with failing() as caught, database.engine.connect() as connection:
+            connection.execute(text("CREATE TEMP TABLE t (x INTEGER CHECK (x > 0))"))
+            connection.execute(text(statement))
+        assert failure_of(caught[0]) is Failure.DATA
+    with failing() as caught, database.engine.connect() as connection:
+        connection.execute(text("SELECT CAST(X'FC' AS TEXT)")).all()
+    assert failure_of(caught[0]) is Failure.UNREADABLE
     path.write_text("no database" * 1000)
     with failing() as caught, database.reader.connect() as connection:
         connection.execute(text("SELECT * FROM sqlite_master"))

@@ -58,13 +58,13 @@ class PostgresServer:
         return f"postgresql+psycopg2://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
 
     @contextmanager
-    def database(self) -> Iterator[str]:
+    def database(self, *, encoding: str = "UTF8") -> Iterator[str]:
         """Make a fresh database, yield its URL, and drop it, whoever is still connected.
 
         Names are used again, for what has been compiled for a database is kept by its URL.
         """
         name = self._free.pop() if self._free else f"test_{next(self._numbers)}"
-        self._administer(f"CREATE DATABASE {name} TEMPLATE template0")
+        self._administer(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING {encoding!r}")
         try:
             yield self.url(name)
         finally:

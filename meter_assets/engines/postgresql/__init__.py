@@ -30,6 +30,7 @@ from meter_assets.engines.postgresql.locks import AdvisoryLock, take_within, wai
 from meter_assets.engines.postgresql.own_tables import lock_own_tables as lock_own_tables
 from meter_assets.engines.postgresql.own_tables import own_table_problems as own_table_problems
 from meter_assets.engines.postgresql.sessions import prepare
+from meter_assets.foreign_text import quoted
 
 NAME = "postgresql"
 SCHEMES: tuple[str, ...] = ("postgresql", "postgres", "postgresql+psycopg2")
@@ -38,11 +39,34 @@ SECONDS_UNTIL_BUSY: float = 0
 TEMPORARY_SCHEMA = "pg_temp"
 URL_NAMES = "names a running server, its port, user and database"
 _FAILURES = {
-    "40001": Failure.CONFLICT,  # serialization_failure
+    "40001": Failure.CONFLICT,  # serialization_failure; also a standby's conflict with recovery
     "40P01": Failure.CONFLICT,  # deadlock_detected
     "55P03": Failure.KEPT_WAITING,  # lock_not_available
     "42501": Failure.REFUSED,  # insufficient_privilege
     "25006": Failure.REFUSED,  # read_only_sql_transaction
+    # Classes: the first two characters.
+    "08": Failure.ENDED,  # connection exception
+    "0A": Failure.SCHEMA,  # feature not supported
+    "22": Failure.DATA,  # data exception
+    "23": Failure.DATA,  # integrity constraint violation
+    "25": Failure.ENDED,  # invalid transaction state, such as a time-out of an idle transaction
+    "40": Failure.CONFLICT,  # transaction rollback
+    "42": Failure.SCHEMA,  # syntax error or access rule violation
+    "44": Failure.DATA,  # WITH CHECK OPTION violation
+    "53": Failure.RESOURCES,  # insufficient resources
+    "54": Failure.RESOURCES,  # program limit exceeded
+    "55": Failure.KEPT_WAITING,  # object not in prerequisite state
+    "57": Failure.ENDED,  # operator intervention
+    "58": Failure.INTERNAL,  # system error
+    "P0": Failure.DATA,  # raised by a trigger or function of the database
+    "XX": Failure.INTERNAL,  # internal error
+}
+_PLACES = {
+    "schema_name": "schema",
+    "table_name": "table",
+    "column_name": "column",
+    "datatype_name": "type",
+    "constraint_name": "constraint",
 }
 
 
@@ -159,8 +183,29 @@ def shares_sessions(url: URL) -> bool:
 
 
 def failure_of(error: DBAPIError) -> Failure | None:
-    """Return what the server's error code means."""
-    return _FAILURES.get(getattr(error.orig, "pgcode", None) or "")
+    """Return what the server's error code, or its class, means; an error without a code is the driver's own."""
+    original = error.orig
+    if not isinstance(original, psycopg2.Error):
+        return None
+    code = original.pgcode
+    if not code:
+        if isinstance(original, psycopg2.DataError):
+            return Failure.UNREADABLE
+        lost = isinstance(original, psycopg2.OperationalError | psycopg2.InterfaceError)
+        return Failure.ENDED if lost else None
+    return _FAILURES.get(code) or _FAILURES.get(code[:2])
+
+
+def place_of(error: DBAPIError) -> str:
+    """Return what the server says beside its message."""
+    diagnostics = getattr(error.orig, "diag", None)
+    found = {what: getattr(diagnostics, name, None) for name, what in _PLACES.items()}
+    return ", ".join(f"{what} {quoted(name)}" for what, name in found.items() if name)
+
+
+def unreadable(url: URL, tables: Sequence[str]) -> str:
+    """Return nothing: the server converts text itself, and says which bytes it cannot convert."""
+    return ""
 
 
 def lock_tenant(url: URL, tenant: str, owner: LockOwner) -> AdvisoryLock | None:

@@ -25,6 +25,7 @@ from meter_assets.engines.sqlite.constructs import RowsDigest
 from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.engines.sqlite.own_tables import problems_of
 from meter_assets.errors import InvalidSettings
+from meter_assets.foreign_text import quoted
 
 NAME = "sqlite"
 SCHEMES: tuple[str, ...] = ("sqlite", "sqlite+pysqlite")
@@ -32,6 +33,30 @@ SECONDS_UNTIL_BUSY: float = 30
 TEMPORARY_SCHEMA = "temp"
 URL_NAMES = "names its file"
 INSTRUCTIONS_BETWEEN_INTERRUPTS = 100_000
+_PRIMARY = 0xFF
+"""The bits of an error code that say its kind; the others say more of it."""
+_FAILURES = {
+    sqlite3.SQLITE_ERROR: Failure.SCHEMA,
+    sqlite3.SQLITE_INTERNAL: Failure.INTERNAL,
+    sqlite3.SQLITE_PERM: Failure.REFUSED,
+    sqlite3.SQLITE_BUSY: Failure.BUSY,
+    sqlite3.SQLITE_LOCKED: Failure.BUSY,
+    sqlite3.SQLITE_NOMEM: Failure.RESOURCES,
+    sqlite3.SQLITE_READONLY: Failure.REFUSED,
+    sqlite3.SQLITE_INTERRUPT: Failure.INTERRUPTED,
+    sqlite3.SQLITE_IOERR: Failure.INTERNAL,
+    sqlite3.SQLITE_CORRUPT: Failure.NO_DATABASE,
+    sqlite3.SQLITE_FULL: Failure.RESOURCES,
+    sqlite3.SQLITE_CANTOPEN: Failure.RESOURCES,
+    sqlite3.SQLITE_PROTOCOL: Failure.BUSY,
+    sqlite3.SQLITE_SCHEMA: Failure.SCHEMA,
+    sqlite3.SQLITE_TOOBIG: Failure.DATA,
+    sqlite3.SQLITE_CONSTRAINT: Failure.DATA,
+    sqlite3.SQLITE_MISMATCH: Failure.DATA,
+    sqlite3.SQLITE_AUTH: Failure.REFUSED,
+    sqlite3.SQLITE_NOTADB: Failure.NO_DATABASE,
+}
+_ERRORS_OF_VALUES = frozenset({"integer overflow", "malformed JSON"})
 
 
 def parse_url(given: str) -> URL:
@@ -128,11 +153,42 @@ def failure_of(error: DBAPIError) -> Failure | None:
     original = error.orig
     if not isinstance(original, sqlite3.Error):
         return None
-    if getattr(original, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return Failure.NO_DATABASE
-    if "readonly database" in str(original):
-        return Failure.REFUSED
-    return {"interrupted": Failure.INTERRUPTED, "database is locked": Failure.BUSY}.get(str(original))
+    code = getattr(original, "sqlite_errorcode", None)
+    if code is None:  # an error of the driver itself
+        return Failure.UNREADABLE if "decode" in str(original) else None
+    if code == sqlite3.SQLITE_ERROR and str(original) in _ERRORS_OF_VALUES:
+        return Failure.DATA
+    return _FAILURES.get(code & _PRIMARY)
+
+
+def place_of(error: DBAPIError) -> str:
+    """Return nothing: the message says it all."""
+    return ""
+
+
+def unreadable(url: URL, tables: Sequence[str]) -> str:
+    """Return the first value in these tables that is not UTF-8."""
+    with suppress(sqlite3.Error), closing(_open_for_reading(file(url))) as connection:
+        connection.text_factory = bytes
+        for table in tables:
+            found = _not_text(connection, table)
+            if found:
+                return found
+    return ""
+
+
+def _not_text(connection: sqlite3.Connection, table: str) -> str:
+    rows = connection.execute(f'SELECT * FROM "{table}"')
+    names = [str(column[0]) for column in rows.description]
+    for row in rows:
+        for name, value in zip(names, row, strict=True):
+            try:
+                if isinstance(value, bytes):
+                    value.decode()
+            except UnicodeDecodeError:
+                key = f", row {quoted(row[names.index('id')])}" if "id" in names else ""
+                return f"table {quoted(table)}, column {quoted(name)}{key}"
+    return ""
 
 
 def lock_tenant(url: URL, tenant: str, owner: LockOwner) -> LockFile | None:

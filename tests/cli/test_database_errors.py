@@ -1,0 +1,250 @@
+"""Errors of the database through the command line: one sentence with advice that fits, and no traceback."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, ExceptionContext, event
+
+from meter_assets.migration.run_history import recorded_steps
+from meter_assets.migration.snapshot import ATTEMPTS
+from tests.support.command_line import HEALTHY, CommandLine, on_small_tenants
+from tests.support.servers import PostgresServer
+
+pytestmark = pytest.mark.slow
+PREVIEW = ("migrate-meter-financials", "--dry-run", "--tenant", HEALTHY)
+VALIDATE = ("validate-meter-financial-data", "--tenant", HEALTHY)
+MIGRATE = ("migrate-meter-financials", "--yes", "--tenant", HEALTHY)
+COMPARE = (
+    "Compare the tables, columns and functions that it names with those of the database, and check the role's rights "
+    "and search path; correct them, then run again."
+)
+CORRECT = "Correct the value, or the constraint or trigger that refuses it, then run again."
+ADVICE = {
+    "42883": COMPARE,
+    "42501": "Give the role that right",
+    "22012": CORRECT,
+    "P0001": CORRECT,
+    "53100": "Give the server more disk space, memory or connections, then run again.",
+    "55P03": "Another program has locked these rows or this table: when it has ended, run again.",
+    "57014": "The connection or the statement was ended: run again.",
+    "XX000": "This is an error inside the server or of its disk: look in the server's log and fix it there, then "
+    "run again.",
+}
+NEVER = ("Traceback", "finished steps and batches", "Background on this error")
+
+
+@pytest.fixture
+def on_postgresql(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    return on_small_tenants(tmp_path, postgres_url, monkeypatch)
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    (tmp_path / "billing.db").touch()
+    return on_small_tenants(tmp_path, f"sqlite:///{tmp_path}/billing.db", monkeypatch)
+
+
+def raising(code: str, returns: str, doing: str = "") -> str:
+    """A function that raises an error with this code."""
+    raised = doing or f"RAISE EXCEPTION 'the cause' USING ERRCODE = '{code}'"
+    returned = "NEW" if returns == "trigger" else "true"
+    return f"CREATE FUNCTION raises() RETURNS {returns} LANGUAGE plpgsql AS $$BEGIN {raised}; RETURN {returned}; END$$"
+
+
+def in_reads(shell: CommandLine, code: str) -> None:
+    """Let whoever reads payments get an error with this code."""
+    shell.change(
+        raising(code, "boolean"),
+        "ALTER TABLE payments RENAME TO payments_there",
+        "CREATE VIEW payments AS SELECT * FROM payments_there WHERE raises()",
+    )
+
+
+def in_writes(shell: CommandLine, code: str) -> None:
+    """Let whoever changes a payment get an error with this code."""
+    shell.change(
+        raising(code, "trigger"),
+        "CREATE TRIGGER refuses BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION raises()",
+    )
+
+
+@pytest.mark.parametrize("code", ADVICE)
+def test_advice_for_a_query_follows_the_code(on_postgresql: CommandLine, code: str) -> None:
+    in_reads(on_postgresql, code)
+    ended = on_postgresql(*(PREVIEW if code != "57014" else VALIDATE))
+    assert ended.status == 1
+    assert "did not answer a query: the cause" in ended.words
+    assert ADVICE[code] in ended.words
+    assert not [word for word in (*NEVER, "rolled back", "journaled") if word in ended.printed]
+
+
+@pytest.mark.parametrize("code", ADVICE)
+def test_advice_for_a_step_follows_the_code(on_postgresql: CommandLine, code: str) -> None:
+    in_writes(on_postgresql, code)
+    ended = on_postgresql(*MIGRATE)
+    assert ended.status == 1
+    assert "payment_meter_ids of tenant 1 was rolled back: the cause" in ended.words
+    assert ADVICE[code] in ended.words
+    assert not [word for word in NEVER if word in ended.printed]
+    assert [one.outcome for one in recorded_steps(on_postgresql.database, on_postgresql.database.tenants([HEALTHY]))][
+        -1
+    ] == "failed"
+
+
+POSTGRESQL: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
+    "a constraint": (
+        ("ALTER TABLE meters ADD CONSTRAINT few CHECK (balance < 0) NOT VALID",),
+        MIGRATE,
+        'violates check constraint "few"',
+    ),
+    "the constraint's place": (
+        ("ALTER TABLE meters ADD CONSTRAINT few CHECK (balance < 0) NOT VALID",),
+        MIGRATE,
+        "(schema public, table meters, constraint few). Correct the value",
+    ),
+    "an ended connection": (
+        (
+            raising("", "trigger", "PERFORM pg_terminate_backend(pg_backend_pid())"),
+            "CREATE TRIGGER refuses BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION raises()",
+        ),
+        MIGRATE,
+        "The connection or the statement was ended: run again.",
+    ),
+    "a division": (
+        (
+            raising("", "trigger", "NEW.amount := NEW.amount / 0"),
+            "CREATE TRIGGER refuses BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION raises()",
+        ),
+        MIGRATE,
+        f"division by zero CONTEXT: PL/pgSQL function raises() line 1 at assignment. {CORRECT}",
+    ),
+    "a missing function": (
+        (
+            raising("", "trigger", "PERFORM missing(1)"),
+            "CREATE TRIGGER refuses BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION raises()",
+        ),
+        MIGRATE,
+        COMPARE,
+    ),
+}
+SQLITE: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
+    "a trigger": (
+        ("CREATE TRIGGER refuses BEFORE UPDATE ON payments BEGIN SELECT RAISE(ABORT, 'the cause'); END",),
+        MIGRATE,
+        f"payment_meter_ids of tenant 1 was rolled back: the cause. {CORRECT}",
+    ),
+    "a trigger's table": (
+        ("CREATE TRIGGER refuses BEFORE UPDATE ON payments BEGIN INSERT INTO missing VALUES (1); END",),
+        MIGRATE,
+        f"was rolled back: no such table: main.missing. {COMPARE}",
+    ),
+    "a view's column": (
+        (
+            "ALTER TABLE payments RENAME TO payments_there",
+            "CREATE VIEW payments AS SELECT *, missing(amount) AS more FROM payments_there",
+        ),
+        PREVIEW,
+        f"did not answer a query: no such function: missing. {COMPARE}",
+    ),
+    "a tenant's name that is no text": (
+        ("UPDATE tenants SET name = CAST(X'4DFC6C6C6572' AS TEXT) WHERE id = 2",),
+        PREVIEW,
+        "cannot be read: Could not decode to UTF-8 column 'name' with text 'M\ufffdller' (table tenants, column name, "
+        "row 2). Correct the value, then run again.",
+    ),
+    "a number of a meter that is no text": (
+        ("UPDATE meters SET meter_number = CAST(X'FF31' AS TEXT) WHERE tenant_id = 1",),
+        PREVIEW,
+        "(table meters, column meter_number, row ",
+    ),
+    "a number of a meter that is no text, in a step": (
+        ("UPDATE meters SET meter_number = CAST(X'FF31' AS TEXT) WHERE tenant_id = 1",),
+        MIGRATE,
+        "(table meters, column meter_number, row ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", POSTGRESQL)
+def test_errors_that_postgresql_makes(on_postgresql: CommandLine, case: str) -> None:
+    _must_say(on_postgresql, *POSTGRESQL[case])
+
+
+@pytest.mark.parametrize("case", SQLITE)
+def test_errors_that_sqlite_makes(on_sqlite: CommandLine, case: str) -> None:
+    _must_say(on_sqlite, *SQLITE[case])
+
+
+def _must_say(shell: CommandLine, changes: tuple[str, ...], command: tuple[str, ...], expected: str) -> None:
+    shell.change(*changes)
+    ended = shell(*command)
+    assert ended.status == 1, ended.printed
+    assert expected in ended.words
+    assert not [word for word in NEVER if word in ended.printed]
+
+
+# Values that Python cannot read
+
+
+def test_dates_that_python_cannot_hold_end_in_no_traceback(on_postgresql: CommandLine) -> None:
+    for day in ("20240-01-01", "0044-03-15 BC", "infinity"):
+        on_postgresql.change(f"UPDATE invoices SET invoice_date = '{day}' WHERE tenant_id = 1")
+        ended = on_postgresql(*PREVIEW)
+        assert ended.status in (0, 1), ended.printed
+        assert not [word for word in (*NEVER, "out of range") if word in ended.printed]
+
+
+def test_text_that_is_not_of_its_encoding_is_named(
+    postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres_server.database(encoding="SQL_ASCII") as url:
+        shell = on_small_tenants(tmp_path, url, monkeypatch)
+        shell.change("UPDATE tenants SET name = convert_from('\\x4dfc6c6c6572', 'SQL_ASCII') WHERE id = 2")
+        ended = shell(*PREVIEW)
+        assert ended.status != 0
+        assert "Traceback" not in ended.printed
+
+
+# Queries that a standby cancels
+
+
+@pytest.fixture
+def errors() -> Iterator[list[str]]:
+    """The errors that any statement got."""
+    seen: list[str] = []
+
+    def collect(context: ExceptionContext) -> None:
+        seen.append(str(context.original_exception))
+
+    event.listen(Engine, "handle_error", collect)
+    yield seen
+    event.remove(Engine, "handle_error", collect)
+
+
+def test_a_preview_that_is_cancelled_is_tried_again(on_postgresql: CommandLine, errors: list[str]) -> None:
+    """As a standby cancels it: until some time, each query of payments fails."""
+    until = datetime.now(UTC) + timedelta(seconds=4)
+    cancelled = "RAISE EXCEPTION 'canceling statement due to conflict with recovery' USING ERRCODE = '40001'"
+    doing = f"IF clock_timestamp() < '{until.isoformat()}' THEN {cancelled}; END IF"
+    on_postgresql.change(
+        raising("", "boolean", doing),
+        "ALTER TABLE payments RENAME TO payments_there",
+        "CREATE VIEW payments AS SELECT * FROM payments_there WHERE raises()",
+    )
+    ended = on_postgresql(*PREVIEW)
+    assert ended.status == 0, ended.printed
+    assert [one for one in errors if "conflict with recovery" in one]
+
+
+def test_a_preview_that_is_always_cancelled_ends(
+    on_postgresql: CommandLine, errors: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meter_assets.migration.snapshot.SECONDS_BETWEEN", 0.01)
+    in_reads(on_postgresql, "40001")
+    ended = on_postgresql(*PREVIEW)
+    assert ended.status == 1
+    assert "did not answer a query: the cause" in ended.words
+    assert "The connection or the statement was ended: run again." in ended.words
+    assert len(errors) == ATTEMPTS
