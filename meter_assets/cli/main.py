@@ -1,12 +1,12 @@
 """The commands of `meter-assets`: a thin layer over the jobs of one Dagster instance. No SQL.
 
 Add a command here. What it does belongs in `session`, what it prints in `terminal`.
-Exit status: 0 for success, 1 if a step or a validation failed, 2 for wrong usage or configuration.
+Exit status: 0 for success, 1 if a step or a validation failed, 2 for wrong usage or configuration, 130 for Ctrl-C.
 """
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import ParamSpec
 
@@ -15,7 +15,8 @@ from dotenv import load_dotenv
 
 from meter_assets import settings
 from meter_assets.errors import InvalidSettings, MeterAssetsError
-from meter_assets.runtime.interrupts import raised_again
+from meter_assets.runtime.interrupts import NothingStarted, raised_again
+from meter_assets.runtime.waits import waits_shown
 from meter_assets.version import __version__
 
 P = ParamSpec("P")
@@ -24,27 +25,37 @@ P = ParamSpec("P")
 # once.
 
 
-def _reports_errors(command: Callable[P, int]) -> Callable[P, None]:
-    """End a command with its exit status, and report an error as one sentence instead of a traceback."""
+_NOTHING_WRITTEN = "Interrupted. Nothing was written."
+_ROLLED_BACK = (
+    "Interrupted. The current step, or its current batch, was rolled back; finished steps and batches stay. Run the "
+    "same command again to continue."
+)
 
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            with raised_again():
-                status = command(*args, **kwargs)
-        except MeterAssetsError as error:
-            click.echo(f"Error: {error}", err=True)
-            status = error.exit_status
-        except KeyboardInterrupt:
-            click.echo(
-                "Interrupted. The current step, or its current batch, was rolled back; finished steps and batches "
-                "stay. Run the same command again to continue.",
-                err=True,
-            )
-            status = 1
-        sys.exit(status)
 
-    return run
+def _reports_errors(*, writes: bool = False) -> Callable[[Callable[P, int]], Callable[P, None]]:
+    """End a command with its exit status, and report an error as one sentence instead of a traceback.
+
+    A command that `writes` is told to have been rolled back when it is interrupted, unless it is a dry run.
+    """
+
+    def decorate(command: Callable[P, int]) -> Callable[P, None]:
+        @wraps(command)
+        def run(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                with raised_again(), waits_shown(partial(click.echo, err=True)):
+                    status = command(*args, **kwargs)
+            except MeterAssetsError as error:
+                click.echo(f"Error: {error}", err=True)
+                status = error.exit_status
+            except KeyboardInterrupt as interrupt:
+                was_writing = writes and not kwargs.get("dry_run") and not isinstance(interrupt, NothingStarted)
+                click.echo(_ROLLED_BACK if was_writing else _NOTHING_WRITTEN, err=True)
+                status = 130
+            sys.exit(status)
+
+        return run
+
+    return decorate
 
 
 _tenants = click.option(
@@ -92,7 +103,7 @@ def main() -> None:
 @click.option(
     "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
 )
-@_reports_errors
+@_reports_errors(writes=True)
 def migrate_meter_financials(
     tenants: tuple[str, ...],
     dry_run: bool,
@@ -125,7 +136,7 @@ def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
     @_stop
     @_batch_size
     @_policy_changed
-    @_reports_errors
+    @_reports_errors(writes=True)
     def command(
         tenants: tuple[str, ...], dry_run: bool, stop_on_failure: bool, batch_size: int | None, policy_changed: bool
     ) -> int:
@@ -168,7 +179,7 @@ _step_command(
     show_default=True,
     help="Which invariants to evaluate.",
 )
-@_reports_errors
+@_reports_errors()
 def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: bool, group: str) -> int:
     """Evaluate the invariants on the current data. Writes nothing."""
     from meter_assets.cli.session import open_session
@@ -188,7 +199,7 @@ def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: boo
 @click.option(
     "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
 )
-@_reports_errors
+@_reports_errors(writes=True)
 def rollback(
     tenants: tuple[str, ...],
     before_run: str | None,
@@ -214,7 +225,7 @@ def rollback(
 
 @main.command()
 @_tenants
-@_reports_errors
+@_reports_errors()
 def history(tenants: tuple[str, ...]) -> int:
     """List the runs that the billing database has recorded.
 
@@ -238,7 +249,7 @@ def history(tenants: tuple[str, ...]) -> int:
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.  [default: 3000, or a free port]")
 @click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed, and no daemon runs.")
-@_reports_errors
+@_reports_errors()
 def ui(host: str, port: int | None, read_only: bool) -> int:
     """Serve the Dagster UI and run its daemon until Ctrl-C.
 
@@ -257,7 +268,7 @@ def ui(host: str, port: int | None, read_only: bool) -> int:
 @main.command()
 @click.argument("purpose", type=click.Choice(["preview", "migrate", "monitor", "rollback"]))
 @click.argument("role")
-@_reports_errors
+@_reports_errors()
 def grants(purpose: str, role: str) -> int:
     """Print the SQL that allows a PostgreSQL ROLE to preview, migrate, monitor or roll back, and nothing else.
 
@@ -282,7 +293,7 @@ def grants(purpose: str, role: str) -> int:
 )
 @click.option("--seed", default=1, show_default=True, help="The same seed creates the same database.")
 @click.option("--fresh", is_flag=True, help="Create the demo database again if it exists.")
-@_reports_errors
+@_reports_errors(writes=True)
 def demo(tenants: int, customers: int, months: int, seed: int, fresh: bool) -> int:
     """Create a demo billing database, preview and migrate it, and suggest what to examine."""
     from meter_assets.cli.tour import tour

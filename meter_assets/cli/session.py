@@ -33,6 +33,7 @@ from meter_assets.migration.tenants import SkippedTenant
 from meter_assets.rules.invariants import Group, of_group
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
 from meter_assets.runtime.instance import open_instance
+from meter_assets.runtime.interrupts import NothingStarted
 from meter_assets.runtime.processes import end_lost_runs
 
 
@@ -60,7 +61,12 @@ class Session:
                 f"A live {what.split()[0]} asks for confirmation, but there is no terminal: add --yes."
             )
         count = f"{len(self.tenants)} tenants" if len(self.tenants) > 1 else f"tenant {self.tenants[0].key}"
-        click.confirm(f"{what.capitalize()} {count} of {self.database.url}? Every change is journaled.", abort=True)
+        try:
+            click.confirm(f"{what.capitalize()} {count} of {self.database.url}? Every change is journaled.", abort=True)
+        except click.Abort as aborted:
+            if isinstance(aborted.__context__, KeyboardInterrupt):
+                raise NothingStarted from None
+            raise
 
     def migrate(
         self, job: str, *, steps: Sequence[str] = (), batch_size: int | None = None, policy_changed: bool = False

@@ -4,7 +4,7 @@ Add a resource here. The limits of a run config are in `launchpad`; the meaning 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -21,6 +21,7 @@ from meter_assets.errors import ConfigurationError, InvalidSettings, MissingPart
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.runtime.interrupts import raised_again
 from meter_assets.runtime.retries import NEVER_AGAIN
+from meter_assets.runtime.waits import waits_shown
 
 JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
 """The jobs that materialize nothing: one reports a missing tenant itself, the other is for all tenants."""
@@ -82,8 +83,9 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["BillingResource"]:
-        """Set up, and tear down in the end. Meanwhile no termination of the run is lost."""
-        with raised_again(), super().yield_for_execution(context):
+        """Set up, and tear down in the end. Meanwhile no termination of the run is lost, and its log has its waits."""
+        waits = waits_shown(context.log.warning) if context.log else nullcontext()
+        with raised_again(), waits, super().yield_for_execution(context):
             yield self
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:

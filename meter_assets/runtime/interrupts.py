@@ -13,6 +13,10 @@ from contextlib import contextmanager
 SECONDS_UNTIL_AGAIN = 0.05
 
 
+class NothingStarted(KeyboardInterrupt):
+    """The user interrupted a command before it began to write."""
+
+
 @contextmanager
 def raised_again() -> Iterator[None]:
     """Raise an interrupt again that Python ignores while this context is open, and print nothing about it.

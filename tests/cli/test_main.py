@@ -333,7 +333,7 @@ def test_an_interrupt_rolls_the_step_back_and_the_same_command_resumes(shell: Co
     time.sleep(0.5)
     child.send_signal(signal.SIGINT)
     printed, _ = child.communicate(timeout=120)
-    assert child.returncode == 1, printed
+    assert child.returncode == 130, printed
     assert (
         "Interrupted. The current step, or its current batch, was rolled back; finished steps and batches stay"
         in printed
@@ -374,7 +374,7 @@ def test_an_interrupt_between_two_steps_ends_the_command(
     monkeypatch.setattr(BillingResource, "setup_for_execution", interrupt)
     ended = shell(MIGRATE, "--yes")
     assert "Exception ignored" not in ended.printed
-    assert (ended.status, "Interrupted. The current step" in ended.words) == (1, True)
+    assert (ended.status, "Interrupted. The current step" in ended.words) == (130, True)
     with shell.instance() as instance:
         assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
 

@@ -1,12 +1,11 @@
 """The PostgreSQL engine, through psycopg2: it implements the protocol of `engines.base`.
 
-Add here the function for a new method of the protocol. The settings of our transactions are in `sessions`, the locks of
-tenants in `locks`, the verification of our own tables in `own_tables`, the rights of roles in `grants`, SQL constructs
-and types in `constructs`.
+Add here the function for a new method of the protocol. The settings of our transactions are in `sessions`, waits for
+locks of others in `waiting`, the locks of tenants in `locks`, the verification of our own tables in `own_tables`, the
+rights of roles in `grants`, SQL constructs and types in `constructs`.
 """
 
 import os
-import select
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -30,6 +29,7 @@ from meter_assets.engines.postgresql.locks import AdvisoryLock, take_within, wai
 from meter_assets.engines.postgresql.own_tables import lock_own_tables as lock_own_tables
 from meter_assets.engines.postgresql.own_tables import own_table_problems as own_table_problems
 from meter_assets.engines.postgresql.sessions import prepare
+from meter_assets.engines.postgresql.waiting import wait, watch
 from meter_assets.foreign_text import quoted
 
 NAME = "postgresql"
@@ -119,39 +119,17 @@ def writer(url: URL) -> Engine:
 
     Connections are not pooled: a run opens few, and a forked process must not share one.
     """
-    psycopg2.extensions.set_wait_callback(_wait_or_cancel)
+    psycopg2.extensions.set_wait_callback(wait)
     encoding = {} if "client_encoding" in url.query else {"client_encoding": "utf8"}
     engine = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ", connect_args=encoding)
     prepare(engine)
+    watch(engine)
     return engine
 
 
 def reader(url: URL) -> Engine:
     """Return the engine for writing: `read_only` makes its transactions read-only."""
     return writer(url)
-
-
-def _wait_or_cancel(connection: Any) -> None:
-    """Wait for the server, and cancel the statement on Ctrl-C: by default, the driver waits until its end."""
-    interrupt: BaseException | None = None
-    while True:
-        try:
-            state = connection.poll()
-            if state == psycopg2.extensions.POLL_OK:
-                break
-            if state == psycopg2.extensions.POLL_READ:
-                select.select([connection.fileno()], [], [])
-            else:
-                select.select([], [connection.fileno()], [])
-        except psycopg2.Error:
-            if interrupt is None:
-                raise
-            break
-        except BaseException as error:
-            interrupt = error
-            connection.cancel()
-    if interrupt is not None:
-        raise interrupt
 
 
 def read_only(connection: Connection) -> Connection:

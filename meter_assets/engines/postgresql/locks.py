@@ -15,7 +15,8 @@ from meter_assets.engines.base import LockOwner, LockScope
 
 SECONDS_TO_NOTICE_A_DEAD_HOST = (30, 10, 3)
 """PostgreSQL probes a silent client after the first number of seconds, then at this interval, at most this often."""
-_APPLICATION = "meter-assets run "
+APPLICATION = "meter-assets run "
+"""How the name of a connection with a lock begins."""
 _APPLICATION_MOST = 63
 """The most bytes of an application's name that PostgreSQL stores: enough for the ids of a run and a process."""
 
@@ -58,9 +59,9 @@ class AdvisoryLock:
             ),
             {"high": high, "low": low},
         ).first()
-        if found is None or not (found.application_name or "").startswith(_APPLICATION):
+        if found is None or not (found.application_name or "").startswith(APPLICATION):
             return None
-        run_id, _, process = found.application_name.removeprefix(_APPLICATION).rpartition(" ")
+        run_id, _, process = found.application_name.removeprefix(APPLICATION).rpartition(" ")
         if not (run_id and process.isascii() and process.isdecimal()):  # any role may call itself what it likes
             return None
         host = found.host or ("the server's host" if found.backend_start else "a host that this role may not see")
@@ -98,7 +99,7 @@ def _show_owner(connection: Connection, owner: LockOwner) -> None:
 
 def _application_name(owner: LockOwner) -> str:
     process = f" {owner.process}"  # the owner's own: the server's process of this connection is nothing to end
-    return f"{_APPLICATION}{owner.run_id}"[: _APPLICATION_MOST - len(process)] + process
+    return f"{APPLICATION}{owner.run_id}"[: _APPLICATION_MOST - len(process)] + process
 
 
 def take_within(connection: Connection, tenant: str, owner: LockOwner) -> bool:

@@ -1,8 +1,8 @@
 """The SQLite engine: it implements the protocol of `engines.base`.
 
 A database is one file with one writer at a time, without roles, and its columns accept values of any type. Add here the
-function for a new method of the protocol. Tenant locks are in `locks`, the verification of our own tables in
-`own_tables`, SQL constructs and types in `constructs`.
+function for a new method of the protocol. Waits for others are in `waiting`, tenant locks in `locks`, the verification
+of our own tables in `own_tables`, SQL constructs and types in `constructs`.
 """
 
 import os
@@ -24,6 +24,7 @@ from meter_assets.engines.base import Failure, LockOwner, LockScope, Purpose
 from meter_assets.engines.sqlite.constructs import RowsDigest
 from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.engines.sqlite.own_tables import problems_of
+from meter_assets.engines.sqlite.waiting import watch
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import quoted
 
@@ -87,13 +88,13 @@ def why_missing(url: URL) -> str | None:
 @cache
 def writer(url: URL) -> Engine:
     """Return an engine whose transactions acquire SQLite's write lock when they start."""
-    return _engine(lambda: _open(file(url), "rw"), "BEGIN IMMEDIATE")
+    return _engine(url, lambda: _open(file(url), "rw"), "BEGIN IMMEDIATE")
 
 
 @cache
 def reader(url: URL) -> Engine:
     """Return an engine that cannot write."""
-    return _engine(lambda: _open_for_reading(file(url)), "BEGIN")
+    return _engine(url, lambda: _open_for_reading(file(url)), "BEGIN")
 
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:
@@ -112,7 +113,7 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
     return _open(path, "ro")
 
 
-def _engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Engine:
+def _engine(url: URL, connect: Callable[[], sqlite3.Connection], begin: str) -> Engine:
     engine = create_engine("sqlite://", poolclass=NullPool, creator=connect)
 
     @event.listens_for(engine, "connect")
@@ -122,10 +123,7 @@ def _engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Engine:
         connection.set_progress_handler(lambda: 0, INSTRUCTIONS_BETWEEN_INTERRUPTS)
         connection.create_aggregate(RowsDigest.NAME, -1, RowsDigest)
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
+    watch(engine, begin, file(url), lambda: SECONDS_UNTIL_BUSY)
     return engine
 
 

@@ -8,6 +8,7 @@ import grp
 import os
 import pwd
 import shlex
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -79,6 +80,15 @@ class LockFile:
         except (OSError, ValueError, OverflowError):
             return None
 
+    @classmethod
+    def owners(cls, database: Path) -> list[LockOwner]:
+        """Return who has locked tenants of a database, without this process; only processes of this host that exist."""
+        names = sorted(path.name for path in _folder(database).glob("tenant-*.holder"))
+        tenants = [name.removeprefix("tenant-").removesuffix(".holder") for name in names]
+        found = [owner for tenant in tenants if (owner := cls.owner(database, tenant)) is not None]
+        here = quoted(socket.gethostname())
+        return [one for one in found if one.host == here and one.process != os.getpid() and _exists(one.process)]
+
     def is_held(self) -> bool:
         """Return whether this process still owns it."""
         return self._lock.is_locked
@@ -88,6 +98,16 @@ class LockFile:
         with suppress(OSError):
             self._owner_file.unlink(missing_ok=True)
         self._lock.release()
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True  # it belongs to another user
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _folder(database: Path) -> Path:

@@ -14,6 +14,7 @@ import psycopg2.extensions
 from sqlalchemy import Connection, Engine, event
 
 from meter_assets.engines import postgresql, sqlite
+from meter_assets.engines.postgresql.waiting import wait
 
 BEFORE, SENT, AFTER = "before", "sent", "after"
 COMMIT = "COMMIT"
@@ -108,6 +109,6 @@ def _watch(engine: Engine, reached: Reached) -> None:
         def sent(connection: Any) -> None:
             if connection.status != psycopg2.extensions.STATUS_SETUP:  # there is nothing to lose while it connects
                 reached(f"{SENT} {doing}", connection)
-            postgresql._wait_or_cancel(connection)
+            wait(connection)
 
         psycopg2.extensions.set_wait_callback(sent)

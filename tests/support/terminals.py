@@ -1,0 +1,77 @@
+"""Commands on a pseudo-terminal, whose Ctrl-C reaches their whole process group."""
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+CTRL_C = b"\x03"
+# Where the tests run in the background, a shell lets them ignore Ctrl-C.
+_COMMAND = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from meter_assets.cli.main import main; main(prog_name='meter-assets')"
+)
+
+
+class Terminal:
+    """A terminal with a command in the foreground."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", side: int) -> None:
+        """Take the command, and our side of its terminal."""
+        self.process, self._side, self._written = process, side, b""
+
+    @property
+    def written(self) -> str:
+        """All that has been written to the terminal."""
+        return self._written.decode("utf-8", "replace")
+
+    def type(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self._side, keys)
+
+    def read(self, done: Callable[[], bool], seconds: float = 120) -> None:
+        """Read what is written until something has happened, or until the end of the command."""
+        deadline = time.monotonic() + seconds
+        while not done():
+            assert time.monotonic() < deadline, self.written
+            if select.select([self._side], [], [], 0.1)[0]:
+                try:
+                    self._written += os.read(self._side, 65536)
+                except OSError:  # nobody has the other side any more
+                    return
+
+    def end(self, seconds: float = 120) -> int:
+        """Read to the end, and return the exit status."""
+        self.read(lambda: False, seconds)
+        return self.process.wait(seconds)
+
+
+@contextmanager
+def on_a_terminal(folder: Path, environment: Mapping[str, str | None], *arguments: str) -> Iterator[Terminal]:
+    """Start `meter-assets` on a terminal of its own."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
+    wanted = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+    process = subprocess.Popen(
+        ["setsid", "--ctty", sys.executable, "-c", _COMMAND, *arguments],
+        cwd=folder,
+        env=wanted,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(process, ours)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
