@@ -163,6 +163,7 @@ def failing() -> Iterator[list[DBAPIError]]:
         ("54000", Failure.RESOURCES),
         ("40002", Failure.CONFLICT),
         ("55006", Failure.KEPT_WAITING),
+        ("55000", Failure.SCHEMA),
         ("25P02", Failure.ENDED),
         ("57014", Failure.ENDED),
         ("08006", Failure.ENDED),

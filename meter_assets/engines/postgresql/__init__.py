@@ -42,6 +42,7 @@ _FAILURES = {
     "40001": Failure.CONFLICT,  # serialization_failure; also a standby's conflict with recovery
     "40P01": Failure.CONFLICT,  # deadlock_detected
     "55P03": Failure.KEPT_WAITING,  # lock_not_available
+    "55006": Failure.KEPT_WAITING,  # object_in_use
     "42501": Failure.REFUSED,  # insufficient_privilege
     "25006": Failure.REFUSED,  # read_only_sql_transaction
     # Classes: the first two characters.
@@ -55,7 +56,7 @@ _FAILURES = {
     "44": Failure.DATA,  # WITH CHECK OPTION violation
     "53": Failure.RESOURCES,  # insufficient resources
     "54": Failure.RESOURCES,  # program limit exceeded
-    "55": Failure.KEPT_WAITING,  # object not in prerequisite state
+    "55": Failure.SCHEMA,  # object not in prerequisite state, such as a view that cannot be updated
     "57": Failure.ENDED,  # operator intervention
     "58": Failure.INTERNAL,  # system error
     "P0": Failure.DATA,  # raised by a trigger or function of the database
