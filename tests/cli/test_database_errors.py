@@ -1,15 +1,18 @@
 """Errors of the database through the command line: one sentence with advice that fits, and no traceback."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
-from sqlalchemy import Engine, ExceptionContext, event
+from sqlalchemy import Engine, ExceptionContext, event, make_url
 
 from meter_assets.migration.run_history import recorded_steps
 from meter_assets.migration.snapshot import ATTEMPTS
 from tests.support.command_line import HEALTHY, CommandLine, on_small_tenants
+from tests.support.processes import until
 from tests.support.servers import PostgresServer
 
 pytestmark = pytest.mark.slow
@@ -248,3 +251,27 @@ def test_a_preview_that_is_always_cancelled_ends(
     assert "did not answer a query: the cause" in ended.words
     assert "The connection or the statement was ended: run again." in ended.words
     assert len(errors) == ATTEMPTS
+
+
+def test_a_preview_on_a_standby_is_tried_again(
+    postgres_server: PostgresServer, on_postgresql: CommandLine, errors: list[str]
+) -> None:
+    """What the standby replays locks the table that the preview reads."""
+    name = make_url(on_postgresql.url).database
+    assert name is not None
+    with postgres_server.standby() as standby, ThreadPoolExecutor() as others:
+        shell, done = CommandLine(on_postgresql.folder, standby.url(name)), Event()
+        until(lambda: shell.rows("SELECT count(*) > 0 FROM payments") == [(True,)], "the standby has caught up")
+
+        def lock_until_cancelled() -> None:
+            while not done.is_set() and not [one for one in errors if "conflict with recovery" in one]:
+                on_postgresql.change("LOCK TABLE payments IN ACCESS EXCLUSIVE MODE")
+
+        locking = others.submit(lock_until_cancelled)
+        try:
+            ended = shell(*PREVIEW)
+        finally:
+            done.set()
+        locking.result()
+    assert ended.status == 0, ended.printed
+    assert [one for one in errors if "conflict with recovery" in one]

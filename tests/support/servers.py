@@ -71,6 +71,21 @@ class PostgresServer:
             self._administer(f"DROP DATABASE {name} WITH (FORCE)")
         self._free.add(name)
 
+    @contextmanager
+    def standby(self) -> Iterator["PostgresServer"]:
+        """Start a standby of this server, which cancels at once the queries that conflict with what it replays."""
+        folder = Path(tempfile.mkdtemp(prefix="meter-assets-standby-"))
+        as_user = unprivileged_user(folder)
+        copy = [f"{self.binaries}/pg_basebackup", "-h", "127.0.0.1", "-p", f"{self.port}", "-U", SUPERUSER]
+        copy += ["-D", f"{folder}/data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+        subprocess.run(copy, check=True, cwd=folder, capture_output=True, **as_user)
+        delays = {"max_standby_streaming_delay": "0", "max_standby_archive_delay": "0"}
+        standby = _serve(self.binaries, folder, _OPTIONS | _NOT_DURABLE | delays, as_user)
+        try:
+            yield standby
+        finally:
+            standby.stop()
+
     def stop(self) -> None:
         """Stop the server and remove its folder."""
         if self._guard.stdin:
@@ -108,7 +123,12 @@ def _start_in(folder: Path, settings: Mapping[str, str]) -> PostgresServer:
     made = subprocess.run(initdb, check=False, cwd=folder, capture_output=True, text=True, **as_user)
     if made.returncode:
         raise ServerFailed(f"{shlex.join(initdb)} failed: {made.stderr.strip()}")
-    port = free_port()
+    return _serve(binaries, folder, settings, as_user)
+
+
+def _serve(binaries: Path, folder: Path, settings: Mapping[str, str], as_user: dict[str, Any]) -> PostgresServer:
+    """Start the server whose data are in the folder."""
+    data, port = folder / "data", free_port()
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     command = [f"{binaries}/postgres", "-D", f"{data}", "-p", f"{port}", "-k", f"{folder}", *options]
     environment = as_user["env"] | {"FOLDER": str(folder)}

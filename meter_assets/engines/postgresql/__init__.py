@@ -62,6 +62,8 @@ _FAILURES = {
     "P0": Failure.DATA,  # raised by a trigger or function of the database
     "XX": Failure.INTERNAL,  # internal error
 }
+_RECOVERY = "conflict with recovery"
+"""What a standby says when it cancels a query for what it replays; it has no code of its own for it."""
 _PLACES = {
     "schema_name": "schema",
     "table_name": "table",
@@ -167,6 +169,8 @@ def failure_of(error: DBAPIError) -> Failure | None:
     if not isinstance(original, psycopg2.Error):
         return None
     code = original.pgcode
+    if _RECOVERY in str(original):  # also without a code, where the standby ends the connection
+        return Failure.CONFLICT
     if not code:
         if isinstance(original, psycopg2.DataError):
             return Failure.UNREADABLE
