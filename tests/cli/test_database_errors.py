@@ -7,8 +7,10 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from sqlalchemy import Engine, ExceptionContext, event, make_url
+from sqlalchemy import Engine, ExceptionContext, event, make_url, text
 
+from meter_assets.errors import UnreadableValue
+from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.run_history import recorded_steps
 from meter_assets.migration.snapshot import ATTEMPTS
 from tests.support.command_line import HEALTHY, CommandLine, on_small_tenants
@@ -275,3 +277,27 @@ def test_a_preview_on_a_standby_is_tried_again(
         locking.result()
     assert ended.status == 0, ended.printed
     assert [one for one in errors if "conflict with recovery" in one]
+
+
+# Errors that are not the driver's own
+
+
+def test_a_value_that_no_driver_can_convert_is_a_sentence(billing_url: str) -> None:
+    value = 2**70 if billing_url.startswith("sqlite") else "\0"
+    with pytest.raises(UnreadableValue, match="cannot be read: .+ Correct the value"):  # noqa: SIM117
+        with BillingDatabase(billing_url).snapshot() as connection:
+            connection.execute(text("SELECT :value"), {"value": value})
+
+
+def test_an_error_of_our_own_code_is_none_of_a_value(billing_url: str) -> None:
+    with pytest.raises(ValueError, match="invalid literal"), BillingDatabase(billing_url).snapshot():
+        int("no number")
+
+
+def test_a_step_that_cannot_read_a_value_is_recorded_as_failed(on_sqlite: CommandLine) -> None:
+    changes, command, expected = SQLITE["a number of a meter that is no text, in a step"]
+    _must_say(on_sqlite, changes, command, expected)
+    last = recorded_steps(on_sqlite.database, on_sqlite.database.tenants([HEALTHY]))[-1]
+    assert last.outcome == "failed"
+    assert expected in (last.message or "")
+    assert f"{last.step} of tenant 1 was rolled back: Could not decode to UTF-8" in (last.message or "")
