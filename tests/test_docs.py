@@ -10,9 +10,22 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis.strategies import integers
+from hypothesis.strategies import integers, sampled_from
 from pydantic import BaseModel
-from sqlalchemy import Connection, CursorResult, delete, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    CursorResult,
+    DateTime,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    delete,
+    text,
+)
 
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
@@ -22,11 +35,11 @@ from meter_assets.definitions import build_definitions
 from meter_assets.demo.faults import FAULTS
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.rules.invariants import INVARIANTS, Invariant
+from meter_assets.rules.invariants import INVARIANTS, Group, Invariant, of_group
 from meter_assets.rules.steps import STEPS, guarded_step
 from meter_assets.settings import TABLES, Launchpad, Watching
 from tests.support import databases
-from tests.support.oracle import Database
+from tests.support.oracle import Database, Row
 from tests.support.strategies import billing_databases
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +48,8 @@ CHECKS = DOCS / "checks"
 SECTIONS = ["What it means", "How to look", "How to fix", "Which command"]
 INVARIANT_NAMES = [one.name for one in INVARIANTS]
 FAULTY, CLEAN = 1, 2
-SCHEMA = billing_tables(steps=tuple(STEPS.values()))
+SCHEMA = billing_tables(money=Numeric(22, 4), steps=tuple(STEPS.values()))
+"""The usual tables, but with room for amounts that no currency has."""
 
 
 # Reading the pages
@@ -72,9 +86,11 @@ class Found:
     by_law: dict[str, dict[Any, Any]] = field(default_factory=dict)
 
 
-def find(connection: Connection, schema: BillingSchema, tenant_id: Any) -> Found:
+def find(
+    connection: Connection, schema: BillingSchema, tenant_id: Any, invariants: Sequence[Invariant] = INVARIANTS
+) -> Found:
     relations, found = billing_relations(schema, Policy(), tenant_id), Found()
-    for invariant in INVARIANTS:
+    for invariant in invariants:
         listed = by_id(invariant, connection.execute(text(LOOK[invariant.name]), {"tenant": tenant_id}))
         broken = by_id(invariant, connection.execute(invariant.violations(relations)))
         found.by_page[invariant.name] = {key: in_common(row, broken.get(key, {})) for key, row in listed.items()}
@@ -93,7 +109,7 @@ def in_common(row: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any
     """What a row shows that the other shows too; text in a column of money is shown as it is by the page only."""
     numbers = (int, float, Decimal)
     return {
-        name: f"{value:.2f}" if isinstance(value, numbers) and name not in ("id", "is_active") else value
+        name: f"{value:.4f}" if isinstance(value, numbers) and name not in ("id", "is_active") else value
         for name, value in row.items()
         if name in other and isinstance(value, numbers) == isinstance(other[name], numbers)
     }
@@ -128,7 +144,7 @@ def books(empty_billing_url: str) -> Books:
     with database.transaction() as connection:
         go_wrong_since(connection)
         found["since"] = find(connection, schema, FAULTY)
-        for turn in range(3):
+        for turn in range(4):
             with connection.begin_nested() as savepoint:
                 become_odd(connection, turn)
                 found[f"odd {turn}"] = find(connection, schema, FAULTY)
@@ -138,9 +154,19 @@ def books(empty_billing_url: str) -> Books:
 
 def go_wrong_since(connection: Connection) -> None:
     """What no fault of the catalogue makes, or what the migration has fixed."""
-    no_number = "NaN" if connection.dialect.name == "postgresql" else "12,50"
+    typed = connection.dialect.name == "postgresql"
+    no_number, no_day, not_set = ("NaN", "infinity", "-infinity") if typed else ("12,50", "31/01/2024", "")
     newest = "SELECT max(id) FROM {} WHERE tenant_id = 1 AND status = '{}'"
     for statement in (
+        *(() if typed else ("UPDATE meter_assignments SET is_active = 't' WHERE id = 1",)),
+        f"UPDATE payments SET paid_at = '{no_day}' WHERE id = 1",
+        f"UPDATE payments SET deleted_at = '{not_set}' WHERE id = 2",
+        f"UPDATE invoices SET invoice_date = '{no_day}' WHERE id = 1",
+        f"UPDATE customers SET balance = '{no_number}' WHERE id = 1",
+        f"UPDATE meters SET balance = '{no_number}' WHERE id = 2",
+        "UPDATE payments SET amount = 39.115 WHERE id = 6",
+        "UPDATE invoice_bills SET amount = 71.5649 WHERE id = 11",
+        "UPDATE invoices SET amount = 40.005, total_amount = 40.005 WHERE id = 37",
         f"UPDATE payments SET amount = '{no_number}' WHERE id = ({newest.format('payments', 'failed')})",
         f"UPDATE invoices SET total_amount = '{no_number}' WHERE id = ({newest.format('invoices', 'draft')})",
         f"UPDATE invoice_bills SET amount = '{no_number}' WHERE id = (SELECT min(id) FROM invoice_bills)",
@@ -154,7 +180,10 @@ def go_wrong_since(connection: Connection) -> None:
 
 
 def become_odd(connection: Connection, turn: int) -> None:
-    """Rows of both tenants without status or amount, with a status in capitals, deleted: in turn, of a kind each."""
+    """Rows of both tenants with a status in capitals, without status or amount, deleted, or with debt of no known type.
+
+    In turn, of a kind each.
+    """
     no_number = "NaN" if connection.dialect.name == "postgresql" else "12,50"
     every_table = ("payments", "invoices", "invoice_bills", "meters", "customers", "meter_assignments", "bills")
     changes = (
@@ -166,6 +195,7 @@ def become_odd(connection: Connection, turn: int) -> None:
             *(("meters", f"{column} = NULL", 2) for column in ("balance", "overpayment")),
         ],
         [(table, "deleted_at = '2024-12-31 12:00:00'", 2) for table in every_table],
+        [("bills", "bill_type = ' Misc'", 4), ("invoice_bills", "amount = 40", 92)],
     )
     for table, change, every in changes[turn]:
         connection.exec_driver_sql(f"UPDATE {table} SET {change} WHERE id / {every} * {every} = id")
@@ -175,23 +205,152 @@ def become_odd(connection: Connection, turn: int) -> None:
 def test_the_sql_of_a_page_finds_the_rows_that_the_check_finds(books: Books, invariant: Invariant) -> None:
     for when, found in books.found.items():
         assert found.by_page[invariant.name] == found.by_law[invariant.name], when
-    assert any(found.by_page[invariant.name] for found in books.found.values()), (
-        "no state of the books shows that it finds"
-    )
+    if invariant.name not in cannot_be_found(books):
+        assert any(found.by_page[invariant.name] for found in books.found.values()), (
+            "no state of the books shows that it finds"
+        )
     assert not books.found["clean"].by_page[invariant.name]
 
 
-def test_a_line_that_crosses_tenants_shows_which_they_are(books: Books) -> None:
-    lines = books.found["before"].by_law["every_invoice_line_is_complete"].values()
-    shown = {line["problem"]: (line["line_tenant_id"], line["bill_tenant_id"]) for line in lines}
-    own, other = f"{FAULTY:.2f}", f"{CLEAN:.2f}"
-    assert shown["line_of_other_tenant"] == (other, own)
-    assert shown["bill_of_other_tenant"] == (own, other)
+def cannot_be_found(books: Books) -> tuple[str, ...]:
+    """Return the checks that find nothing in these tables, or in the values that the engine accepts."""
+    typed = books.database.engine.dialect.name == "postgresql"
+    return (*(case.invariant for case in LOOSE), *(["every_flag_is_true_or_false"] if typed else []))
+
+
+def test_the_sql_finds_a_bill_type_by_its_name_and_by_its_amounts(books: Books) -> None:
+    found = [one for state in books.found.values() for one in state.by_page["every_bill_type_has_one_meaning"].items()]
+    assert {(bill_type, row["problem"]) for bill_type, row in found} == {
+        ("arrears", "its name looks like debt brought forward"),
+        ("misc", "its lines equal what their meters owed before"),
+    }
+
+
+ODD_VALUES: Mapping[str, Mapping[str, Sequence[Any]]] = {
+    "sqlite": {
+        "payments.paid_at": (
+            *("", "0", "now", "31/01/2024", "2024-1-5", "2024-02-30", "2024-01-31 25:00", "2024-01-31T10:00:00Z"),
+            *("2024-01-31 23:00+02:00", "0000-00-00", "0001-01-01", "9999-12-31 23:59:59", "10000-01-01"),
+            *(0, 20240131, 2460000.5, b"2024-01-31"),
+        ),
+        "meter_assignments.is_active": ("t", "f", "true", "FALSE", "", "1", 2, -1, 0.5, b"1"),
+        "meters.total_paid": ("12,50", "", "1e3", " 7 ", "NaN", 9e999, b"7"),
+        "payments.amount": (
+            *(0.1 + 0.2, 0.005, 0.0001, 0.00001, -0.015, "0.005", "6,375", "", 1234567.894, 1234567.89),
+            *(900719925474.09, 900719925474.1, -900719925475, 1e15, 9e999, -9e999, None),
+        ),
+    },
+    "postgresql": {
+        "payments.paid_at": ("infinity", "-infinity", "20240-01-31", "0044-03-15 BC", "9999-12-31 23:59:59.999999"),
+        "invoices.invoice_date": (
+            "infinity",
+            "5874897-12-31",
+            "10000-01-01",
+            "9999-12-31",
+            "0001-01-01",
+            "0001-12-31 BC",
+        ),
+        "meters.total_paid": ("NaN", "-1"),
+        "payments.amount": ("0.3", "0.005", "0.0001", "NaN", "92233720368547758.07", "-92233720368547758.08", None),
+    },
+}
+"""Values at the edge of what a page's SQL must find: one row after the other gets one of them."""
+
+
+def test_the_sql_of_the_pages_reads_odd_values_as_the_checks_do(books: Books) -> None:
+    with books.database.connection() as connection, connection.begin() as transaction:
+        for place, values in ODD_VALUES[connection.dialect.name].items():
+            table, _, column = place.partition(".")
+            ids = connection.execute(text(f"SELECT id FROM {table} WHERE tenant_id = {FAULTY} ORDER BY id")).scalars()
+            for row_id, value in zip(ids.all(), values, strict=False):
+                change = text(f"UPDATE {table} SET {column} = :value WHERE id = :id")
+                connection.execute(change, {"value": value, "id": row_id})
+        # Not of the others: their sums overflow.
+        found = find(connection, books.schema, FAULTY, of_group(Group.values))
+        assert found.by_page == found.by_law
+        transaction.rollback()
+
+
+def loose_tables() -> BillingSchema:
+    """Return the usual tables without keys, some of them with a column that may delete."""
+    usual, metadata = billing_tables(), MetaData()
+    tables = {
+        name: Table(name, metadata, *(Column(column.key, column.type) for column in table.c))
+        for name, table in usual.tables.items()
+    }
+    for name, kind in {
+        "customers": Boolean(),
+        "payments": Integer(),
+        "bills": Text(),
+        "invoice_bills": DateTime(),
+    }.items():
+        tables[name].append_column(Column("is_deleted", kind))
+    return BillingSchema(tables)
+
+
+@dataclass(frozen=True)
+class Loose:
+    """Changes of the demo's rows in tables without keys, and the places that a check then names."""
+
+    invariant: str
+    statements: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+LOOSE = (
+    Loose(
+        "every_row_has_its_own_id",
+        (
+            "INSERT INTO payments SELECT * FROM payments WHERE id IN (2, 3, 8)",
+            "INSERT INTO payments SELECT * FROM payments WHERE id = 2",
+            "INSERT INTO meters (id, tenant_id) SELECT id, tenant_id FROM meters WHERE id = 1",
+            "INSERT INTO invoices SELECT * FROM invoices WHERE id IN (2, 7)",
+            "INSERT INTO invoice_bills SELECT * FROM invoice_bills WHERE id IN (1, 20)",
+            "UPDATE customers SET id = NULL WHERE id = 2",
+            "UPDATE meter_assignments SET id = 1 WHERE tenant_id = 2 AND id = 3",
+        ),
+        (
+            *("payments.id of 2", "payments.id of 3", "customers.id of null", "meters.id of 1", "invoices.id of 2"),
+            *(f"invoice_bills.id of {line}" for line in (1, 4, 5, 6, 7)),
+        ),
+    ),
+    Loose(
+        "no_row_is_deleted_by_an_unknown_column",
+        (
+            "UPDATE customers SET is_deleted = (id <> 1)",
+            "UPDATE payments SET is_deleted = 1 - id WHERE id < 4",
+            "UPDATE bills SET is_deleted = CASE id WHEN 1 THEN ' NO ' WHEN 2 THEN '' ELSE '0000-00-00' END",
+            "UPDATE bills SET is_deleted = 'yes' WHERE id = 3",
+            "UPDATE invoice_bills SET is_deleted = '2024-12-31 12:00:00' WHERE id IN (1, 2, 3, 20)",
+            "UPDATE invoice_bills SET deleted_at = '2024-12-31 12:00:00' WHERE id = 2",
+        ),
+        (
+            *("customers.is_deleted of 2", "payments.is_deleted of 2", "payments.is_deleted of 3"),
+            *("bills.is_deleted of 3", "invoice_bills.is_deleted of 1", "invoice_bills.is_deleted of 3"),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("case", LOOSE, ids=lambda case: case.invariant)
+def test_the_sql_of_a_page_finds_what_only_loose_tables_hold(billing_url: str, case: Loose) -> None:
+    database, schema = BillingDatabase(billing_url), loose_tables()
+    with database.transaction() as connection:
+        make_tables(connection, schema)
+        fill(connection, schema, DemoSize(tenants=2, customers=4, months=3), seed=1)
+        for statement in case.statements:
+            connection.exec_driver_sql(statement)
+        found = find(connection, schema, FAULTY, [one for one in INVARIANTS if one.name == case.invariant])
+    assert found.by_page == found.by_law
+    assert set(found.by_page[case.invariant]) == set(case.places)
 
 
 @pytest.mark.slow
-@given(rows=billing_databases(), at=integers(0, 5))
-def test_the_sql_of_the_pages_finds_what_the_checks_find_on_any_database(books: Books, rows: Database, at: int) -> None:
+@given(rows=billing_databases(), at=integers(0, 5), decimals=sampled_from([2, 4]))
+def test_the_sql_of_the_pages_finds_what_the_checks_find_on_any_database(
+    books: Books, rows: Database, at: int, decimals: int
+) -> None:
+    rows = with_decimals(rows, decimals)
     with books.database.connection() as connection, connection.begin() as transaction:
         for table in (*books.schema.tables.values(), *books.schema.own.values()):
             connection.execute(delete(table))
@@ -201,6 +360,17 @@ def test_the_sql_of_the_pages_finds_what_the_checks_find_on_any_database(books: 
         found = find(connection, books.schema, rows["tenants"][at % len(rows["tenants"])]["id"])
         assert found.by_page == found.by_law
         transaction.rollback()
+
+
+def with_decimals(rows: Database, decimals: int) -> Database:
+    """Return drawn rows, which have cents, with so many decimals."""
+
+    def smaller(row: Row) -> Row:
+        return {
+            name: value.scaleb(2 - decimals) if isinstance(value, Decimal) else value for name, value in row.items()
+        }
+
+    return {table: [smaller(row) for row in found] for table, found in rows.items()}
 
 
 # What the pages say to do
@@ -218,6 +388,8 @@ FIXES = [(name, statement) for name in INVARIANT_NAMES for statement in fixes(na
 def test_what_a_page_says_to_do_mends_a_row(books: Books, name: str, statement: str) -> None:
     """One row at least of those found, of which the others may be broken otherwise, once the tenant is run again."""
     invariant = next(one for one in INVARIANTS if one.name == name)
+    if name in cannot_be_found(books):
+        pytest.skip("no row of these tables violates it on this engine")
     with books.database.connection() as connection, connection.begin() as transaction:
         rows = [dict(row) for row in connection.execute(text(LOOK[name]), {"tenant": FAULTY}).mappings()]
         assert rows
@@ -232,7 +404,7 @@ def test_what_a_page_says_to_do_mends_a_row(books: Books, name: str, statement: 
 def parameters(connection: Connection, statement: str, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What a person might fill in: the ids of the row itself, and rows of the tenant to choose from."""
     wanted = set(re.findall(r":(\w+)", statement))
-    chosen = {"tenant": FAULTY, "amount": 40, "brought_forward": 0}
+    chosen = {"tenant": FAULTY, "amount": 40, "brought_forward": 0, "date": "2024-01-31", "active": 1}
     of_row = {name: row[name] for name in wanted & set(row) - {"amount", "meter_id", "bill_id"}}
     tables = {"meter_id": "meters", "bill_id": "bills"}
     free = [name for name in tables if name in wanted]
@@ -270,13 +442,13 @@ def test_every_check_has_its_page(invariant: Invariant) -> None:
     content = page(invariant.name)
     assert content.startswith(f"# {invariant.name}\n\n> {invariant.description}\n")
     assert re.findall(r"^## (.*)$", content, flags=re.MULTILINE) == SECTIONS
-    blocked = [step for step in ("meter_balances", "customer_balances") if invariant in STEPS[step].guards.before]
-    words = f"{' and '.join(f'`{step}`' for step in blocked)} of the tenant" if blocked else "nothing"
+    blocked = [name for name, step in STEPS.items() if invariant in (*step.guards.values, *step.guards.before)]
+    which = "every step" if len(blocked) == len(STEPS) else " and ".join(f"`{step}`" for step in blocked)
+    words = f"{which} of the tenant" if blocked else "nothing"
     facts = (invariant.severity, invariant.group, f"`{guarded_step(invariant.group)}`")
     assert f"| {' | '.join(facts)} | {words} |" in content
     assert invariant.blocks == ("meter_balances" in blocked)
-    assert re.findall(r":(\w+)", re.sub(r"'[^']*'", "", LOOK[invariant.name])).count("tenant") > 0
-    assert set(re.findall(r":(\w+)", LOOK[invariant.name])) == {"tenant"}
+    assert set(re.findall(r":(\w+)", re.sub(r"'[^']*'", "", LOOK[invariant.name]))) == {"tenant"}
     assert "--tenant" in section(invariant.name, "Which command")
 
 
