@@ -26,6 +26,7 @@ from sqlalchemy import (
     delete,
     text,
 )
+from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
@@ -40,6 +41,7 @@ from meter_assets.rules.steps import STEPS, guarded_step
 from meter_assets.settings import TABLES, Launchpad, Watching
 from tests.support import databases
 from tests.support.oracle import Database, Row
+from tests.support.repeated_debt import repeated_debts
 from tests.support.strategies import billing_databases
 
 ROOT = Path(__file__).parent.parent
@@ -278,12 +280,13 @@ def loose_tables() -> BillingSchema:
         name: Table(name, metadata, *(Column(column.key, column.type) for column in table.c))
         for name, table in usual.tables.items()
     }
-    for name, kind in {
+    kinds: Mapping[str, TypeEngine[Any]] = {
         "customers": Boolean(),
         "payments": Integer(),
         "bills": Text(),
         "invoice_bills": DateTime(),
-    }.items():
+    }
+    for name, kind in kinds.items():
         tables[name].append_column(Column("is_deleted", kind))
     return BillingSchema(tables)
 
@@ -350,14 +353,23 @@ def test_the_sql_of_a_page_finds_what_only_loose_tables_hold(billing_url: str, c
 def test_the_sql_of_the_pages_finds_what_the_checks_find_on_any_database(
     books: Books, rows: Database, at: int, decimals: int
 ) -> None:
-    rows = with_decimals(rows, decimals)
+    assert_finds_the_same(books, with_decimals(rows, decimals), rows["tenants"][at % len(rows["tenants"])]["id"])
+
+
+@pytest.mark.slow
+@given(rows=repeated_debts())
+def test_the_sql_of_the_pages_finds_debt_that_is_repeated(books: Books, rows: Database) -> None:
+    assert_finds_the_same(books, rows, FAULTY)
+
+
+def assert_finds_the_same(books: Books, rows: Database, tenant_id: int) -> None:
     with books.database.connection() as connection, connection.begin() as transaction:
         for table in (*books.schema.tables.values(), *books.schema.own.values()):
             connection.execute(delete(table))
         databases.load(connection, books.schema, rows)
         if rows.get("customer_balances_backup"):
             databases.load_backup(connection, books.schema, rows)
-        found = find(connection, books.schema, rows["tenants"][at % len(rows["tenants"])]["id"])
+        found = find(connection, books.schema, tenant_id)
         assert found.by_page == found.by_law
         transaction.rollback()
 
