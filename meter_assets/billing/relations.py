@@ -6,7 +6,7 @@ nulls. Money is in stored form (see `money`). Add here what several rules read o
 in `ledger`, `invoice_lines` and `rules`. No SQL is run here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -137,11 +137,14 @@ class BillingRelations:
         return _is_live(self.policy, table, rows)
 
     def stored(self, table: str) -> FromClause:
-        """Return the tenant's rows of a billing table as they are stored, with all columns and soft-deleted rows."""
+        """Return the tenant's rows of a billing table as they are stored: soft-deleted rows and what marks them too."""
         source = self.schema.tables[table]
+        named = (one.partition(".") for one in self.policy.deletion_columns)
+        marks = [column for of, _, column in named if of == table]
+        columns = [source.c[name] for name in dict.fromkeys((*self.schema.selected_columns(table), *marks))]
         if table != "invoice_bills":
-            return select(source).where(_of_tenant(source, self.tenant_id)).subquery(f"stored_{table}")
-        return _stored_lines(self.schema, self.tenant_id)
+            return select(*columns).where(_of_tenant(source, self.tenant_id)).subquery(f"stored_{table}")
+        return _stored_lines(self.schema, columns, self.tenant_id)
 
     def assignments_that_count(self) -> Subquery:
         """Return the assignments that count: live, with a live customer and a live meter of the same tenant."""
@@ -315,10 +318,10 @@ def _tenant_lines(schema: BillingSchema, policy: Policy, invoices: FromClause, t
     )
 
 
-def _stored_lines(schema: BillingSchema, tenant_id: Any) -> Subquery:
+def _stored_lines(schema: BillingSchema, columns: Sequence[ColumnElement[Any]], tenant_id: Any) -> Subquery:
     """Return every line of the tenant's invoices, whether line or invoice is deleted; `tenant_id` is the invoice's."""
     line, invoice = schema.tables["invoice_bills"], schema.tables["invoices"]
-    others = [column for column in line.c if column.key != "tenant_id"]
+    others = [column for column in columns if column.key != "tenant_id"]
     joined = line.join(invoice, _its_invoice(schema, line, invoice))
     found = select(invoice.c.tenant_id, *others).select_from(joined)
     return found.where(_of_tenant(invoice, tenant_id), _line_of_tenant(schema, line, tenant_id)).subquery(

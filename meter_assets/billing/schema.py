@@ -135,6 +135,10 @@ class BillingSchema:
         names = (column.key for column in self.tables[table].c if column.key not in self.read_columns(table))
         return tuple(name for name in names if looks.fullmatch(name.lower()))
 
+    def selected_columns(self, table: str) -> tuple[str, ...]:
+        """Return the columns of a billing table that some statement of ours selects."""
+        return (*self.read_columns(table), *self.columns_that_may_delete(table))
+
     @cached_property
     def journaled(self) -> Mapping[str, JournaledStep]:
         """What each step writes, by the step's name."""

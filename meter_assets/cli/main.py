@@ -174,7 +174,7 @@ _step_command(
 @click.option(
     "--check",
     "group",
-    type=click.Choice(["payments", "invoices", "backup", "balances", "all"]),
+    type=click.Choice(["values", "payments", "invoices", "backup", "balances", "all"]),
     default="all",
     show_default=True,
     help="Which invariants to evaluate.",

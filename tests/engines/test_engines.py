@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
 import meter_assets
-from meter_assets.billing.engine_types import types_of
+from meter_assets.billing.engine_types import DateText, types_of
 from meter_assets.engines import ENGINES, failure_of, is_conflict, is_kept_waiting, parse_url, sqlite
 from meter_assets.engines.base import Failure
 from meter_assets.errors import InvalidSettings
@@ -117,7 +117,7 @@ def test_which_types_cannot_hold_money(engine: str, kind: TypeEngine[Any], why: 
 @pytest.mark.parametrize(
     ("engine", "kind", "read"),
     [
-        ("sqlite", Date(), String),
+        ("sqlite", Date(), DateText),
         ("sqlite", DateTime(), String),
         ("sqlite", Numeric(14, 2), Numeric),
         ("postgresql", Date(), Date),

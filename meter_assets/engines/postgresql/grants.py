@@ -111,7 +111,7 @@ def _no_longer_needed(purpose: Purpose, tables: Mapping[str, Table], own: Mappin
 def _reads(schema: BillingSchema, tables: Mapping[str, Table], own: Mapping[str, Table]) -> Iterator[str]:
     """Return the rights to read: columns of the billing tables, and our own tables."""
     for name, table in tables.items():
-        yield f"{_columns('SELECT', schema.read_columns(name))} ON {_named(table)}"
+        yield f"{_columns('SELECT', schema.selected_columns(name))} ON {_named(table)}"
     yield f"SELECT ON {', '.join(map(_named, own.values()))}"
 
 

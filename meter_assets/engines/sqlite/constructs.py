@@ -33,10 +33,12 @@ EXACT_DIGITS = 4
 """The decimals of exact money: the most that a currency has. They do not depend on the policy's currency."""
 _PARTS = 10**EXACT_DIGITS
 """The number of parts of a currency unit that exact money counts."""
-_MOST_EXACT = 2**53
-"""Floats above it no longer tell neighbouring whole numbers apart."""
-_NOISE = 0.001
-"""A float whose parts are so near to a whole number is that number, after arithmetic of the billing software."""
+_MOST_EXACT = 2**51
+"""From so many parts on, the product of a float and `_PARTS` may be nearer to a neighbour of the exact number."""
+_MOST_UNITS = f"{_MOST_EXACT // _PARTS}.0"
+_NOISE, _FLOAT_ERROR = 0.001, 4.5e-16
+"""A float whose parts are so near to a whole number is that number: after arithmetic of the billing software, and
+relative to the number, because the float and its product with `_PARTS` are rounded."""
 
 
 # Types
@@ -96,8 +98,10 @@ register_types(
 
 @compiles(exact, "sqlite")
 def _to_parts(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # Without ROUND, 0.29 * 100 is 28.999999999999996, and the cast loses a cent.
-    return f"CAST(ROUND({compiler.process(element.clauses, **kw)} * {_PARTS}) AS INTEGER)"
+    # Without ROUND, 0.29 * 100 is 28.999999999999996, and the cast loses a cent. Larger amounts are never exact (see
+    # `is_exact`); their sums would end the query with an overflow before the invariant that names them.
+    money = compiler.process(element.clauses, **kw)
+    return f"CAST(ROUND(MIN(MAX({money}, -{_MOST_UNITS}), {_MOST_UNITS}) * {_PARTS}) AS INTEGER)"
 
 
 @compiles(stored, "sqlite")
@@ -109,8 +113,9 @@ def _from_parts(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any)
 @compiles(is_exact, "sqlite")
 def _whole_parts(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
     money = compiler.process(element.clauses, **kw)
-    is_whole = f"ABS({money} * {_PARTS} - ROUND({money} * {_PARTS})) < {_NOISE}"
-    return f"({money} IS NULL OR ({is_whole} AND ABS({money}) < {_MOST_EXACT}.0 / {_PARTS}))"
+    allowed = f"{_NOISE} + ABS({money}) * {_PARTS * _FLOAT_ERROR}"
+    is_whole = f"ABS({money} * {_PARTS} - ROUND({money} * {_PARTS})) < {allowed}"
+    return f"({money} IS NULL OR ({is_whole} AND ABS({money}) < {_MOST_UNITS}))"
 
 
 @compiles(has_decimals, "sqlite")
@@ -134,7 +139,9 @@ def _to_minor_units(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: 
 
 @compiles(is_number, "sqlite")
 def _is_no_text(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"typeof({compiler.process(element.clauses, **kw)}) IN ('integer', 'real', 'null')"
+    value = compiler.process(element.clauses, **kw)
+    # Infinity less infinity is null.
+    return f"({value} IS NULL OR (typeof({value}) IN ('integer', 'real') AND COALESCE({value} - {value} = 0, 0)))"
 
 
 # Others

@@ -201,7 +201,7 @@ INVOICES = (
         Severity.ERROR,
         "invoice_id",
         "The amounts of every counted invoice are whole numbers of minor units (policy currency_decimals), and fewer "
-        "than 2^63 of them. On SQLite, amounts of 900 billion and more are not exact.",
+        "than 2^63 of them. On SQLite, amounts of 225 billion and more are not exact.",
         "Correct the amounts, or give the invoice lines, from which they are recomputed. If the currency has more "
         "decimals, set the policy currency_decimals.",
         _amounts_of_no_currency,

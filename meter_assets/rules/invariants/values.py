@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    Integer,
     Select,
     String,
     Text,
@@ -58,9 +59,11 @@ def _ambiguous_ids(relations: BillingRelations) -> Select[Any]:
 
 def _ids_found_twice(relations: BillingRelations) -> Iterator[Select[Any]]:
     for table in _TABLES:
-        if relations.schema.id_scope(table) is not IdScope.nowhere:
-            continue
         row = relations.stored(table)
+        if relations.schema.id_scope(table) is not IdScope.nowhere:
+            if not isinstance(row.c.id.type, Integer):  # SQLite accepts nulls in a key of text
+                yield _found(table, "id", row, row.c.id.is_(None))
+            continue
         grouped = select(row.c.tenant_id, row.c.id, func.count().label("times")).group_by(row.c.tenant_id, row.c.id)
         one = grouped.subquery(f"ids_of_{table}")
         times = (cast(one.c.times, String(20)) + literal(" rows")).label("found")
@@ -97,7 +100,11 @@ def _invalid_dates(relations: BillingRelations) -> Select[Any]:
 
 
 def _invalid_flags(relations: BillingRelations) -> Select[Any]:
-    columns = [("meter_assignments", "is_active"), *_named_columns(relations.policy.deletion_columns)]
+    schema, policy = relations.schema, relations.policy
+    marks = {(table, column): None for table in _TABLES for column in schema.columns_that_may_delete(table)}
+    named = dict.fromkeys(_named_columns(policy.deletion_columns))
+    ignored = _named_columns(policy.ignored_columns)
+    columns = [("meter_assignments", "is_active"), *(one for one in {**marks, **named} if one not in ignored)]
     stored = {table: relations.stored(table) for table, _ in columns}
     flags = [(table, column) for table, column in columns if not isinstance(stored[table].c[column].type, String)]
     return _all_of(
@@ -187,7 +194,7 @@ VALUES = (
         Severity.ERROR,
         "place",
         "Every counted payment and every invoice line is a whole number of minor units (policy currency_decimals), and "
-        "fewer than 2^63 of them. On SQLite, amounts of 900 billion and more are not exact.",
+        "fewer than 2^63 of them. On SQLite, amounts of 225 billion and more are not exact.",
         "Correct the amount. If the currency has more decimals, set the policy currency_decimals; if the sums of lines "
         "are to be rounded, set the policy rounding_of_sums.",
         _amounts_of_no_currency,

@@ -50,7 +50,8 @@ more decimals than the currency has
     payment 75  amount=null
     payment 76  amount=NaN
     payment 77  amount=92233720368547758.08  -> violates amount
-    payment 78  amount=899999999999.99
+    payment 78  amount=224999999999.99
+    payment 79  amount=1234567890.12
     invoice 50
     line    60  amount=6.375   -> violates amount
     line    61  amount=6.37
