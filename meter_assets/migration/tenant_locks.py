@@ -48,11 +48,11 @@ class TenantLocks:
             lock.release()
         self._locks.clear()
         self._checked.clear()
+        self._refused.clear()
 
     def checked(self, key: str) -> set[Hashable]:
         """Return what this process has checked of a tenant since it locked it: nobody else changes it meanwhile."""
         return self._checked.setdefault(key, set())
-        self._refused.clear()
 
 
 def tenant_locked(

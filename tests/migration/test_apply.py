@@ -157,7 +157,7 @@ def test_debt_carried_forward_is_owed_once_and_by_invoice_totals_twice(billing_u
     database = start_over(billing_url, SCHEMA, rows)
     migrate(database, 1)
     assert row_of(database, "meters", 1)["balance"] == Decimal("1500.00")
-    migrate(database, 1, Policy(balance_basis=BalanceBasis.invoice_totals), run_id="by totals")
+    migrate(database, 1, Policy(balance_basis=BalanceBasis.invoice_totals), run_id="by totals", policy_changed=True)
     assert row_of(database, "meters", 1)["balance"] == Decimal("2500.00")
 
 

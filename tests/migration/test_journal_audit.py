@@ -162,7 +162,8 @@ def test_rows_that_were_journaled_before_a_step_began_are_not_taken_for_its_own(
     """A role that may add to a journal can guess the number of the next step run."""
     database = start_over(billing_url, SCHEMA, owing_20())
     migrate(database, 1, steps=["invoice_amounts"])
-    write(database, FORGED.format(step_run=f"(SELECT max(id) + 1 FROM {RUNS})", tenant=1))
+    after_the_backup = f"(SELECT max(id) + 2 FROM {RUNS})"
+    write(database, FORGED.format(step_run=after_the_backup, tenant=1))
     refuses(
         database,
         JournalAltered,

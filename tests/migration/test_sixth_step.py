@@ -21,7 +21,7 @@ from meter_assets.defs.step_asset import step_asset
 from meter_assets.engines.base import Purpose
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.reports.preview import preview
-from meter_assets.rules.invariants import named
+from meter_assets.rules.invariants import Group, named
 from meter_assets.rules.steps import STEPS, Step, StepGuards
 from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
 
@@ -125,7 +125,7 @@ class Sixth:
             for event in ended.all_events
             if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION
         ]
-        return found[0][REPORT].value if found else {}  # type: ignore[return-value]
+        return found[-1][REPORT].value if found else {}  # type: ignore[return-value]
 
 
 @pytest.fixture(params=[STATUSES, AMOUNTS], ids=lambda step: step.name)
@@ -155,7 +155,7 @@ def test_a_sixth_step_previews_runs_journals_reports_and_rolls_back(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     name, before = sixth.step.name, sixth.written
-    previewed = sixth.run("preview_meter_financials", "migration_preview", steps=[name])["steps"][0]
+    previewed = sixth.run("preview_meter_financials", "migration_preview", steps=[name])["steps"][-1]
     assert sixth.written == before
 
     report = sixth.run("sixth", name, **config)
@@ -190,7 +190,8 @@ def test_a_preview_reports_what_a_sixth_step_leaves_not_what_it_finds(
     with database.transaction() as connection:
         connection.exec_driver_sql("UPDATE payments SET amount = NULL WHERE id = 1")
     found = preview(database, database.tenants([HEALTHY])[0], Policy(), steps=[AMOUNTS.name])
-    assert [(one.name, one.violations) for one in found.results or ()] == [(guard[0].name, 0)]
+    guarding = [(one.name, one.violations) for one in found.results or () if one.group != Group.backup]
+    assert guarding == [(guard[0].name, 0)]
 
 
 def test_a_sixth_step_has_its_rights_granted(sixth: Sixth, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

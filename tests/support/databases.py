@@ -127,12 +127,17 @@ def migrate(
     run_id: str = "first",
     steps: Sequence[str] = MIGRATION,
     allow_invalid: bool = False,
+    policy_changed: bool = False,
 ) -> dict[str, StepReport]:
     """Make these steps of a tenant, let go of it, and return the report of each."""
     chosen = policy or Policy.from_values({})
     try:
         return {
-            step: run_step(database, StepRun(step, tenant(tenant_id), run_id, chosen, allow_invalid)) for step in steps
+            step: run_step(
+                database,
+                StepRun(step, tenant(tenant_id), run_id, chosen, allow_invalid, policy_changed=policy_changed),
+            )
+            for step in steps
         }
     finally:
         database.release()
