@@ -41,9 +41,9 @@ class RecordedPolicy:
 
     def differences(self, given: Policy) -> list[str]:
         """Return the fields in which another policy differs, each as "name: recorded -> given"."""
-        found = []
+        found, policy = [], self.policy
         for name in Policy.model_fields:
-            recorded, value = self._value(name), getattr(given, name)
+            recorded, value = getattr(policy, name) if policy else self._value(name), getattr(given, name)
             if _comparable(recorded) != _comparable(value):
                 found.append(f"{name}: {_in_words(recorded)} -> {_in_words(value)}")
         unknown = sorted(set(self.values) - set(Policy.model_fields) - set(_NO_POLICY))

@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, case, null, or_, select
 
-from meter_assets.billing.schema import BillingSchema, is_live
+from meter_assets.billing.constructs import is_date
+from meter_assets.billing.schema import SOFT_DELETE_COLUMN, BillingSchema, is_live
 from meter_assets.errors import IllegalTenantId, NoTenants, UnknownTenant
 from meter_assets.foreign_text import shown
 
 LEGAL_KEY = re.compile(r"[A-Za-z0-9_-]+")
 NO_NAME = "(no name)"
+_UNCLEAR = "its deleted_at is no date, so nobody knows whether it is deleted"
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,16 @@ class SkippedTenant:
 def live_tenants(connection: Connection, schema: BillingSchema) -> tuple[list[Tenant], list[SkippedTenant]]:
     """Return all tenants that are not deleted, in the order of their ids, and those that must be skipped."""
     table = schema.tables["tenants"]
-    live = select(table.c.id, table.c.name).where(is_live(table))
+    deleted_at = table.c[SOFT_DELETE_COLUMN] if SOFT_DELETE_COLUMN in table.c else null()
+    unclear = and_(deleted_at.is_not(None), ~is_date(deleted_at))
+    live = select(table.c.id, table.c.name, case((unclear, 1), else_=0).label("unclear"))
+    live = live.where(or_(is_live(table), unclear))
     found, skipped = [], []
     rows = connection.execute(live.order_by(table.c.id)).all()
     with_key = Counter(_key(row.id) for row in rows)
     for row in rows:
         key, name = _key(row.id), NO_NAME if row.name is None else shown(row.name)
-        reason = _why_skipped(row.id, with_key[key])
+        reason = _UNCLEAR if row.unclear else _why_skipped(row.id, with_key[key])
         if reason is None:
             found.append(Tenant(row.id, key, name))
         else:

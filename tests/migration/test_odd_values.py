@@ -8,13 +8,14 @@ case for every further value that could be misread; what typed tables can hold i
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from meter_assets.billing.policy import Policy
-from meter_assets.errors import BlockedByInvariants
+from meter_assets.errors import BlockedByInvariants, IllegalTenantId
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.reports.preview import Preview, preview
 from tests.support.databases import migrate, tenant
@@ -404,6 +405,15 @@ def test_a_value_has_one_meaning_or_is_refused(case: str, engine_name: str, bill
     assert net_of_meter(database) == Decimal(odd.balance)
     assert reports == {one.step: one for one in foretold.steps}, "the preview foretells the live run"
     assert not any(report.changed for report in migrate(database, 1, policy, run_id="again").values())
+
+
+@pytest.mark.parametrize("found", ["''", "0", "'0000-00-00'", "'31.12.2024'"])
+def test_a_tenant_with_an_invalid_deleted_at_is_named(found: str, tmp_path: Path) -> None:
+    file = tmp_path / "billing.db"
+    file.touch()
+    database = one_meter(f"sqlite:///{file}", f"UPDATE tenants SET deleted_at = {found}")
+    with pytest.raises(IllegalTenantId, match="nobody knows whether it is deleted"):
+        database.tenants(["1"])
 
 
 def assert_refused(database: BillingDatabase, policy: Policy, odd: Odd, foretold: Preview) -> None:
