@@ -197,7 +197,7 @@ def test_only_tenants_are_judged_that_are_migrated_and_were_not_rolled_back_sinc
     assert evaluated(look(database)) == []
     migrate(database, 1, steps=["payment_meter_ids", "invoice_amounts"])
     assert evaluated(look(database)) == []
-    migrate(database, 1)
+    migrate(database, 1, run_id="the rest")
     migrate(database, 2)
     assert evaluated(look(database)) == ["1", "2"]
     list(roll_back(database, tenant(1), "undo", DEFAULT))
