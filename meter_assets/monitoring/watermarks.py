@@ -51,7 +51,9 @@ def take_watermarks(connection: Connection, schema: BillingSchema) -> dict[str, 
     for name, table in _tables(schema).items():
         highest = func.coalesce(func.max(table.c.id), 0) if _has_number_ids(table) else null()
         latest = func.max(table.c[UPDATED_AT_COLUMN]) if _has_times(table) else null()
-        last_id, last_change = connection.execute(select(highest, latest).select_from(table)).one()
+        last_id = last_change = None
+        if _has_number_ids(table) or _has_times(table):  # otherwise nothing is aggregated, and all rows are returned
+            last_id, last_change = connection.execute(select(highest, latest).select_from(table)).one()
         seen = BEFORE_ALL if last_change is None else min(as_text(last_change), settled)
         marks[name] = Watermark(id=last_id, updated_at=seen)
     return marks
