@@ -74,7 +74,7 @@ class Change:
 
     def weight(self, changed: FromClause, rows: FromClause) -> ColumnElement[Decimal]:
         """Return how much money each changed row moves, in exact form, given also the table's rows."""
-        if not self.step.writes_worth:
+        if not all(name in self.columns for name, _ in self.step.worth):
             return func.abs(self.step.worth_of(rows))
         return func.abs(self.step.worth_of(changed, "_after") - self.step.worth_of(changed, "_before"))
 

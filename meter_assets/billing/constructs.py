@@ -84,6 +84,17 @@ class row_version(EngineConstruct[str]):  # a SQL construct: used and named as a
     inherit_cache = True
 
 
+class row_values(EngineConstruct[str]):  # a SQL construct: used and named as a function
+    """A text that changes whenever a value of the row changes; its arguments are all the columns of the table.
+
+    It replaces `row_version` for a view, whose rows no engine numbers.
+    """
+
+    name = "row_values"
+    type = Text()
+    inherit_cache = True
+
+
 class rows_digest(EngineConstruct[str]):  # a SQL construct: used and named as a function
     """An aggregate: the hash of rows, given their columns. It does not depend on their order, and ignores nulls.
 

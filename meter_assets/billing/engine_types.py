@@ -35,9 +35,14 @@ class EngineTypes:
     as_journaled: Callable[[TypeEngine[Any]], TypeEngine[Any]]
     """Returns the type of a journal's column, given the type of the billing column that it is copied from."""
     why_no_money: Callable[[TypeEngine[Any]], str | None]
-    """Returns why a column of this type cannot hold money exactly, as a clause; None if it can."""
+    """Returns why a column of this type cannot hold money exactly, as a clause; None if it can.
+
+    It may have the placeholders {table} and {column}, for the statement that fixes it.
+    """
     why_no_date: Callable[[TypeEngine[Any]], str | None]
     """Returns why the values of a column of this type cannot be compared as dates, as a clause; None if they can."""
+    to_flag: Callable[[TypeEngine[Any]], str] = lambda kind: ""
+    """Returns how to change a column of this type, which is no flag, as the end of a clause; may be empty."""
 
 
 _TYPES: dict[str, EngineTypes] = {}

@@ -3,6 +3,7 @@
 Add here what both steps and invariants compute from lines. What meters are billed is computed in `ledger`.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -114,6 +115,6 @@ def reason_to_skip(invoice: FromClause, policy: Policy) -> ColumnElement[str | N
     return case((invoice.c.lines.is_(None), without_lines), *defects, else_=null())
 
 
-def equals_its_lines(invoice: FromClause) -> ColumnElement[bool]:
-    """Return whether the amounts of a `recomputed` invoice are the sums of its lines."""
-    return and_(*(exact(invoice.c[name]).is_not_distinct_from(invoice.c[f"lines_{name}"]) for name in AMOUNTS))
+def equals_its_lines(invoice: FromClause, columns: Sequence[str] = AMOUNTS) -> ColumnElement[bool]:
+    """Return whether the amounts of a `recomputed` invoice, all or these, are the sums of its lines."""
+    return and_(*(exact(invoice.c[name]).is_not_distinct_from(invoice.c[f"lines_{name}"]) for name in columns))

@@ -85,11 +85,6 @@ class JournaledStep:
         object.__setattr__(self, "target", self.target or self.table)
         object.__setattr__(self, "journal", self.journal or f"meter_migration_{self.name}")
 
-    @property
-    def writes_worth(self) -> bool:
-        """Whether the money of a row is in the written columns."""
-        return all(name in self.columns for name, _ in self.worth)
-
     def worth_of(self, rows: FromClause, suffix: str = "") -> ColumnElement[Any]:
         """Return the money of each of these rows in exact form; the columns' names may have a suffix."""
         (first, sign), *others = self.worth

@@ -1,21 +1,54 @@
 """Reads which billing tables and columns a database has, and reports those that are unsuitable.
 
-Add a check of the database's schema here, if it must run before anything is computed. The required tables and columns
-are listed in `schema`.
+Add a check of the database's schema here, if it must run before anything is computed and if SQLAlchemy's reflection
+tells it on every engine. What only the catalogue of one engine tells is in `engines`, behind the method `catalogue`.
+The required tables and columns are listed in `schema`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Column, Connection, Inspector, MetaData, String, Table, inspect
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Computed,
+    Connection,
+    Inspector,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Uuid,
+    inspect,
+)
 from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
 from sqlalchemy.engine.reflection import ObjectKind
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import NullType, TypeEngine
 
 from meter_assets.billing.engine_types import EngineTypes, types_of
-from meter_assets.billing.own_tables import JournaledStep, own_table_names
-from meter_assets.billing.schema import DATE_COLUMNS, MONEY_COLUMNS, REQUIRED_COLUMNS, BillingSchema, known_schema
+from meter_assets.billing.own_tables import BACKUP, JournaledStep, own_table_names
+from meter_assets.billing.schema import (
+    DATE_COLUMNS,
+    MONEY_COLUMNS,
+    OPTIONAL_COLUMNS,
+    REQUIRED_COLUMNS,
+    SOFT_DELETE_COLUMN,
+    UPDATED_AT_COLUMN,
+    BillingSchema,
+    known_schema,
+)
+from meter_assets.foreign_text import quoted, shown
+
+REFERENCES: Mapping[str, str] = {
+    "tenant_id": "tenants",
+    "customer_id": "customers",
+    "meter_id": "meters",
+    "invoice_id": "invoices",
+    "bill_id": "bills",
+}
+"""The columns that hold the id of a row of another table, and that table."""
 
 
 def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple[BillingSchema, list[str]]:
@@ -41,6 +74,7 @@ def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple
     without_key = [name for name, table in tables.items() if not _is_keyed_by_id(table)]
     unique = frozenset(_unique_columns(inspector, tables, without_key)) if without_key else frozenset()
     schema = BillingSchema(tables, frozenset(columns) - frozenset(tables), tuple(steps), unique)
+    problems += [*_other_types(tables), *_not_written(schema)]
     if not problems:
         schema = known_schema(replace(schema, kept=_kept_columns(schema, columns, types)))
         problems += _outdated_journals(schema, columns)
@@ -49,8 +83,8 @@ def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple
 
 def own_tables_present(connection: Connection, steps: Sequence[JournaledStep]) -> frozenset[str]:
     """Return the names of our own tables that a database has, whatever they are there."""
-    inspector = inspect(connection)
-    return frozenset(own_table_names(steps)).intersection((*inspector.get_table_names(), *inspector.get_view_names()))
+    found = inspect(connection).get_multi_columns(kind=ObjectKind.ANY, filter_names=own_table_names(steps))
+    return frozenset(name for _, name in found)
 
 
 def _know_their_key(columns: Mapping[str, Sequence[ReflectedColumn]], tables: Sequence[str]) -> bool:
@@ -61,10 +95,13 @@ def _know_their_key(columns: Mapping[str, Sequence[ReflectedColumn]], tables: Se
 def _as_read(
     columns: Sequence[ReflectedColumn], key: ReflectedPrimaryKeyConstraint | None, types: EngineTypes
 ) -> Iterator[Column[Any]]:
-    """Yield a table's columns with the types that the engine uses to read them."""
+    """Yield a table's columns with the types that the engine uses to read them, and how the generated are computed."""
     for column in columns:
         is_key = column["name"] in key["constrained_columns"] if key else bool(column.get("primary_key"))
-        yield Column(column["name"], types.as_read(column["type"]), primary_key=is_key)
+        computed = [Computed(column["computed"]["sqltext"])] if "computed" in column else []
+        yield Column(
+            column["name"], types.as_read(column["type"]), *computed, primary_key=is_key, nullable=column["nullable"]
+        )
 
 
 def _is_keyed_by_id(table: Table) -> bool:
@@ -121,19 +158,79 @@ def _outdated_journals(schema: BillingSchema, columns: Mapping[str, Sequence[Ref
 
 def _problems_of(table: Table, types: EngineTypes) -> Iterator[str]:
     name = table.name
-    for column in REQUIRED_COLUMNS[name]:
-        if column not in table.c:
-            yield f"no column {name}.{column}"
+    yield from _misspelled(table)
     for column in MONEY_COLUMNS.get(name, ()):
         if column not in table.c:
             continue
         kind = table.c[column].type
         why = types.why_no_money(kind)
         if why is not None:
-            yield f"{name}.{column} is {kind}, {why}"
+            yield f"{name}.{column} is {kind}, {why.format(table=name, column=column)}"
     for column in DATE_COLUMNS:
         why = types.why_no_date(table.c[column].type) if column in table.c else None
         if why is not None:
             yield f"{name}.{column} is {table.c[column].type}, {why}"
-    if "is_active" in table.c and isinstance(table.c.is_active.type, String):
-        yield f"{name}.is_active is {table.c.is_active.type} (make it BOOLEAN, or a number)"
+    if "is_active" in table.c:
+        kind = table.c.is_active.type
+        if not isinstance(kind, (Boolean, Integer, Numeric, NullType)):
+            yield f"{name}.is_active is {kind} (make it BOOLEAN, or a number{types.to_flag(kind)})"
+
+
+def _misspelled(table: Table) -> Iterator[str]:
+    """Yield the columns that are missing, and those that would be one of ours if they had lower-case letters.
+
+    An optional column with such a name would be ignored silently, for example the time of a soft delete.
+    """
+    name = table.name
+    required = REQUIRED_COLUMNS[name]
+    known = (*required, *OPTIONAL_COLUMNS.get(name, ()), SOFT_DELETE_COLUMN, UPDATED_AT_COLUMN)
+    names = [column.key for column in table.c]
+    others = {name.lower().strip(): name for name in names if name not in known}
+    for column in known:
+        if column in table.c:
+            continue
+        if column in others:
+            there = others[column].replace('"', '""')
+            yield (
+                f"no column {name}.{column}, but {quoted(others[column])}: names in upper case are not read (ALTER "
+                f'TABLE {name} RENAME COLUMN "{shown(there)}" TO {column})'
+            )
+        elif column in required:
+            yield f"no column {name}.{column}"
+
+
+def _other_types(tables: Mapping[str, Table]) -> Iterator[str]:
+    """Yield the references whose type cannot be compared with the type of the ids that they refer to."""
+    for name, table in tables.items():
+        for column, referred in REFERENCES.items():
+            if column not in table.c or referred not in tables or "id" not in tables[referred].c:
+                continue
+            kind, of_id = table.c[column].type, tables[referred].c.id.type
+            if None not in (_family(kind), _family(of_id)) and _family(kind) != _family(of_id):
+                yield (
+                    f"{name}.{column} is {kind}, but {referred}.id is {of_id} (ALTER TABLE {name} ALTER COLUMN "
+                    f"{column} TYPE {of_id} USING {column}::{of_id}; on SQLite, create the table again)"
+                )
+
+
+def _family(kind: TypeEngine[Any]) -> str | None:
+    """Return what kind of ids these are; ids of one kind can be compared. None for a type that we do not know."""
+    if isinstance(kind, (Integer, Numeric)):
+        return "number"
+    if isinstance(kind, String):
+        return "text"
+    return "uuid" if isinstance(kind, Uuid) else None
+
+
+def _not_written(schema: BillingSchema) -> Iterator[str]:
+    """Yield the steps that could write nothing, since the database computes all of their columns itself."""
+    for step in schema.steps:
+        if step.target == BACKUP or step.target not in schema.tables:
+            continue
+        generated = [name for name in step.columns if name in schema.generated(step.target)]
+        if generated and not schema.written_columns(step):
+            changes = ", ".join(f"ALTER COLUMN {name} DROP EXPRESSION" for name in generated)
+            yield (
+                f"{', '.join(f'{step.target}.{name}' for name in generated)} is generated by the database, so "
+                f"{step.name} has nothing to write (ALTER TABLE {step.target} {changes})"
+            )

@@ -28,6 +28,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     true,
@@ -186,7 +187,8 @@ class BillingRelations:
     def after(self, change: "Change") -> "BillingRelations":
         """Return these relations as they would be after the change was written."""
         changed = change.cte
-        rows = {**self.rows, change.target: change.overlay(self.rows[change.target], changed)}
+        written = change.overlay(self.rows[change.target], changed)
+        rows = {**self.rows, change.target: _with_generated(self.schema, change.target, written)}
         if change.name != PAYMENT_METER_IDS:
             return replace(self, rows=rows)
         names = list(self.assigned.c.keys())
@@ -272,7 +274,22 @@ def _columns(schema: BillingSchema, name: str) -> list[ColumnElement[Any]]:
     for column in OPTIONAL_COLUMNS.get(name, ()):
         absent = typed_null(_ABSENT_TYPES.get(column, table.c.id.type))
         found.append(table.c[column] if schema.has(name, column) else absent.label(column))
-    return found
+    known = {column.key for column in found}
+    return found + [table.c[column] for column in schema.computed_from(name) if column not in known]
+
+
+def _with_generated(schema: BillingSchema, name: str, rows: FromClause) -> FromClause:
+    """Return a table's rows with the generated columns as the database would compute them from the other columns."""
+    generated = schema.generated(name) if name in schema.tables else {}
+    if not generated:
+        return rows
+    columns = [
+        literal_column(f"({generated[column.key]})", column.type).label(column.key)
+        if column.key in generated
+        else column
+        for column in rows.c
+    ]
+    return select(*columns).select_from(rows).subquery(name)
 
 
 def _is_live(policy: Policy, table: str, rows: FromClause) -> ColumnElement[bool]:

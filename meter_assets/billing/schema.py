@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from meter_assets.billing.catalogue import NOTHING_SPECIAL, Catalogue, RowConstraint, columns_in
 from meter_assets.billing.own_tables import BACKUP, JournaledStep, build_own_tables, own_table_names
 
 REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -105,6 +106,7 @@ class BillingSchema:
     """Sets of columns that a constraint makes unique, each with its table, besides the primary keys."""
     kept: Mapping[str, Mapping[str, TypeEngine[Any]]] = field(default_factory=dict)
     """Columns that the billing tables no longer have and that journals still have, with their types, by step."""
+    catalogue: Catalogue = NOTHING_SPECIAL
 
     def __post_init__(self) -> None:
         """Raise ValueError for a journal of an unknown step, which would otherwise be ignored."""
@@ -119,7 +121,23 @@ class BillingSchema:
     def read_columns(self, table: str) -> tuple[str, ...]:
         """Return the columns of a billing table that this software reads, if the database has them."""
         known = (*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ()), SOFT_DELETE_COLUMN, UPDATED_AT_COLUMN)
-        return tuple(column for column in known if self.has(table, column))
+        others = {*self.catalogue.judged_columns.get(table, ()), *self.computed_from(table)}.difference(known)
+        return tuple(column for column in (*known, *sorted(others)) if self.has(table, column))
+
+    def generated(self, table: str) -> Mapping[str, str]:
+        """Return the known columns of a table that the database computes itself, each with its SQL expression."""
+        columns = self.tables[table].c
+        known = (*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ()))
+        computed = {name: columns[name].computed for name in known if name in columns}
+        told = {(of, name): sql for of, name, sql in self.catalogue.expressions}
+        found = {name: str(one.sqltext) for name, one in computed.items() if one is not None}
+        return {name: told.get((table, name), sql) for name, sql in found.items()}
+
+    def computed_from(self, table: str) -> tuple[str, ...]:
+        """Return the columns from which the database computes the generated columns of a table."""
+        expressions = self.generated(table).values()
+        every = self.tables[table].c.keys()
+        return tuple(dict.fromkeys(name for one in expressions for name in columns_in(one, every)))
 
     def id_scope(self, table: str) -> IdScope:
         """Return where the ids of a billing table are unique, by its primary key or another unique constraint."""
@@ -145,8 +163,30 @@ class BillingSchema:
         return {step.name: step for step in self.steps}
 
     def written_columns(self, step: JournaledStep) -> tuple[str, ...]:
-        """Return the columns that a step writes, if the database has them."""
-        return tuple(name for name in step.columns if step.target == BACKUP or self.has(step.target, name))
+        """Return the columns that a step writes: those that the database has and does not compute itself."""
+        if step.target == BACKUP:
+            return step.columns
+        generated = self.generated(step.target)
+        return tuple(name for name in step.columns if self.has(step.target, name) and name not in generated)
+
+    def row_constraints(self, step: JournaledStep) -> tuple[RowConstraint, ...]:
+        """Return the conditions on one row that a step could violate: those of the catalogue, and NOT NULL."""
+        if step.target == BACKUP:
+            return ()
+        columns = self.tables[step.target].c
+        required = tuple(
+            RowConstraint(
+                step.target,
+                f"NOT NULL of {name}",
+                "NOT NULL",
+                f"{name} IS NOT NULL",
+                (name,),
+                f"ALTER TABLE {step.target} ALTER COLUMN {name} DROP NOT NULL",
+            )
+            for name in self.written_columns(step)
+            if not columns[name].nullable
+        )
+        return (*required, *(one for one in self.catalogue.row_constraints if one.table == step.target))
 
     def journaled_columns(self, step: JournaledStep) -> tuple[str, ...]:
         """Return the columns of which a step's journal has values: those that it writes, or wrote formerly."""
@@ -197,10 +237,20 @@ _KNOWN: dict[tuple[Any, ...], BillingSchema] = {}
 def known_schema(schema: BillingSchema) -> BillingSchema:
     """Return the equal schema that was read before, if there is one, so that its compiled queries are used again."""
     columns = tuple(
-        (str(column), repr(column.type), column.primary_key) for table in schema.tables.values() for column in table.c
+        (
+            str(column),
+            repr(column.type),
+            column.primary_key,
+            column.nullable,
+            str(column.computed and column.computed.sqltext),
+        )
+        for table in schema.tables.values()
+        for column in table.c
     )
     kept = tuple((step, name, repr(kind)) for step, found in schema.kept.items() for name, kind in found.items())
-    return _KNOWN.setdefault((columns, schema.own_tables_present, schema.steps, schema.unique, kept), schema)
+    return _KNOWN.setdefault(
+        (columns, schema.own_tables_present, schema.steps, schema.unique, kept, schema.catalogue), schema
+    )
 
 
 def billing_tables(

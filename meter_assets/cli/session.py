@@ -235,5 +235,9 @@ def open_session(
         end_lost_runs(instance)
         sync_partitions(instance, database)
         terminal = Terminal()
+        terminal.header(database.header())
+        if live:
+            written = {STEPS[step].target for step in (STEPS if rolls_back else MIGRATION)}
+            terminal.triggers([one for one in database.known_schema().catalogue.triggers if one.table in written])
         terminal.skipped_tenants(skipped)
         yield Session(database, chosen, instance, build_definitions(), terminal, stop_on_failure, skipped)

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from meter_assets import settings
+from meter_assets.billing.catalogue import Trigger
 from meter_assets.billing.invoice_lines import NO_LINES
 from meter_assets.cli.runner import TenantRun
 from meter_assets.cli.terminal_table import drawn
@@ -59,6 +60,19 @@ class Terminal:
         else:
             self.print(f"    {text}", style)
 
+    def header(self, lines: Sequence[str]) -> None:
+        """Print what a command should say of the database before it starts."""
+        for line in lines:
+            self.print(visible(line))
+
+    def triggers(self, triggers: Sequence[Trigger]) -> None:
+        """Print which triggers will fire, before a live run."""
+        for trigger in triggers:
+            self.print("Trigger that will fire:")
+            self.evidence(str(trigger))
+        if triggers:
+            self.print(render.TRIGGERS_NOTE)
+
     def heading(self, text: str) -> None:
         """Print a heading."""
         self.print(f"\n{text}", style="bold")
@@ -80,6 +94,8 @@ class Terminal:
             parts.append(f"{report.for_review:,} for review")
         parts += [f"{tally.rows:,} {why.replace('_', ' ')}" for why, tally in report.unresolved.items()]
         self.print(f"  {STEPS.get(report.step, report.step):<32} {', '.join(parts)}")
+        for note in report.notes:
+            self.evidence(note)
 
     def validation(self, label: str, results: Sequence[InvariantResult]) -> None:
         """Print the line of a finished validation."""
@@ -202,6 +218,8 @@ class Terminal:
         for one in found.steps:
             if one.skipped:
                 self.grid(render.skipped(one))
+            for note in one.report.notes:
+                self.evidence(note)
 
     def rollback_summary(self, runs: Sequence[TenantRun], *, dry_run: bool) -> None:
         """Print the results of all tenants' rollbacks, and what to do next."""
@@ -253,6 +271,8 @@ class Terminal:
         self.grid(render.bases(preview))
         if preview.policy_differences:
             self.evidence(f"The policy differs, recorded -> given: {'; '.join(preview.policy_differences)}.")
+        if preview.triggers:
+            self.grid(render.triggers(preview))
         for obstacle in preview.obstacles:
             self.evidence(obstacle, style="red")
         if preview.results is not None:

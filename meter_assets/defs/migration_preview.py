@@ -110,6 +110,10 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
         "duration_seconds": round(seconds, 3),
         **metadata.table("impact", render.impact(found)),
     }
+    if found.header:
+        entries["database"] = metadata.text(" ".join(found.header))
+    if found.triggers:
+        entries |= metadata.table("triggers", render.triggers(found))
     if render.difference(found).is_finite():
         entries["net_change_minor_units"] = minor_units(render.difference(found))
     if found.obstacles:

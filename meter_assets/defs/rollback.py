@@ -158,6 +158,9 @@ def _metadata(found: Rollback, dry_run: bool) -> dict[str, Any]:
     }
     if dry_run:
         entries["dry_run"] = "Nothing was written."
+    notes = [note for one in found.steps for note in one.report.notes]
+    if notes:
+        entries["notes"] = metadata.text(" ".join(notes))
     for one in found.steps:
         if one.skipped:
             entries |= metadata.table(f"left_alone_of_{one.made.step}_{one.made.id}", render.skipped(one))

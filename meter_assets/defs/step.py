@@ -147,6 +147,7 @@ def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
         **_plotted(report),
         **metadata.report(report),
         **(metadata.table("for_review", review) if review.rows else {}),
+        **({"notes": metadata.text(" ".join(report.notes))} if report.notes else {}),
     }
 
 

@@ -53,6 +53,7 @@ def judge_migrated_tenants(
     targets = latest_materializations(context.instance, map(guarded_step, Group))
     with failures():
         found = _pass(context, billing.database, policy, full=config.full)
+        header = billing.database.header()
     for skipped in billing.database.skipped_tenants():
         context.log.warning(metadata.log_line(str(skipped)))
     is_stored = _store(context, billing.database, found, targets)
@@ -79,6 +80,7 @@ def judge_migrated_tenants(
             "tenants_judged_by_another_policy": len(other_policies),
             "duration_seconds": round(monotonic() - started, 3),
             **metadata.table("failing", _failing_tenants(failing)),
+            **({"database": metadata.text(" ".join(header))} if header else {}),
         },
     )
 

@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
+from meter_assets.billing.catalogue import Catalogue
 from meter_assets.billing.own_tables import JournaledStep
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines.failures import LONGEST_REASON as LONGEST_REASON
@@ -82,6 +83,20 @@ class LockUnavailable(MeterAssetsError):
     """A tenant's lock cannot be acquired by this user, and waiting does not help."""
 
 
+@dataclass(frozen=True)
+class Examined:
+    """What an engine's catalogue says about the billing tables of a database."""
+
+    catalogue: Catalogue
+    problems: Sequence[str]
+    """What makes the database unsuitable, each a clause that ends with the statement that fixes it.
+
+    For example rows or columns that this role does not see, views that hide rows, own tables in another schema.
+    """
+    note: str | None = None
+    """A sentence for the header of a command, about a server that may lag behind another."""
+
+
 class DatabaseEngine(Protocol):
     """Everything that depends on the database. A URL argument was always returned by `parse_url` of the same engine."""
 
@@ -124,10 +139,13 @@ class DatabaseEngine(Protocol):
     def read_only(self, connection: Connection) -> Connection:
         """Return a connection of `reader` whose next transaction cannot write."""
 
-    def prepare_batch(self, connection: Connection, milliseconds_to_wait: int, *, by_index: bool) -> None:
+    def prepare_batch(
+        self, connection: Connection, milliseconds_to_wait: int, *, by_index: bool, one_snapshot: bool
+    ) -> None:
         """Prepare a transaction that writes one batch: it reads the current rows, and waits for locks only this long.
 
-        This is the first call of the transaction. With `by_index`, an index finds its rows.
+        This is the first call of the transaction. With `by_index`, an index finds its rows. With `one_snapshot`, all of
+        its statements read the same rows, and a concurrent change of a row that it writes ends the batch.
         """
 
     def session_of(self, connection: Connection) -> int:
@@ -188,6 +206,14 @@ class DatabaseEngine(Protocol):
 
         If the tables are `known`, it checks only for objects that a role can add without owning the tables.
         """
+
+    # The billing tables
+
+    def catalogue(self, connection: Connection, schema: BillingSchema) -> Examined:
+        """Return what the engine's own catalogue says about the billing tables. The schema may lack tables."""
+
+    def hidden_from(self, connection: Connection, schema: BillingSchema, role: str) -> list[str]:
+        """Return the billing tables with rows that would be hidden from a role, each a clause."""
 
     # Rights
 

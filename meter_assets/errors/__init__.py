@@ -41,6 +41,7 @@ from meter_assets.errors.steps import (
     BlockedByInvariants,
     ColumnTooSmall,
     ConcurrentModification,
+    ConstraintViolated,
     PolicyDiffers,
     RowsKeepChanging,
     SessionChanged,
@@ -49,6 +50,8 @@ from meter_assets.errors.steps import (
     StoppedInBatches,
     TenantLocked,
     TenantLockLost,
+    TriggerChangedOthers,
+    TriggerInterfered,
 )
 
 __all__ = [
@@ -58,6 +61,7 @@ __all__ = [
     "ColumnTooSmall",
     "ConcurrentModification",
     "ConfigurationError",
+    "ConstraintViolated",
     "ConstructNotImplemented",
     "DatabaseBusy",
     "DatabaseUnreachable",
@@ -86,6 +90,8 @@ __all__ = [
     "StoppedInBatches",
     "TenantLockLost",
     "TenantLocked",
+    "TriggerChangedOthers",
+    "TriggerInterfered",
     "UnknownPolicy",
     "UnknownRun",
     "UnknownTenant",

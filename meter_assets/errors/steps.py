@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from meter_assets.errors.base import StepError
-from meter_assets.foreign_text import quoted
+from meter_assets.foreign_text import quoted, shown
 
 
 class TenantLocked(StepError):
@@ -157,6 +157,60 @@ class ConcurrentModification(StepError):
         )
 
 
+class TriggerInterfered(StepError):
+    """A trigger or a rule of the database kept rows from being written, or altered what was written."""
+
+    def __init__(
+        self,
+        step: str,
+        tenant_id: str,
+        table: str,
+        triggers: Sequence[object],
+        rows: Sequence[Mapping[str, Any]],
+        count: int,
+        was_kept: bool,
+    ) -> None:
+        """Take the step, the tenant, the written table, its triggers, some of the rows, how many, and what happened."""
+        self.step, self.tenant_id, self.table, self.rows = step, tenant_id, table, [dict(row) for row in rows]
+        examples = "; ".join(", ".join(f"{key} {quoted(value)}" for key, value in row.items()) for row in self.rows)
+        what = "kept from being written" if was_kept else "altered when they were written"
+        super().__init__(
+            f"{step} of tenant {tenant_id} was rolled back: {count:,} rows of {table} were {what}, by a trigger or a "
+            f"rule of the database: {'; '.join(map(str, triggers))}. For example {examples}. {_disable(table)}"
+        )
+
+
+class TriggerChangedOthers(StepError):
+    """Triggers changed money in billing tables that the step does not write and that a rollback would not restore."""
+
+    def __init__(
+        self, step: str, tenant_id: str, table: str, triggers: Sequence[object], changed: Sequence[str]
+    ) -> None:
+        """Take the step, the tenant, the written table, its triggers, and what else changed, each a clause."""
+        self.step, self.tenant_id, self.table, self.changed = step, tenant_id, table, tuple(changed)
+        super().__init__(
+            f"{step} of tenant {tenant_id} was rolled back: writing {table} also changed {'; '.join(changed)}. No "
+            f"journal has these changes, so that no rollback would restore them. The triggers and rules of {table}: "
+            f"{'; '.join(map(str, triggers))}. {_disable(table)}"
+        )
+
+
+class ConstraintViolated(StepError):
+    """A constraint of the database does not allow what a step would write."""
+
+    def __init__(
+        self, step: str, tenant_id: str, constraint: str, definition: str, row: Mapping[str, Any], count: int, fix: str
+    ) -> None:
+        """Take the step, the tenant, the constraint, one row that would violate it, how many, and how to drop it."""
+        self.step, self.tenant_id, self.constraint, self.row, self.count = step, tenant_id, constraint, dict(row), count
+        example = ", ".join(f"{key} {quoted(value)}" for key, value in row.items())
+        super().__init__(
+            f"{step} of tenant {tenant_id} cannot be written: {count:,} rows would violate the constraint "
+            f"{quoted(constraint)}, {shown(definition)}, such as {example}. Nothing of the step was kept. Correct "
+            f"these rows, or change the constraint ({fix}); then run the tenant again."
+        )
+
+
 class ColumnTooSmall(StepError):
     """A column cannot hold a value that a step would write."""
 
@@ -168,6 +222,13 @@ class ColumnTooSmall(StepError):
             f"{table}.{column} is {kind} and cannot hold {value:,} of row {quoted(row_id)}{others}. The step was "
             f"rolled back. Widen the column (ALTER TABLE {table} ...), then run the tenant again."
         )
+
+
+def _disable(table: str) -> str:
+    return (
+        f"Disable the trigger while the tenant is migrated (ALTER TABLE {table} DISABLE TRIGGER ...; on SQLite, drop "
+        "it and create it again), or change it; then run the tenant again."
+    )
 
 
 def _named(violated: Mapping[str, tuple[int, str]]) -> str:

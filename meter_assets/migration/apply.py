@@ -15,6 +15,7 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import record, record_commit, recorded, write
 from meter_assets.migration.journal_audit import require_trusted
 from meter_assets.migration.recording import locked_and_prepared, record_step_run, retry_on_conflict, succeed
+from meter_assets.migration.side_effects import money_elsewhere, require_no_other_changes, unlike_the_backup
 from meter_assets.migration.stages import Moment, Situation, require
 from meter_assets.migration.step_report import StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import RunningStep, StepRun, prepare_run
@@ -26,8 +27,9 @@ def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
     If the tenant has no backup, it is taken first, in a step run of its own, whose report `run.also_ran` gets. The
     tenant stays locked until `database.release()`. If other programs change the same rows at the same time, the step is
     tried again a few times. Raises TenantLocked, BlockedByInvariants, StepInvariantViolated, ConcurrentModification,
-    ColumnTooSmall, or StepError itself; after any error, nothing of the step is left in the database. A step in batches
-    keeps its committed batches, and may raise RowsKeepChanging or, before it starts, SharedSessions.
+    ColumnTooSmall, ConstraintViolated, TriggerInterfered, TriggerChangedOthers, or StepError itself; after any error,
+    nothing of the step is left in the database. A step in batches keeps its committed batches, and may raise
+    RowsKeepChanging or, before it starts, SharedSessions.
     """
     if run.batch_size is not None:
         database.require_own_session()
@@ -62,9 +64,12 @@ def _run_once(database: BillingDatabase, schema: BillingSchema, run: StepRun, en
         commits = record_commit(connection, change, schema, entry, journaled)
         changed = recorded(change, schema, entry)
         require(connection, Moment.computed, Situation(step, relations, changed))
+        elsewhere = money_elsewhere(connection, schema, change, run.tenant.id)
+        notes = unlike_the_backup(connection, change, relations)
         write(connection, change, schema, entry, journaled)
+        notes += require_no_other_changes(connection, schema, change, entry, elsewhere)
         require(connection, Moment.written, Situation(step, relations, changed))
-        report = step_report(connection, change, relations, changed, summary)
+        report = step_report(connection, change, relations, changed, summary).with_notes(notes)
         succeed(connection, schema, entry, commits=commits)
         if report.changed:
             run.about_to_commit()

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Index, Select, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Index, Select, Table, and_, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTableAs
 
-from meter_assets.billing.constructs import row_version
+from meter_assets.billing.constructs import row_values, row_version
 from meter_assets.billing.money import total
 from meter_assets.billing.own_tables import Effect
 from meter_assets.billing.schema import BillingSchema
@@ -30,6 +30,7 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import IdRange, record, record_commit, recorded, row_id_of, write
 from meter_assets.migration.journal_audit import require_trusted
 from meter_assets.migration.recording import record_step_run, retry_on_conflict, succeed
+from meter_assets.migration.side_effects import money_elsewhere, require_no_other_changes, unlike_the_backup
 from meter_assets.migration.stages import Moment, Situation, require
 from meter_assets.migration.step_report import (
     ChangeSummary,
@@ -68,6 +69,8 @@ class Plan:
     """The number of its round, from 0."""
     session: int
     """The session of the server that has the temporary tables."""
+    notes: set[str]
+    """What its batches noticed, for the report."""
 
     @property
     def waits(self) -> bool:
@@ -132,6 +135,7 @@ def _finished(connection: Connection, plan: Plan, entry: RunningStep, changed: i
             missed = _temporary_table(connection, f"meter_migration_missed_{plan.number}", _missed(plan, entry))
             summary = summary.without(_tallies(connection, missed))
         report = step_report(connection, change, plan.step.relations, recorded(change, schema, entry), summary)
+        report = report.with_notes(sorted(plan.notes))
         succeed(connection, schema, entry, left)
     return report, missed
 
@@ -164,7 +168,8 @@ def _planned(
         require(connection, Moment.written, Situation(step, after, rows, of_the_tenant=missed is None))
         ranges = tuple(_ranges(connection, rows, size))
         session = engine_of(connection).session_of(connection)
-    return Plan(run, replace(step, change=planned), rows, outcomes, summary, ranges, number, session)
+        notes = set(unlike_the_backup(connection, planned, step.relations))
+    return Plan(run, replace(step, change=planned), rows, outcomes, summary, ranges, number, session, notes)
 
 
 def _lock_tenant(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> None:
@@ -185,8 +190,13 @@ def _with_versions(step: PreparedStep, changing: Select[Any]) -> Select[Any]:
         return changing
     rows, target = changing.subquery("changing"), step.schema.table(step.change.target)
     same_row = and_(row_id_of(target) == rows.c.id, target.c.tenant_id == rows.c.tenant_id)
-    versioned = select(rows, row_version(*target.c).label(_VERSION)).join(target, same_row)
+    versioned = select(rows, _version_of(step.schema, target).label(_VERSION)).join(target, same_row)
     return versioned.where(target.c.tenant_id == step.relations.tenant_id)
+
+
+def _version_of(schema: BillingSchema, target: Table) -> ColumnElement[str]:
+    """Return a text that changes when others write a row; the rows of a view have no version but their values."""
+    return row_values(*target.c) if target.name in schema.catalogue.views else row_version(*target.c)
 
 
 def _without_versions(rows: Table) -> Select[Any]:
@@ -235,14 +245,18 @@ def _write_batch(database: BillingDatabase, connection: Connection, plan: Plan, 
         batch = replace(plan.step.change, rows=_unwritten_since_plan(plan, keys))
         journaled = record(connection, batch, plan.step.schema, entry)
         record_commit(connection, batch, plan.step.schema, entry, journaled, keys, part)
+        elsewhere = money_elsewhere(connection, plan.step.schema, batch, plan.run.tenant.id)
         write(connection, batch, plan.step.schema, entry, journaled, keys)
+        plan.notes.update(require_no_other_changes(connection, plan.step.schema, batch, entry, elsewhere))
         plan.run.about_to_commit()
     return journaled
 
 
 def _prepare_transaction(connection: Connection, plan: Plan) -> None:
     by_index = row_id_of(plan.step.schema.table(plan.step.change.target)).primary_key
-    engine_of(connection).prepare_batch(connection, MILLISECONDS_TO_WAIT, by_index=by_index)
+    # What triggers change elsewhere can only be told from what others change if the batch reads one snapshot.
+    one_snapshot = bool(plan.step.schema.catalogue.triggers_of(plan.step.change.target))
+    engine_of(connection).prepare_batch(connection, MILLISECONDS_TO_WAIT, by_index=by_index, one_snapshot=one_snapshot)
 
 
 def _require_same_session(connection: Connection, plan: Plan) -> None:
@@ -259,7 +273,7 @@ def _unwritten_since_plan(plan: Plan, keys: IdRange) -> Select[Any]:
     if change.effect is Effect.ADD:
         return rows
     same_row = and_(row_id_of(target) == planned.c.id, target.c.tenant_id == planned.c.tenant_id)
-    unwritten = row_version(*target.c) == planned.c[_VERSION]
+    unwritten = _version_of(plan.step.schema, target) == planned.c[_VERSION]
     found = rows.join(target, same_row).where(keys.has(row_id_of(target)), unwritten)
     if change.effect is Effect.REMOVE:
         return (

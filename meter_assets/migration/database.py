@@ -6,6 +6,7 @@ engine; what depends on the engine belongs in `engines`. Nothing here knows the 
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from meter_assets.billing.own_tables import RECORDS
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.reflection import own_tables_present, read_schema
-from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
+from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema, known_schema
 from meter_assets.engines import parse_url, urls
 from meter_assets.engines.base import LockOwner, LockScope, LockUnavailable, Purpose, TenantLock
 from meter_assets.engines.failures import (
@@ -61,6 +62,7 @@ class BillingDatabase:
         self._remembers = False
         self._schema: BillingSchema | None = None
         self._tenants: tuple[list[Tenant], list[SkippedTenant]] | None = None
+        self._note: str | None = None
 
     @property
     def url(self) -> str:
@@ -225,10 +227,21 @@ class BillingDatabase:
             if self.backend.failure_of(error) is not Failure.NO_DATABASE:
                 raise
             raise UnsuitableSchema(self.url, [reason(error)]) from None
-        if problems:
-            raise UnsuitableSchema(self.url, problems)
+        examined = self.backend.catalogue(connection, schema)
+        if problems or examined.problems:
+            raise UnsuitableSchema(self.url, [*problems, *examined.problems])
+        self._note = examined.note
+        schema = known_schema(replace(schema, catalogue=examined.catalogue))
         self._require_ours(connection, schema)
         return schema
+
+    def header(self, schema: BillingSchema | None = None) -> list[str]:
+        """Return lines for the start of a command: where the tables are, and whether the server may lag behind.
+
+        `schema` is that of an open snapshot. Without it, raises what `known_schema` raises.
+        """
+        where = (schema or self.known_schema()).catalogue.where
+        return [*([f"Tables: {where}"] if where else []), *([self._note] if self._note else [])]
 
     def make_own_tables(self, connection: Connection, *, to_roll_back: bool = False) -> BillingSchema:
         """Create the missing ones of our own tables, and return the schema with them.
@@ -281,7 +294,12 @@ class BillingDatabase:
         """Return the SQL that grants a role the rights for one purpose. Raises InvalidSettings and as `schema`."""
         self.backend.require_roles()
         with self.snapshot() as connection:
-            return self.backend.grants(connection, self.schema(connection), Purpose(purpose), role)
+            schema = self.schema(connection)
+            printed = self.backend.grants(connection, schema, Purpose(purpose), role)
+            hidden = self.backend.hidden_from(connection, schema, role)
+        if hidden:
+            raise UnsuitableSchema(self.url, hidden)
+        return printed
 
     def require_writable(self, *, to_roll_back: bool = False) -> None:
         """Raise NotWritable if a live run or a rollback could not write here."""

@@ -28,12 +28,14 @@ from sqlalchemy import (
     update,
 )
 
+from meter_assets.billing.catalogue import Trigger
 from meter_assets.billing.change import Change
 from meter_assets.billing.constructs import rows_digest, typed_null
 from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, Effect, JournaledStep
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.errors import ConcurrentModification, JournalAltered, TenantLockLost
+from meter_assets.errors import ConcurrentModification, JournalAltered, TenantLockLost, TriggerInterfered
 from meter_assets.migration.step_run import RunningStep
+from meter_assets.rules.undo import same_when_stored
 
 SHOWN_ROWS = 3
 
@@ -146,7 +148,8 @@ def write(
 ) -> None:
     """Write the change from the journal into the rows with these keys that still have their values from before.
 
-    Raises ConcurrentModification unless the number of written rows equals the number of journaled rows.
+    Raises ConcurrentModification unless the number of written rows equals the number of journaled rows, and
+    TriggerInterfered if the database's own triggers or rules kept a row from being written or altered it.
     """
     if change.effect is Effect.ADD:
         return  # the backup is its own journal, so its rows are written already
@@ -160,11 +163,46 @@ def write(
         values = {name: journal.c[f"{name}_after"] for name in change.columns}
         statement = update(table).values(values).where(mine, unchanged)
     written = connection.execute(statement).rowcount
+    triggers = schema.catalogue.triggers_of(change.target)
+    if triggers and change.effect is Effect.UPDATE:
+        was_kept = written != journaled
+        _require_as_journaled(connection, change, table, journal, mine, entry, triggers, was_kept=was_kept)
     if written != journaled:
         others = select(*_expected_and_found(change, table, journal)).join(table, mine).where(not_(unchanged))
         no_longer_so = or_(*(table.c[name].is_distinct_from(journal.c[f"{name}_after"]) for name in change.columns))
         rows = connection.execute(others.where(no_longer_so).limit(SHOWN_ROWS)).mappings().all()
         raise ConcurrentModification(change.name, entry.tenant.key, journaled, written, [dict(row) for row in rows])
+
+
+def _require_as_journaled(
+    connection: Connection,
+    change: Change,
+    table: Table,
+    journal: Table,
+    mine: ColumnElement[bool],
+    entry: RunningStep,
+    triggers: Sequence[Trigger],
+    *,
+    was_kept: bool,
+) -> None:
+    """Raise TriggerInterfered for rows that do not have the journal's values after the write.
+
+    Where fewer rows were written than journaled, only for rows that still have the values from before: the others were
+    changed by other programs.
+    """
+    pairs = {
+        side: and_(*(same_when_stored(table.c[name], journal.c[f"{name}_{side}"]) for name in change.columns))
+        for side in ("before", "after")
+    }
+    wrong = and_(pairs["before"], not_(pairs["after"])) if was_kept else not_(pairs["after"])
+    shown: list[Any] = [journal.c[change.step.key]]
+    for name in change.columns:
+        shown += [journal.c[f"{name}_after"].label(f"expected_{name}"), table.c[name].label(f"found_{name}")]
+    found = select(*shown, func.count().over().label("of")).select_from(table).join(journal, mine).where(wrong)
+    rows = [dict(row) for row in connection.execute(found.limit(SHOWN_ROWS)).mappings()]
+    if rows:
+        count = next(row.pop("of") for row in rows)
+        raise TriggerInterfered(change.name, entry.tenant.key, change.target, triggers, rows, count, was_kept)
 
 
 def row_id_of(table: Table) -> ColumnElement[Any]:

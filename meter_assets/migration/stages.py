@@ -13,7 +13,14 @@ from typing import Any
 from sqlalchemy import Connection, FromClause, Select, select
 
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.errors import BlockedByInvariants, ColumnTooSmall, MeterAssetsError, StepInvariantViolated
+from meter_assets.errors import (
+    BlockedByInvariants,
+    ColumnTooSmall,
+    ConstraintViolated,
+    MeterAssetsError,
+    StepInvariantViolated,
+)
+from meter_assets.migration.constraints import check_constraints
 from meter_assets.migration.evaluation import InvariantResult, evaluate, violations_by_name
 from meter_assets.migration.overflow import check_capacity
 from meter_assets.migration.step_run import PreparedStep
@@ -78,6 +85,16 @@ def _capacity(connection: Connection, evaluate: Evaluate, at: Situation) -> Mete
     return None
 
 
+def _constraints(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:
+    if at.changed is None:
+        return None
+    try:
+        check_constraints(connection, at.step.change, at.step.schema, at.step.tenant, at.changed)
+    except ConstraintViolated as error:
+        return error
+    return None
+
+
 def _guards_after(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:
     guards, change = at.step.guards, at.step.change
     of_rows, after = guards.of_written_rows, guards.after
@@ -92,6 +109,7 @@ STAGES = (
     Stage(Moment.before, _values),
     Stage(Moment.before, _guards_before),
     Stage(Moment.computed, _capacity),
+    Stage(Moment.computed, _constraints),
     Stage(Moment.written, _guards_after),
 )
 
@@ -101,8 +119,8 @@ def problems(
 ) -> Iterator[MeterAssetsError]:
     """Yield the problems at a moment of a step, stage by stage.
 
-    The errors are BlockedByInvariants, ColumnTooSmall and StepInvariantViolated. `evaluate` replaces the default
-    evaluation of the invariants.
+    The errors are BlockedByInvariants, ColumnTooSmall, ConstraintViolated and StepInvariantViolated. `evaluate`
+    replaces the default evaluation of the invariants.
     """
     for stage in STAGES:
         if stage.moment is moment:

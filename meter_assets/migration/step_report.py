@@ -63,6 +63,12 @@ class StepReport(BaseModel):
     largest: list[dict[str, Shown]]
     review: list[dict[str, Shown]]
     skipped: list[dict[str, Shown]] = []
+    notes: list[str] = []
+    """What a person should know beside the counts, each a sentence: what triggers changed elsewhere."""
+
+    def with_notes(self, notes: Sequence[str]) -> "StepReport":
+        """Return the report with these notes."""
+        return self.model_copy(update={"notes": [*notes]}) if notes else self
 
     @property
     def changed(self) -> int:
@@ -166,6 +172,7 @@ def all_together(rounds: Sequence[StepReport]) -> StepReport:
             "unresolved": unresolved,
             "largest": [row for one in rounds for row in one.largest][:SHOWN_ROWS],
             "review": [row for one in rounds for row in one.review][:SHOWN_ROWS],
+            "notes": list(dict.fromkeys(note for one in rounds for note in one.notes)),
         }
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
 
 from meter_assets.billing.invoice_lines import its_bill
@@ -79,6 +79,10 @@ class Preview(BaseModel):
     bases: BalanceBases
     obstacles: list[str]
     results: list[InvariantResult] | None
+    header: list[str] = Field(default_factory=list)
+    """Where the tables are, and whether the server may lag behind; empty in reports of version 1.2."""
+    triggers: list[Shown] = Field(default_factory=list)
+    """The triggers that fire when these steps write."""
 
     def step(self, name: str) -> StepReport:
         """Return the report of one step."""
@@ -140,6 +144,8 @@ def preview(
         bases=bases,
         obstacles=obstacles,
         results=results,
+        header=database.header(snapshot.schema),
+        triggers=triggers_of(snapshot.schema, steps),
     )
 
 
@@ -148,6 +154,12 @@ def _refusal(tenant: Tenant, differences: Sequence[str]) -> str:
         f"The live run would be refused: tenant {tenant.key} was migrated with another policy (recorded -> given: "
         f"{'; '.join(differences)}). If the change is meant, add --policy-changed."
     )
+
+
+def triggers_of(schema: BillingSchema, steps: Sequence[str]) -> list[str]:
+    """Return the triggers and rules that fire when these steps write, each in words."""
+    targets = dict.fromkeys(STEPS[step].target for step in steps)
+    return [str(trigger) for target in targets for trigger in schema.catalogue.triggers_of(target)]
 
 
 def _preview_step(

@@ -10,6 +10,7 @@ from meter_assets.billing.policy import Policy
 from meter_assets.foreign_text import LONGEST_NAME, file_name
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import Rollback, UndoneStep, find_steps_to_undo
+from meter_assets.migration.side_effects import unlike_the_backup
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.step_report import step_report, summarize_change
 from meter_assets.migration.tenants import Tenant
@@ -37,6 +38,7 @@ def preview_rollback(
             change = undo(relations, writes, step.id, step.run_id, kept)
             summary = summarize_change(connection, change, relations)
             report = step_report(connection, change, relations, change.cte, summary)
+            report = report.with_notes(unlike_the_backup(connection, change, now))
             done.append(UndoneStep(made=step, report=report))
             if export is not None:
                 folder = export / file_name(tenant.key, LONGEST_NAME)

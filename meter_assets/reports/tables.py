@@ -15,6 +15,11 @@ from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.preview import Preview
 from meter_assets.rules.steps import STEPS
 
+TRIGGERS_NOTE = (
+    "A step is rolled back if a trigger keeps a row from being written, alters a written value, or changes money in "
+    "another billing table except customers. A rollback fires them again; it restores no balance of customers that a "
+    "trigger changed."
+)
 LONGEST_CELL = 1_000
 """The most characters of a cell that are shown: our own messages and examples of a few values have fewer."""
 
@@ -177,6 +182,11 @@ def impact(preview: Preview) -> Grid:
 def obstacles(preview: Preview) -> Grid:
     """Return the obstacles that would prevent a step from writing."""
     return Grid("Obstacles", ("obstacle",), tuple((one,) for one in preview.obstacles))
+
+
+def triggers(preview: Preview) -> Grid:
+    """Return the triggers that fire when the previewed steps write."""
+    return Grid("Triggers that will fire", ("trigger",), tuple((one,) for one in preview.triggers), TRIGGERS_NOTE)
 
 
 def policy(preview: Preview) -> Grid:

@@ -153,7 +153,7 @@ def _was_there(step: JournaledStep, entry: FromClause, name: str) -> tuple[Colum
 
 def _is_as_written(step: JournaledStep, entry: FromClause, name: str, found: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return whether a row still has the value of a column that a step run wrote, if it wrote one."""
-    same = _same_when_stored(found, entry.c[f"{name}_after"])
+    same = same_when_stored(found, entry.c[f"{name}_after"])
     return or_(same, *(~one for one in _was_there(step, entry, name)))
 
 
@@ -191,7 +191,7 @@ def _newer(relations: BillingRelations, step: JournaledStep, step_run: int) -> S
     return select(entries, so_far.label("is_restored")).subquery("newer_entries")
 
 
-def _same_when_stored(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
+def same_when_stored(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return whether two values are equal when stored: on SQLite, 12.5 and '12.5' are equal in a column of text."""
     return or_(one.is_not_distinct_from(other), cast(one, String(255)).is_not_distinct_from(cast(other, String(255))))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, Date, DateTime, Float, Numeric, String, text
+from sqlalchemy.dialects.postgresql import MONEY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -22,6 +23,7 @@ from meter_assets.migration.database import BillingDatabase
 SOURCES = Path(meter_assets.__file__).parent
 LOOKS_UP_THE_NAME = "billing/engine_types.py"
 """Where engines have registered their types: it looks them up by the dialect's name, and knows no name."""
+TO_NUMERIC = "ALTER TABLE {table} ALTER COLUMN {column} TYPE numeric(14, 2)"
 
 
 # Knowledge of engines
@@ -106,8 +108,19 @@ def test_how_many_digits_a_column_keeps(engine: str, kind: TypeEngine[Any], digi
         ("sqlite", Numeric(14, 5), "and on SQLite money is exact to 4 decimals only"),
         ("postgresql", Numeric(14, 2), None),
         ("postgresql", Numeric(14, 3), None),
-        ("postgresql", Float(), "which cannot hold money exactly (make it NUMERIC)"),
-        ("postgresql", String(), "which cannot hold money exactly (make it NUMERIC)"),
+        ("postgresql", Float(), f"a binary fraction, which cannot hold money exactly ({TO_NUMERIC})"),
+        ("postgresql", String(), f"which is no number ({TO_NUMERIC} USING {{column}}::text::numeric)"),
+        (
+            "postgresql",
+            MONEY(),
+            f"whose decimals depend on the server's lc_monetary ({TO_NUMERIC} USING {{column}}::numeric)",
+        ),
+        (
+            "postgresql",
+            BigInteger(),
+            "which does not say whether it counts whole units or minor units, such as cents (if units: "
+            f"{TO_NUMERIC}; if cents: {TO_NUMERIC} USING {{column}} / 100.0)",
+        ),
     ],
 )
 def test_which_types_cannot_hold_money(engine: str, kind: TypeEngine[Any], why: str | None) -> None:

@@ -20,9 +20,10 @@ from sqlalchemy.types import TypeEngine
 from meter_assets.billing.own_tables import JournaledStep
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import urls
-from meter_assets.engines.base import Failure, LockOwner, LockScope
+from meter_assets.engines.base import Examined, Failure, LockOwner, LockScope
 from meter_assets.engines.postgresql import constructs as constructs
 from meter_assets.engines.postgresql import sessions
+from meter_assets.engines.postgresql.catalogue import hidden_rows, read_catalogue
 from meter_assets.engines.postgresql.grants import grants as grants
 from meter_assets.engines.postgresql.grants import obstacles_of
 from meter_assets.engines.postgresql.locks import AdvisoryLock, take_within, wait_to_make_tables
@@ -43,6 +44,7 @@ _FAILURES = {
     "40P01": Failure.CONFLICT,  # deadlock_detected
     "55P03": Failure.KEPT_WAITING,  # lock_not_available
     "55006": Failure.KEPT_WAITING,  # object_in_use
+    "22021": Failure.UNREADABLE,  # character_not_in_repertoire
     "42501": Failure.REFUSED,  # insufficient_privilege
     "25006": Failure.REFUSED,  # read_only_sql_transaction
     # Classes: the first two characters.
@@ -140,9 +142,10 @@ def read_only(connection: Connection) -> Connection:
     return connection.execution_options(postgresql_readonly=True)
 
 
-def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index: bool) -> None:
+def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index: bool, one_snapshot: bool) -> None:
     """Let each statement read the current rows: with one snapshot, a concurrent change would end the batch."""
-    _read_current_rows(connection)
+    if not one_snapshot:
+        _read_current_rows(connection)
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds_to_wait}")
     if by_index:
         # A batch has few rows; looking them up in an index is faster than reading the rows of all tenants.
@@ -210,6 +213,16 @@ def lock_ddl(connection: Connection) -> None:
     """Acquire an advisory lock; after the wait, the transaction reads what others have created meanwhile."""
     _read_current_rows(connection)
     wait_to_make_tables(connection)
+
+
+def catalogue(connection: Connection, schema: BillingSchema) -> Examined:
+    """Return where the tables are, their triggers and constraints, and what hides rows or columns from this role."""
+    return read_catalogue(connection, schema)
+
+
+def hidden_from(connection: Connection, schema: BillingSchema, role: str) -> list[str]:
+    """Return the tables whose row security applies to the role."""
+    return hidden_rows(connection, role)
 
 
 def obstacles(

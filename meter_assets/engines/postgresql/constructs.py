@@ -4,9 +4,11 @@ Exact money is NUMERIC, as it is stored. Importing this module registers all con
 PostgreSQL compiles a new construct; constructs are declared in `billing.constructs` and `billing.money`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Date, DateTime, Float, Numeric
+from sqlalchemy import CHAR, Date, DateTime, Dialect, Float, Integer, Numeric
+from sqlalchemy.dialects.postgresql import BIT, DOMAIN, MONEY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -17,6 +19,7 @@ from meter_assets.billing.constructs import (
     is_date,
     is_flag,
     member_of,
+    row_values,
     row_version,
     rows_digest,
     trimmed,
@@ -42,10 +45,42 @@ def _any_money(element: AnyMoney, compiler: Any, **kw: Any) -> str:
     return "NUMERIC"
 
 
+class PaddedText(CHAR):
+    """CHAR(n): the server pads its values with blanks, which have no meaning and are left out when they are read."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """Return the function that removes the blanks."""
+        return lambda value: value.rstrip(" ") if isinstance(value, str) else value
+
+
+def _as_read(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type below a domain, and CHAR(n) without its padding."""
+    if isinstance(kind, DOMAIN):
+        return _as_read(kind.data_type)
+    if isinstance(kind, CHAR) and not isinstance(kind, PaddedText):
+        return PaddedText(kind.length, kind.collation)
+    return kind
+
+
 def _why_no_money(kind: TypeEngine[Any]) -> str | None:
-    if isinstance(kind, Float) or not isinstance(kind, Numeric):
-        return "which cannot hold money exactly (make it NUMERIC)"
-    return None
+    change = "ALTER TABLE {table} ALTER COLUMN {column} TYPE numeric(14, 2)"
+    if isinstance(kind, Float):
+        return f"a binary fraction, which cannot hold money exactly ({change})"
+    if isinstance(kind, Numeric):
+        return None
+    if isinstance(kind, MONEY):
+        return f"whose decimals depend on the server's lc_monetary ({change} USING {{column}}::numeric)"
+    if isinstance(kind, Integer):
+        return (
+            "which does not say whether it counts whole units or minor units, such as cents (if units: "
+            f"{change}; if cents: {change} USING {{column}} / 100.0)"
+        )
+    return f"which is no number ({change} USING {{column}}::text::numeric)"
+
+
+def _to_flag(kind: TypeEngine[Any]) -> str:
+    change = ": ALTER TABLE meter_assignments ALTER COLUMN is_active TYPE boolean USING "
+    return change + ("is_active = B'1'" if isinstance(kind, BIT) else "is_active::text::boolean")
 
 
 def _why_no_date(kind: TypeEngine[Any]) -> str | None:
@@ -60,10 +95,11 @@ register_types(
         exact_money=Numeric(),
         to_exact=lambda units: units,
         from_exact=lambda value: value,
-        as_read=lambda kind: kind,
+        as_read=_as_read,
         as_journaled=lambda kind: kind,
         why_no_money=_why_no_money,
         why_no_date=_why_no_date,
+        to_flag=_to_flag,
     ),
 )
 
@@ -146,6 +182,12 @@ def _last_writer(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any
     # PostgreSQL numbers every write, even if no value changes.
     table = next(iter(element.clauses)).table
     return f"CAST({compiler.preparer.format_table(table)}.xmin AS TEXT)"
+
+
+@compiles(row_values, "postgresql")
+def _whole_row(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    values = ", ".join(compiler.process(column, **kw) for column in element.clauses)
+    return f"CAST(ROW({values}) AS TEXT)"
 
 
 @compiles(rows_digest, "postgresql")

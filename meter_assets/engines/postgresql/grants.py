@@ -131,7 +131,8 @@ def _writes(
     if purpose is Purpose.rollback:
         yield f"DELETE ON {_named(own[BACKUP])}"
     # A batch reads the version that PostgreSQL gives to each row.
-    yield from (f"SELECT (xmin) ON {_named(tables[name])}" for name in sorted({step.target for step in updating}))
+    versioned = {step.target for step in updating} - schema.catalogue.views  # a view has none
+    yield from (f"SELECT (xmin) ON {_named(tables[name])}" for name in sorted(versioned))
 
 
 def _columns(right: str, columns: Iterable[str]) -> str:

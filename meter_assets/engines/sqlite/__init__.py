@@ -20,7 +20,8 @@ from sqlalchemy.types import TypeEngine
 from meter_assets.billing.own_tables import JournaledStep
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import urls
-from meter_assets.engines.base import Failure, LockOwner, LockScope, Purpose
+from meter_assets.engines.base import Examined, Failure, LockOwner, LockScope, Purpose
+from meter_assets.engines.sqlite.catalogue import read_catalogue
 from meter_assets.engines.sqlite.constructs import RowsDigest
 from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.engines.sqlite.own_tables import problems_of
@@ -132,7 +133,7 @@ def read_only(connection: Connection) -> Connection:
     return connection
 
 
-def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index: bool) -> None:
+def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index: bool, one_snapshot: bool) -> None:
     """Do nothing: after its start, no other transaction can write."""
 
 
@@ -215,6 +216,16 @@ def lock_own_tables(connection: Connection, schema: BillingSchema, *, to_roll_ba
 def own_table_problems(connection: Connection, schema: BillingSchema, *, known: bool) -> list[str]:
     """Return what others added to our own tables, each a clause."""
     return list(problems_of(connection, schema))
+
+
+def catalogue(connection: Connection, schema: BillingSchema) -> Examined:
+    """Return the triggers and constraints, and the views that hide rows or cannot be written."""
+    return read_catalogue(connection, schema)
+
+
+def hidden_from(connection: Connection, schema: BillingSchema, role: str) -> list[str]:
+    """Return nothing: there are no roles."""
+    return []
 
 
 def obstacles(

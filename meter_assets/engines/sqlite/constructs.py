@@ -20,6 +20,7 @@ from meter_assets.billing.constructs import (
     is_date,
     is_flag,
     member_of,
+    row_values,
     row_version,
     rows_digest,
     trimmed,
@@ -182,6 +183,7 @@ def _in_subquery(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any
     return f"{compiler.process(value, **kw)} IN {compiler.process(ids, **kw)}"
 
 
+@compiles(row_values, "sqlite")
 @compiles(row_version, "sqlite")
 def _all_values(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
     # SQLite does not number writes, so a row's version consists of all its values.

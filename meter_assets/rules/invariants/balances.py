@@ -12,7 +12,7 @@ from meter_assets.billing.constructs import nulls_last
 from meter_assets.billing.ledger import invoices_in_order, net, recomputed
 from meter_assets.billing.money import ZERO, amount, exact, or_zero, total
 from meter_assets.billing.policy import BalanceBasis
-from meter_assets.billing.relations import BillingRelations, is_active
+from meter_assets.billing.relations import BillingRelations, as_text, is_active
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 
 
@@ -118,7 +118,7 @@ def _opening_after_invoices_on_another_meter(relations: BillingRelations) -> Sel
             money.label("opening_balance"),
             opening.c.id.label("invoice_id"),
             opening.c.customer_id,
-            func.min(earlier.c.invoice_number).label("earlier_invoice_number"),
+            func.min(as_text(earlier.c.invoice_number)).label("earlier_invoice_number"),
         )
         .join(meter, and_(meter.c.id == opening.c.meter_id, meter.c.tenant_id == opening.c.tenant_id))
         .join(earlier, same_customer)

@@ -88,10 +88,12 @@ def _shown_line(relations: BillingRelations, line: FromClause, bill: FromClause)
 def _not_a_number(relations: BillingRelations) -> Select[Any]:
     """Return the invoices with text or NaN as money, in one of their columns or in a line."""
     invoice, line = relations.invoices, relations.lines
+    # Not the min of the ids: PostgreSQL has none of a uuid.
+    nth = func.row_number().over(partition_by=(line.c.tenant_id, line.c.invoice_id), order_by=line.c.id).label("nth")
+    bad_line = select(line.c.tenant_id, line.c.invoice_id, line.c.id, nth).where(~is_number(line.c.amount)).subquery()
     bad_lines = (
-        select(line.c.tenant_id, line.c.invoice_id, func.min(line.c.id).label("invoice_bill_id"))
-        .where(~is_number(line.c.amount))
-        .group_by(line.c.tenant_id, line.c.invoice_id)
+        select(bad_line.c.tenant_id, bad_line.c.invoice_id, bad_line.c.id.label("invoice_bill_id"))
+        .where(bad_line.c.nth == 1)
         .subquery("lines_not_a_number")
     )
     same = and_(bad_lines.c.invoice_id == invoice.c.id, bad_lines.c.tenant_id == invoice.c.tenant_id)

@@ -25,11 +25,13 @@ def customer_balances(relations: BillingRelations) -> Change:
         sums, and_(sums.c.customer_id == customer.c.id, sums.c.tenant_id == customer.c.tenant_id)
     )
     has_meter = sums.c.customer_id.is_not(None)
-    same = and_(has_meter, *(exact(customer.c[name]).is_not_distinct_from(sums.c[name]) for name in COLUMNS))
+    columns = relations.schema.written_columns(STEP)
+    same = and_(has_meter, *(exact(customer.c[name]).is_not_distinct_from(sums.c[name]) for name in columns))
     rule = case((has_meter, SUM_OF_ACTIVE_METERS))
-    after = {name: stored(sums.c[name]) for name in COLUMNS}
+    after = {name: stored(sums.c[name]) for name in columns}
     return Change(
         STEP,
+        columns=columns,
         rows=select(
             customer.c.tenant_id,
             customer.c.id,

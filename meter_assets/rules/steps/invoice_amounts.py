@@ -18,15 +18,17 @@ RULES = (SUM_OF_LINES, ROUNDED_SUM_OF_LINES, ZERO_WITHOUT_LINES)
 def invoice_amounts(relations: BillingRelations) -> Change:
     """Return the change that sets amount, balance_brought_forward and total_amount to the sums of the lines."""
     invoice = recomputed(relations)
-    reason, same = reason_to_skip(invoice, relations.policy), equals_its_lines(invoice)
+    columns = relations.schema.written_columns(STEP)
+    reason, same = reason_to_skip(invoice, relations.policy), equals_its_lines(invoice, columns)
     rule = case(
         (invoice.c.lines.is_(None), ZERO_WITHOUT_LINES),
         (invoice.c.is_rounded, ROUNDED_SUM_OF_LINES),
         else_=SUM_OF_LINES,
     )
-    after = {name: stored(invoice.c[f"lines_{name}"]) for name in AMOUNTS}
+    after = {name: stored(invoice.c[f"lines_{name}"]) for name in columns}
     return Change(
         STEP,
+        columns=columns,
         rows=select(invoice.c.tenant_id, invoice.c.id, *changed_columns(invoice, after), rule.label("rule")).where(
             reason.is_(None), ~same
         ),
