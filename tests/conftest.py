@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 import meter_assets.engines  # noqa: F401  # registers how engines compile our SQL constructs
+from tests.support.command_line import CommandLine, on_small_tenants
 from tests.support.replay import (  # noqa: F401  (hooks)
     pytest_configure,
     pytest_report_header,
@@ -131,3 +132,21 @@ def _sqlite_url(folder: Path) -> str:
     path = folder / "billing.db"
     path.touch()  # a database that is not there is an error, and not made in passing
     return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """The command line on three small, clean tenants, on each engine in turn."""
+    return on_small_tenants(tmp_path, billing_url, monkeypatch)
+
+
+@pytest.fixture
+def on_postgresql(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """The command line on three small, clean tenants on PostgreSQL."""
+    return on_small_tenants(tmp_path, postgres_url, monkeypatch)
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """The command line on three small, clean tenants in a SQLite file."""
+    return on_small_tenants(tmp_path, _sqlite_url(tmp_path), monkeypatch)

@@ -40,17 +40,6 @@ ADVICE = {
 NEVER = ("Traceback", "finished steps and batches", "Background on this error")
 
 
-@pytest.fixture
-def on_postgresql(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    return on_small_tenants(tmp_path, postgres_url, monkeypatch)
-
-
-@pytest.fixture
-def on_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    (tmp_path / "billing.db").touch()
-    return on_small_tenants(tmp_path, f"sqlite:///{tmp_path}/billing.db", monkeypatch)
-
-
 def raising(code: str, returns: str, doing: str = "") -> str:
     """A function that raises an error with this code."""
     raised = doing or f"RAISE EXCEPTION 'the cause' USING ERRCODE = '{code}'"

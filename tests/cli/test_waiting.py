@@ -4,7 +4,6 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -12,7 +11,7 @@ from sqlalchemy import text
 from meter_assets.engines.postgresql.locks import wait_to_make_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.run_history import recorded_steps
-from tests.support.command_line import HEALTHY, CommandLine, on_small_tenants
+from tests.support.command_line import HEALTHY, CommandLine
 from tests.support.poolers import TRANSACTION, pooled
 from tests.support.terminals import CTRL_C, Terminal, on_a_terminal
 
@@ -23,23 +22,6 @@ MIGRATE = ("migrate-meter-financials", "--yes", "--tenant", HEALTHY)
 HISTORY = ("history",)
 SECONDS = 120
 APPLICATION = "nightly billing"
-
-
-@pytest.fixture
-def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """The command line on three small, clean tenants."""
-    return on_small_tenants(tmp_path, billing_url, monkeypatch)
-
-
-@pytest.fixture
-def on_postgresql(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    return on_small_tenants(tmp_path, postgres_url, monkeypatch)
-
-
-@pytest.fixture
-def on_sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    (tmp_path / "billing.db").touch()
-    return on_small_tenants(tmp_path, f"sqlite:///{tmp_path}/billing.db", monkeypatch)
 
 
 # Waiting

@@ -51,12 +51,6 @@ COMMANDS = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture
-def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """The command line on three small, clean tenants."""
-    return on_small_tenants(tmp_path, billing_url, monkeypatch)
-
-
 # A process in the middle of a step
 
 
