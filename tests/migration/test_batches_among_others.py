@@ -107,7 +107,7 @@ def test_what_others_do_to_a_row_after_its_batch_is_for_the_next_run(billing_url
     assert (report.examined, report.changed, report.already_correct.rows) == (2, 2, 0)
     assert in_batches(database, 1, "invoice_amounts", run_id="next")["invoice_amounts"].changed == 1
 
-    done = roll_back_in_batches(database, 1)
+    done = roll_back_in_batches(database, 1, before="first")
     assert [one.report.changed for one in done] == [1, 1, 0]
     spoiled = [row for row in everything(database)["invoices"] if row not in original]
     assert len(spoiled) == 2, "both are again as others left them"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 
+from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import MeterAssetsError, StepError
 from meter_assets.migration import stages
@@ -50,6 +51,7 @@ def test_every_way_to_run_a_step_asks_every_stage_in_order(
 ) -> None:
     recorder = Recorder()
     database = start_over(billing_url, SCHEMA, owing_20())
+    migrate(database, 1, run_id="backup", steps=[BACKUP])
     monkeypatch.setattr(stages, "STAGES", recorder.stages())
     RUNS[run](database)
     assert [moment for moment, _ in recorder.asked] == ORDER
@@ -62,6 +64,7 @@ def test_what_a_stage_refuses_is_an_obstacle_and_is_not_written(
     billing_url: str, monkeypatch: pytest.MonkeyPatch, run: str, moment: Moment
 ) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())
+    migrate(database, 1, run_id="backup", steps=[BACKUP])
     before = everything(database, but_runs=True)
     monkeypatch.setattr(stages, "STAGES", Recorder(refuses_at=moment).stages())
     if run == "preview":

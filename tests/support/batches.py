@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
+from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.migration.apply import run_step
+from meter_assets.migration.backup import tenants_without_backup
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import UndoneStep
 from meter_assets.migration.run_history import StepRunRecord, recorded_steps
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.steps import MIGRATION
-from tests.support.databases import journal_of, tenant, write
+from tests.support.databases import journal_of, migrate, tenant, write
 from tests.support.ledger import invoice, ledger, payment
 from tests.support.oracle import Database
 from tests.support.rollbacks import roll_back_tenant
@@ -36,8 +38,13 @@ def in_batches(
     run_id: str = "first",
     allow_invalid: bool = False,
 ) -> dict[str, StepReport]:
-    """Make these steps (all where none are named) of a tenant in batches, and let go of it."""
+    """Make these steps (all where none are named) of a tenant in batches, and let go of it.
+
+    If it has no backup, another run takes it before, so that the run has made these steps alone.
+    """
     of = tenant(tenant_id)
+    if steps and BACKUP not in steps and tenants_without_backup(database, [of]):
+        migrate(database, tenant_id, policy, run_id="backup", steps=[BACKUP])
     try:
         return {
             step: run_step(database, StepRun(step, of, run_id, policy, allow_invalid, batch_size=size))
