@@ -206,8 +206,8 @@ class ConstraintViolated(StepError):
         example = ", ".join(f"{key} {quoted(value)}" for key, value in row.items())
         super().__init__(
             f"{step} of tenant {tenant_id} cannot be written: {count:,} rows would violate the constraint "
-            f"{quoted(constraint)}, {shown(definition)}, such as {example}. Nothing of the step was kept. Correct "
-            f"these rows, or change the constraint ({fix}); then run the tenant again."
+            f"{quoted(constraint)}, {shown(definition)}, such as {example}. Correct these rows, or "
+            f"change the constraint ({fix}); then run the tenant again."
         )
 
 

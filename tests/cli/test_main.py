@@ -283,7 +283,7 @@ def test_floating_money_is_refused_on_postgresql(postgres_url: str, tmp_path: Pa
     shell.change("ALTER TABLE payments ALTER COLUMN amount TYPE double precision")
     ended = shell(MIGRATE, "--dry-run")
     assert ended.status == 2
-    assert "payments.amount is DOUBLE PRECISION, which cannot hold money exactly" in ended.words
+    assert "payments.amount is DOUBLE PRECISION, a binary fraction, which cannot hold money exactly" in ended.words
 
 
 def test_a_role_that_may_only_read_can_preview_and_nothing_else(

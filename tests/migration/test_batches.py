@@ -278,7 +278,12 @@ def test_a_step_in_batches_whose_process_died_is_told_of_as_such(billing_url: st
 
 def test_an_error_of_the_database_in_the_middle_says_that_the_batches_stay(postgres_url: str) -> None:
     database = start_over(postgres_url, SCHEMA, five_payments())
-    as_others(postgres_url, "ALTER TABLE payments ADD CONSTRAINT no_meter CHECK (id <> 14 OR meter_id IS NULL)")
+    body = "BEGIN RAISE EXCEPTION 'no'; END"
+    as_others(postgres_url, f"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $f$ {body} $f$")
+    as_others(
+        postgres_url,
+        "CREATE TRIGGER refuse BEFORE UPDATE ON payments FOR EACH ROW WHEN (NEW.id = 14) EXECUTE FUNCTION refuse()",
+    )
     with pytest.raises(StepError, match=r"was stopped; its finished batches stay, journaled.*continue from there"):
         in_batches(database, 2, "payment_meter_ids")
     assert as_recorded(database, "first") == [("payment_meter_ids", FAILED, 2)]
