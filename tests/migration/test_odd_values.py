@@ -249,7 +249,7 @@ CASES: dict[str, Odd] = {
         POSTGRESQL, ("UPDATE payments SET paid_at = 'infinity'",), refused="every_date_is_valid", naming="infinity"
     ),
     "a meter's latest invoice before all": Odd(
-        POSTGRESQL, ("UPDATE meters SET last_invoice_date = '-infinity'",), refused="every_date_is_valid"
+        POSTGRESQL, ("UPDATE meters SET last_invoice_date = '-infinity'",), "70.00"
     ),
     "deleted_at is empty": Odd(
         SQLITE,

@@ -102,7 +102,7 @@ def _to_parts(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -
     # Without ROUND, 0.29 * 100 is 28.999999999999996, and the cast loses a cent. Larger amounts are never exact (see
     # `is_exact`); their sums would end the query with an overflow before the invariant that names them.
     money = compiler.process(element.clauses, **kw)
-    return f"CAST(ROUND(MIN(MAX({money}, -{_MOST_UNITS}), {_MOST_UNITS}) * {_PARTS}) AS INTEGER)"
+    return f"CAST(ROUND(MIN(MAX({money} + 0, -{_MOST_UNITS}), {_MOST_UNITS}) * {_PARTS}) AS INTEGER)"
 
 
 @compiles(stored, "sqlite")

@@ -13,7 +13,7 @@ from tests.support.oracle.payments_and_invoices import day_of_payment
 from tests.support.oracle.steps import is_brought_forward
 
 TABLES = ("customers", "meters", "meter_assignments", "bills", "invoices", "payments", "invoice_bills")
-DATES = {"invoices": "invoice_date", "payments": "paid_at", "meters": "last_invoice_date"}
+DATES = {"invoices": "invoice_date", "payments": "paid_at"}
 LOOKS_LIKE_DEBT = (
     *("balance", "arrear", "brought", "forward", "carried", "b/f", "c/f", "outstanding", "overdue", "past due"),
     *("previous", "opening", "old debt", "solde", "saldo", "arriéré", "atraso", "rückstand"),

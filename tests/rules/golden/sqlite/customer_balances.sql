@@ -4,7 +4,7 @@ FROM (SELECT customers.id AS id, customers.tenant_id AS tenant_id, customers.nam
 FROM customers
 WHERE customers.tenant_id = 1
 AND customers.deleted_at IS NULL) AS customers
-LEFT OUTER JOIN (SELECT active_meters.tenant_id AS tenant_id, active_meters.customer_id AS customer_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(meters.balance, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS balance, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(meters.overpayment, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS overpayment
+LEFT OUTER JOIN (SELECT active_meters.tenant_id AS tenant_id, active_meters.customer_id AS customer_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(meters.balance + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS balance, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(meters.overpayment + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS overpayment
 FROM (SELECT DISTINCT assignments.tenant_id AS tenant_id, assignments.customer_id AS customer_id, assignments.meter_id AS meter_id
 FROM (SELECT meter_assignments.tenant_id AS tenant_id, meter_assignments.id AS id, meter_assignments.customer_id AS customer_id, meter_assignments.meter_id AS meter_id, meter_assignments.is_active AS is_active
 FROM (SELECT meter_assignments.id AS id, meter_assignments.tenant_id AS tenant_id, meter_assignments.customer_id AS customer_id, meter_assignments.meter_id AS meter_id, meter_assignments.is_active AS is_active
@@ -31,29 +31,29 @@ GROUP BY active_meters.tenant_id, active_meters.customer_id) AS active_meter_sum
 AND active_meter_sums.tenant_id = customers.tenant_id
 WHERE active_meter_sums.customer_id IS NOT NULL
 AND NOT (active_meter_sums.customer_id IS NOT NULL
-AND CAST(ROUND(MIN(MAX(customers.balance, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.balance
-AND CAST(ROUND(MIN(MAX(customers.overpayment, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.overpayment);
+AND CAST(ROUND(MIN(MAX(customers.balance + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.balance
+AND CAST(ROUND(MIN(MAX(customers.overpayment + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.overpayment);
 
 -- outcomes
 SELECT customers.tenant_id, customers.id, CASE
 WHEN (active_meter_sums.customer_id IS NOT NULL
-AND CAST(ROUND(MIN(MAX(customers.balance, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.balance
-AND CAST(ROUND(MIN(MAX(customers.overpayment, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.overpayment) THEN 'already_correct'
+AND CAST(ROUND(MIN(MAX(customers.balance + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.balance
+AND CAST(ROUND(MIN(MAX(customers.overpayment + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.overpayment) THEN 'already_correct'
 WHEN (CASE
 WHEN (active_meter_sums.customer_id IS NOT NULL) THEN 'sum_of_active_meters' END IS NOT NULL) THEN 'would_change'
 ELSE 'unresolved' END AS outcome, CASE
 WHEN (active_meter_sums.customer_id IS NOT NULL
-AND CAST(ROUND(MIN(MAX(customers.balance, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.balance
-AND CAST(ROUND(MIN(MAX(customers.overpayment, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.overpayment) THEN NULL
+AND CAST(ROUND(MIN(MAX(customers.balance + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.balance
+AND CAST(ROUND(MIN(MAX(customers.overpayment + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS active_meter_sums.overpayment) THEN NULL
 WHEN (CASE
 WHEN (active_meter_sums.customer_id IS NOT NULL) THEN 'sum_of_active_meters' END IS NOT NULL) THEN CASE
 WHEN (active_meter_sums.customer_id IS NOT NULL) THEN 'sum_of_active_meters' END
-ELSE 'customer_without_active_meter' END AS label, coalesce(CAST(ROUND(MIN(MAX(customers.balance, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) - coalesce(CAST(ROUND(MIN(MAX(customers.overpayment, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) AS money
+ELSE 'customer_without_active_meter' END AS label, coalesce(CAST(ROUND(MIN(MAX(customers.balance + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) - coalesce(CAST(ROUND(MIN(MAX(customers.overpayment + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) AS money
 FROM (SELECT customers.id AS id, customers.tenant_id AS tenant_id, customers.name AS name, customers.balance AS balance, customers.overpayment AS overpayment
 FROM customers
 WHERE customers.tenant_id = 1
 AND customers.deleted_at IS NULL) AS customers
-LEFT OUTER JOIN (SELECT active_meters.tenant_id AS tenant_id, active_meters.customer_id AS customer_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(meters.balance, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS balance, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(meters.overpayment, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS overpayment
+LEFT OUTER JOIN (SELECT active_meters.tenant_id AS tenant_id, active_meters.customer_id AS customer_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(meters.balance + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS balance, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(meters.overpayment + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS overpayment
 FROM (SELECT DISTINCT assignments.tenant_id AS tenant_id, assignments.customer_id AS customer_id, assignments.meter_id AS meter_id
 FROM (SELECT meter_assignments.tenant_id AS tenant_id, meter_assignments.id AS id, meter_assignments.customer_id AS customer_id, meter_assignments.meter_id AS meter_id, meter_assignments.is_active AS is_active
 FROM (SELECT meter_assignments.id AS id, meter_assignments.tenant_id AS tenant_id, meter_assignments.customer_id AS customer_id, meter_assignments.meter_id AS meter_id, meter_assignments.is_active AS is_active

@@ -20,7 +20,7 @@ WHEN ('first_backup' IS NOT NULL) THEN 'would_change'
 ELSE 'unresolved' END AS outcome, CASE
 WHEN (customer_balances_backup.customer_id IS NOT NULL) THEN NULL
 WHEN ('first_backup' IS NOT NULL) THEN 'first_backup'
-ELSE NULL END AS label, coalesce(CAST(ROUND(MIN(MAX(customers.balance, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) - coalesce(CAST(ROUND(MIN(MAX(customers.overpayment, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) AS money
+ELSE NULL END AS label, coalesce(CAST(ROUND(MIN(MAX(customers.balance + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) - coalesce(CAST(ROUND(MIN(MAX(customers.overpayment + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) AS money
 FROM (SELECT customers.id AS id, customers.tenant_id AS tenant_id, customers.name AS name, customers.balance AS balance, customers.overpayment AS overpayment
 FROM customers
 WHERE customers.tenant_id = 1

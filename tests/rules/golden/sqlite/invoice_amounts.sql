@@ -14,14 +14,14 @@ AND lower(TRIM(bills.bill_type, '
 
 
 
-')) IN ('balance'))) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
+')) IN ('balance'))) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
 ELSE 0 END), 0) AS charges, coalesce(sum(CASE
 WHEN (bills.bill_type IS NOT NULL
 AND lower(TRIM(bills.bill_type, '
 
 
 
-')) IN ('balance')) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
+')) IN ('balance')) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
 ELSE 0 END), 0) AS brought_forward, sum(CASE
 WHEN (invoice_bills.line_tenant_id IS NOT NULL
 AND invoice_bills.line_tenant_id != invoice_bills.tenant_id) THEN 1
@@ -64,9 +64,9 @@ WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
 WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
 WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
 ELSE NULL END IS NULL
-AND NOT (CAST(ROUND(MIN(MAX(recomputed.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_amount
-AND CAST(ROUND(MIN(MAX(recomputed.balance_brought_forward, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_balance_brought_forward
-AND CAST(ROUND(MIN(MAX(recomputed.total_amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_total_amount);
+AND NOT (CAST(ROUND(MIN(MAX(recomputed.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_amount
+AND CAST(ROUND(MIN(MAX(recomputed.balance_brought_forward + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_balance_brought_forward
+AND CAST(ROUND(MIN(MAX(recomputed.total_amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_total_amount);
 
 -- outcomes
 SELECT recomputed.tenant_id, recomputed.id, CASE
@@ -77,9 +77,9 @@ WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
 WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
 WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
 ELSE NULL END IS NULL
-AND CAST(ROUND(MIN(MAX(recomputed.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_amount
-AND CAST(ROUND(MIN(MAX(recomputed.balance_brought_forward, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_balance_brought_forward
-AND CAST(ROUND(MIN(MAX(recomputed.total_amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_total_amount) THEN 'already_correct'
+AND CAST(ROUND(MIN(MAX(recomputed.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_amount
+AND CAST(ROUND(MIN(MAX(recomputed.balance_brought_forward + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_balance_brought_forward
+AND CAST(ROUND(MIN(MAX(recomputed.total_amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_total_amount) THEN 'already_correct'
 WHEN (CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
@@ -99,9 +99,9 @@ WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
 WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
 WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
 ELSE NULL END IS NULL
-AND CAST(ROUND(MIN(MAX(recomputed.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_amount
-AND CAST(ROUND(MIN(MAX(recomputed.balance_brought_forward, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_balance_brought_forward
-AND CAST(ROUND(MIN(MAX(recomputed.total_amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_total_amount) THEN NULL
+AND CAST(ROUND(MIN(MAX(recomputed.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_amount
+AND CAST(ROUND(MIN(MAX(recomputed.balance_brought_forward + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_balance_brought_forward
+AND CAST(ROUND(MIN(MAX(recomputed.total_amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.lines_total_amount) THEN NULL
 WHEN (CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
@@ -129,7 +129,7 @@ WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
 WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
 WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
 WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
-ELSE NULL END END AS label, coalesce(CAST(ROUND(MIN(MAX(recomputed.total_amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) AS money
+ELSE NULL END END AS label, coalesce(CAST(ROUND(MIN(MAX(recomputed.total_amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) AS money
 FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.line_of_other_tenant AS line_of_other_tenant, line_sums.bill_missing AS bill_missing, line_sums.bill_of_other_tenant AS bill_of_other_tenant, line_sums.line_amount_null AS line_amount_null, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, 0 AS is_rounded
 FROM (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
 FROM invoices
@@ -141,14 +141,14 @@ AND lower(TRIM(bills.bill_type, '
 
 
 
-')) IN ('balance'))) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
+')) IN ('balance'))) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
 ELSE 0 END), 0) AS charges, coalesce(sum(CASE
 WHEN (bills.bill_type IS NOT NULL
 AND lower(TRIM(bills.bill_type, '
 
 
 
-')) IN ('balance')) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
+')) IN ('balance')) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
 ELSE 0 END), 0) AS brought_forward, sum(CASE
 WHEN (invoice_bills.line_tenant_id IS NOT NULL
 AND invoice_bills.line_tenant_id != invoice_bills.tenant_id) THEN 1

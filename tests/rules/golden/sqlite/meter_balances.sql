@@ -9,9 +9,9 @@ FROM (SELECT meters.id AS id, meters.tenant_id AS tenant_id, meters.meter_number
 FROM meters
 WHERE meters.tenant_id = 1
 AND meters.deleted_at IS NULL) AS meters
-LEFT OUTER JOIN (SELECT invoices_in_order.tenant_id AS tenant_id, invoices_in_order.meter_id AS meter_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) + coalesce(sum(CASE
-WHEN (invoices_in_order.place = 1) THEN coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.balance_brought_forward, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
-ELSE 0 END), 0) AS charges_and_opening_balance, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.total_amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS invoice_totals, max(invoices_in_order.invoice_date) AS latest
+LEFT OUTER JOIN (SELECT invoices_in_order.tenant_id AS tenant_id, invoices_in_order.meter_id AS meter_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) + coalesce(sum(CASE
+WHEN (invoices_in_order.place = 1) THEN coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.balance_brought_forward + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
+ELSE 0 END), 0) AS charges_and_opening_balance, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.total_amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS invoice_totals, max(invoices_in_order.invoice_date) AS latest
 FROM (SELECT counted_invoices.id AS id, counted_invoices.tenant_id AS tenant_id, counted_invoices.customer_id AS customer_id, counted_invoices.meter_id AS meter_id, counted_invoices.invoice_number AS invoice_number, counted_invoices.invoice_date AS invoice_date, counted_invoices.amount AS amount, counted_invoices.balance_brought_forward AS balance_brought_forward, counted_invoices.total_amount AS total_amount, counted_invoices.status AS status, row_number() OVER (PARTITION BY counted_invoices.tenant_id, counted_invoices.meter_id ORDER BY CASE
 WHEN (counted_invoices.invoice_date IS NULL) THEN 1
 ELSE 0 END, counted_invoices.invoice_date, counted_invoices.id) AS place
@@ -29,7 +29,7 @@ AND lower(TRIM(invoices.status, '
 WHERE counted_invoices.meter_id IS NOT NULL) AS invoices_in_order
 GROUP BY invoices_in_order.tenant_id, invoices_in_order.meter_id) AS billed ON billed.meter_id = meters.id
 AND billed.tenant_id = meters.tenant_id
-LEFT OUTER JOIN (SELECT counted_payments.tenant_id AS tenant_id, counted_payments.meter_id AS meter_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(counted_payments.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS paid
+LEFT OUTER JOIN (SELECT counted_payments.tenant_id AS tenant_id, counted_payments.meter_id AS meter_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(counted_payments.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS paid
 FROM (SELECT payments.id AS id, payments.tenant_id AS tenant_id, payments.customer_id AS customer_id, payments.invoice_id AS invoice_id, payments.meter_id AS meter_id, payments.amount AS amount, payments.status AS status, payments.paid_at AS paid_at
 FROM (SELECT payments.id AS id, payments.tenant_id AS tenant_id, payments.customer_id AS customer_id, payments.invoice_id AS invoice_id, payments.meter_id AS meter_id, payments.amount AS amount, payments.status AS status, payments.paid_at AS paid_at
 FROM payments
@@ -44,28 +44,28 @@ AND lower(TRIM(payments.status, '
 WHERE counted_payments.meter_id IS NOT NULL
 GROUP BY counted_payments.tenant_id, counted_payments.meter_id) AS paid ON paid.meter_id = meters.id
 AND paid.tenant_id = meters.tenant_id) AS recomputed
-WHERE NOT (CAST(ROUND(MIN(MAX(recomputed.balance, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_balance
-AND CAST(ROUND(MIN(MAX(recomputed.overpayment, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_overpayment
-AND CAST(ROUND(MIN(MAX(recomputed.total_billed, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.billed
-AND CAST(ROUND(MIN(MAX(recomputed.total_paid, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.paid
+WHERE NOT (CAST(ROUND(MIN(MAX(recomputed.balance + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_balance
+AND CAST(ROUND(MIN(MAX(recomputed.overpayment + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_overpayment
+AND CAST(ROUND(MIN(MAX(recomputed.total_billed + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.billed
+AND CAST(ROUND(MIN(MAX(recomputed.total_paid + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.paid
 AND recomputed.last_invoice_date IS recomputed.latest);
 
 -- outcomes
 SELECT recomputed.tenant_id, recomputed.id, CASE
-WHEN (CAST(ROUND(MIN(MAX(recomputed.balance, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_balance
-AND CAST(ROUND(MIN(MAX(recomputed.overpayment, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_overpayment
-AND CAST(ROUND(MIN(MAX(recomputed.total_billed, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.billed
-AND CAST(ROUND(MIN(MAX(recomputed.total_paid, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.paid
+WHEN (CAST(ROUND(MIN(MAX(recomputed.balance + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_balance
+AND CAST(ROUND(MIN(MAX(recomputed.overpayment + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_overpayment
+AND CAST(ROUND(MIN(MAX(recomputed.total_billed + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.billed
+AND CAST(ROUND(MIN(MAX(recomputed.total_paid + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.paid
 AND recomputed.last_invoice_date IS recomputed.latest) THEN 'already_correct'
 WHEN ('charges_and_opening_balance' IS NOT NULL) THEN 'would_change'
 ELSE 'unresolved' END AS outcome, CASE
-WHEN (CAST(ROUND(MIN(MAX(recomputed.balance, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_balance
-AND CAST(ROUND(MIN(MAX(recomputed.overpayment, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_overpayment
-AND CAST(ROUND(MIN(MAX(recomputed.total_billed, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.billed
-AND CAST(ROUND(MIN(MAX(recomputed.total_paid, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.paid
+WHEN (CAST(ROUND(MIN(MAX(recomputed.balance + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_balance
+AND CAST(ROUND(MIN(MAX(recomputed.overpayment + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.new_overpayment
+AND CAST(ROUND(MIN(MAX(recomputed.total_billed + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.billed
+AND CAST(ROUND(MIN(MAX(recomputed.total_paid + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) IS recomputed.paid
 AND recomputed.last_invoice_date IS recomputed.latest) THEN NULL
 WHEN ('charges_and_opening_balance' IS NOT NULL) THEN 'charges_and_opening_balance'
-ELSE 'charges_and_opening_balance' END AS label, coalesce(CAST(ROUND(MIN(MAX(recomputed.balance, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) - coalesce(CAST(ROUND(MIN(MAX(recomputed.overpayment, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) AS money
+ELSE 'charges_and_opening_balance' END AS label, coalesce(CAST(ROUND(MIN(MAX(recomputed.balance + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) - coalesce(CAST(ROUND(MIN(MAX(recomputed.overpayment + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) AS money
 FROM (SELECT meters.id AS id, meters.tenant_id AS tenant_id, meters.meter_number AS meter_number, meters.status AS status, meters.balance AS balance, meters.overpayment AS overpayment, meters.total_billed AS total_billed, meters.total_paid AS total_paid, meters.last_invoice_date AS last_invoice_date, coalesce(billed.charges_and_opening_balance, 0) AS billed, coalesce(paid.paid, 0) AS paid, CASE
 WHEN (coalesce(billed.charges_and_opening_balance, 0) - coalesce(paid.paid, 0) > 0) THEN coalesce(billed.charges_and_opening_balance, 0) - coalesce(paid.paid, 0)
 ELSE 0 END AS new_balance, CASE
@@ -75,9 +75,9 @@ FROM (SELECT meters.id AS id, meters.tenant_id AS tenant_id, meters.meter_number
 FROM meters
 WHERE meters.tenant_id = 1
 AND meters.deleted_at IS NULL) AS meters
-LEFT OUTER JOIN (SELECT invoices_in_order.tenant_id AS tenant_id, invoices_in_order.meter_id AS meter_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) + coalesce(sum(CASE
-WHEN (invoices_in_order.place = 1) THEN coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.balance_brought_forward, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
-ELSE 0 END), 0) AS charges_and_opening_balance, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.total_amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS invoice_totals, max(invoices_in_order.invoice_date) AS latest
+LEFT OUTER JOIN (SELECT invoices_in_order.tenant_id AS tenant_id, invoices_in_order.meter_id AS meter_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) + coalesce(sum(CASE
+WHEN (invoices_in_order.place = 1) THEN coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.balance_brought_forward + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
+ELSE 0 END), 0) AS charges_and_opening_balance, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(invoices_in_order.total_amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS invoice_totals, max(invoices_in_order.invoice_date) AS latest
 FROM (SELECT counted_invoices.id AS id, counted_invoices.tenant_id AS tenant_id, counted_invoices.customer_id AS customer_id, counted_invoices.meter_id AS meter_id, counted_invoices.invoice_number AS invoice_number, counted_invoices.invoice_date AS invoice_date, counted_invoices.amount AS amount, counted_invoices.balance_brought_forward AS balance_brought_forward, counted_invoices.total_amount AS total_amount, counted_invoices.status AS status, row_number() OVER (PARTITION BY counted_invoices.tenant_id, counted_invoices.meter_id ORDER BY CASE
 WHEN (counted_invoices.invoice_date IS NULL) THEN 1
 ELSE 0 END, counted_invoices.invoice_date, counted_invoices.id) AS place
@@ -95,7 +95,7 @@ AND lower(TRIM(invoices.status, '
 WHERE counted_invoices.meter_id IS NOT NULL) AS invoices_in_order
 GROUP BY invoices_in_order.tenant_id, invoices_in_order.meter_id) AS billed ON billed.meter_id = meters.id
 AND billed.tenant_id = meters.tenant_id
-LEFT OUTER JOIN (SELECT counted_payments.tenant_id AS tenant_id, counted_payments.meter_id AS meter_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(counted_payments.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS paid
+LEFT OUTER JOIN (SELECT counted_payments.tenant_id AS tenant_id, counted_payments.meter_id AS meter_id, coalesce(sum(coalesce(CAST(ROUND(MIN(MAX(counted_payments.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)), 0) AS paid
 FROM (SELECT payments.id AS id, payments.tenant_id AS tenant_id, payments.customer_id AS customer_id, payments.invoice_id AS invoice_id, payments.meter_id AS meter_id, payments.amount AS amount, payments.status AS status, payments.paid_at AS paid_at
 FROM (SELECT payments.id AS id, payments.tenant_id AS tenant_id, payments.customer_id AS customer_id, payments.invoice_id AS invoice_id, payments.meter_id AS meter_id, payments.amount AS amount, payments.status AS status, payments.paid_at AS paid_at
 FROM payments

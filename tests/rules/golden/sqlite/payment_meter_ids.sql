@@ -96,7 +96,7 @@ WHEN (decided.meter_id IS NOT NULL) THEN NULL
 WHEN (CASE
 WHEN (decided.decision IN ('invoice', 'sole_active_meter', 'first_active_meter', 'first_assigned_meter')) THEN decided.decision END IS NOT NULL) THEN CASE
 WHEN (decided.decision IN ('invoice', 'sole_active_meter', 'first_active_meter', 'first_assigned_meter')) THEN decided.decision END
-ELSE decided.decision END AS label, CAST(ROUND(MIN(MAX(decided.amount, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) AS money
+ELSE decided.decision END AS label, CAST(ROUND(MIN(MAX(decided.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) AS money
 FROM (SELECT payments.tenant_id AS tenant_id, payments.id AS id, payments.meter_id AS meter_id, payments.amount AS amount, invoices.meter_id AS invoice_meter_id, assigned.meter_id AS assigned_meter_id, CASE
 WHEN (payments.invoice_id IS NOT NULL) THEN CASE
 WHEN (meters.id IS NOT NULL) THEN 'invoice'
