@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, ExceptionContext, event, make_url, text
@@ -47,13 +49,20 @@ def raising(code: str, returns: str, doing: str = "") -> str:
     return f"CREATE FUNCTION raises() RETURNS {returns} LANGUAGE plpgsql AS $$BEGIN {raised}; RETURN {returned}; END$$"
 
 
-def in_reads(shell: CommandLine, code: str) -> None:
-    """Let whoever reads payments get an error with this code."""
-    shell.change(
-        raising(code, "boolean"),
-        "ALTER TABLE payments RENAME TO payments_there",
-        "CREATE VIEW payments AS SELECT * FROM payments_there WHERE raises()",
-    )
+@contextmanager
+def in_reads(shell: CommandLine, code: str, doing: str = "") -> Iterator[None]:
+    """Let each statement that reads payments get an error with this code from the server."""
+    shell.change(raising(code, "boolean", doing))
+
+    def raise_first(connection: Any, cursor: Any, statement: str, *others: Any) -> None:
+        if "FROM payments" in statement:
+            cursor.execute("SELECT raises()")
+
+    event.listen(Engine, "before_cursor_execute", raise_first)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", raise_first)
 
 
 def in_writes(shell: CommandLine, code: str) -> None:
@@ -66,8 +75,8 @@ def in_writes(shell: CommandLine, code: str) -> None:
 
 @pytest.mark.parametrize("code", ADVICE)
 def test_advice_for_a_query_follows_the_code(on_postgresql: CommandLine, code: str) -> None:
-    in_reads(on_postgresql, code)
-    ended = on_postgresql(*(PREVIEW if code != "57014" else VALIDATE))
+    with in_reads(on_postgresql, code):
+        ended = on_postgresql(*(PREVIEW if code != "57014" else VALIDATE))
     assert ended.status == 1
     assert "did not answer a query: the cause" in ended.words
     assert ADVICE[code] in ended.words
@@ -88,13 +97,16 @@ def test_advice_for_a_step_follows_the_code(on_postgresql: CommandLine, code: st
 
 
 POSTGRESQL: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
-    "a constraint": (
-        ("ALTER TABLE meters ADD CONSTRAINT few CHECK (balance < 0) NOT VALID",),
-        MIGRATE,
-        'violates check constraint "few"',
-    ),
-    "the constraint's place": (
-        ("ALTER TABLE meters ADD CONSTRAINT few CHECK (balance < 0) NOT VALID",),
+    "a constraint's place": (
+        (
+            raising(
+                "",
+                "trigger",
+                "RAISE EXCEPTION 'the cause' USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'meters', "
+                "CONSTRAINT = 'few'",
+            ),
+            "CREATE TRIGGER refuses BEFORE UPDATE ON meters FOR EACH ROW EXECUTE FUNCTION raises()",
+        ),
         MIGRATE,
         "(schema public, table meters, constraint few). Correct the value",
     ),
@@ -222,12 +234,8 @@ def test_a_preview_that_is_cancelled_is_tried_again(on_postgresql: CommandLine, 
     until = datetime.now(UTC) + timedelta(seconds=4)
     cancelled = "RAISE EXCEPTION 'canceling statement due to conflict with recovery' USING ERRCODE = '40001'"
     doing = f"IF clock_timestamp() < '{until.isoformat()}' THEN {cancelled}; END IF"
-    on_postgresql.change(
-        raising("", "boolean", doing),
-        "ALTER TABLE payments RENAME TO payments_there",
-        "CREATE VIEW payments AS SELECT * FROM payments_there WHERE raises()",
-    )
-    ended = on_postgresql(*PREVIEW)
+    with in_reads(on_postgresql, "", doing):
+        ended = on_postgresql(*PREVIEW)
     assert ended.status == 0, ended.printed
     assert [one for one in errors if "conflict with recovery" in one]
 
@@ -236,8 +244,8 @@ def test_a_preview_that_is_always_cancelled_ends(
     on_postgresql: CommandLine, errors: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("meter_assets.migration.snapshot.SECONDS_BETWEEN", 0.01)
-    in_reads(on_postgresql, "40001")
-    ended = on_postgresql(*PREVIEW)
+    with in_reads(on_postgresql, "40001"):
+        ended = on_postgresql(*PREVIEW)
     assert ended.status == 1
     assert "did not answer a query: the cause" in ended.words
     assert "The connection or the statement was ended: run again." in ended.words

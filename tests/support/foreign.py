@@ -71,9 +71,9 @@ def poison(connection: Connection, address: str) -> None:
 def _poison_other_columns(connection: Connection, foreign: list[str]) -> None:
     for table, column, tenant in (
         ("invoices", "amount", 1),
-        ("invoices", "invoice_date", 2),
-        ("payments", "paid_at", 2),
-        ("customers", "balance", 2),
+        ("invoices", "invoice_date", 1),
+        ("payments", "paid_at", 1),
+        ("customers", "balance", 1),
     ):
         first = f"SELECT max(id) FROM {table} WHERE tenant_id = {tenant}"
         for at, one in enumerate(foreign[:5]):
