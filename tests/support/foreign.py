@@ -95,19 +95,19 @@ def change_what_was_written(connection: Connection, tenant_id: int, address: str
 
 
 def refuse_with(connection: Connection, tenant_id: int, address: str) -> None:
-    """Let the database refuse every update of a tenant's meters, in words of the attacker."""
+    """Let the database refuse every update of a tenant's payments, in words of the attacker."""
     said = " ".join(list(payloads(address).values())[-6:-1] + list(payloads(address).values())[:3]).replace("'", "''")
     if connection.dialect.name == "postgresql":
         said = said.replace("%", "%%")  # which the driver would take for a parameter
         body = f"BEGIN RAISE EXCEPTION USING MESSAGE = '{said}'; END"
         connection.exec_driver_sql(f"CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $f$ {body} $f$")
         connection.exec_driver_sql(
-            f"CREATE TRIGGER trap BEFORE UPDATE ON meters FOR EACH ROW WHEN (NEW.tenant_id = {tenant_id}) "
+            f"CREATE TRIGGER trap BEFORE UPDATE ON payments FOR EACH ROW WHEN (NEW.tenant_id = {tenant_id}) "
             "EXECUTE FUNCTION trap()"
         )
         return
     connection.exec_driver_sql(
-        f"CREATE TRIGGER trap BEFORE UPDATE ON meters WHEN NEW.tenant_id = {tenant_id} "
+        f"CREATE TRIGGER trap BEFORE UPDATE ON payments WHEN NEW.tenant_id = {tenant_id} "
         f"BEGIN SELECT RAISE(ABORT, '{said}'); END"
     )
 
