@@ -6,7 +6,7 @@ again as a charge. Add here another way to recognize such a type. The invariant 
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, literal, or_, select, union_all
 
 from meter_assets.billing.invoice_lines import its_bill, with_sums_of_lines
 from meter_assets.billing.ledger import owed_before
@@ -24,16 +24,19 @@ EQUALS_DEBT = "its lines equal what their meters owed before"
 
 
 def bill_types_of_two_meanings(relations: BillingRelations) -> Select[Any]:
-    """Return the bill types that are treated as charges, look like brought-forward debt, and are in no policy."""
-    lines = _lines_of_undecided_types(relations).subquery("undecided_lines")
+    """Return the bill types that are treated as charges, look like brought-forward debt, and are in no policy.
+
+    Its parts are common table expressions, because SQLite parses subqueries only to a limited depth.
+    """
+    lines = _lines_of_undecided_types(relations).cte("undecided_lines")
     by_name = select(lines.c.tenant_id, lines.c.bill_type, literal(NAME_LOOKS_SO).label("problem")).where(
         _looks_like_debt(lines.c.bill_type)
     )
-    found = union_all(by_name.distinct(), _equal_to_debt(relations)).subquery("two_meanings")
+    found = union_all(by_name.distinct(), _equal_to_debt(relations, lines)).cte("two_meanings")
     one = (
         select(found.c.tenant_id, found.c.bill_type, func.max(found.c.problem).label("problem"))
         .group_by(found.c.tenant_id, found.c.bill_type)
-        .subquery("of_two_meanings")
+        .cte("of_two_meanings")
     )
     same = and_(lines.c.bill_type == one.c.bill_type, lines.c.tenant_id == one.c.tenant_id)
     return (
@@ -70,19 +73,18 @@ def _looks_like_debt(bill_type: ColumnElement[str]) -> ColumnElement[bool]:
     return or_(bill_type.in_(_WHOLE), *(bill_type.contains(word, autoescape=True) for word in _WORDS))
 
 
-def _equal_to_debt(relations: BillingRelations) -> Select[Any]:
+def _equal_to_debt(relations: BillingRelations, line: FromClause) -> Select[Any]:
     """Return the bill types whose lines are mostly equal to what the meter owed before, had they been debt.
 
     Only invoices of meters that owed something count, and only if they have other charges too: a customer who always
     pays one month late owes as much as a flat charge.
     """
-    line = _lines_of_undecided_types(relations).subquery("lines_of_undecided_types")
     of_invoice = (
         select(line.c.tenant_id, line.c.invoice_id, line.c.bill_type, total(line.c.money).label("money"))
         .group_by(line.c.tenant_id, line.c.invoice_id, line.c.bill_type)
-        .subquery("sums_by_type")
+        .cte("sums_by_type")
     )
-    at = owed_before(with_sums_of_lines(relations))
+    at = select(owed_before(with_sums_of_lines(relations))).cte("owed_by_lines")
     same = and_(of_invoice.c.invoice_id == at.c.invoice_id, of_invoice.c.tenant_id == at.c.tenant_id)
     # What the type's earlier lines have added to the debt must be taken out; of the first invoice, it is the opening.
     later = case((at.c.place > 1, of_invoice.c.money), else_=ZERO)
@@ -99,7 +101,7 @@ def _equal_to_debt(relations: BillingRelations) -> Select[Any]:
             (at.c.owed - or_zero(added)).label("owed"),
         )
         .join(at, and_(same, at.c.is_payment == 0))
-        .subquery("placed_sums")
+        .cte("placed_sums")
     )
     equals = func.sum(case((placed.c.money == placed.c.owed, 1), else_=0))
     return (
