@@ -146,8 +146,18 @@ def _migrate(database: BillingDatabase, run_id: str, batch_size: int | None) -> 
     database.release()
 
 
+USUALLY = ("uuid ids", "domain over integer", "padded ids", "enums and citext", "a generated total", "text ids")
+"""The cases that are not left to the thorough tests: whole migrations take long."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("case", WORKS.values(), ids=WORKS)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=name, marks=[] if name in USUALLY else [pytest.mark.thorough])
+        for name, case in WORKS.items()
+    ],
+)
 def test_an_unusual_database_works_from_preview_to_rollback(make: Any, case: Works) -> None:
     database = make(case)
     tenant, other = database.every_tenant()

@@ -43,10 +43,10 @@ PECULIAR = {
     "bytea_output": "'escape'",
     "extra_float_digits": "-5",
     "transform_null_equals": "on",
-    "statement_timeout": "'60ms'",
-    "lock_timeout": "'60ms'",
+    "statement_timeout": "'500ms'",
+    "lock_timeout": "'500ms'",
     "idle_in_transaction_session_timeout": "'60ms'",
-    "idle_session_timeout": "'60ms'",
+    "idle_session_timeout": "'3s'",
     "client_encoding": "'LATIN1'",
     "search_path": "elsewhere, public",
 }

@@ -384,10 +384,16 @@ CASES: dict[str, Odd] = {
 }
 
 
+def marks_of(odd: Odd, engine: str) -> list[pytest.MarkDecorator]:
+    """Leave to the thorough tests what has the usual tables: its rules are tried on both engines in `tests.rules`."""
+    if engine == "sqlite":
+        return []
+    usual = odd.engines == BOTH and not odd.tables
+    return [pytest.mark.server, *([pytest.mark.thorough] if usual else [])]
+
+
 IN_FORCE = [
-    pytest.param(name, engine, marks=[pytest.mark.server] if engine == "postgresql" else [])
-    for name, odd in CASES.items()
-    for engine in odd.engines
+    pytest.param(name, engine, marks=marks_of(odd, engine)) for name, odd in CASES.items() for engine in odd.engines
 ]
 
 
