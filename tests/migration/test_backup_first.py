@@ -93,6 +93,7 @@ def shell(tmp_path: Path, billing_url: str, monkeypatch: pytest.MonkeyPatch) -> 
     return made
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.slow
 @pytest.mark.parametrize("commands", WAYS.values(), ids=list(WAYS))
 def test_the_backup_is_what_was_there_first(shell: CommandLine, commands: Sequence[Sequence[str]]) -> None:
@@ -133,6 +134,7 @@ def test_a_step_alone_shows_the_backup_that_it_takes(shell: CommandLine) -> None
         assert HEALTHY not in instance.get_materialized_partitions(dg.AssetKey(BACKUP))
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["payment_meter_ids", "invoice_amounts", "meter_balances"])
 def test_an_asset_alone_takes_the_backup(shell: CommandLine, step: str, monkeypatch: pytest.MonkeyPatch) -> None:

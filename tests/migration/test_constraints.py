@@ -137,6 +137,7 @@ CASES = {
 }
 
 
+@pytest.mark.by_default("postgresql")
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_preview_judges_constraints_as_the_live_run(billing_url: str, engine_name: str, case: Case) -> None:
     tables, changed = SmallBilling(), case.changed

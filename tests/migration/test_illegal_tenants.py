@@ -69,6 +69,7 @@ def test_the_other_tenants_are_left(billing_url: str, ids: list[str | None], sho
         database.tenants([key, "id-9"])
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["a blank", "twice"])
 def test_every_command_runs_the_others(

@@ -56,6 +56,7 @@ def recorded(database: BillingDatabase, tenant_id: int = 1) -> Policy | None:
     return found.policy if found else None
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=list(COMMANDS))
 def test_a_command_with_another_policy_is_refused(shell: CommandLine, command: Sequence[str]) -> None:
@@ -90,6 +91,7 @@ def test_validation_judges_by_the_recorded_policy(shell: CommandLine) -> None:
     assert (found.status, "recorded -> configured" in found.words) == (0, False)
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.slow
 @pytest.mark.parametrize("asset", [None, BACKUP, "payment_meter_ids", "meter_balances", "customer_balances"])
 def test_a_job_with_another_policy_is_refused(
@@ -216,6 +218,7 @@ def _stop_in_batches(database: BillingDatabase) -> None:
     database.release()
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize(
     ("earlier", "is_refused"),
     [(None, True), (_undo_all, False), (_undo_balances, True), (_fail, False), (_stop_in_batches, True)],

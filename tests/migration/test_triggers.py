@@ -174,6 +174,7 @@ def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return made
 
 
+@pytest.mark.by_default("postgresql")
 @pytest.mark.slow
 @pytest.mark.parametrize("batches", BATCHES.values(), ids=BATCHES)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

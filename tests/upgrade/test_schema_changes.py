@@ -115,6 +115,7 @@ def _released(version: str) -> Callable[[str, str], tuple[BillingDatabase, dict[
 MIGRATED = {"today": _today, "1.0.0": _released("1_0_0"), "1.1.0": _released("1_1_0")}
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.slow
 @pytest.mark.parametrize("made_by", MIGRATED)
 @pytest.mark.parametrize("place", [*PLACES, *SOFT_DELETES], ids=".".join)
@@ -134,6 +135,7 @@ def test_a_column_that_was_dropped_since(
     assert balances(database) == before
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("again", [False, True], ids=["", "and run again"])
 @pytest.mark.parametrize("place", [*PLACES, ("payments", "updated_at")], ids=".".join)
 def test_a_column_that_was_added_since(billing_url: str, place: tuple[str, str], again: bool) -> None:
@@ -173,6 +175,7 @@ def test_all_columns_are_added_one_after_the_other(billing_url: str) -> None:
     migrate(database, 1, run_id="last")
 
 
+@pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("place", JOURNALED, ids=".".join)
 def test_a_journal_that_was_edited_is_refused(billing_url: str, place: tuple[str, str]) -> None:
     """Also in a column that the billing table no longer has."""
