@@ -119,9 +119,10 @@ def comparable(results: list[InvariantResult]) -> list[dict[str, Any]]:
     return [{**one.model_dump(), "samples": sorted(one.samples, key=str)} for one in results]
 
 
-def record_as_migrated(connection: Connection, *ids: Any) -> None:
+def record_as_migrated(connection: Connection, *ids: Any, policy: Policy = DEFAULT) -> None:
     runs = SCHEMA.make_own_tables(connection).own[RUNS]
-    rest = {"run_id": "made up", "step": "meter_balances", "outcome": SUCCEEDED, "policy": "{}"}
+    rest = {"run_id": "made up", "step": "meter_balances", "outcome": SUCCEEDED}
+    rest["policy"] = policy.model_dump_json()
     made = {**rest, "software_version": "1.0.0", "started_at": LONG_AGO, "finished_at": LONG_AGO}
     connection.execute(insert(runs), [{**made, "tenant_id": one} for one in ids])
 
@@ -139,7 +140,7 @@ def test_a_pass_finds_of_each_tenant_what_judging_it_alone_finds(
     migrate(database, 1, policy, allow_invalid=True)
     last = rows["tenants"][-1]["id"]
     with database.transaction() as connection:
-        record_as_migrated(connection, last)
+        record_as_migrated(connection, last, policy=policy)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(watching, "NAMED_TENANTS", named)
         found = look(database, policy=policy)
