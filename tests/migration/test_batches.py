@@ -216,7 +216,8 @@ def test_a_column_too_small_is_found_before_the_first_batch(postgres_url: str) -
     before = everything(database)
     with pytest.raises(ColumnTooSmall, match=r"cannot hold 12,345\.67 of row 13"):
         in_batches(database, 1, "invoice_amounts")
-    assert everything(database, but_runs=True) == before
+    after = everything(database, but_runs=True)
+    assert {name: rows for name, rows in after.items() if name != BACKUP} == before
 
 
 # Stopped after some batches
