@@ -21,10 +21,10 @@ from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.rules.steps import STEPS, guarded_step
-from meter_assets.settings import DATABASE_URL_VARIABLE
+from meter_assets.settings import CONFIG_VARIABLE, DATABASE_URL_VARIABLE
 from tests.support.browser import Stack, browser_page, running_ui
 from tests.support.command_line import CommandLine
-from tests.support.foreign import WORD, change_what_was_written, poison, refuse_with
+from tests.support.foreign import WORD, change_what_was_written, name_statuses, poison, refuse_with
 
 pytestmark = [
     pytest.mark.browser,
@@ -131,6 +131,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as patch, running_ui(tmp_path_factory.mktemp("stack")) as running:
         patch.delenv("DAGSTER_HOME", raising=False)
         patch.setenv(DATABASE_URL_VARIABLE, f"sqlite:///{running.database.file}")
+        patch.setenv(CONFIG_VARIABLE, str(name_statuses(running.folder, running.url)))
         with running.database.transaction() as connection:
             poison(connection, running.url)
             refuse_with(connection, int(REFUSED), running.url)

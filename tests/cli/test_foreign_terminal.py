@@ -23,6 +23,7 @@ from tests.support.foreign import (
     WORD,
     beginnings,
     change_what_was_written,
+    name_statuses,
     payloads,
     poison,
     refuse_with,
@@ -69,6 +70,7 @@ def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     make_small_tenants(billing_url, *FAULTS)
     monkeypatch.setenv("METER_ASSETS_DATABASE_URL", billing_url)
+    monkeypatch.setenv("METER_ASSETS_CONFIG", str(name_statuses(tmp_path, ADDRESS)))
     made = CommandLine(tmp_path, billing_url)
     with made.database.transaction() as connection:
         poison(connection, ADDRESS)

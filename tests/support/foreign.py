@@ -1,10 +1,13 @@
 """What an attacker writes into a billing database: payloads for each place that shows it, in every column of text."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Connection, text
 
+from meter_assets.billing.policy import Policy
 from meter_assets.foreign_text import visible
 
 WORD = "trap"
@@ -47,6 +50,17 @@ def payloads(address: str) -> Mapping[str, str]:
     }
 
 
+def name_statuses(folder: Path, address: str) -> Path:
+    """Write a configuration file whose policy counts the payloads among the statuses; return its path."""
+    policy, lines = Policy(), ["[policy]"]
+    for name in ("counted_payment_statuses", "counted_invoice_statuses"):
+        statuses = (*getattr(policy, name), *payloads(address).values())
+        lines.append(f"{name} = {json.dumps(statuses)}")
+    file = folder / "meter-assets.toml"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    return file
+
+
 def beginnings(address: str) -> tuple[str, ...]:
     """Return how the payloads, and the lines in them, begin where they are shown."""
     lines = [line for one in payloads(address).values() for line in (one, *one.splitlines())]
@@ -71,9 +85,9 @@ def poison(connection: Connection, address: str) -> None:
 def _poison_other_columns(connection: Connection, foreign: list[str]) -> None:
     for table, column, tenant in (
         ("invoices", "amount", 1),
-        ("invoices", "invoice_date", 1),
-        ("payments", "paid_at", 1),
-        ("customers", "balance", 1),
+        ("invoices", "invoice_date", 3),
+        ("payments", "paid_at", 3),
+        ("customers", "balance", 3),
     ):
         first = f"SELECT max(id) FROM {table} WHERE tenant_id = {tenant}"
         for at, one in enumerate(foreign[:5]):
