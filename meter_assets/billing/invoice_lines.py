@@ -9,9 +9,10 @@ from decimal import Decimal
 
 from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, false, func, literal, null, or_, select
 
+from meter_assets.billing.conditions import is_one_of
 from meter_assets.billing.money import ZERO, exact, or_zero, rounded_by, stored, total
 from meter_assets.billing.policy import InvoicesWithoutBills, Policy, RoundingOfSums
-from meter_assets.billing.relations import BillingRelations, is_one_of
+from meter_assets.billing.relations import BillingRelations
 
 AMOUNTS = ("amount", "balance_brought_forward", "total_amount")
 

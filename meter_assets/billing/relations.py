@@ -6,25 +6,20 @@ nulls. Money is in stored form (see `money`). Add here what several rules read o
 in `ledger`, `invoice_lines` and `rules`. No SQL is run here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Date,
-    Enum,
     FromClause,
     Integer,
-    Numeric,
     Select,
     String,
     Subquery,
-    Text,
     and_,
     case,
-    cast,
     false,
     func,
     literal,
@@ -35,10 +30,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from meter_assets.billing.constructs import member_of, typed_null, without_blanks
+from meter_assets.billing.conditions import has_status, is_set
+from meter_assets.billing.constructs import member_of, typed_null
 from meter_assets.billing.own_tables import BACKUP, RUNS, SUCCEEDED
 from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
-from meter_assets.billing.policy import Policy, folded
+from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BillingSchema, IdScope, is_live
 from meter_assets.billing.step_runs import in_force
 from meter_assets.errors import UnknownPolicy
@@ -47,7 +43,6 @@ if TYPE_CHECKING:
     from meter_assets.billing.change import Change
 
 _ABSENT_TYPES: Mapping[str, TypeEngine[Any]] = {"status": String(255), "paid_at": Date(), "last_invoice_date": Date()}
-_TEXTS_NOT_SET = ("", "0", "f", "false", "n", "no", "off", "0000-00-00", "0000-00-00 00:00:00")
 TENANT_TABLES = ("customers", "meters", "meter_assignments", "bills", "invoices", "payments")
 
 
@@ -212,52 +207,6 @@ def billing_relations(
     rows[BACKUP] = _backup_rows(schema, rows["customers"], tenant_id)
     assigned = _assigned_payments(schema, rows["payments"], tenant_id)
     return BillingRelations(schema, policy, tenant_id, rows, assigned)
-
-
-def is_active(assignments: FromClause) -> ColumnElement[bool]:
-    """Return whether an assignment is active; null is not active; a number (TINYINT, INTEGER) is, unless it is 0."""
-    return is_set(assignments.c.is_active)
-
-
-def is_set(flag: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return whether a flag is set: true, a number but 0, a date, or a text that does not say no."""
-    if isinstance(flag.type, Boolean):
-        return flag.is_(true())
-    if isinstance(flag.type, (Integer, Numeric)):
-        return func.coalesce(flag, 0) != 0
-    if isinstance(flag.type, String):
-        return func.coalesce(func.lower(without_blanks(as_text(flag))), "").not_in(_TEXTS_NOT_SET)
-    return flag.is_not(None)
-
-
-def as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
-    """Return a column as text, also if its type is an enumeration."""
-    plain = isinstance(column.type, String) and not isinstance(column.type, Enum)
-    return column if plain else cast(column, String(255))
-
-
-def folded_text(text: ColumnElement[Any], wanted: Iterable[str]) -> ColumnElement[str]:
-    """Return a text in the form of `policy.folded`, to be compared with these folded texts.
-
-    Engines fold letters beyond ASCII in different ways, or not at all: those that occur in `wanted` are replaced here.
-    """
-    value: ColumnElement[Any] = without_blanks(as_text(text))
-    for small in sorted({one for text in wanted for one in text if not one.isascii()}):
-        capital = small.upper()
-        if len(capital) == 1 and capital != small:
-            value = func.replace(value, capital, small, type_=Text())
-    return func.lower(value, type_=Text())
-
-
-def is_one_of(text: ColumnElement[Any], wanted: Iterable[str]) -> ColumnElement[bool]:
-    """Return whether a text is one of these, compared without case and surrounding blanks; null is none of them."""
-    values = sorted(set(map(folded, wanted)))
-    return and_(text.is_not(None), folded_text(text, values).in_(values))
-
-
-def has_status(rows: FromClause, statuses: Iterable[str]) -> ColumnElement[bool]:
-    """Return whether a row's status is one of these; a null status is none of them."""
-    return is_one_of(rows.c.status, statuses)
 
 
 def _of_tenant(rows: FromClause, tenant_id: Any) -> ColumnElement[bool]:

@@ -63,16 +63,14 @@ class Stage:
     check: Check
 
 
-def _values(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:
-    found = violations_by_name(evaluate(at.step.guards.values, at.relations, None))
-    return BlockedByInvariants(at.step.change.name, at.step.tenant, found, of_values=True) if found else None
-
-
 def _guards_before(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:
-    if at.step.allow_invalid:
+    """Evaluate the guards before a step, all at once: the user may override any but those of values."""
+    values, before = at.step.guards.values, () if at.step.allow_invalid else at.step.guards.before
+    found = violations_by_name(evaluate(dict.fromkeys((*values, *before)), at.relations, None))
+    if not found:
         return None
-    found = violations_by_name(evaluate(at.step.guards.before, at.relations, None))
-    return BlockedByInvariants(at.step.change.name, at.step.tenant, found) if found else None
+    of_values = {one.name: found[one.name] for one in values if one.name in found}
+    return BlockedByInvariants(at.step.change.name, at.step.tenant, of_values or found, of_values=bool(of_values))
 
 
 def _capacity(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:
@@ -106,7 +104,6 @@ def _guards_after(connection: Connection, evaluate: Evaluate, at: Situation) -> 
 
 
 STAGES = (
-    Stage(Moment.before, _values),
     Stage(Moment.before, _guards_before),
     Stage(Moment.computed, _capacity),
     Stage(Moment.computed, _constraints),

@@ -11,11 +11,12 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
 
+from meter_assets.billing.conditions import as_text, has_status, is_one_of
 from meter_assets.billing.invoice_lines import its_bill
 from meter_assets.billing.ledger import balance_bases
 from meter_assets.billing.money import exact, total
 from meter_assets.billing.policy import BalanceBasis, Policy
-from meter_assets.billing.relations import BillingRelations, as_text, has_status, is_one_of
+from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name
 from meter_assets.migration.backup import with_backup_first

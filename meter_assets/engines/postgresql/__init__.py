@@ -26,7 +26,7 @@ from meter_assets.engines.postgresql import sessions
 from meter_assets.engines.postgresql.catalogue import hidden_rows, read_catalogue
 from meter_assets.engines.postgresql.grants import grants as grants
 from meter_assets.engines.postgresql.grants import obstacles_of
-from meter_assets.engines.postgresql.locks import AdvisoryLock, take_within, wait_to_make_tables
+from meter_assets.engines.postgresql.locks import READ_CURRENT_ROWS, AdvisoryLock, take_within, wait_to_make_tables
 from meter_assets.engines.postgresql.own_tables import lock_own_tables as lock_own_tables
 from meter_assets.engines.postgresql.own_tables import own_table_problems as own_table_problems
 from meter_assets.engines.postgresql.sessions import prepare
@@ -145,15 +145,11 @@ def read_only(connection: Connection) -> Connection:
 def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index: bool, one_snapshot: bool) -> None:
     """Let each statement read the current rows: with one snapshot, a concurrent change would end the batch."""
     if not one_snapshot:
-        _read_current_rows(connection)
+        connection.exec_driver_sql(READ_CURRENT_ROWS)
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds_to_wait}")
     if by_index:
         # A batch has few rows; looking them up in an index is faster than reading the rows of all tenants.
         connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
-
-
-def _read_current_rows(connection: Connection) -> None:
-    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
 
 def session_of(connection: Connection) -> int:
@@ -211,7 +207,6 @@ def lock_owner(url: URL, connection: Connection, tenant: str, scope: LockScope) 
 
 def lock_ddl(connection: Connection) -> None:
     """Acquire an advisory lock; after the wait, the transaction reads what others have created meanwhile."""
-    _read_current_rows(connection)
     wait_to_make_tables(connection)
 
 

@@ -7,8 +7,9 @@ to others, while an open transaction keeps it. Add other advisory locks here.
 
 import hashlib
 from contextlib import suppress
+from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from meter_assets.engines.base import LockOwner, LockScope
@@ -17,6 +18,8 @@ SECONDS_TO_NOTICE_A_DEAD_HOST = (30, 10, 3)
 """PostgreSQL probes a silent client after the first number of seconds, then at this interval, at most this often."""
 APPLICATION = "meter-assets run "
 """How the name of a connection with a lock begins."""
+READ_CURRENT_ROWS = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+"""The first statement of a transaction whose statements each read the current rows."""
 _APPLICATION_MOST = 63
 """The most bytes of an application's name that PostgreSQL stores: enough for the ids of a run and a process."""
 
@@ -34,8 +37,9 @@ class AdvisoryLock:
         # The open transaction of this isolation level keeps no snapshot, so the server can remove dead rows meanwhile.
         connection = engine.connect().execution_options(isolation_level="READ COMMITTED")
         try:
-            _show_owner(connection, owner)  # before locking, so that a refused run can report the owner
-            if connection.scalar(select(func.pg_try_advisory_xact_lock(_key(LockScope.run, tenant)))):
+            # The name is set before the lock is acquired, so that a refused run can report the owner.
+            lock = func.pg_try_advisory_xact_lock(_key(LockScope.run, tenant)).label("acquired")
+            if connection.execute(select(*_shown_owner(owner), lock)).one().acquired:
                 return cls(connection)
         except BaseException:
             connection.close()
@@ -82,8 +86,8 @@ class AdvisoryLock:
         self._connection.close()
 
 
-def _show_owner(connection: Connection, owner: LockOwner) -> None:
-    """Show the lock's owner in pg_stat_activity, and let the server notice soon if this host is gone.
+def _shown_owner(owner: LockOwner) -> list[ColumnElement[Any]]:
+    """Return what shows the lock's owner in pg_stat_activity, and lets the server notice soon if this host is gone.
 
     The transaction is idle while it owns the lock: `sessions` lets it be so, whatever the role's time-outs are.
     """
@@ -94,7 +98,7 @@ def _show_owner(connection: Connection, owner: LockOwner) -> None:
         "tcp_keepalives_interval": str(interval),
         "tcp_keepalives_count": str(times),
     }
-    connection.execute(select(*(func.set_config(name, value, True) for name, value in options.items())))
+    return [func.set_config(name, value, True).label(name) for name, value in options.items()]
 
 
 def _application_name(owner: LockOwner) -> str:
@@ -115,8 +119,12 @@ def take_within(connection: Connection, tenant: str, owner: LockOwner) -> bool:
 
 
 def wait_to_make_tables(connection: Connection) -> None:
-    """Wait until no other transaction creates our own tables; others wait until this one ends."""
-    connection.execute(select(func.pg_advisory_xact_lock(_key("tables", "every tenant"))))
+    """Wait until no other transaction creates our own tables; others wait until this one ends.
+
+    After the wait, the transaction reads what others have created meanwhile. Call it first.
+    """
+    key = _key("tables", "every tenant")
+    connection.exec_driver_sql(f"{READ_CURRENT_ROWS}; SELECT pg_advisory_xact_lock({key})")
 
 
 def _key(what: str, tenant: str) -> int:

@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import FromClause, Select, Subquery, and_, case, func, or_, select
 
+from meter_assets.billing.conditions import as_text, is_active
 from meter_assets.billing.constructs import nulls_last
 from meter_assets.billing.ledger import invoices_in_order, net, recomputed
 from meter_assets.billing.money import ZERO, amount, exact, or_zero, total
 from meter_assets.billing.policy import BalanceBasis
-from meter_assets.billing.relations import BillingRelations, as_text, is_active
+from meter_assets.billing.relations import BillingRelations
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, literal, or_, select, union_all
 
+from meter_assets.billing.conditions import folded_text, is_one_of
 from meter_assets.billing.invoice_lines import its_bill, with_sums_of_lines
 from meter_assets.billing.ledger import owed_before
 from meter_assets.billing.money import ZERO, ExactMoney, exact, or_zero, total
-from meter_assets.billing.relations import BillingRelations, folded_text, is_one_of
+from meter_assets.billing.relations import BillingRelations
 
 _WORDS = (
     *("balance", "arrear", "brought", "forward", "carried", "b/f", "c/f", "outstanding", "overdue", "past due"),

@@ -7,9 +7,10 @@ what the customer owes. Add here what only this step computes; what steps share 
 from sqlalchemy import Subquery, and_, case, literal, select
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
+from meter_assets.billing.conditions import is_active
 from meter_assets.billing.money import exact, or_zero, stored, total
 from meter_assets.billing.payment_rules import CUSTOMER_WITHOUT_ACTIVE_METER
-from meter_assets.billing.relations import BillingRelations, is_active
+from meter_assets.billing.relations import BillingRelations
 from meter_assets.rules.invariants import Group, errors_of, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 

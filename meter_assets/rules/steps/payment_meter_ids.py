@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, select
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
+from meter_assets.billing.conditions import is_active
 from meter_assets.billing.money import exact
 from meter_assets.billing.payment_rules import (
     CUSTOMER_WITHOUT_ACTIVE_METER,
@@ -20,7 +21,7 @@ from meter_assets.billing.payment_rules import (
     SOLE_ACTIVE_METER,
 )
 from meter_assets.billing.policy import CustomersWithoutActiveMeter, Policy
-from meter_assets.billing.relations import BillingRelations, is_active
+from meter_assets.billing.relations import BillingRelations
 from meter_assets.rules.invariants import Group, named, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 
