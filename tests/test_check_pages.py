@@ -229,12 +229,10 @@ FIXES = [(name, statement) for name in LOOK for statement in fixes(name)]
 def test_what_a_page_says_to_do_mends_a_row(books: Books, name: str, statement: str) -> None:
     """One row at least of those found, of which the others may be broken otherwise, once the tenant is run again."""
     invariant = next(one for one in INVARIANTS if one.name == name)
-    if name in cannot_be_found(books):
-        pytest.skip("no row of these tables violates it on this engine")
     with books.database.connection() as connection, connection.begin() as transaction:
         rows = [dict(row) for row in connection.execute(text(LOOK[name]), {"tenant": FAULTY}).mappings()]
-        assert rows
-        assert any(
+        assert bool(rows) != (name in cannot_be_found(books)), "tables of this engine may be unable to violate it"
+        assert not rows or any(
             is_mended(connection, books.schema, invariant, row, statement, values)
             for row in rows
             for values in parameters(connection, statement, row)

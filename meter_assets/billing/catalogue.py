@@ -13,7 +13,7 @@ from functools import cached_property
 
 from meter_assets.foreign_text import quoted
 
-JUDGED = "judged_rows"
+EXAMINED = "examined_rows"
 """The alias of the rows in the SQL of a constraint, where a column needs one."""
 _LITERALS = re.compile(r"'(?:[^']|'')*'")
 _WORDS = re.compile(r'"((?:[^"]|"")+)"|([A-Za-z_][A-Za-z0-9_$]*)')
@@ -42,7 +42,7 @@ class RowConstraint:
     definition: str
     """It as the database shows it: "CHECK (balance < 100)"."""
     condition: str
-    """SQL over the columns of one of the `JUDGED` rows, which violates it if it is false; true and null are valid."""
+    """SQL over the columns of one of the `EXAMINED` rows, which violates it if it is false; true and null are valid."""
     columns: tuple[str, ...]
     """The columns of the table that it reads."""
     fix: str
@@ -83,7 +83,7 @@ class Catalogue:
     rows_constraints: tuple[RowsConstraint, ...] = ()
 
     @cached_property
-    def judged_columns(self) -> Mapping[str, frozenset[str]]:
+    def constraint_columns(self) -> Mapping[str, frozenset[str]]:
         """The columns of each table that its constraints read."""
         found: dict[str, set[str]] = {}
         every: list[RowConstraint | RowsConstraint] = [*self.row_constraints, *self.rows_constraints]

@@ -121,7 +121,7 @@ class BillingSchema:
     def read_columns(self, table: str) -> tuple[str, ...]:
         """Return the columns of a billing table that this software reads, if the database has them."""
         known = (*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ()), SOFT_DELETE_COLUMN, UPDATED_AT_COLUMN)
-        others = {*self.catalogue.judged_columns.get(table, ()), *self.computed_from(table)}.difference(known)
+        others = {*self.catalogue.constraint_columns.get(table, ()), *self.computed_from(table)}.difference(known)
         return tuple(column for column in (*known, *sorted(others)) if self.has(table, column))
 
     def generated(self, table: str) -> Mapping[str, str]:

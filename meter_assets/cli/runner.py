@@ -11,7 +11,7 @@ from uuid import uuid4
 import dagster as dg
 from dagster import DagsterEventType, EventLogEntry
 
-from meter_assets.defs.checks import JUDGED_BY
+from meter_assets.defs.checks import EVALUATED_WITH
 from meter_assets.defs.metadata import REPORT
 from meter_assets.defs.partitions import PARTITION_TAG
 from meter_assets.defs.rollback import undo_steps
@@ -43,8 +43,8 @@ class TenantRun:
     rollback: Rollback | None = None
     results: list[InvariantResult] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    judged_by: str = ""
-    """By which policy the results were judged, if it is not the configured one."""
+    evaluated_with: str = ""
+    """With which policy the results were evaluated, if it is not the configured one."""
     interrupted: bool = False
 
     @property
@@ -148,7 +148,11 @@ def _read(run: TenantRun, entry: EventLogEntry) -> None:
     elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
         evaluation = event.asset_check_evaluation_data
         run.results.append(result_of(evaluation))
-        run.judged_by = str(evaluation.metadata[JUDGED_BY].value) if JUDGED_BY in evaluation.metadata else run.judged_by
+        run.evaluated_with = (
+            str(evaluation.metadata[EVALUATED_WITH].value)
+            if EVALUATED_WITH in evaluation.metadata
+            else run.evaluated_with
+        )
     elif event.event_type is DagsterEventType.STEP_FAILURE:
         _read_failure(run, event)
     elif event.is_job_failure and was_interrupted(event):

@@ -116,10 +116,10 @@ class Terminal:
     def failed(self, run: TenantRun) -> None:
         """Print why a tenant failed: its errors, and the violated invariants with evidence and remedy.
 
-        Also by which policy it was judged, if that is not the configured one.
+        Also with which policy it was evaluated, if that is not the configured one.
         """
-        if run.judged_by:
-            self.evidence(f"Judged by {run.judged_by}.")
+        if run.evaluated_with:
+            self.evidence(f"Evaluated with {run.evaluated_with}.")
         for error in run.errors:
             self.evidence(error, style="red")
         for result in run.violated:

@@ -16,15 +16,15 @@ from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import failures, tenant_of
 from meter_assets.migration.evaluation import InvariantResult, evaluate
-from meter_assets.migration.recorded_policy import policy_to_judge_by
+from meter_assets.migration.recorded_policy import policy_for_evaluation
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.reports.tables import from_records
 from meter_assets.rules.invariants import INVARIANTS, Invariant, Severity, current_name, of_group
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
 
-JUDGED_BY = "judged_by"
-"""The metadata entry that says that a tenant was judged by another policy than the configured one."""
+EVALUATED_WITH = "evaluated_with"
+"""The metadata entry that says that a tenant was evaluated with another policy than the configured one."""
 EXAMPLE, FIRST_CHANGE = "for_example", "first_change"
 """The metadata entries with text of the database about a violated invariant. Dagster's pages render the description of
 a check's result as Markdown, so the description contains no text of the database.
@@ -88,7 +88,7 @@ def _evaluated(
     """
     tenant, database, given = tenant_of(context, billing), billing.database, policy.policy()
     with database.snapshot() as connection:
-        chosen, differences = policy_to_judge_by(database, connection, tenant, context.run.run_id, given)
+        chosen, differences = policy_for_evaluation(database, connection, tenant, context.run.run_id, given)
         relations = billing_relations(database.schema(connection), chosen, tenant.id)
         return evaluate(connection, invariants, relations), differences
 
@@ -105,11 +105,11 @@ def _result(result: InvariantResult, asset: dg.AssetKey, differences: Sequence[s
 
 
 def other_policy(differences: Sequence[str]) -> dict[str, Any]:
-    """Return the metadata entry that says by which policy a tenant was judged, if it is not the configured one."""
+    """Return the metadata entry that says with which policy a tenant was evaluated, if it is not the configured one."""
     if not differences:
         return {}
     said = f"the policy that the tenant was migrated with; recorded -> configured: {'; '.join(differences)}"
-    return {JUDGED_BY: metadata.text(said)}
+    return {EVALUATED_WITH: metadata.text(said)}
 
 
 def sentence(result: InvariantResult) -> str:

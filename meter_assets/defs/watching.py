@@ -64,7 +64,9 @@ def judge_migrated_tenants(
     other_policies = [one for one in found.watched if one.policy_differences]
     if other_policies:
         keys = first_named([one.tenant.key for one in other_policies])
-        said = f"Judged by the policy that they were migrated with, which is not the configured one: tenants {keys}."
+        said = (
+            f"Evaluated with the policy that they were migrated with, which is not the configured one: tenants {keys}."
+        )
         context.log.warning(metadata.log_line(said))
     for one in failing:
         names = ", ".join(f"{invariant.name} ({invariant.violations:,})" for invariant in _errors(one))
@@ -77,7 +79,7 @@ def judge_migrated_tenants(
             "tenants_unchanged": len(found.unchanged),
             "tenants_failing": len(failing),
             "tenants_skipped": len(billing.database.skipped_tenants()),
-            "tenants_judged_by_another_policy": len(other_policies),
+            "tenants_with_another_policy": len(other_policies),
             "duration_seconds": round(monotonic() - started, 3),
             **metadata.table("failing", _failing_tenants(failing)),
             **({"database": metadata.text(" ".join(header))} if header else {}),

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Subquery, and_, case, exists, func, literal_column, select
 
-from meter_assets.billing.catalogue import JUDGED, RowsConstraint
+from meter_assets.billing.catalogue import EXAMINED, RowsConstraint
 from meter_assets.billing.change import Change
 from meter_assets.billing.money import exact
 from meter_assets.billing.own_tables import BACKUP
@@ -25,16 +25,16 @@ def check_constraints(
         return
     on_rows = schema.row_constraints(change.step)
     if on_rows:
-        judged = _judged(change, schema, changed, only_changed=True)
+        examined = _examined(change, schema, changed, only_changed=True)
         broken: list[ColumnElement[bool]] = [literal_column(f"NOT ({one.condition})") for one in on_rows]
-        counted = select(*(func.count(case((one, 1))) for one in broken)).select_from(judged)
+        counted = select(*(func.count(case((one, 1))) for one in broken)).select_from(examined)
         for one, is_broken, count in zip(on_rows, broken, connection.execute(counted).one(), strict=True):
             if count:
-                names = [name for name in one.columns if name in judged.c and name != "id"]
+                names = [name for name in one.columns if name in examined.c and name != "id"]
                 money = MONEY_COLUMNS.get(change.target, ())
-                shown = [exact(judged.c[name]).label(name) if name in money else judged.c[name] for name in names]
+                shown = [exact(examined.c[name]).label(name) if name in money else examined.c[name] for name in names]
                 example = (
-                    connection.execute(select(judged.c.id, *shown).where(is_broken).order_by(judged.c.id).limit(1))
+                    connection.execute(select(examined.c.id, *shown).where(is_broken).order_by(examined.c.id).limit(1))
                     .mappings()
                     .one()
                 )
@@ -45,7 +45,7 @@ def check_constraints(
             _check_key(connection, change, schema, tenant, changed, key)
 
 
-def _judged(change: Change, schema: BillingSchema, changed: FromClause, *, only_changed: bool) -> Subquery:
+def _examined(change: Change, schema: BillingSchema, changed: FromClause, *, only_changed: bool) -> Subquery:
     """Return the rows of the target as they would be after the change: all of them, or only those that change."""
     table = schema.tables[change.target]
     known = schema.read_columns(change.target)
@@ -59,7 +59,7 @@ def _judged(change: Change, schema: BillingSchema, changed: FromClause, *, only_
         columns.append(stored.label(name))
     is_changed = case((changed.c.id.is_not(None), 1), else_=0).label("is_changed_by_us")
     joined = table.join(changed, of_row, isouter=not only_changed)
-    rows = select(*columns, is_changed).select_from(joined).subquery(JUDGED)
+    rows = select(*columns, is_changed).select_from(joined).subquery(EXAMINED)
     generated = schema.generated(change.target)
     if not generated:
         return rows
@@ -67,7 +67,7 @@ def _judged(change: Change, schema: BillingSchema, changed: FromClause, *, only_
         literal_column(f"({generated[one.key]})", one.type).label(one.key) if one.key in generated else one
         for one in rows.c
     ]
-    return select(*computed).select_from(rows).subquery(JUDGED)
+    return select(*computed).select_from(rows).subquery(EXAMINED)
 
 
 def _check_key(
@@ -79,11 +79,11 @@ def _check_key(
     key: RowsConstraint,
 ) -> None:
     """Raise ConstraintViolated for a changed row that another row, changed or not, excludes."""
-    judged = _judged(change, schema, changed, only_changed=False)
+    examined = _examined(change, schema, changed, only_changed=False)
     elements: list[ColumnElement[Any]] = [
         literal_column(f"({sql})").label(f"element_{at}") for at, (sql, _) in enumerate(key.elements)
     ]
-    rows = select(judged.c.id, judged.c.is_changed_by_us, *elements).select_from(judged)
+    rows = select(examined.c.id, examined.c.is_changed_by_us, *elements).select_from(examined)
     if key.only:
         rows = rows.where(literal_column(f"({key.only})"))
     one, other = rows.subquery("one_row"), rows.subquery("other_row")

@@ -101,13 +101,13 @@ def require_recorded_policy(
     checked.add(_is_recorded(run.run_id, run.policy))
 
 
-def policy_to_judge_by(
+def policy_for_evaluation(
     database: BillingDatabase, connection: Connection, tenant: Tenant, run_id: str, given: Policy
 ) -> tuple[Policy, list[str]]:
     """Return the policy that decides whether a tenant's data is correct, and in which values it differs from `given`.
 
-    It is the policy that the tenant was migrated with. A tenant that was not migrated is judged by the given policy, as
-    is one whose policy this version cannot read. In a run that migrates the tenant, it is the policy of the run.
+    It is the policy that the tenant was migrated with. A tenant that was not migrated is evaluated with the given
+    policy, as is one whose policy this version cannot read. In a run that migrates the tenant, it is the policy of the run.
     """
     if _is_recorded(run_id, given) in database.checked(tenant):
         return given, []

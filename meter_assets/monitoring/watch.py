@@ -85,7 +85,7 @@ class Watched:
     since: Mapping[str, str]
     first_change: str | None
     policy_differences: Sequence[str] = ()
-    """In which values the policy that it was migrated with, and judged by, differs from the configured one."""
+    """In which values the policy that it was migrated and evaluated with differs from the configured one."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def watch(
 ) -> Pass:
     """Evaluate every invariant for the migrated tenants, in one snapshot.
 
-    Each tenant is judged by the policy that it was migrated with; `policy` is the configured one.
+    Each tenant is evaluated with the policy that it was migrated with; `policy` is the configured one.
 
     A full pass evaluates all of them. Any other pass that follows two earlier passes evaluates only tenants that
     violated an invariant of severity ERROR in the last pass, new tenants, and tenants whose tables show a change since
@@ -128,14 +128,14 @@ def watch(
     for tenant in chosen:
         groups.setdefault(policies.get(tenant.id, policy), []).append(tenant)
     results: dict[str, list[InvariantResult]] = {}
-    for judged_by, group in groups.items():
-        results |= _evaluated(connection, schema, group, judged_by)
+    for evaluated_with, group in groups.items():
+        results |= _evaluated(connection, schema, group, evaluated_with)
     failing = _failing(
         results, {one.key: _known(one, earlier, balanced_at.get(one.id, now), evaluated_by) for one in chosen}, now
     )
     first: dict[Any, str] = {}
-    for judged_by, group in groups.items():
-        first |= _first_changes(connection, schema, judged_by, group, results, failing)
+    for evaluated_with, group in groups.items():
+        first |= _first_changes(connection, schema, evaluated_with, group, results, failing)
     watched = [
         Watched(
             one,

@@ -20,6 +20,7 @@ from meter_assets.monitoring.watch import watch
 from meter_assets.reports.preview import preview
 from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support.databases import everything
+from tests.support.engines import on_engines
 from tests.support.small_billing import OWES, SmallBilling, as_text, as_uuid
 
 NUMERIC = "numeric(14, 2)"
@@ -123,12 +124,10 @@ WORKS = {
 
 
 @pytest.fixture
-def make(billing_url: str, engine_name: str) -> Any:
+def make(billing_url: str) -> Any:
     """Make the tables of a case on the engine, with a second tenant, and return the database."""
 
     def made(case: Works) -> BillingDatabase:
-        if engine_name not in case.engines:
-            pytest.skip("the engine has no such type")
         database = BillingDatabase(billing_url)
         with database.transaction() as connection:
             for statement in (*case.first, *case.tables.statements(), *case.tables.rows(2, 100), *case.then):
@@ -152,13 +151,10 @@ USUALLY = ("uuid ids", "domain over integer", "padded ids", "enums and citext", 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, id=name, marks=[] if name in USUALLY else [pytest.mark.thorough])
-        for name, case in WORKS.items()
-    ],
+    ("case", "engine_name"),
+    on_engines(WORKS, lambda case: case.engines, thorough=lambda name, engine: name not in USUALLY),
 )
-def test_an_unusual_database_works_from_preview_to_rollback(make: Any, case: Works) -> None:
+def test_an_unusual_database_works_from_preview_to_rollback(make: Any, engine_name: str, case: Works) -> None:
     database = make(case)
     tenant, other = database.every_tenant()
     assert (tenant.key, other.key) in {("1", "2"), (as_uuid(1).strip("'"), as_uuid(2).strip("'"))}

@@ -19,6 +19,7 @@ from meter_assets.errors import BlockedByInvariants, IllegalTenantId
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.reports.preview import Preview, preview
 from tests.support.databases import migrate, tenant
+from tests.support.engines import on_engines
 from tests.support.one_meter import TABLES, one_meter
 
 BOTH, SQLITE, POSTGRESQL = ("sqlite", "postgresql"), ("sqlite",), ("postgresql",)
@@ -384,22 +385,13 @@ CASES: dict[str, Odd] = {
 }
 
 
-def marks_of(odd: Odd, engine: str) -> list[pytest.MarkDecorator]:
-    """Leave to the thorough tests what has the usual tables: its rules are tried on both engines in `tests.rules`."""
-    if engine == "sqlite":
-        return []
-    usual = odd.engines == BOTH and not odd.tables
-    return [pytest.mark.server, *([pytest.mark.thorough] if usual else [])]
+def is_usual(name: str, engine: str) -> bool:
+    """Say whether the rules of a case are tried on both engines in `tests.rules`: its tables are the usual ones."""
+    return engine == "postgresql" and CASES[name].engines == BOTH and not CASES[name].tables
 
 
-IN_FORCE = [
-    pytest.param(name, engine, marks=marks_of(odd, engine)) for name, odd in CASES.items() for engine in odd.engines
-]
-
-
-@pytest.mark.parametrize(("case", "engine_name"), IN_FORCE)
-def test_a_value_has_one_meaning_or_is_refused(case: str, engine_name: str, billing_url: str) -> None:
-    odd = CASES[case]
+@pytest.mark.parametrize(("odd", "engine_name"), on_engines(CASES, lambda odd: odd.engines, thorough=is_usual))
+def test_a_value_has_one_meaning_or_is_refused(odd: Odd, engine_name: str, billing_url: str) -> None:
     database = one_meter(billing_url, *odd.statements, tables=odd.tables)
     policy = Policy.from_values(odd.policy)
     foretold = preview(database, tenant(1), policy)

@@ -80,7 +80,7 @@ def test_a_command_with_another_policy_is_refused(shell: CommandLine, command: S
 
 
 @pytest.mark.slow
-def test_validation_judges_by_the_recorded_policy(shell: CommandLine) -> None:
+def test_validation_uses_the_recorded_policy(shell: CommandLine) -> None:
     """And says so, where it is not the configured one."""
     for tenant_key, is_said in ((HEALTHY, True), ("2", False)):
         found = shell("validate-meter-financial-data", "--check", "balances", "--tenant", tenant_key)
@@ -244,7 +244,7 @@ def test_the_policy_of_a_step_run_in_force_counts(
         database.release()
 
 
-def test_watching_judges_each_tenant_by_its_own_policy(database: BillingDatabase) -> None:
+def test_watching_evaluates_each_tenant_with_its_own_policy(database: BillingDatabase) -> None:
     """Tenant 2 was migrated with another policy than the configured one: its balances are correct, and it is said."""
     migrate(database, 2, TOTALS)
 

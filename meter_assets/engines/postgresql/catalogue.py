@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 
-from meter_assets.billing.catalogue import JUDGED, Catalogue, RowConstraint, RowsConstraint, Trigger, words
+from meter_assets.billing.catalogue import EXAMINED, Catalogue, RowConstraint, RowsConstraint, Trigger, words
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
 from meter_assets.engines.base import Examined
@@ -126,7 +126,7 @@ def _hidden_columns(found: Found, schema: BillingSchema, catalogue: Catalogue) -
     role = ""
     for table, detail in found.get("unreadable", ()):
         known = table in schema.tables and detail["column"] in schema.read_columns(table)
-        if known or detail["column"] in catalogue.judged_columns.get(table, ()):
+        if known or detail["column"] in catalogue.constraint_columns.get(table, ()):
             hidden.setdefault(table, []).append(detail["column"])
             role = _QUOTE(detail["role"])
     for table, columns in hidden.items():
@@ -193,10 +193,10 @@ def _row_constraints(found: Found) -> Iterator[RowConstraint]:
             continue
         columns = tuple(detail["columns"])
         pairs = " AND ".join(
-            f"referred.{_QUOTE(there)} = {JUDGED}.{_QUOTE(here)}"
+            f"referred.{_QUOTE(there)} = {EXAMINED}.{_QUOTE(here)}"
             for here, there in zip(columns, detail["referred columns"], strict=True)
         )
-        nulls = " OR ".join(f"{JUDGED}.{_QUOTE(column)} IS NULL" for column in columns)
+        nulls = " OR ".join(f"{EXAMINED}.{_QUOTE(column)} IS NULL" for column in columns)
         condition = f"{nulls} OR EXISTS (SELECT 1 FROM {detail['referred']} AS referred WHERE {pairs})"
         fix = f"ALTER TABLE {table} DROP CONSTRAINT {_QUOTE(detail['name'])}"
         yield RowConstraint(table, detail["name"], detail["definition"], condition, columns, fix)
