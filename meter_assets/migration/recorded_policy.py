@@ -107,7 +107,8 @@ def policy_for_evaluation(
     """Return the policy that decides whether a tenant's data is correct, and in which values it differs from `given`.
 
     It is the policy that the tenant was migrated with. A tenant that was not migrated is evaluated with the given
-    policy, as is one whose policy this version cannot read. In a run that migrates the tenant, it is the policy of the run.
+    policy, as is one whose policy this version cannot read. In a run that migrates the tenant, it is the policy of
+    the run.
     """
     if _is_recorded(run_id, given) in database.checked(tenant):
         return given, []
