@@ -359,7 +359,8 @@ def test_a_step_that_has_lost_its_tenant_to_another_run_writes_nothing_more(post
     assert {row_of(database, "payments", row_id)["meter_id"] for row_id in range(11, 16)} == {None}
     [died] = recorded(database, "first")
     assert (died.outcome, died.rows_changed) == (INTERRUPTED, 2)
-    assert [(one.outcome, one.rows_changed) for one in recorded(database, "undo")] == [(SUCCEEDED, 2)]
+    undone = [(one.step, one.outcome, one.rows_changed) for one in recorded(database, "undo")]
+    assert undone == [("payment_meter_ids", SUCCEEDED, 2), ("customer_balances_backup", SUCCEEDED, 1)]
 
 
 def test_a_step_in_one_transaction_that_has_lost_its_tenant_keeps_others_out_until_its_end(

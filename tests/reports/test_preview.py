@@ -86,17 +86,21 @@ def _as_csv(value: Any) -> Any:
 
 
 def statuses_of(rows: Database, policy: Policy) -> dict[tuple[str, str | None], tuple[bool, int, Decimal]]:
-    """Return, per table and status of tenant 1: whether it counts, its rows and its money."""
+    """Return, per table and status of tenant 1 as it is shown: whether it counts, its rows and its money."""
     books = oracle.Books(rows, 1, policy)
     found: dict[tuple[str, str | None], list[tuple[bool, Decimal]]] = defaultdict(list)
     for row in books.own("payments"):
-        found["payments", row["status"]].append((books.counts_payment(row), row["amount"] or Decimal(0)))
+        found["payments", _shown(row["status"])].append((books.counts_payment(row), row["amount"] or Decimal(0)))
     for row in books.own("invoices"):
-        found["invoices", row["status"]].append((books.counts_invoice(row), row["total_amount"] or Decimal(0)))
+        found["invoices", _shown(row["status"])].append((books.counts_invoice(row), row["total_amount"] or Decimal(0)))
     return {
         key: (all(counted for counted, _ in same), len(same), sum((money for _, money in same), Decimal(0)))
         for key, same in found.items()
     }
+
+
+def _shown(status: str | None) -> str | None:
+    return status and status.replace("\t", r"\t")
 
 
 def billed_on(basis: BalanceBasis, rows: Database, policy: Policy) -> dict[int, Decimal]:

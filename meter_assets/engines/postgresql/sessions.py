@@ -2,9 +2,10 @@
 
 A URL, a role, a database, or another client of a pooler may have set anything. So each transaction sets, for itself,
 what our statements depend on: through a pooler, the next transaction may be in another session. Add a setting to
-`_SETTINGS` if a statement of ours depends on it. Locks are in `locks`.
+`_SETTINGS` if a statement of ours depends on it. Only time-outs in the options of the URL are kept. Locks are in `locks`.
 """
 
+import re
 from typing import Any
 
 from psycopg2.extensions import PYDATE, PYDATETIME, PYDATETIMETZ, new_type, register_type
@@ -24,17 +25,21 @@ _SETTINGS = {
     "transform_null_equals": "off",
     # A query that a policy would filter fails (42501), instead of reading only some rows.
     "row_security": "off",
-    # A step is one transaction, however long it takes. What may not last long are locks, so we do not wait for ever.
-    "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "lock_timeout": f"'{MINUTES_TO_WAIT_FOR_A_LOCK}min'",
     # PostgreSQL cannot know how many rows a rule selects, takes it for one, and would compute a subquery again for
     # every row of another: minutes for a tenant of a few hundred rows. What we join, we join whole. And compiling our
     # large queries takes longer than running them.
     "enable_nestloop": "off",
     "jit": "off",
 }
-_SINCE_17 = {"transaction_timeout": "0"}
+# A step is one transaction, however long it takes. What may not last long are locks, so we do not wait for ever.
+_TIME_OUTS = {
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "lock_timeout": f"'{MINUTES_TO_WAIT_FOR_A_LOCK}min'",
+}
+_TIME_OUTS_SINCE_17 = {"transaction_timeout": "0"}
+_OPTION = re.compile(r"(?:-c\s*|--)([\w-]+)\s*=")
+"""A setting in the options of a URL, such as `-c lock_timeout=2s` or `--lock-timeout=2s`."""
 _TEMPORARY = "pg_temp"
 _SERVERS = "pg_catalog"
 # The value that the URL, the role or the database gave this session, whatever an earlier client of a pooler has set.
@@ -68,10 +73,15 @@ def prepare(engine: Engine) -> None:
 
 
 def _settings_of(connection: Any) -> str:
-    """Return the statement that begins each transaction of a new connection of the driver."""
+    """Return the statement that begins each transaction of a new connection of the driver.
+
+    Time-outs that the options of the URL set are left as they are: who gives a URL may be less patient than we are.
+    """
+    time_outs = {**_TIME_OUTS, **(_TIME_OUTS_SINCE_17 if connection.server_version >= 170000 else {})}
+    chosen = {name.replace("-", "_").lower() for name in _OPTION.findall(connection.info.options or "")}
     settings = {
         **_SETTINGS,
-        **(_SINCE_17 if connection.server_version >= 170000 else {}),
+        **{name: "DEFAULT" if name in chosen else value for name, value in time_outs.items()},
         # How the driver encodes and quotes text, which it decides when it connects.
         "client_encoding": f"'{connection.encoding}'",
         "standard_conforming_strings": connection.get_parameter_status("standard_conforming_strings") or "on",
