@@ -41,6 +41,8 @@ class EngineTypes:
     """
     why_no_date: Callable[[TypeEngine[Any]], str | None]
     """Returns why the values of a column of this type cannot be compared as dates, as a clause; None if they can."""
+    ids_return: bool = False
+    """Whether a new row may get the id of a deleted one: then journals also have columns that tell rows apart."""
     to_flag: Callable[[TypeEngine[Any]], str] = lambda kind: ""
     """Returns how to change a column of this type, which is no flag, as the end of a clause; may be empty."""
 

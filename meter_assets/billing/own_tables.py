@@ -73,6 +73,8 @@ class JournaledStep:
     """The rules that may be wrong: a person should review the rows that they change."""
     context: tuple[str, ...] = ()
     """Columns of `table` by which a person recognizes the row."""
+    recognized_by: tuple[str, ...] = ()
+    """Columns of `table` that tell a row from a later one with the same id; see `EngineTypes.ids_return`."""
     worth_title: str = "money"
     """The heading of the column with the money of a row."""
     sum_title: str = ""
@@ -97,20 +99,21 @@ class JournaledStep:
 
 
 def build_own_tables(
-    billing: Mapping[str, Table], written: Iterable[tuple[JournaledStep, Mapping[str, TypeEngine[Any]]]]
+    billing: Mapping[str, Table],
+    written: Iterable[tuple[JournaledStep, Mapping[str, TypeEngine[Any]], Mapping[str, TypeEngine[Any]]]],
 ) -> Iterator[Table]:
     """Yield our own tables, whether or not they have been created.
 
-    Id columns have the types of the `billing` tables, by name; `written` are the steps, each with the columns that its
-    journal has in this database, and their types.
+    Id columns have the types of the `billing` tables, by name. `written` are the steps, each with the written columns
+    that its journal has in this database, those by which it recognizes rows, and their types.
     """
     metadata = MetaData(schema=billing["tenants"].schema)
     yield _runs_table(billing, metadata)
     yield _outcomes_table(billing, metadata)
     yield _commits_table(billing, metadata)
     yield _backup_table(billing, metadata)
-    for step, columns in written:
-        yield _journal_table(billing, step, columns, metadata)
+    for step, columns, recognized in written:
+        yield _journal_table(billing, step, columns, recognized, metadata)
 
 
 def own_table_names(steps: Sequence[JournaledStep]) -> tuple[str, ...]:
@@ -184,13 +187,23 @@ def _backup_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
     )
 
 
+def seen(column: str) -> str:
+    """Return the name of a journal's column for the value by which a row is recognized."""
+    return f"{column}_seen"
+
+
 def _journal_table(
-    billing: Mapping[str, Table], step: JournaledStep, columns: Mapping[str, TypeEngine[Any]], metadata: MetaData
+    billing: Mapping[str, Table],
+    step: JournaledStep,
+    columns: Mapping[str, TypeEngine[Any]],
+    recognized: Mapping[str, TypeEngine[Any]],
+    metadata: MetaData,
 ) -> Table:
     values: list[Column[Any]] = []
     for name, stored_as in columns.items():
         kind = AnyMoney() if name in step.money else stored_as
         values += [Column(f"{name}_{side}", as_journaled(kind)) for side in ("before", "after")]
+    values += [Column(seen(name), as_journaled(kind)) for name, kind in recognized.items()]
     return Table(
         step.journal,
         metadata,

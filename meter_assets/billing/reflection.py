@@ -28,7 +28,7 @@ from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import NullType, TypeEngine
 
 from meter_assets.billing.engine_types import EngineTypes, types_of
-from meter_assets.billing.own_tables import BACKUP, JournaledStep, own_table_names
+from meter_assets.billing.own_tables import BACKUP, JournaledStep, own_table_names, seen
 from meter_assets.billing.schema import (
     DATE_COLUMNS,
     MONEY_COLUMNS,
@@ -76,7 +76,8 @@ def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple
     schema = BillingSchema(tables, frozenset(columns) - frozenset(tables), tuple(steps), unique)
     problems += [*_other_types(tables), *_not_written(schema)]
     if not problems:
-        schema = known_schema(replace(schema, kept=_kept_columns(schema, columns, types)))
+        recognized = _recognized_columns(schema, columns, types)
+        schema = known_schema(replace(schema, kept=_kept_columns(schema, columns, types), recognized=recognized))
         problems += _outdated_journals(schema, columns)
     return schema, problems
 
@@ -142,6 +143,21 @@ def _kept_columns(
         if kept:
             found[step.name] = kept
     return found
+
+
+def _recognized_columns(
+    schema: BillingSchema, columns: Mapping[str, Sequence[ReflectedColumn]], types: EngineTypes
+) -> dict[str, dict[str, TypeEngine[Any]]]:
+    """Return the columns by which journals recognize rows: those that a journal has, or is to get."""
+    found: dict[str, dict[str, TypeEngine[Any]]] = {}
+    for step in schema.steps:
+        there = {column["name"]: types.as_read(column["type"]) for column in columns.get(step.journal, ())}
+        if there:
+            found[step.name] = {name: there[seen(name)] for name in step.recognized_by if seen(name) in there}
+        elif types.ids_return:
+            table = schema.tables[step.table].c
+            found[step.name] = {name: table[name].type for name in step.recognized_by if name in table}
+    return {step: names for step, names in found.items() if names}
 
 
 def _outdated_journals(schema: BillingSchema, columns: Mapping[str, Sequence[ReflectedColumn]]) -> Iterator[str]:

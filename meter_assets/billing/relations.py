@@ -8,6 +8,7 @@ in `ledger`, `invoice_lines` and `rules`. No SQL is run here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -224,7 +225,9 @@ def _columns(schema: BillingSchema, name: str) -> list[ColumnElement[Any]]:
         absent = typed_null(_ABSENT_TYPES.get(column, table.c.id.type))
         found.append(table.c[column] if schema.has(name, column) else absent.label(column))
     known = {column.key for column in found}
-    return found + [table.c[column] for column in schema.computed_from(name) if column not in known]
+    recognized = (schema.recognized_columns(step) for step in schema.steps if step.table == name)
+    others = dict.fromkeys(chain(schema.computed_from(name), *recognized))
+    return found + [table.c[column] for column in others if column not in known]
 
 
 def _with_generated(schema: BillingSchema, name: str, rows: FromClause) -> FromClause:

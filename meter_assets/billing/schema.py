@@ -63,6 +63,8 @@ SOFT_DELETE_COLUMN = "deleted_at"
 DATE_COLUMNS = ("invoice_date", "last_invoice_date", "paid_at", SOFT_DELETE_COLUMN)
 UPDATED_AT_COLUMN = "updated_at"
 """Any table may have this column; with it, changed rows are found without reading all rows."""
+CREATED_AT_COLUMN = "created_at"
+"""Any table may have this column; where ids return, it tells a row from a later one with the same id."""
 MONEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "customers": ("balance", "overpayment"),
     "meters": ("balance", "overpayment", "total_billed", "total_paid"),
@@ -106,6 +108,8 @@ class BillingSchema:
     """Sets of columns that a constraint makes unique, each with its table, besides the primary keys."""
     kept: Mapping[str, Mapping[str, TypeEngine[Any]]] = field(default_factory=dict)
     """Columns that the billing tables no longer have and that journals still have, with their types, by step."""
+    recognized: Mapping[str, Mapping[str, TypeEngine[Any]]] = field(default_factory=dict)
+    """Columns by which journals recognize rows, with their types, by step."""
     catalogue: Catalogue = NOTHING_SPECIAL
 
     def __post_init__(self) -> None:
@@ -121,7 +125,9 @@ class BillingSchema:
     def read_columns(self, table: str) -> tuple[str, ...]:
         """Return the columns of a billing table that this software reads, if the database has them."""
         known = (*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ()), SOFT_DELETE_COLUMN, UPDATED_AT_COLUMN)
-        others = {*self.catalogue.constraint_columns.get(table, ()), *self.computed_from(table)}.difference(known)
+        others = {*self.catalogue.constraint_columns.get(table, ()), *self.computed_from(table)}
+        others = others.union(*(self.recognized_columns(step) for step in self.steps if step.table == table))
+        others.difference_update(known)
         return tuple(column for column in (*known, *sorted(others)) if self.has(table, column))
 
     def generated(self, table: str) -> Mapping[str, str]:
@@ -193,6 +199,10 @@ class BillingSchema:
         wanted = {*self.written_columns(step), *self.kept.get(step.name, ())}
         return tuple(name for name in step.columns if name in wanted)
 
+    def recognized_columns(self, step: JournaledStep) -> tuple[str, ...]:
+        """Return the columns by which a step's journal recognizes rows, if the billing table still has them."""
+        return tuple(name for name in self.recognized.get(step.name, ()) if self.has(step.table, name))
+
     def table(self, name: str) -> Table:
         """Return a table that a step writes: a billing table, or the backup."""
         return self.own[name] if name == BACKUP else self.tables[name]
@@ -200,7 +210,7 @@ class BillingSchema:
     @cached_property
     def own(self) -> Mapping[str, Table]:
         """Our own tables, whether or not they have been created; id columns have the billing tables' types."""
-        written = ((step, self._journal_types(step)) for step in self.steps)
+        written = ((step, self._journal_types(step), self.recognized.get(step.name, {})) for step in self.steps)
         return {table.name: table for table in build_own_tables(self.tables, written)}
 
     def _journal_types(self, step: JournaledStep) -> dict[str, TypeEngine[Any]]:
@@ -247,9 +257,12 @@ def known_schema(schema: BillingSchema) -> BillingSchema:
         for table in schema.tables.values()
         for column in table.c
     )
-    kept = tuple((step, name, repr(kind)) for step, found in schema.kept.items() for name, kind in found.items())
+    journaled = tuple(
+        tuple((step, name, repr(kind)) for step, found in by_step.items() for name, kind in found.items())
+        for by_step in (schema.kept, schema.recognized)
+    )
     return _KNOWN.setdefault(
-        (columns, schema.own_tables_present, schema.steps, schema.unique, kept, schema.catalogue), schema
+        (columns, schema.own_tables_present, schema.steps, schema.unique, journaled, schema.catalogue), schema
     )
 
 

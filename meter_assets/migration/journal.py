@@ -31,7 +31,7 @@ from sqlalchemy import (
 from meter_assets.billing.catalogue import Trigger
 from meter_assets.billing.change import Change
 from meter_assets.billing.constructs import rows_digest, typed_null
-from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, Effect, JournaledStep
+from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, Effect, JournaledStep, seen
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import ConcurrentModification, JournalAltered, TenantLockLost, TriggerInterfered
 from meter_assets.migration.step_run import RunningStep
@@ -71,10 +71,15 @@ def record(connection: Connection, change: Change, schema: BillingSchema, entry:
         return connection.execute(statement).rowcount
     names = [column.key for column in rows.c]
     targets = [change.step.key if name == "id" else name for name in names]
-    statement = insert(schema.journal(change.name)).from_select(
-        ["step_run_id", "run_id", *targets],
-        select(literal(entry.id), literal(entry.run_id), *(rows.c[name] for name in names)),
-    )
+    found = select(literal(entry.id), literal(entry.run_id), *(rows.c[name] for name in names))
+    if not change.undoes:
+        recognized = schema.recognized_columns(change.step)
+        if recognized:
+            table = schema.tables[change.table]
+            same_row = and_(table.c.id == rows.c.id, table.c.tenant_id == rows.c.tenant_id)
+            found = found.add_columns(*(table.c[name] for name in recognized)).join(table, same_row)
+            targets += map(seen, recognized)
+    statement = insert(schema.journal(change.name)).from_select(["step_run_id", "run_id", *targets], found)
     return connection.execute(statement).rowcount
 
 
@@ -84,16 +89,25 @@ def recorded(change: Change, schema: BillingSchema, entry: RunningStep) -> FromC
         backup = schema.own[BACKUP]
         of_run = backup.c.run_id == entry.run_id, backup.c.tenant_id == entry.tenant.id
         return select(*backed_up_columns(change.step, backup, "")).where(*of_run).subquery("recorded")
-    journal = schema.journal(change.name)
-    columns = journaled_columns(schema, change.step, schema.written_columns(change.step))
-    return select(*columns).where(*_of_entry(journal, entry)).subquery("recorded")
+    columns = _journaled_columns(schema, change.step, schema.written_columns(change.step))
+    return select(*columns).where(*_of_entry(schema.journal(change.name), entry)).subquery("recorded")
 
 
-def journaled_columns(schema: BillingSchema, step: JournaledStep, names: Sequence[str]) -> list[ColumnElement[Any]]:
+def _journaled_columns(schema: BillingSchema, step: JournaledStep, names: Sequence[str]) -> list[ColumnElement[Any]]:
     """Return the columns of a step's journal with the values of these columns, named as those of a change's rows."""
     journal = schema.journal(step.name)
     values = [journal.c[f"{name}_{side}"] for name in names for side in ("before", "after")]
     return [journal.c.tenant_id, journal.c[step.key].label("id"), *values, journal.c.rule]
+
+
+def digested_columns(schema: BillingSchema, step: JournaledStep) -> list[ColumnElement[Any]]:
+    """Return the columns of a journal of which step runs record digests.
+
+    A digest ignores nulls. So it is the same with a column that was added to the journal since, and with one that the
+    billing table no longer has, as long as the journal has it.
+    """
+    recognized = [schema.journal(step.name).c[seen(name)] for name in schema.recognized.get(step.name, ())]
+    return [*_journaled_columns(schema, step, schema.journaled_columns(step)), *recognized]
 
 
 def backed_up_columns(step: JournaledStep, rows: FromClause, suffix: str) -> list[ColumnElement[Any]]:
@@ -119,7 +133,11 @@ def record_commit(
     Returns the row of COMMITS, if anything was journaled. Raises JournalAltered where others have journaled rows under
     this step run, TenantLockLost where it has been ended.
     """
-    rows = recorded(change, schema, entry)
+    if change.effect is Effect.ADD:
+        rows = recorded(change, schema, entry)
+    else:
+        digested = select(*digested_columns(schema, change.step)).where(*_of_entry(schema.journal(change.name), entry))
+        rows = digested.subquery("recorded")
     found = connection.execute(select(func.count(), rows_digest(*rows.c)).where(keys.has(rows.c.id))).one()
     if found[0] != journaled:
         name = BACKUP if change.effect is Effect.ADD else schema.journal(change.name).name

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, union_all
+from sqlalchemy import Connection, Select, func, insert, select, union_all
 
 from meter_assets.billing.constructs import rows_digest
 from meter_assets.billing.own_tables import BACKUP, COMMITS, RUNNING, RUNS, Effect, JournaledStep
@@ -17,7 +17,7 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import JournalAltered, JournalIncomplete
 from meter_assets.foreign_text import quoted
 from meter_assets.migration.database import Tenant
-from meter_assets.migration.journal import IdRange, backed_up_columns, journaled_columns
+from meter_assets.migration.journal import IdRange, backed_up_columns, digested_columns
 from meter_assets.migration.records import SealedRecord, commits_of, end, read_records, require_unaltered
 from meter_assets.migration.run_history import StepRunRecord, recorded_steps_of
 from meter_assets.migration.step_run import StepRun
@@ -166,18 +166,9 @@ def _compared(
     commits = commits_of(connection, schema, [one.id for one in read])
     row_id = journal.c[step.key]
     for one in read:
-        journaled = select(*_digested(schema, step)).where(journal.c.step_run_id == one.id)
+        journaled = select(*digested_columns(schema, step)).where(journal.c.step_run_id == one.id)
         for commit in commits.get(one.id, ()):
             yield one, _matches(connection, commit, journaled, row_id)
-
-
-def _digested(schema: BillingSchema, step: JournaledStep) -> list[ColumnElement[Any]]:
-    """Return the columns of a journal of which step runs have recorded digests.
-
-    A digest ignores nulls. So it is the same with a column that was added to the journal since, and with one that the
-    billing table no longer has, as long as the journal has it.
-    """
-    return journaled_columns(schema, step, schema.journaled_columns(step))
 
 
 def _matches(connection: Connection, commit: Mapping[Any, Any], journaled: Select[Any], row_id: Any) -> bool:
@@ -254,7 +245,7 @@ def _journaled_by(
     """
     journal, writes = schema.journal(step), schema.journaled[step]
     if writes.effect is not Effect.ADD or undoes is not None:
-        return select(*_digested(schema, writes)).where(journal.c.step_run_id == step_run_id)
+        return select(*digested_columns(schema, writes)).where(journal.c.step_run_id == step_run_id)
     backup, runs = schema.own[BACKUP], schema.own[RUNS]
     there = select(*backed_up_columns(writes, backup, "")).where(
         backup.c.tenant_id == tenant.id, backup.c.run_id == run_id

@@ -23,7 +23,7 @@ from meter_assets.migration.run_history import StepRunRecord, recorded_steps_of
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
-from meter_assets.rules.undo import CHANGED_SINCE, ROW_GONE
+from meter_assets.rules.undo import LEFT_ALONE
 
 SHOWN_RUNS = 10
 
@@ -37,9 +37,7 @@ class UndoneStep(BaseModel):
     @property
     def skipped(self) -> int:
         """How many rows were skipped, since others have changed or deleted them."""
-        return sum(
-            self.report.unresolved[why].rows for why in (CHANGED_SINCE, ROW_GONE) if why in self.report.unresolved
-        )
+        return sum(self.report.unresolved[why].rows for why in LEFT_ALONE if why in self.report.unresolved)
 
 
 class Rollback(BaseModel):

@@ -1,6 +1,7 @@
 """The change that undoes a step: it restores the earlier values in rows that still have the values the step wrote.
 
-A row with other values has been changed since the step. It is skipped and listed, and older steps skip it too. An
+A row with other values has been changed since the step. It is skipped and listed, and older steps skip it too. So is a
+row that is another one: on SQLite, a new payment may get the id of a deleted one. An
 optional column that the billing table did not have when the step ran is neither compared nor restored.
 Soft-deleted rows are restored like others, so use relations that contain them. Add here what undoing computes; a
 rollback runs in `migration.rollback`.
@@ -23,21 +24,23 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.sql.selectable import SelectBase
 
 from meter_assets.billing.change import Change, outcome_columns
 from meter_assets.billing.constructs import typed_null
-from meter_assets.billing.own_tables import BACKUP, RUNS, Effect, JournaledStep
+from meter_assets.billing.own_tables import BACKUP, RUNS, Effect, JournaledStep, seen
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import OPTIONAL_COLUMNS, BillingSchema
+from meter_assets.billing.schema import CREATED_AT_COLUMN, OPTIONAL_COLUMNS, BillingSchema
 
 RESTORED = "restored"
 CHANGED_SINCE = "changed_since"
 ROW_GONE = "row_gone"
+OTHER_ROW = "other_row"
 LATER_CHANGE_KEPT = "later_change_kept"
-_LISTED = (CHANGED_SINCE, ROW_GONE)
+LEFT_ALONE = (CHANGED_SINCE, ROW_GONE, OTHER_ROW)
 
 
 def undo(relations: BillingRelations, step: JournaledStep, step_run: int, run_id: str, kept: SelectBase) -> Change:
@@ -157,6 +160,25 @@ def _is_as_written(step: JournaledStep, entry: FromClause, name: str, found: Col
     return or_(same, *(~one for one in _was_there(step, entry, name)))
 
 
+def _is_same_row(schema: BillingSchema, step: JournaledStep, entry: FromClause, row: FromClause) -> ColumnElement[bool]:
+    """Return whether a row is the one that was journaled, and not a new one that was given its id.
+
+    If both have a time of creation, that decides; otherwise the other columns by which the step recognizes rows. A row
+    that is not recognized may also be the same one with corrected values. Journals of earlier versions have no such
+    values: there the id decides.
+    """
+    found = {name: entry.c[seen(name)] for name in schema.recognized_columns(step)}
+    if not found:
+        return true()
+    is_same = {name: same_when_stored(row.c[name], value) for name, value in found.items()}
+    was_seen = or_(*(value.is_not(None) for value in found.values()))
+    was_created = is_same.pop(CREATED_AT_COLUMN, None)
+    others = or_(~was_seen, and_(*is_same.values()))
+    if was_created is None:
+        return others
+    return case((found[CREATED_AT_COLUMN].is_not(None), was_created), else_=others)
+
+
 def _newer(relations: BillingRelations, step: JournaledStep, step_run: int) -> Subquery:
     """Return newer step runs' rows that were not restored, and whether undoing these runs would restore them.
 
@@ -176,6 +198,7 @@ def _newer(relations: BillingRelations, step: JournaledStep, step_run: int) -> S
     for name in columns:
         found = case((is_newest, row.c[name]), else_=func.lag(entry.c[f"{name}_before"]).over(**of_row))
         matches.append(_is_as_written(step, entry, name, found))
+    matches.append(_is_same_row(schema, step, entry, row))
     sides = [entry.c[f"{name}_{side}"] for name in columns for side in ("before", "after")]
     entries = (
         select(entry.c[row_id].label("id"), entry.c.step_run_id, *sides)
@@ -245,6 +268,7 @@ def _decided(relations: BillingRelations, step: JournaledStep, step_run: int, ke
     as_written = and_(*(_is_as_written(step, journal, name, row.c[name]) for name in columns))
     decision = case(
         (row.c.id.is_(None), ROW_GONE),
+        (~_is_same_row(schema, step, journal, row), OTHER_ROW),
         (journal.c[row_id].in_(kept), LATER_CHANGE_KEPT),
         (as_written, RESTORED),
         else_=CHANGED_SINCE,
@@ -277,7 +301,7 @@ def _skipped(row: FromClause, columns: tuple[str, ...]) -> Select[Any]:
     shown: list[ColumnElement[Any]] = [row.c.id, row.c.decision.label("why")]
     for name in columns:
         shown += [row.c[f"{name}_after"].label(f"expected_{name}"), row.c[f"{name}_found"].label(f"found_{name}")]
-    return select(*shown).where(row.c.decision.in_(_LISTED)).order_by(row.c.id)
+    return select(*shown).where(row.c.decision.in_(LEFT_ALONE)).order_by(row.c.id)
 
 
 def _retire_backups(relations: BillingRelations, step: JournaledStep, run_id: str, kept: SelectBase) -> Change:

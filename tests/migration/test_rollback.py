@@ -56,7 +56,7 @@ from tests.support.databases import (
 from tests.support.faults.commands import struck
 from tests.support.faults.points import BEFORE, FORGETTING
 from tests.support.faults.strikes import Kind
-from tests.support.ledger import ledger, owing_20, payment
+from tests.support.ledger import invoice, ledger, owing_20, payment
 from tests.support.oracle import Database
 from tests.support.rollbacks import undo
 from tests.support.shapes import SHAPES
@@ -187,7 +187,8 @@ def test_amounts_come_back_in_the_form_in_which_sqlite_stored_them(
     assert len({repr(row) for row in original["meters"]}) == len(original["meters"]) == 2 + len(STORED)
 
     for number in range(2):  # so that a dry run, too, compares what runs have written in every stored form
-        write(database, "UPDATE invoice_bills SET amount = amount + 0.25", "UPDATE payments SET amount = amount + 0.5")
+        paid = f"INSERT INTO payments (id, tenant_id, meter_id, amount) VALUES ({100 + number}, 1, 1, 0.5)"
+        write(database, "UPDATE invoice_bills SET amount = amount + 0.25", paid)
         migrate(database, 1, run_id=f"run {number}", allow_invalid=True)
     assert billing_rows(database)["meters"] != original["meters"]
 
@@ -310,15 +311,86 @@ def test_a_row_deleted_since_is_listed_and_one_changed_and_changed_back_is_resto
         "DELETE FROM payments WHERE id = 11",
         "UPDATE payments SET meter_id = NULL WHERE id = 12",
         "UPDATE payments SET meter_id = 1 WHERE id = 12",
-        "UPDATE payments SET amount = 9 WHERE id = 13",
+        "UPDATE payments SET status = 'checked' WHERE id = 13",
     )
     [undone, _] = undo(database).steps
     assert (undone.report.changed, undone.skipped) == (2, 1)
     assert undone.report.skipped == [
         {"id": "11", "why": "row_gone", "expected_meter_id": "1", "found_meter_id": ""},
     ]
-    assert row_of(database, "payments", 13)["amount"] == 9
+    assert row_of(database, "payments", 13)["status"] == "checked"
     assert [row_of(database, "payments", number)["meter_id"] for number in (12, 13)] == [None, None]
+
+
+NEW_PAYMENT = "INSERT INTO payments (id, tenant_id, customer_id, meter_id, amount{}) VALUES (13, 1, 1, 1, {}{})"
+CREATED = "UPDATE payments SET created_at = '2024-01-31 10:00:00'"
+
+
+@pytest.mark.parametrize("in_batches", [False, True], ids=["whole", "in batches"])
+@pytest.mark.parametrize(
+    ("before", "since", "why"),
+    [
+        pytest.param([], [NEW_PAYMENT.format("", "5", "")], "other_row", id="another amount"),
+        pytest.param(
+            [], [NEW_PAYMENT.format(", paid_at", "3", ", '2024-03-01'")], "other_row", id="another time of payment"
+        ),
+        pytest.param([], [NEW_PAYMENT.format("", "3", "")], None, id="the same payment once more"),
+        pytest.param(
+            [CREATED],
+            [NEW_PAYMENT.format(", created_at", "3", ", '2026-01-31 10:00:00'")],
+            "other_row",
+            id="created later",
+        ),
+        pytest.param(
+            [CREATED],
+            [NEW_PAYMENT.format(", created_at", "5", ", '2024-01-31 10:00:00'")],
+            None,
+            id="corrected, and created when it was",
+        ),
+    ],
+)
+def test_a_new_payment_with_the_id_of_a_deleted_one_keeps_its_meter(
+    tmp_path: Path, before: list[str], since: list[str], why: str | None, in_batches: bool
+) -> None:
+    """SQLite gives the greatest id once more. With the same values, it is what it was before the migration."""
+    rows = ledger([], [payment(1, "1.00"), payment(2, "2.00"), payment(3, "3.00")])
+    database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, rows)
+    if before:
+        write(database, "ALTER TABLE payments ADD COLUMN created_at DATETIME", *before)
+        database = BillingDatabase(f"sqlite:///{tmp_path}/billing.db")
+    migrate(database, 1, steps=["payment_meter_ids"])
+    write(database, "DELETE FROM payments WHERE id = 13", *since)
+
+    [undone, _] = undo(database, batch_size=2 if in_batches else None).steps
+
+    meter_id = None if why is None else 1
+    assert (row_of(database, "payments", 13)["meter_id"], undone.skipped) == (meter_id, 0 if why is None else 1)
+    assert [(row["id"], row["why"]) for row in undone.report.skipped] == ([] if why is None else [("13", why)])
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "values"),
+    [
+        ("invoices", "meter_id, invoice_number, amount, balance_brought_forward, total_amount", "1, 'N', 100, 0, 100"),
+        ("meters", "meter_number, balance, overpayment, total_billed, total_paid", "'N', 100, 0, 100, 0"),
+    ],
+)
+def test_a_new_row_with_the_id_of_a_deleted_one_keeps_its_amounts(
+    tmp_path: Path, table: str, columns: str, values: str
+) -> None:
+    database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, ledger([invoice(1, "100.00")], []))
+    migrate(database, 1)
+    row_id = {"invoices": 11, "meters": 1}[table]
+    before = row_of(database, table, row_id)
+    write(
+        database,
+        f"DELETE FROM {table} WHERE id = {row_id}",
+        f"INSERT INTO {table} (id, tenant_id, {columns}) VALUES ({row_id}, 1, {values})",
+    )
+    replaced = row_of(database, table, row_id)
+    assert replaced != before
+    undo(database)
+    assert row_of(database, table, row_id) == replaced
 
 
 def test_amounts_that_differ_by_less_than_is_shown_are_listed_as_they_are_stored(tmp_path: Path) -> None:

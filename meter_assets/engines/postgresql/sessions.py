@@ -2,7 +2,8 @@
 
 A URL, a role, a database, or another client of a pooler may have set anything. So each transaction sets, for itself,
 what our statements depend on: through a pooler, the next transaction may be in another session. Add a setting to
-`_SETTINGS` if a statement of ours depends on it. Only time-outs in the options of the URL are kept. Locks are in `locks`.
+`_SETTINGS` if a statement of ours depends on it. Only time-outs in the options of the URL are kept. Locks are in
+`locks`.
 """
 
 import re

@@ -90,6 +90,7 @@ register_types(
         as_journaled=lambda kind: _AsItIs(),
         why_no_money=_why_no_money,
         why_no_date=lambda kind: None,  # every date is text; an invariant checks its form
+        ids_return=True,  # a new row gets the id after the greatest one that is there
     ),
 )
 

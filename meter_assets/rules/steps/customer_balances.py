@@ -11,6 +11,7 @@ from meter_assets.billing.conditions import is_active
 from meter_assets.billing.money import exact, or_zero, stored, total
 from meter_assets.billing.payment_rules import CUSTOMER_WITHOUT_ACTIVE_METER
 from meter_assets.billing.relations import BillingRelations
+from meter_assets.billing.schema import CREATED_AT_COLUMN
 from meter_assets.rules.invariants import Group, errors_of, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 
@@ -81,6 +82,7 @@ STEP = Step(
     worth=(("balance", 1), ("overpayment", -1)),
     worth_title="net before",
     context=("name",),
+    recognized_by=(CREATED_AT_COLUMN, "name"),
     guards=StepGuards(values=of_group(Group.values), before=(*of_group(Group.backup), *errors_of(Group.balances))),
     needs_backup=False,
     compute=customer_balances,

@@ -6,6 +6,7 @@ from meter_assets.billing.change import Change, changed_columns, outcome_columns
 from meter_assets.billing.invoice_lines import AMOUNTS, equals_its_lines, reason_to_skip, recomputed
 from meter_assets.billing.money import exact, or_zero, stored
 from meter_assets.billing.relations import BillingRelations
+from meter_assets.billing.schema import CREATED_AT_COLUMN
 from meter_assets.rules.invariants import Group, named, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 
@@ -51,6 +52,7 @@ STEP = Step(
     worth=(("total_amount", 1),),
     worth_title="total before",
     context=("invoice_number",),
+    recognized_by=(CREATED_AT_COLUMN, "meter_id", "invoice_number", "invoice_date"),
     guards=StepGuards(
         values=of_group(Group.values),
         before=named("every_bill_type_has_one_meaning"),

@@ -10,6 +10,7 @@ from meter_assets.billing.ledger import net, recomputed
 from meter_assets.billing.money import exact, stored
 from meter_assets.billing.policy import BalanceBasis
 from meter_assets.billing.relations import BillingRelations
+from meter_assets.billing.schema import CREATED_AT_COLUMN
 from meter_assets.rules.invariants import Group, blocking, errors_of, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 
@@ -64,6 +65,7 @@ STEP = Step(
     worth=(("balance", 1), ("overpayment", -1)),
     worth_title="net before",
     context=("meter_number",),
+    recognized_by=(CREATED_AT_COLUMN, "meter_number"),
     guards=StepGuards(values=of_group(Group.values), before=blocking(), after=errors_of(Group.balances)),
     checks=(Group.balances,),
     overridable=True,

@@ -22,6 +22,7 @@ from meter_assets.billing.payment_rules import (
 )
 from meter_assets.billing.policy import CustomersWithoutActiveMeter, Policy
 from meter_assets.billing.relations import BillingRelations
+from meter_assets.billing.schema import CREATED_AT_COLUMN
 from meter_assets.rules.invariants import Group, named, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 
@@ -67,6 +68,7 @@ STEP = Step(
     sum_title="amount of payments with a meter",
     sum_metric="paid_on_meters",
     context=("amount", "customer_id", "invoice_id"),
+    recognized_by=(CREATED_AT_COLUMN, "customer_id", "invoice_id", "amount", "paid_at"),
     for_review=FOR_REVIEW,
     guards=StepGuards(
         values=of_group(Group.values),
