@@ -32,16 +32,23 @@ def shell(
 
 @pytest.mark.parametrize(
     ("shell", "name"),
-    [("LATIN1", "café"), ("LATIN2", NAME), ("SQL_ASCII", NAME), ("SQL_ASCII", "plain"), ("WIN1252", "café €")],
+    [
+        ("LATIN1", "café"),
+        pytest.param("LATIN2", NAME, marks=pytest.mark.thorough),
+        ("SQL_ASCII", NAME),
+        pytest.param("SQL_ASCII", "plain", marks=pytest.mark.thorough),
+        pytest.param("WIN1252", "café €", marks=pytest.mark.thorough),
+    ],
     indirect=["shell"],
 )
 def test_names_are_shown_and_the_tenant_is_migrated(shell: CommandLine, name: str) -> None:
     shell.change(f"UPDATE tenants SET name = '{name}'", f"UPDATE meters SET meter_number = '{name}'")
-    for command in (("migrate-meter-financials", "--dry-run"), MIGRATE, ("rollback", "--yes"), MIGRATE):
+    for command in (("migrate-meter-financials", "--dry-run"), MIGRATE, ("rollback", "--yes")):
         said = shell(*command)
         assert said.status == 0, said.printed
         assert f'1 "{name}"' in said.words
-    assert shell.rows("SELECT balance FROM meters") == [(70,)]
+        balance = 70 if command == MIGRATE else 0
+        assert shell.rows("SELECT balance FROM meters") == [(balance,)]
 
 
 @pytest.mark.parametrize("shell", ["SQL_ASCII"], indirect=True)

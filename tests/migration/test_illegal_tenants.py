@@ -71,7 +71,7 @@ def test_the_other_tenants_are_left(billing_url: str, ids: list[str | None], sho
 
 @pytest.mark.by_default("sqlite")
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["a blank", "twice"])
+@pytest.mark.parametrize("name", ["a blank", pytest.param("twice", marks=pytest.mark.thorough)])
 def test_every_command_runs_the_others(
     billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -60,7 +60,7 @@ def recorded(database: BillingDatabase, tenant_id: int = 1) -> Policy | None:
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=list(COMMANDS))
 def test_a_command_with_another_policy_is_refused(shell: CommandLine, command: Sequence[str]) -> None:
-    """It names the values and changes nothing; the dry run foretells it; with --policy-changed it runs."""
+    """It names the values and changes nothing; the dry run foretells it."""
     database = shell.database
     before = everything(database)
     refused = shell(*command, "--tenant", HEALTHY)
@@ -69,6 +69,19 @@ def test_a_command_with_another_policy_is_refused(shell: CommandLine, command: S
     assert (dry.status, DIFFERENCE in dry.words, "would be refused" in dry.words) == (1, True, True)
     assert everything(database) == before
 
+
+@pytest.mark.by_default("sqlite")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, id=name, marks=[] if name in ("migration", "invoices") else [pytest.mark.thorough])
+        for name, command in COMMANDS.items()
+    ],
+)
+def test_a_command_runs_with_a_policy_that_was_changed_on_purpose(shell: CommandLine, command: Sequence[str]) -> None:
+    """Then that policy is the recorded one, and the earlier one is refused."""
+    database = shell.database
     meant = shell(*[one for one in command if one != "--yes"], "--dry-run", "--policy-changed", "--tenant", HEALTHY)
     assert (meant.status, DIFFERENCE in meant.words, "would be refused" in meant.words) == (0, True, False)
     assert shell(*command, "--policy-changed", "--tenant", HEALTHY).status == 0
