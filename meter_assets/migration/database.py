@@ -42,7 +42,13 @@ from meter_assets.errors import (
 )
 from meter_assets.migration.snapshot import Snapshot, tried_again
 from meter_assets.migration.tenant_locks import TenantLocks, tenant_locked
-from meter_assets.migration.tenants import SkippedTenant, live_tenants, named_tenants
+from meter_assets.migration.tenants import (
+    SkippedTenant,
+    live_tenants,
+    may_lack_tenant,
+    named_tenants,
+    rows_without_tenant,
+)
 from meter_assets.migration.tenants import Tenant as Tenant
 from meter_assets.rules.steps import MIGRATION, STEPS
 
@@ -236,12 +242,16 @@ class BillingDatabase:
         return schema
 
     def header(self, schema: BillingSchema | None = None) -> list[str]:
-        """Return lines for the start of a command: where the tables are, and whether the server may lag behind.
+        """Return lines for the start of a command: where the tables are, whether the server may lag, unread rows.
 
         `schema` is that of an open snapshot. Without it, raises what `known_schema` raises.
         """
-        where = (schema or self.known_schema()).catalogue.where
-        return [*([f"Tables: {where}"] if where else []), *([self._note] if self._note else [])]
+        known, unread = schema or self.known_schema(), None
+        if tables := may_lack_tenant(known):
+            with self.snapshot() as connection:
+                unread = rows_without_tenant(connection, tables)
+        where = f"Tables: {known.catalogue.where}" if known.catalogue.where else None
+        return [line for line in (where, self._note, unread) if line]
 
     def make_own_tables(self, connection: Connection, *, to_roll_back: bool = False) -> BillingSchema:
         """Create the missing ones of our own tables, and return the schema with them.

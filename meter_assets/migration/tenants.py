@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, null, or_, select
+from sqlalchemy import Connection, Table, and_, case, func, null, or_, select
 
 from meter_assets.billing.constructs import is_date
 from meter_assets.billing.schema import SOFT_DELETE_COLUMN, BillingSchema, is_live
@@ -41,6 +41,23 @@ class SkippedTenant:
     def __str__(self) -> str:
         """Return a sentence."""
         return str(IllegalTenantId([self.key], self.reason))
+
+
+def may_lack_tenant(schema: BillingSchema) -> list[Table]:
+    """Return the tables that may have rows of no tenant. A line without one belongs to the tenant of its invoice."""
+    tables = [table for name, table in schema.tables.items() if name not in ("tenants", "invoice_bills")]
+    return [table for table in tables if table.c.tenant_id.nullable]
+
+
+def rows_without_tenant(connection: Connection, tables: Sequence[Table]) -> str | None:
+    """Return a sentence about rows whose tenant_id is null, which no run reads; None if there are none."""
+    found = []
+    for table in tables:
+        rows = connection.scalar(select(func.count()).select_from(table).where(table.c.tenant_id.is_(None)))
+        found += [f"{table.name} ({rows:,})"] if rows else []
+    if not found:
+        return None
+    return f"Rows without a tenant_id, which no run reads: {', '.join(found)}. Set it if they belong to a tenant."
 
 
 def live_tenants(connection: Connection, schema: BillingSchema) -> tuple[list[Tenant], list[SkippedTenant]]:

@@ -18,6 +18,7 @@ from tests.support.command_line import CommandLine, command_line_in
 from tests.support.databases import start_over
 from tests.support.ledger import invoice, ledger, payment
 from tests.support.shapes import SHAPES
+from tests.support.small_billing import SmallBilling
 
 LEGAL = ["id-1", "id-2"]
 CHARACTERS = "the id may have only letters, digits, '_' and '-'"
@@ -94,6 +95,22 @@ def test_every_command_runs_the_others(
     with database.snapshot() as connection:
         runs = connection.execute(text("SELECT DISTINCT tenant_id FROM meter_migration_runs ORDER BY tenant_id"))
         assert list(runs.scalars()) == LEGAL
+
+
+@pytest.mark.parametrize("command", [("--dry-run",), ("--yes",)], ids=["preview", "live"])
+def test_rows_of_no_tenant_are_counted(
+    billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """At the start of a command; the tenants are migrated without them."""
+    shell = command_line_in(tmp_path / "shell", billing_url, monkeypatch)
+    shell.change(
+        *SmallBilling().statements(),
+        "INSERT INTO payments (id, customer_id, meter_id, amount) VALUES (73, 11, 21, 5), (74, 11, 21, 6)",
+        "INSERT INTO bills (id, bill_type) VALUES (43, 'WATER')",
+    )
+    ended = shell("migrate-meter-financials", *command)
+    assert ended.status == 0, ended.printed
+    assert "Rows without a tenant_id, which no run reads: bills (1), payments (2). Set it" in ended.words
 
 
 def test_where_no_tenant_is_legal_nothing_is_run(billing_url: str) -> None:
