@@ -76,6 +76,8 @@ class Catalogue:
     """Billing tables with a further schema of the search path that has a table of this name too."""
     views: frozenset[str] = frozenset()
     """The billing tables that are views."""
+    inherited: frozenset[str] = frozenset()
+    """The billing tables that others inherit from (no partitions): their keys say nothing about the rows of those."""
     expressions: tuple[tuple[str, str, str], ...] = ()
     """Generated columns whose SQL reflection does not tell: table, column, and the SQL that computes it."""
     triggers: tuple[Trigger, ...] = ()

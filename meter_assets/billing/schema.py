@@ -147,6 +147,8 @@ class BillingSchema:
 
     def id_scope(self, table: str) -> IdScope:
         """Return where the ids of a billing table are unique, by its primary key or another unique constraint."""
+        if table in self.catalogue.inherited:
+            return IdScope.nowhere
         key = frozenset(column.key for column in self.tables[table].primary_key)
         unique = {key, *(columns for name, columns in self.unique if name == table)}
         if frozenset({"id"}) in unique:

@@ -375,6 +375,21 @@ CASES: dict[str, Odd] = {
         naming="invoices.id of 51",
         tables={**COMPOSITE, **of("invoice_bills", ("tenant_id INTEGER, ", ""))},
     ),
+    "a payment that is also in a table that inherits": Odd(
+        POSTGRESQL,
+        ("CREATE TABLE archived () INHERITS (payments)", "INSERT INTO archived SELECT * FROM payments WHERE id = 72"),
+        refused="every_row_has_its_own_id",
+        naming="payments.id of 72",
+    ),
+    "payments of which one is in a table that inherits": Odd(
+        POSTGRESQL,
+        (
+            "CREATE TABLE archived () INHERITS (payments)",
+            "INSERT INTO archived SELECT * FROM payments WHERE id = 72",
+            "DELETE FROM ONLY payments WHERE id = 72",
+        ),
+        "70.00",
+    ),
     "no keys, and the same ids in two tenants": Odd(
         BOTH,
         OF_THE_SECOND_TENANT,

@@ -61,6 +61,7 @@ def _catalogue(found: Found, written: set[tuple[str, str]]) -> Catalogue:
         schemas=tuple((table, detail["schema"]) for table, detail in found.get("table", ())),
         namesakes=tuple((table, detail["schema"]) for table, detail in found.get("namesake", ())),
         views=frozenset(table for table, detail in found.get("table", ()) if detail["kind"] == "v"),
+        inherited=frozenset(table for table, detail in found.get("table", ()) if detail["inherited"]),
         triggers=tuple(dict.fromkeys(_triggers(found, written))),
         row_constraints=tuple(_row_constraints(found)),
         rows_constraints=tuple(_rows_constraints(found, written)),

@@ -46,7 +46,8 @@ WITH RECURSIVE billing AS (
     FROM domains d JOIN pg_catalog.pg_type t ON t.oid = d.typbasetype WHERE t.typtype = 'd'
 )
 SELECT 'table' AS what, CAST(relname AS text) AS at, pg_catalog.jsonb_build_object(
-    'schema', nspname, 'kind', relkind) AS detail FROM billing
+    'schema', nspname, 'kind', relkind, 'inherited', relkind = 'r' AND EXISTS (
+        SELECT FROM pg_catalog.pg_inherits WHERE inhparent = billing.oid)) AS detail FROM billing
 UNION ALL SELECT 'namesake', b.relname, pg_catalog.jsonb_build_object('schema', n.nspname)
     FROM billing b JOIN pg_catalog.pg_class c ON c.relname = b.relname AND c.oid <> b.oid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
