@@ -158,8 +158,9 @@ class BillingSchema:
     def columns_that_may_delete(self, table: str) -> tuple[str, ...]:
         """Return the columns of a table whose names say that they mark a row as deleted, besides deleted_at."""
         looks = _LOOKS_VOID if table in _TRANSACTIONS else _LOOKS_DELETED
-        names = (column.key for column in self.tables[table].c if column.key not in self.read_columns(table))
-        return tuple(name for name in names if looks.fullmatch(name.lower()))
+        names = (column.key for column in self.tables[table].c)
+        read = self.read_columns(table)
+        return tuple(name for name in names if name not in read and looks.fullmatch(name.lower()))
 
     def selected_columns(self, table: str) -> tuple[str, ...]:
         """Return the columns of a billing table that some statement of ours selects."""

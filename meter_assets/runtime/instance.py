@@ -9,8 +9,10 @@ instance; nothing here knows the billing database.
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from dagster._core.instance.ref import InstanceRef
 # The storages that Dagster ships, to make their files private: no public API as of 1.13 (dagster issue 3288).
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import (
     DagsterSqliteStorage,
     _event_logs_directory,
@@ -46,7 +49,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import DagsterPostgresException
 from filelock import FileLock
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from meter_assets import settings
@@ -140,6 +143,41 @@ class PrivateEventLog(SqliteEventLogStorage):
         """Return the URL of a file of events. Creates the file if it is missing."""
         make_file(Path(self.path_for_shard(shard_name)))
         return super().conn_string_for_shard(shard_name)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        """Connect to a file of events, as Dagster does, but with one engine for all files and connections.
+
+        An engine remembers what it has compiled. Dagster makes one for each connection, of which a run of one tenant
+        needs hundreds, and each compiles its statement again.
+        """
+        with self._db_lock:
+            self._shard = shard
+            if shard not in self._initialized_dbs:
+                make_file(Path(self.path_for_shard(shard)))
+                self._initdb(self._engine)
+                self._initialized_dbs.add(shard)
+            with self._engine.connect() as connection, connection.begin():
+                yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        """Return whether the index has a table. Dagster asks before each event of a check; no table goes away."""
+        if table_name not in self._tables:
+            if not super().has_table(table_name):
+                return False
+            self._tables.add(table_name)
+        return True
+
+    @cached_property
+    def _tables(self) -> set[str]:
+        return set()
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return create_engine("sqlite://", poolclass=NullPool, creator=self._open)
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path_for_shard(self._shard), timeout=SQLITE_BUSY_TIMEOUT_SECONDS)
 
 
 class PrivateSqliteStorage(DagsterSqliteStorage):
