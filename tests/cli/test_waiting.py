@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -169,6 +170,7 @@ def test_ctrl_c_at_a_terminal_is_one_sentence(shell: CommandLine, command: tuple
 def test_ctrl_c_at_the_question_writes_nothing(on_sqlite: CommandLine) -> None:
     with on_terminal(on_sqlite, "migrate-meter-financials", "--tenant", HEALTHY) as terminal:
         terminal.read(lambda: "[y/N]" in terminal.written)
+        time.sleep(1)  # until it reads: Python does not notice a signal just before a read until that has ended
         terminal.type(CTRL_C)
         assert terminal.end() == 130, terminal.written
     assert "Interrupted. Nothing was written." in terminal.written

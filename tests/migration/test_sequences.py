@@ -18,7 +18,7 @@ from sqlalchemy import Executable, Table, delete, insert, update
 
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import MONEY_COLUMNS, billing_tables
+from meter_assets.billing.schema import MONEY_COLUMNS, OPTIONAL_COLUMNS, billing_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import Rollback, roll_back
 from meter_assets.reports.rollback_preview import preview_rollback
@@ -101,7 +101,7 @@ class Model:
                 done.skipped += 1
             elif self._is_kept(one):
                 done.kept += 1
-            elif one.step != BACKUP and any(row[name] != value for name, value in one.after.items()):
+            elif one.step != BACKUP and any(row[name] != one.after[name] for name in _columns_of(one)):
                 done.skipped += 1
             else:
                 self._restore(one, row)
@@ -127,8 +127,16 @@ class Model:
         if one.step == BACKUP:
             self.db[BACKUP].remove(row)
         else:
-            row.update(one.before)
+            row.update({name: one.before[name] for name in _columns_of(one)})
         one.is_undone = True
+
+
+def _columns_of(one: Written) -> list[str]:
+    """Return the columns that a step has written in a row: not an optional one that was null and stayed null."""
+    optional = OPTIONAL_COLUMNS.get(oracle.TARGETS[one.step], ())
+    return [
+        name for name, value in one.after.items() if (one.before[name], value) != (None, None) or name not in optional
+    ]
 
 
 # The operations
