@@ -154,7 +154,6 @@ class PrivateEventLog(SqliteEventLogStorage):
         with self._db_lock:
             self._shard = shard
             if shard not in self._initialized_dbs:
-                make_file(Path(self.path_for_shard(shard)))
                 self._initdb(self._engine)
                 self._initialized_dbs.add(shard)
             with self._engine.connect() as connection, connection.begin():
@@ -177,7 +176,9 @@ class PrivateEventLog(SqliteEventLogStorage):
         return create_engine("sqlite://", poolclass=NullPool, creator=self._open)
 
     def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path_for_shard(self._shard), timeout=SQLITE_BUSY_TIMEOUT_SECONDS)
+        path = Path(self.path_for_shard(self._shard))
+        make_file(path)
+        return sqlite3.connect(path, timeout=SQLITE_BUSY_TIMEOUT_SECONDS)
 
 
 class PrivateSqliteStorage(DagsterSqliteStorage):
