@@ -22,7 +22,6 @@ from meter_assets.migration.rollback import Rollback
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.preview import Preview
 from meter_assets.rules.invariants import INVARIANTS, Severity, current_name
-from meter_assets.runtime.children import quiet_children
 from meter_assets.runtime.processes import tags_of_this_process
 from meter_assets.runtime.run_events import was_interrupted
 
@@ -104,16 +103,15 @@ def run_tenant(
         watch(run, entry)
 
     instance.add_event_listener(run.run_id, listen)
-    with quiet_children():
-        result = job.execute_in_process(
-            run_config={**QUIET, **launch.config},
-            instance=instance,
-            run_id=run.run_id,
-            raise_on_error=False,
-            # A job that has only checks has no partitions: the tag names the tenant.
-            partition_key=tenant.key if job.partitions_def else None,
-            tags={**tags_of_this_process(), **({} if job.partitions_def else {PARTITION_TAG: tenant.key})},
-        )
+    result = job.execute_in_process(
+        run_config={**QUIET, **launch.config},
+        instance=instance,
+        run_id=run.run_id,
+        raise_on_error=False,
+        # A job that has only checks has no partitions: the tag names the tenant.
+        partition_key=tenant.key if job.partitions_def else None,
+        tags={**tags_of_this_process(), **({} if job.partitions_def else {PARTITION_TAG: tenant.key})},
+    )
     if run.interrupted:
         raise KeyboardInterrupt
     run.succeeded = result.success

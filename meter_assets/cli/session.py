@@ -231,7 +231,7 @@ def open_session(
     if live:
         database.require_writable(to_roll_back=rolls_back)
 
-    with open_instance() as instance:
+    with open_instance(capture_output=False) as instance:
         end_lost_runs(instance)
         sync_partitions(instance, database)
         terminal = Terminal()

@@ -63,6 +63,9 @@ DAGSTER_HOME_VARIABLE = "DAGSTER_HOME"
 CONFIG_FILE = "dagster.yaml"
 FOLDER = settings.HOME / "dagster"
 _QUIET: Mapping[str, Any] = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
+_NO_CAPTURE: Mapping[str, Any] = {
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+}
 _EXAMPLE = "postgresql://user@host/dagster"
 
 
@@ -196,9 +199,11 @@ class PrivateSqliteStorage(DagsterSqliteStorage):
 
 
 @contextmanager
-def open_instance() -> Iterator[DagsterInstance]:
+def open_instance(*, capture_output: bool = True) -> Iterator[DagsterInstance]:
     """Open the instance that `dagster dev` uses in the current folder, without its telemetry and first-use prompt.
 
+    `capture_output` is whether Dagster stores what the steps of runs in this process print. It redirects the file
+    descriptors of standard output and error for that, so a command that shows its progress must not capture.
     Raises UnusableInstance if DAGSTER_HOME or METER_ASSETS_DAGSTER_POSTGRES_URL cannot be used.
     """
     home = settings.variable(DAGSTER_HOME_VARIABLE)  # empty means unset, as for Dagster
@@ -207,7 +212,8 @@ def open_instance() -> Iterator[DagsterInstance]:
     _create(folder)
     if configured_in == folder and not _has_own_configuration(folder, is_ours=not home):
         _write_config(folder)
-    ref = InstanceRef.from_dir(str(folder), config_dir=str(configured_in), overrides=_QUIET)
+    overrides = _QUIET if capture_output else {**_QUIET, **_NO_CAPTURE}
+    ref = InstanceRef.from_dir(str(folder), config_dir=str(configured_in), overrides=overrides)
     before = os.umask(umask_for(folder))  # also for an instance of another class, which sets no umask
     try:
         with DagsterInstance.from_ref(ref) as instance:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -19,6 +20,31 @@ _COMMAND = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from meter_assets.cli.main import main; main(prog_name='meter-assets')"
 )
+
+
+_PART = re.compile(r"\x1b\[\??[\d;]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+|.")
+
+
+def screen(written: str) -> list[str]:
+    """Return the lines that a person sees in the end, at a terminal so wide that it folds none.
+
+    Knows what rich writes: lines erased, the cursor moved to the start of a line or upwards, styles.
+    """
+    lines, row, column = [""], 0, 0
+    for part in _PART.findall(written):
+        if part == "\r":
+            column = 0
+        elif part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif re.fullmatch(r"\x1b\[\d*A", part):
+            row = max(0, row - int(part[2:-1] or 1))
+        elif not part.startswith("\x1b"):
+            lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + len(part) :]
+            column += len(part)
+    return [line.rstrip() for line in lines]
 
 
 class Terminal:
@@ -55,10 +81,12 @@ class Terminal:
 
 
 @contextmanager
-def on_a_terminal(folder: Path, environment: Mapping[str, str | None], *arguments: str) -> Iterator[Terminal]:
-    """Start `meter-assets` on a terminal of its own."""
+def on_a_terminal(
+    folder: Path, environment: Mapping[str, str | None], *arguments: str, columns: int = 200
+) -> Iterator[Terminal]:
+    """Start `meter-assets` on a terminal of its own, of so many columns."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     wanted = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
     process = subprocess.Popen(
         ["setsid", "--ctty", sys.executable, "-c", _COMMAND, *arguments],
