@@ -37,6 +37,8 @@ RETIRED_BACKUPS = "meter_migration_retired_backups"
 RUNNING = "running"
 """The outcome of a step run that has not ended. It stays in RUNS; the outcome of an ended step run is in OUTCOMES."""
 SUCCEEDED, FAILED, INTERRUPTED = "succeeded", "failed", "interrupted"
+BLOCKED = "blocked"
+"""A step that was not run, or refused to write, because a check or a guard of severity ERROR failed."""
 PARTIAL = "partial"
 """A round of batches that could not write some rows because of other programs; the next round writes them."""
 

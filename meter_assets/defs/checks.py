@@ -12,6 +12,7 @@ import dagster as dg
 
 from meter_assets.billing.relations import billing_relations
 from meter_assets.defs import metadata
+from meter_assets.defs.blocked_steps import record_blocked_steps
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import failures, tenant_of
@@ -51,8 +52,10 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
             selected = {key.name: key.asset_key for key in context.selected_asset_check_keys}
             wanted = [one for one in invariants.values() if one.name in selected]
             results, differences = _evaluated(context, billing, policy, wanted)
-        if any(not one.passed and one.severity is Severity.ERROR for one in results):
+        failed = [one for one in results if not one.passed and one.severity is Severity.ERROR]
+        if failed:
             never_start_again()
+            record_blocked_steps(context, billing, policy, failed)
         for result in results:
             yield _result(result, selected[result.name], differences)
 

@@ -1,4 +1,4 @@
-"""Records the start and the outcome of every step run, also after errors and interruptions.
+"""Records the start and the outcome of every step run, also after errors, interruptions and blocking checks.
 
 Add here what every step run records or does before and after it runs. How a step runs is in `apply` and `batches`; the
 tables with the records are read and written in `records`.
@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from meter_assets.billing.own_tables import FAILED, INTERRUPTED, PARTIAL, RECORDS, RUNNING, RUNS, SUCCEEDED
+from meter_assets.billing.own_tables import BLOCKED, FAILED, INTERRUPTED, PARTIAL, RECORDS, RUNNING, RUNS, SUCCEEDED
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import step_runs
 from meter_assets.engines import is_conflict
 from meter_assets.engines.base import DatabaseEngine
 from meter_assets.engines.failures import Failure, advice_for, reason_and_place
 from meter_assets.errors import (
+    BlockedByInvariants,
     MeterAssetsError,
     NotWritable,
     StepError,
@@ -99,6 +100,18 @@ def record_step_run(database: BillingDatabase, schema: BillingSchema, run: StepR
         raise failure from failure.__cause__
 
 
+def record_blocked(database: BillingDatabase, runs: Sequence[StepRun], message: str) -> None:
+    """Record, in one transaction, that these steps of one tenant were not run because a check before them failed.
+
+    The tenant stays locked until `database.release()`. Raises what `locked_and_prepared` raises, and RecordsAltered.
+    """
+    with locked_and_prepared(database, runs[0]) as schema, database.transaction() as connection:
+        database.lock_within(connection, schema, runs[0].tenant, runs[0].run_id)
+        for run in runs:
+            entry = _start(connection, schema, run)
+            records.end(connection, schema, entry.id, BLOCKED, message, records.SealedRecord(entry.recorded))
+
+
 def _as_step_error(engine: DatabaseEngine, run: StepRun, error: OfTheDatabase) -> StepError:
     advice = _advice(engine, error, "rollback" if run.rolls_back else "migrate")
     what = "was rolled back"
@@ -133,7 +146,9 @@ def _record_failure(
 
     If this fails too, the first failure is the one that is reported.
     """
-    if isinstance(failure, MeterAssetsError):
+    if isinstance(failure, BlockedByInvariants):
+        outcome, message = BLOCKED, str(failure)
+    elif isinstance(failure, MeterAssetsError):
         outcome, message = FAILED, str(failure)
     elif isinstance(failure, Exception):
         outcome, message = FAILED, f"{type(failure).__name__}: {failure}"

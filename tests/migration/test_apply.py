@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, insert, make_url, text
 
-from meter_assets.billing.own_tables import BACKUP, FAILED, INTERRUPTED, SUCCEEDED
+from meter_assets.billing.own_tables import BACKUP, BLOCKED, FAILED, INTERRUPTED, SUCCEEDED
 from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill
@@ -138,7 +138,7 @@ def test_meter_balances_is_refused_exactly_where_a_blocking_invariant_is_violate
     if blocking:
         assert refusal is not None
         assert {name: count for name, (count, _) in refusal.violated.items()} == blocking
-        assert (run.outcome, run.rows_changed, run.message) == (FAILED, 0, str(refusal))
+        assert (run.outcome, run.rows_changed, run.message) == (BLOCKED, 0, str(refusal))
         assert everything(database, but_runs=True) == before
         migrate(database, 1, policy, steps=["meter_balances"], allow_invalid=True)
     else:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event, literal, select, text
 
 from meter_assets.billing.change import Change
-from meter_assets.billing.own_tables import BACKUP, FAILED, INTERRUPTED, RECORDS, SUCCEEDED
+from meter_assets.billing.own_tables import BACKUP, BLOCKED, FAILED, INTERRUPTED, RECORDS, SUCCEEDED
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import BillingSchema
@@ -206,7 +206,7 @@ def test_what_blocks_a_step_blocks_it_in_batches(billing_url: str) -> None:
     with pytest.raises(BlockedByInvariants, match="every_counted_payment_has_a_meter: 1 violations"):
         in_batches(database, 2, "meter_balances")
     assert everything(database, but_runs=True) == before
-    assert as_recorded(database, "first")[3:] == [("meter_balances", FAILED, 0)]
+    assert as_recorded(database, "first")[3:] == [("meter_balances", BLOCKED, 0)]
 
 
 def test_a_column_too_small_is_found_before_the_first_batch(postgres_url: str) -> None:

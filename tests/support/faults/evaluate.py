@@ -11,7 +11,17 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect
 
-from meter_assets.billing.own_tables import BACKUP, COMMITS, FAILED, INTERRUPTED, OUTCOMES, RUNNING, RUNS, SUCCEEDED
+from meter_assets.billing.own_tables import (
+    BACKUP,
+    BLOCKED,
+    COMMITS,
+    FAILED,
+    INTERRUPTED,
+    OUTCOMES,
+    RUNNING,
+    RUNS,
+    SUCCEEDED,
+)
 from meter_assets.billing.schema import REQUIRED_COLUMNS
 from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support.faults.jobs import TENANT, Job
@@ -146,7 +156,7 @@ def _counts(now: Contents) -> Iterator[str]:
     for run in now.get(RUNS, []):
         if counted[run["id"]] != (run["rows_changed"] or 0):
             yield f"{counted[run['id']]} rows were journaled by {run}"
-        if run["outcome"] not in (SUCCEEDED, FAILED, INTERRUPTED, RUNNING):
+        if run["outcome"] not in (SUCCEEDED, BLOCKED, FAILED, INTERRUPTED, RUNNING):
             yield f"the outcome of {run} is unknown"
     if unknown := counted.keys() - {run["id"] for run in now.get(RUNS, [])}:
         yield f"rows were journaled by step runs that are not recorded: {unknown}"
