@@ -1,6 +1,7 @@
 """The commands of `meter-assets`: a thin layer over the jobs of one Dagster instance. No SQL.
 
 Add a command here. What it does belongs in `session`, what it prints in `terminal`.
+Output goes through `output`, so that nothing that is only shown ends a command.
 Exit status: 0 for success, 1 if a step or a validation failed, 2 for wrong usage or configuration, 130 for Ctrl-C.
 """
 
@@ -8,12 +9,13 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import click
 from dotenv import load_dotenv
 
 from meter_assets import settings
+from meter_assets.cli.output import is_incomplete, lasting_output, problems, said_on_failure
 from meter_assets.errors import InvalidSettings, MeterAssetsError
 from meter_assets.runtime.interrupts import NothingStarted, raised_again
 from meter_assets.runtime.waits import waits_shown
@@ -25,6 +27,7 @@ P = ParamSpec("P")
 # once.
 
 
+_GOES_ON = "The run goes on to its end; 'meter-assets history' shows how it ended."
 _NOTHING_WRITTEN = "Interrupted. Nothing was written."
 _ROLLED_BACK = (
     "Interrupted. The current step, or its current batch, was rolled back; finished steps and batches stay. Run the "
@@ -41,21 +44,40 @@ def _reports_errors(*, writes: bool = False) -> Callable[[Callable[P, int]], Cal
     def decorate(command: Callable[P, int]) -> Callable[P, None]:
         @wraps(command)
         def run(*args: P.args, **kwargs: P.kwargs) -> None:
+            is_live = writes and not kwargs.get("dry_run")
             try:
-                with raised_again(), waits_shown(partial(click.echo, err=True)):
+                with raised_again(), waits_shown(partial(click.echo, err=True)), said_on_failure(_GOES_ON * is_live):
                     status = command(*args, **kwargs)
             except MeterAssetsError as error:
                 click.echo(f"Error: {error}", err=True)
                 status = error.exit_status
             except KeyboardInterrupt as interrupt:
-                was_writing = writes and not kwargs.get("dry_run") and not isinstance(interrupt, NothingStarted)
+                was_writing = is_live and not isinstance(interrupt, NothingStarted)
                 click.echo(_ROLLED_BACK if was_writing else _NOTHING_WRITTEN, err=True)
                 status = 130
-            sys.exit(status)
+            sys.exit(status if is_live else _with_output(status))
 
         return run
 
     return decorate
+
+
+def _with_output(status: int) -> int:
+    """Return the exit status of a command whose output is its result: not 0 if a part of it could not be written."""
+    if status == 0 and is_incomplete():
+        for problem in problems():
+            click.echo(f"Error: {problem} The output is incomplete.", err=True)
+        return 1
+    return status
+
+
+class _Commands(click.Group):
+    """The commands, none of which ends because its output cannot be shown."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the arguments and run a command, as click does."""
+        with lasting_output():
+            return super().main(*args, **kwargs)
 
 
 _tenants = click.option(
@@ -80,7 +102,7 @@ _policy_changed = click.option(
 _stop = click.option("--stop-on-failure", is_flag=True, help="Stop after the first tenant that fails.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="meter-assets")
 def main() -> None:
     """Move a utility-billing database from balances per customer to balances per meter.

@@ -76,8 +76,5 @@ def following(terminal: Terminal, tenant: Tenant, at: int, of: int, *, brief: bo
     """Show the progress of a tenant's run. If brief, omit the preview: `Terminal.preview_summary` shows it."""
     if not brief:
         terminal.heading(f"Tenant {named(tenant.key, tenant.name)} ({at} of {of})")
-    if terminal.console.is_terminal:
-        with terminal.console.status(Text(f"tenant {shown(tenant.key)}: starting")) as status:
-            yield Progress(terminal, status, brief=brief)
-    else:
-        yield Progress(terminal, None, brief=brief)
+    with terminal.spinner(f"tenant {shown(tenant.key)}: starting") as status:
+        yield Progress(terminal, status, brief=brief)

@@ -3,7 +3,8 @@
 Add here what is read from the events of a run. Nothing here prints: output belongs in `progress` and `terminal`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ from uuid import uuid4
 import dagster as dg
 from dagster import DagsterEventType, EventLogEntry
 
+from meter_assets.cli.output import problems
 from meter_assets.defs.checks import EVALUATED_WITH
 from meter_assets.defs.metadata import REPORT
 from meter_assets.defs.partitions import PARTITION_TAG
@@ -45,6 +47,8 @@ class TenantRun:
     evaluated_with: str = ""
     """With which policy the results were evaluated, if it is not the configured one."""
     interrupted: bool = False
+    not_shown: Exception | None = None
+    """An error of showing its progress, which does not change its result."""
 
     @property
     def exit_status(self) -> int:
@@ -100,7 +104,8 @@ def run_tenant(
         _read(run, entry)
         if run.interrupted and not already:
             _cancel(instance, run, entry)
-        watch(run, entry)
+        with nothing_raised(run):
+            watch(run, entry)
 
     instance.add_event_listener(run.run_id, listen)
     result = job.execute_in_process(
@@ -112,10 +117,31 @@ def run_tenant(
         partition_key=tenant.key if job.partitions_def else None,
         tags={**tags_of_this_process(), **({} if job.partitions_def else {PARTITION_TAG: tenant.key})},
     )
+    _record_what_was_not_shown(instance, run)
     if run.interrupted:
         raise KeyboardInterrupt
     run.succeeded = result.success
     return run
+
+
+@contextmanager
+def nothing_raised(run: TenantRun) -> Iterator[None]:
+    """Show something of a run, and store an error of that in the run. Raised, it would end this run or the next."""
+    try:
+        yield
+    except Exception as error:
+        run.not_shown = run.not_shown or error
+
+
+def _record_what_was_not_shown(instance: dg.DagsterInstance, run: TenantRun) -> None:
+    """Write into the run's log in Dagster why a part of its output was not shown."""
+    found = problems()
+    if run.not_shown is not None:
+        found.append(f"A part of the output was not shown: {run.not_shown!r}.")
+    recorded = instance.get_run_by_id(run.run_id) if found else None
+    if recorded is not None:
+        for problem in found:
+            instance.report_engine_event(f"{problem} The run went on.", recorded)
 
 
 def _cancel(instance: dg.DagsterInstance, run: TenantRun, entry: EventLogEntry) -> None:

@@ -17,7 +17,7 @@ import dagster as dg
 from meter_assets import settings
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.cli.progress import following
-from meter_assets.cli.runner import Launch, TenantRun, run_tenant
+from meter_assets.cli.runner import Launch, TenantRun, nothing_raised, run_tenant
 from meter_assets.cli.terminal import Terminal
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.launchpad import allow_export
@@ -33,7 +33,7 @@ from meter_assets.migration.tenants import SkippedTenant
 from meter_assets.rules.invariants import Group, of_group
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
 from meter_assets.runtime.instance import open_instance
-from meter_assets.runtime.interrupts import NothingStarted
+from meter_assets.runtime.interrupts import NothingStarted, hangups_ignored
 from meter_assets.runtime.processes import end_lost_runs
 
 
@@ -190,7 +190,8 @@ class Session:
             progressing = following(self.terminal, tenant, at, len(self.tenants), brief=brief)
             with shared_database(self.database), progressing as progress:
                 run = run_tenant(self.instance, self.definitions, launch, tenant, progress)
-                progress.finish(run)
+                with nothing_raised(run):
+                    progress.finish(run)
             self.terminal.failed(run)
             runs.append(run)
             if self.stop_on_failure and not run.succeeded:
@@ -231,7 +232,7 @@ def open_session(
     if live:
         database.require_writable(to_roll_back=rolls_back)
 
-    with open_instance(capture_output=False) as instance:
+    with hangups_ignored(), open_instance(capture_output=False) as instance:
         end_lost_runs(instance)
         sync_partitions(instance, database)
         terminal = Terminal()

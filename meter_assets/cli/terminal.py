@@ -5,16 +5,21 @@ name can move the cursor, change a color, or start a line that looks like our ow
 Progress during a run is in `progress`, the layout of tables in `terminal_table`, their contents in `reports.tables`.
 """
 
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.status import Status
 from rich.text import Text
 
 from meter_assets import settings
 from meter_assets.billing.catalogue import Trigger
 from meter_assets.billing.invoice_lines import NO_LINES
+from meter_assets.cli.output import escaped
 from meter_assets.cli.runner import TenantRun
 from meter_assets.cli.terminal_table import drawn
 from meter_assets.foreign_text import named, visible, visible_lines
@@ -36,7 +41,7 @@ STEPS = {
     "meter_balances": "5/6 meter balances",
     "validation after": "6/6 validation of balances",
 }
-_WIDTH_WHEN_PIPED = 160
+_SIZE_WHEN_PIPED = (160, 25)
 _SHORT_RUN_ID = 8
 
 
@@ -45,20 +50,35 @@ class Terminal:
 
     def __init__(self) -> None:
         """Write to standard output, in plain lines if it is not a terminal."""
+        # Not rich's own answer: it takes a pipe for a terminal if FORCE_COLOR is set, and a dumb one to be 80 wide.
+        self.is_terminal = sys.stdout.isatty()
         self.console = Console(highlight=False, soft_wrap=True)
-        if not self.console.is_terminal:
-            self.console = Console(highlight=False, soft_wrap=True, width=_WIDTH_WHEN_PIPED)
+        if not self.is_terminal:
+            self.console.size = _SIZE_WHEN_PIPED
+        elif self.console.is_dumb_terminal:
+            self.console.size = shutil.get_terminal_size()
+
+    def spinner(self, text: str) -> AbstractContextManager[Status | None]:
+        """Show a line that is redrawn, until the context ends; nothing if the terminal cannot redraw one."""
+        if not (self.is_terminal and self.console.is_interactive):
+            return nullcontext()
+        dots = "dots" if self.console.encoding.startswith("utf") else "line"
+        return self.console.status(self._text(text), spinner=dots)
 
     def print(self, text: str, style: str = "") -> None:
         """Print one or several lines, which must contain only our own text."""
-        self.console.print(Text(visible_lines(text)), style=style or None)
+        self.console.print(self._text(visible_lines(text)), style=style or None)
 
     def evidence(self, text: str, style: str = "") -> None:
         """Print a line with foreign text, indented and folded, so that no part of it starts at the edge."""
-        if self.console.is_terminal:
-            self.console.print(Padding(Text(visible(text)), (0, 0, 0, 4)), style=style or None, soft_wrap=False)
+        if self.is_terminal:
+            folded = Padding(self._text(visible(text)), (0, 0, 0, 4))
+            self.console.print(folded, style=style or None, soft_wrap=False)
         else:
             self.print(f"    {text}", style)
+
+    def _text(self, text: str) -> Text:
+        return Text(escaped(text, self.console.encoding))
 
     def header(self, lines: Sequence[str]) -> None:
         """Print what a command should say of the database before it starts."""
@@ -126,6 +146,12 @@ class Terminal:
             self.print(f"  ERROR {result.name}: {result.violations:,} violations.", style="red")
             self.evidence(f"{result.description} For example {result.example}.")
             self.evidence(result.remedy)
+        if run.not_shown is not None:
+            self.evidence(
+                f"A part of the output of this tenant was not shown: {run.not_shown!r}. Its run is not affected. Its "
+                f"page in the UI shows all of it: run {run.run_id}.",
+                style="red",
+            )
 
     def discrepancies(self, runs: Sequence[TenantRun]) -> None:
         """Print the customers and tenants whose meter balances differ from the backup."""

@@ -1,4 +1,4 @@
-"""Interrupts (Ctrl-C, the termination of a run) that must not be lost.
+"""Interrupts (Ctrl-C, the termination of a run) that must not be lost, and hangups, which end no run.
 
 Python raises an interrupt wherever the main thread happens to be. If that is a callback of the garbage collector or a
 destructor, Python prints the exception and goes on. The garbage collector often runs while a statement is built.
@@ -15,6 +15,22 @@ SECONDS_UNTIL_AGAIN = 0.05
 
 class NothingStarted(KeyboardInterrupt):
     """The user interrupted a command before it began to write."""
+
+
+@contextmanager
+def hangups_ignored() -> Iterator[None]:
+    """Ignore SIGHUP until the context ends: a run goes on when its terminal hangs up.
+
+    In another thread than the main one, where Python cannot change this, it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    usual = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, usual)
 
 
 @contextmanager

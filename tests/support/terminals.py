@@ -63,6 +63,16 @@ class Terminal:
         """Press keys."""
         os.write(self._side, keys)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has hung up."""
+        return self._side >= 0
+
+    def hang_up(self) -> None:
+        """Close the terminal, as the end of an SSH connection does."""
+        os.close(self._side)
+        self._side = -1
+
     def read(self, done: Callable[[], bool], seconds: float = 120) -> None:
         """Read what is written until something has happened, or until the end of the command."""
         deadline = time.monotonic() + seconds
@@ -97,9 +107,11 @@ def on_a_terminal(
         stderr=theirs,
     )
     os.close(theirs)
+    terminal = Terminal(process, ours)
     try:
-        yield Terminal(process, ours)
+        yield terminal
     finally:
         process.kill()
         process.wait()
-        os.close(ours)
+        if terminal.is_open:
+            terminal.hang_up()
