@@ -109,7 +109,7 @@ def test_in_a_folder_of_a_group_it_is_for_the_group_too(
 ) -> None:
     group = share(folder, mode)
     shell = CommandLine(folder, f"sqlite:///{folder}/billing.db")
-    assert shell("demo", "--customers", "10", "--months", "3").status == 0
+    assert shell("demo", "--yes", "--customers", "10", "--months", "3").status == 0
     everything_is_made(shell)
     assert others(folder, *SHARED) == {}
     assert {path.stat().st_gid for path in folder.rglob("*")} == {group}

@@ -15,13 +15,17 @@ import click
 from dotenv import load_dotenv
 
 from meter_assets import settings
+from meter_assets.cli.invocation import Invocation
 from meter_assets.cli.output import is_incomplete, lasting_output, problems, said_on_failure
+from meter_assets.cli.suggestions import CommandGroup
 from meter_assets.errors import InvalidSettings, MeterAssetsError
 from meter_assets.runtime.interrupts import NothingStarted, raised_again
 from meter_assets.runtime.waits import waits_shown
 from meter_assets.version import __version__
 
 P = ParamSpec("P")
+
+MIGRATE = "migrate_meter_financials"
 
 # Slow imports (mainly Dagster) are inside the commands that need them, so that --help and errors of usage appear at
 # once.
@@ -51,6 +55,9 @@ def _reports_errors(*, writes: bool = False) -> Callable[[Callable[P, int]], Cal
             except MeterAssetsError as error:
                 click.echo(f"Error: {error}", err=True)
                 status = error.exit_status
+            except click.Abort:  # another answer than yes
+                click.echo("Nothing was written.", err=True)
+                status = 1
             except KeyboardInterrupt as interrupt:
                 was_writing = is_live and not isinstance(interrupt, NothingStarted)
                 click.echo(_ROLLED_BACK if was_writing else _NOTHING_WRITTEN, err=True)
@@ -71,7 +78,7 @@ def _with_output(status: int) -> int:
     return status
 
 
-class _Commands(click.Group):
+class _Commands(CommandGroup):
     """The commands, none of which ends because its output cannot be shown."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -100,6 +107,7 @@ _policy_changed = click.option(
     help="Run although the policy differs from the one that a tenant was migrated with.",
 )
 _stop = click.option("--stop-on-failure", is_flag=True, help="Stop after the first tenant that fails.")
+_yes = click.option("--yes", is_flag=True, help="Write without asking for confirmation first.")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -121,7 +129,7 @@ def main() -> None:
 @_batch_size
 @_policy_changed
 @click.option("--skip-validation", is_flag=True, help="Skip the checks (steps 4 and 6).")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation before a live run.")
+@_yes
 @click.option(
     "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
 )
@@ -141,16 +149,17 @@ def migrate_meter_financials(
         raise InvalidSettings("--export requires --dry-run: it writes the rows that would change.")
     from meter_assets.cli.session import open_session
 
-    with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure) as session:
+    given = Invocation.current()
+    with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure, invocation=given) as session:
         if dry_run:
             return session.preview(evaluate=not skip_validation, export=export, policy_changed=policy_changed)
-        session.confirm("migration of", yes)
-        job = "migrate_meter_financials" + ("_without_validation" if skip_validation else "")
+        session.confirm("migrate", yes)
+        job = MIGRATE + ("_without_validation" if skip_validation else "")
         return session.migrate(job, batch_size=batch_size, policy_changed=policy_changed)
 
 
-def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
-    """Add a command that runs some steps of the migration, with their checks."""
+def _step_command(name: str, steps: Sequence[str], verb: str, help_text: str, job: str = MIGRATE) -> None:
+    """Add a command that runs some steps of a job, with their checks. `verb` is what its question says."""
 
     @main.command(name, help=help_text)
     @_tenants
@@ -158,35 +167,58 @@ def _step_command(name: str, steps: Sequence[str], help_text: str) -> None:
     @_stop
     @_batch_size
     @_policy_changed
+    @_yes
     @_reports_errors(writes=True)
     def command(
-        tenants: tuple[str, ...], dry_run: bool, stop_on_failure: bool, batch_size: int | None, policy_changed: bool
+        tenants: tuple[str, ...],
+        dry_run: bool,
+        stop_on_failure: bool,
+        batch_size: int | None,
+        policy_changed: bool,
+        yes: bool,
     ) -> int:
         from meter_assets.cli.session import open_session
 
-        with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure) as session:
+        given, of_migration = Invocation.current(), job == MIGRATE
+        with open_session(
+            tenants,
+            live=not dry_run,
+            writes=None if of_migration else steps,
+            stop_on_failure=stop_on_failure,
+            invocation=given,
+        ) as session:
             if dry_run:
                 return session.preview(steps=steps, policy_changed=policy_changed)
-            return session.migrate(
-                "migrate_meter_financials", steps=steps, batch_size=batch_size, policy_changed=policy_changed
-            )
+            session.confirm(verb, yes)
+            return session.migrate(job, steps=steps, batch_size=batch_size, policy_changed=policy_changed)
 
 
 _step_command(
     "backfill-payment-meter-ids",
     ["payment_meter_ids"],
+    "fill in the payments' meter ids of",
     "Fill in the meter ids of payments: step 2 of the migration, after the backup (step 1) if it is missing.",
 )
 _step_command(
     "backfill-invoice-amounts",
     ["invoice_amounts"],
+    "recompute the invoices' amounts of",
     "Recompute the amounts of invoices from their lines: step 3 of the migration, after the backup (step 1) if it is "
     "missing.",
 )
 _step_command(
     "migrate-customer-balances-to-meters",
     ["customer_balances_backup", "meter_balances"],
+    "recompute the meters' balances of",
     "Back up the customers' balances and recompute the meters' balances: steps 1 and 5 of the migration.",
+)
+_step_command(
+    "sync-customer-balances",
+    ["customer_balances"],
+    "set the customers' balances of",
+    "Set customers' balances to the sums over their active meters, for code that still reads them. Optional, after the "
+    "migration. Customers without an active meter keep their balances.",
+    job="sync_customer_balances",
 )
 
 
@@ -217,7 +249,7 @@ def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: boo
 @_dry_run
 @_stop
 @_batch_size
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation before a live rollback.")
+@_yes
 @click.option(
     "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
 )
@@ -240,7 +272,12 @@ def rollback(
     from meter_assets.cli.session import open_session
 
     with open_session(
-        tenants, live=not dry_run, rolls_back=True, stop_on_failure=stop_on_failure, of_run=before_run
+        tenants,
+        live=not dry_run,
+        rolls_back=True,
+        stop_on_failure=stop_on_failure,
+        of_run=before_run,
+        invocation=Invocation.current(),
     ) as session:
         return session.roll_back(before_run, dry_run=dry_run, batch_size=batch_size, yes=yes, export=export)
 
@@ -314,11 +351,15 @@ def grants(purpose: str, role: str) -> int:
     "--months", default=12, show_default=True, type=click.IntRange(3, 240), help="How many months of invoices."
 )
 @click.option("--seed", default=1, show_default=True, help="The same seed creates the same database.")
-@click.option("--fresh", is_flag=True, help="Create the demo database again if it exists.")
+@click.option("--fresh", is_flag=True, help="Delete the demo database if it exists, and create it again.")
+@_yes
 @_reports_errors(writes=True)
-def demo(tenants: int, customers: int, months: int, seed: int, fresh: bool) -> int:
-    """Create a demo billing database, preview and migrate it, and suggest what to examine."""
+def demo(tenants: int, customers: int, months: int, seed: int, fresh: bool, yes: bool) -> int:
+    """Create a demo billing database, preview and migrate it, and suggest what to examine.
+
+    It asks before it deletes a demo database, and before it writes to a database that METER_ASSETS_DATABASE_URL names.
+    """
     from meter_assets.cli.tour import tour
     from meter_assets.demo.generator import DemoSize
 
-    return tour(DemoSize(tenants=tenants, customers=customers, months=months), seed, fresh=fresh)
+    return tour(DemoSize(tenants=tenants, customers=customers, months=months), seed, fresh=fresh, yes=yes)

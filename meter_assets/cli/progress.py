@@ -15,6 +15,7 @@ from meter_assets.cli.terminal import STEPS, Terminal
 from meter_assets.foreign_text import named, shown
 from meter_assets.migration.database import Tenant
 from meter_assets.rules.invariants import Group
+from meter_assets.rules.steps import STEPS as EVERY_STEP
 from meter_assets.rules.steps import guarded_step
 
 VALIDATIONS = {
@@ -32,7 +33,7 @@ class Progress:
         self._terminal = terminal
         self._status = status
         self._ended: set[str] = set()
-        self._waiting = list(STEPS)
+        self._waiting = [*STEPS, *(name for name in EVERY_STEP if name not in STEPS)]
 
     def __call__(self, run: TenantRun, entry: EventLogEntry) -> None:
         """Take one event of the run."""

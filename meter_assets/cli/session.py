@@ -3,7 +3,6 @@
 Add a method here for what a command launches and shows. `main` parses the arguments, `runner` launches. No SQL here.
 """
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import click
 import dagster as dg
 
 from meter_assets import settings
 from meter_assets.billing.own_tables import BACKUP
+from meter_assets.cli.invocation import Invocation
 from meter_assets.cli.progress import following
+from meter_assets.cli.question import ask
 from meter_assets.cli.runner import Launch, TenantRun, nothing_raised, run_tenant
 from meter_assets.cli.terminal import Terminal
 from meter_assets.definitions import build_definitions
@@ -24,7 +24,7 @@ from meter_assets.defs.launchpad import allow_export
 from meter_assets.defs.partitions import sync_partitions
 from meter_assets.defs.resources import shared_database
 from meter_assets.defs.rollback import undo_steps
-from meter_assets.errors import InvalidSettings, MeterAssetsError, NotAsRecorded
+from meter_assets.errors import MeterAssetsError, NotAsRecorded
 from meter_assets.migration.backup import tenants_without_backup
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.rollback import steps_to_undo, tenants_of_run
@@ -33,7 +33,7 @@ from meter_assets.migration.tenants import SkippedTenant
 from meter_assets.rules.invariants import Group, of_group
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
 from meter_assets.runtime.instance import open_instance
-from meter_assets.runtime.interrupts import NothingStarted, hangups_ignored
+from meter_assets.runtime.interrupts import hangups_ignored
 from meter_assets.runtime.processes import end_lost_runs
 
 
@@ -47,26 +47,23 @@ class Session:
     definitions: dg.Definitions
     terminal: Terminal
     stop_on_failure: bool = False
+    invocation: Invocation = field(default_factory=Invocation)
     skipped: list[SkippedTenant] = field(default_factory=list)
     """The tenants that cannot be run because of their ids: each counts as one that failed."""
     runs: list[TenantRun] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
-    def confirm(self, what: str, yes: bool) -> None:
-        """Ask for confirmation before a live run. Raises InvalidSettings if standard input is not a terminal."""
+    def confirm(self, verb: str, yes: bool, tenants: Sequence[Tenant] | None = None) -> None:
+        """Ask before anything of these tenants (default: all of the session) is written, unless `yes`.
+
+        `verb` is what is done to them, such as "migrate" or "recompute the balances of". Raises what `ask` raises.
+        """
         if yes:
             return
-        if not sys.stdin.isatty():
-            raise InvalidSettings(
-                f"A live {what.split()[0]} asks for confirmation, but there is no terminal: add --yes."
-            )
-        count = f"{len(self.tenants)} tenants" if len(self.tenants) > 1 else f"tenant {self.tenants[0].key}"
-        try:
-            click.confirm(f"{what.capitalize()} {count} of {self.database.url}? Every change is journaled.", abort=True)
-        except click.Abort as aborted:
-            if isinstance(aborted.__context__, KeyboardInterrupt):
-                raise NothingStarted from None
-            raise
+        chosen = self.tenants if tenants is None else tenants
+        count = f"{len(chosen)} tenants" if len(chosen) > 1 else f"tenant {chosen[0].key}"
+        what = f"{verb} {count} in {self.database.url}"
+        ask(f"{what[0].upper()}{what[1:]}? Every change is journaled.", command=self.invocation.name, about_to=what)
 
     def migrate(
         self, job: str, *, steps: Sequence[str] = (), batch_size: int | None = None, policy_changed: bool = False
@@ -115,7 +112,7 @@ class Session:
             if batch_size:
                 self.database.require_own_session()
             self.terminal.to_undo(to_undo, steps)
-            self.confirm("rollback of", yes)
+            self.confirm("roll back", yes, to_undo)
         config = {
             "before_run": before_run,
             "dry_run": dry_run,
@@ -216,11 +213,14 @@ def open_session(
     rolls_back: bool = False,
     stop_on_failure: bool = False,
     of_run: str | None = None,
+    writes: Sequence[str] | None = None,
+    invocation: Invocation | None = None,
 ) -> Iterator[Session]:
     """Check the configuration before anything is started, then open the instance and bring it up to date.
 
-    If no tenants are given, the session has all tenants, or those of the run `of_run`. Raises a ConfigurationError for
-    every problem: then nothing has been changed, in either database.
+    `writes` are the steps that a live command runs (default: those of the migration). If no tenants are given, the
+    session has all tenants, or those of the run `of_run`. Raises a ConfigurationError for every problem: then nothing
+    has been changed, in either database.
     """
     settings.policy()
     database = settings.billing_database()
@@ -230,7 +230,7 @@ def open_session(
         chosen = tenants_of_run(database, chosen, of_run)
     skipped = [] if of_run is not None and not tenants else database.skipped_tenants(tenants)
     if live:
-        database.require_writable(to_roll_back=rolls_back)
+        database.require_writable(writes or MIGRATION, to_roll_back=rolls_back)
 
     with hangups_ignored(), open_instance(capture_output=False) as instance:
         end_lost_runs(instance)
@@ -238,7 +238,16 @@ def open_session(
         terminal = Terminal()
         terminal.header(database.header())
         if live:
-            written = {STEPS[step].target for step in (STEPS if rolls_back else MIGRATION)}
+            written = {STEPS[step].target for step in (STEPS if rolls_back else writes or MIGRATION)}
             terminal.triggers([one for one in database.known_schema().catalogue.triggers if one.table in written])
         terminal.skipped_tenants(skipped)
-        yield Session(database, chosen, instance, build_definitions(), terminal, stop_on_failure, skipped)
+        yield Session(
+            database,
+            chosen,
+            instance,
+            build_definitions(),
+            terminal,
+            stop_on_failure,
+            invocation or Invocation(),
+            skipped,
+        )

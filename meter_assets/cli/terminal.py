@@ -113,7 +113,7 @@ class Terminal:
         if report.for_review:
             parts.append(f"{report.for_review:,} for review")
         parts += [f"{tally.rows:,} {why.replace('_', ' ')}" for why, tally in report.unresolved.items()]
-        self.print(f"  {STEPS.get(report.step, report.step):<32} {', '.join(parts)}")
+        self.print(f"  {STEPS.get(report.step, report.step.replace('_', ' ')):<32} {', '.join(parts)}")
         for note in report.notes:
             self.evidence(note)
 

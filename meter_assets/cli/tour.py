@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import inspect
 
 from meter_assets import settings
+from meter_assets.cli.question import ask
 from meter_assets.cli.session import Session, open_session
 from meter_assets.cli.terminal import Terminal
 from meter_assets.demo.database import BROKEN_TENANT, Demo, fixing_statement, make_demo
@@ -18,13 +19,16 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.private_files import make_file, make_folder
 
 
-def tour(size: DemoSize, seed: int, *, fresh: bool) -> int:
+def tour(size: DemoSize, seed: int, *, fresh: bool, yes: bool) -> int:
     """Show the whole product on demo data. Returns the exit status: 0 if only the faulty tenant has failed.
 
-    Raises InvalidSettings if the database that the environment names is not empty.
+    Raises InvalidSettings if the database that the environment names is not empty, and what `ask` raises.
     """
     terminal = Terminal()
     database = settings.billing_database()
+    _require_empty(database, fresh=fresh)
+    if not yes:
+        _confirm(database, size, fresh=fresh)
     _create(terminal, database, size, seed, fresh=fresh)
     with open_session(live=True) as session:
         terminal.heading("1. Preview of all tenants: what would change. Nothing is written.")
@@ -36,26 +40,45 @@ def tour(size: DemoSize, seed: int, *, fresh: bool) -> int:
     return int(bool(failed - {str(BROKEN_TENANT)}))
 
 
-def _create(terminal: Terminal, database: BillingDatabase, size: DemoSize, seed: int, *, fresh: bool) -> None:
+def _confirm(database: BillingDatabase, size: DemoSize, *, fresh: bool) -> None:
+    """Ask before a demo database is deleted, and before another database than that of the demo is written."""
     path = database.file
-    ours = path == settings.demo_database_path()
-    if fresh and not ours:
+    if path != settings.demo_database_path():
+        what = f"create and migrate {size.tenants} tenants in {database.url}"
+        ask(f"C{what[1:]}?", command="demo", about_to=what)
+    elif fresh and path.exists():
+        what = f"delete {database.url} and create it again"
+        ask(f"D{what[1:]}?", command="demo", about_to=what)
+
+
+def _require_empty(database: BillingDatabase, *, fresh: bool) -> None:
+    """Raise InvalidSettings if the environment names a database that has tables, or that --fresh would delete."""
+    path = database.file
+    if path == settings.demo_database_path():
+        return
+    if fresh:
         raise InvalidSettings(
             f"--fresh would delete {database.url}, which is not the demo database. Empty it yourself, or unset "
             f"{settings.DATABASE_URL_VARIABLE}."
         )
-    if path is not None:
-        _touch(database, path, fresh=fresh)
-    with database.transaction() as connection:
+    if path is not None and not path.exists():
+        return
+    with database.snapshot() as connection:
         tables = inspect(connection).get_table_names()
-        if tables and ours:
+    if tables:
+        raise InvalidSettings(
+            f"{database.url} is not empty: it has the tables {', '.join(sorted(tables)[:5])}, ... . The demo "
+            f"needs an empty database. Name one, or unset {settings.DATABASE_URL_VARIABLE}."
+        )
+
+
+def _create(terminal: Terminal, database: BillingDatabase, size: DemoSize, seed: int, *, fresh: bool) -> None:
+    if database.file is not None:
+        _touch(database, database.file, fresh=fresh)
+    with database.transaction() as connection:
+        if inspect(connection).get_table_names():
             terminal.print(f"The demo database exists already: {database.url} (--fresh creates it again).")
             return
-        if tables:
-            raise InvalidSettings(
-                f"{database.url} is not empty: it has the tables {', '.join(sorted(tables)[:5])}, ... . The demo "
-                f"needs an empty database. Name one, or unset {settings.DATABASE_URL_VARIABLE}."
-            )
         made = make_demo(connection, size, seed)
         database.backend.analyze_if_never(connection)
     terminal.print(f"Created the demo database {database.url}: {_counts(made)}.")

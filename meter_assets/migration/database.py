@@ -311,12 +311,12 @@ class BillingDatabase:
             raise UnsuitableSchema(self.url, hidden)
         return printed
 
-    def require_writable(self, *, to_roll_back: bool = False) -> None:
-        """Raise NotWritable if a live run or a rollback could not write here."""
+    def require_writable(self, steps: Sequence[str] = MIGRATION, *, to_roll_back: bool = False) -> None:
+        """Raise NotWritable if a live run of these steps or a rollback could not write here."""
         with self.snapshot() as connection:
             schema = self.schema(connection)
             problems = self.backend.obstacles(
-                self._url, connection, schema, [STEPS[name] for name in MIGRATION], to_roll_back=to_roll_back
+                self._url, connection, schema, [STEPS[name] for name in steps], to_roll_back=to_roll_back
             )
         if problems:
             raise NotWritable(self.url, problems, "rollback" if to_roll_back else "migrate")

@@ -1,6 +1,7 @@
 """The command line, from the outside: what it prints, its exit status, and what it leaves in both databases."""
 
 import csv
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -168,17 +169,36 @@ def test_validate_judges_the_group_that_is_asked_for(one_shell: CommandLine) -> 
 def test_a_backfill_makes_its_own_step_only(one_shell: CommandLine, command: str, done: set[str]) -> None:
     """After the backup, which the tenant does not have yet."""
     assert "Nothing was written." in one_shell(command, "--dry-run", "--tenant", HEALTHY).words
-    assert one_shell(command, "--tenant", HEALTHY).status == 0
+    assert one_shell(command, "--yes", "--tenant", HEALTHY).status == 0
     assert {step for (step,) in one_shell.rows("SELECT step FROM meter_migration_runs")} == done
 
 
 @pytest.mark.slow
 def test_the_steps_of_the_migration_can_be_run_one_command_after_the_other(one_shell: CommandLine) -> None:
-    refused = one_shell("migrate-customer-balances-to-meters", "--tenant", HEALTHY)
+    refused = one_shell("migrate-customer-balances-to-meters", "--yes", "--tenant", HEALTHY)
     assert (refused.status, CHECK in refused.words) == (1, True)
     for command in ("backfill-payment-meter-ids", "backfill-invoice-amounts", "migrate-customer-balances-to-meters"):
-        assert one_shell(command, "--tenant", HEALTHY).status == 0
+        assert one_shell(command, "--yes", "--tenant", HEALTHY).status == 0
     assert one_shell("validate-meter-financial-data", "--tenant", HEALTHY).status == 0
+
+
+@pytest.mark.slow
+def test_customers_balances_are_synchronized_by_a_command(one_shell: CommandLine) -> None:
+    """After the migration; its preview and its batches are those of the step customer_balances alone."""
+    sync = ("sync-customer-balances", "--tenant", HEALTHY)
+    early = one_shell(*sync, "--dry-run")
+    assert (early.status, "every_customer_has_a_backup" in early.words) == (1, True)
+    one_shell(MIGRATE, "--yes", "--tenant", HEALTHY)
+    one_shell.change(f"UPDATE customers SET balance = balance + 7 WHERE tenant_id = {HEALTHY}")
+    dry = one_shell(*sync, "--dry-run")
+    assert (dry.status, "customer_balances" in dry.words, "meter_balances" in dry.words) == (0, True, False)
+    ended = one_shell(*sync, "--yes", "--batch-size", "2")
+    assert ended.status == 0, ended.printed
+    assert re.search(r"^  customer balances +[1-9]\d* of \d+ updated", ended.printed, re.MULTILINE)
+    recorded = one_shell.rows(f"SELECT step, outcome, rows_changed FROM {STEP_RUNS} ORDER BY id DESC LIMIT 1")
+    [(step, outcome, rows)] = recorded
+    assert (step, outcome, rows > 0) == ("customer_balances", "succeeded", True)
+    assert "Nothing had to be changed" in one_shell(*sync, "--yes").words
 
 
 @pytest.mark.slow

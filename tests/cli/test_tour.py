@@ -55,6 +55,6 @@ def test_the_demo_is_not_made_twice_and_goes_on_with_what_was_mended(shell: Comm
 @pytest.mark.thorough
 def test_the_demo_goes_into_an_empty_database_that_the_environment_names(shell: CommandLine, postgres_url: str) -> None:
     shell.environment["METER_ASSETS_DATABASE_URL"] = postgres_url
-    ended = shell("demo", "--customers", "10", "--months", "3")
+    ended = shell("demo", "--yes", "--customers", "10", "--months", "3")
     assert ended.status == 0
     assert "4 of 5 tenants done" in ended.words

@@ -11,9 +11,6 @@ from sqlalchemy.exc import ProgrammingError
 
 from meter_assets.billing.own_tables import BACKUP, RECORDS, RUNS
 from meter_assets.billing.schema import BillingSchema, billing_tables
-from meter_assets.cli.runner import Launch, run_tenant
-from meter_assets.definitions import build_definitions
-from meter_assets.defs.resources import BillingResource
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.steps import STEPS
 from tests.support.command_line import CommandLine, make_small_tenants
@@ -76,7 +73,7 @@ def test_each_role_can_do_its_own_work_and_nothing_more(owner: CommandLine, role
     for batches in (("--batch-size", "3"), ()):
         made = migrate("migrate-meter-financials", "--yes", "--tenant", TENANT, *batches)
         assert made.status == 0, made.printed
-        sync_customer_balances(migrate)
+        assert migrate("sync-customer-balances", "--yes", "--tenant", TENANT, *batches).status == 0
         back = migrate("rollback", "--yes", "--tenant", TENANT, *batches)
         assert back.status == 2
         assert f"may not delete from {BACKUP}" in back.words
@@ -117,15 +114,6 @@ def test_each_role_can_do_its_own_work_and_nothing_more(owner: CommandLine, role
 def schema_of(shell: CommandLine) -> BillingSchema:
     with shell.database.snapshot() as connection:
         return shell.database.schema(connection)
-
-
-def sync_customer_balances(shell: CommandLine) -> None:
-    """Run the job of that name as a role; it must succeed."""
-    definitions = build_definitions({"billing": BillingResource(url=shell.url)})
-    (tenant,) = shell.database.tenants([TENANT])
-    with shell.instance() as instance:
-        ended = run_tenant(instance, definitions, Launch("sync_customer_balances"), tenant)
-    assert ended.succeeded, ended.errors
 
 
 def test_only_the_columns_that_steps_write_may_be_updated(owner: CommandLine, roles: dict[str, CommandLine]) -> None:

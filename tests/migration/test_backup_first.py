@@ -24,9 +24,9 @@ CHANGES = {"payments": "balance = 0", "invoices": "overpayment = 1000", "meters"
 """What the billing software does to the customers of a tenant when rows of these tables are updated."""
 MIGRATE, BACKFILL_PAYMENTS, BACKFILL_INVOICES, BALANCES = (
     ("migrate-meter-financials", "--yes"),
-    ("backfill-payment-meter-ids",),
-    ("backfill-invoice-amounts",),
-    ("migrate-customer-balances-to-meters",),
+    ("backfill-payment-meter-ids", "--yes"),
+    ("backfill-invoice-amounts", "--yes"),
+    ("migrate-customer-balances-to-meters", "--yes"),
 )
 BATCHES = ("--batch-size", "3")
 WAYS: dict[str, Sequence[Sequence[str]]] = {
@@ -124,7 +124,7 @@ def test_a_step_alone_shows_the_backup_that_it_takes(shell: CommandLine) -> None
     for taken in (True, False):
         dry = shell("backfill-invoice-amounts", "--tenant", HEALTHY, "--dry-run")
         assert (BACKUP in dry.printed) is taken
-        live = shell("backfill-invoice-amounts", "--tenant", HEALTHY)
+        live = shell("backfill-invoice-amounts", "--yes", "--tenant", HEALTHY)
         assert (line in live.words) is taken, live.printed
         assert (dry.status, live.status) == (0, 0)
     with shell.instance() as instance:

@@ -454,7 +454,7 @@ def test_the_command_line_migrates_and_rolls_back_in_batches(shell: CommandLine)
 @pytest.mark.slow
 def test_rows_that_keep_changing_are_told_on_the_command_line(shell: CommandLine) -> None:
     """Before each batch someone changes an invoice of it."""
-    command = ("backfill-invoice-amounts", "--tenant", HEALTHY, "--batch-size", "100")
+    command = ("backfill-invoice-amounts", "--yes", "--tenant", HEALTHY, "--batch-size", "100")
     shell.change("UPDATE invoices SET amount = amount + 1 WHERE tenant_id = 1")
 
     def change(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
@@ -483,6 +483,7 @@ def test_rows_that_keep_changing_are_told_on_the_command_line(shell: CommandLine
         "backfill-payment-meter-ids",
         "backfill-invoice-amounts",
         "migrate-customer-balances-to-meters",
+        "sync-customer-balances",
         "rollback",
     ],
 )

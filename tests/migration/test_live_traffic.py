@@ -408,7 +408,7 @@ def test_a_step_whose_rows_others_change_each_time_ends_with_a_clear_error_and_s
     before = sum(row["amount"] for row in all_rows(shell)["invoices"] if row["tenant_id"] == 1)
     event.listen(Engine, "after_cursor_execute", change_an_invoice)
     try:
-        ended = shell("backfill-invoice-amounts", "--tenant", HEALTHY)
+        ended = shell("backfill-invoice-amounts", "--yes", "--tenant", HEALTHY)
     finally:
         event.remove(Engine, "after_cursor_execute", change_an_invoice)
 

@@ -32,9 +32,9 @@ COMMANDS: dict[str, Sequence[str]] = {
     "migration": ("migrate-meter-financials", "--yes"),
     "without checks": ("migrate-meter-financials", "--yes", "--skip-validation"),
     "in batches": ("migrate-meter-financials", "--yes", "--batch-size", "3"),
-    "payments": ("backfill-payment-meter-ids",),
-    "invoices": ("backfill-invoice-amounts", "--batch-size", "3"),
-    "balances": ("migrate-customer-balances-to-meters",),
+    "payments": ("backfill-payment-meter-ids", "--yes"),
+    "invoices": ("backfill-invoice-amounts", "--yes", "--batch-size", "3"),
+    "balances": ("migrate-customer-balances-to-meters", "--yes"),
 }
 
 

@@ -598,7 +598,7 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
         "INSERT INTO payments (id, tenant_id, customer_id, amount) SELECT n, 1, 1, 1 FROM numbers",
     )
     shell = command_line_in(tmp_path, billing_url, monkeypatch)
-    assert shell("backfill-payment-meter-ids", "--tenant", "1").status == 0
+    assert shell("backfill-payment-meter-ids", "--yes", "--tenant", "1").status == 0
     assert shell.rows(f"SELECT count(*) FROM {STEPS['payment_meter_ids'].journal}") == [(10_000,)]
     changed = [100 * number for number in range(1, 101)]
     shell.change(f"UPDATE payments SET meter_id = 3 WHERE id IN ({', '.join(map(str, changed))})")

@@ -92,14 +92,14 @@ class Terminal:
 
 @contextmanager
 def on_a_terminal(
-    folder: Path, environment: Mapping[str, str | None], *arguments: str, columns: int = 200
+    folder: Path, environment: Mapping[str, str | None], *arguments: str, columns: int = 200, script: str = _COMMAND
 ) -> Iterator[Terminal]:
-    """Start `meter-assets` on a terminal of its own, of so many columns."""
+    """Start `meter-assets`, or a script, with these arguments on a terminal of its own."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     wanted = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
     process = subprocess.Popen(
-        ["setsid", "--ctty", sys.executable, "-c", _COMMAND, *arguments],
+        ["setsid", "--ctty", sys.executable, "-c", script, *arguments],
         cwd=folder,
         env=wanted,
         stdin=theirs,
