@@ -23,6 +23,7 @@ from meter_assets.migration.step_run import StepRun
 from meter_assets.reports import tables as render
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
+from meter_assets.runtime.unexecuted import REFUSAL
 
 OWNERS = ["team:billing-data"]
 MIGRATION_GROUP = "meter_migration"
@@ -54,6 +55,8 @@ def failures() -> Iterator[None]:
     except MeterAssetsError as error:
         never_start_again()
         entries: dict[str, Any] = {"error": type(error).__name__, "exit_status": error.exit_status}
+        if error.is_refusal:
+            entries[REFUSAL] = "Nothing of the tenant was examined: the last results stand."
         raise dg.Failure(description=str(error), metadata=entries, allow_retries=False) from None
     except Exception as error:
         message = shown(f"{type(error).__name__}: {error}", LONGEST_REASON)

@@ -22,6 +22,8 @@ class MeterAssetsError(Exception):
     """
 
     exit_status = 1
+    is_refusal = False
+    """Whether a run was refused before it examined its tenant, so that it says nothing about the tenant."""
 
     def __init__(self, message: str) -> None:
         """Take the sentence."""
@@ -32,6 +34,7 @@ class ConfigurationError(MeterAssetsError):
     """The command, its settings or the database cannot be used. Nothing was changed."""
 
     exit_status = 2
+    is_refusal = True
 
 
 class StepError(MeterAssetsError):

@@ -13,6 +13,8 @@ from meter_assets.foreign_text import quoted, shown
 class TenantLocked(StepError):
     """Another run has locked the tenant."""
 
+    is_refusal = True
+
     def __init__(self, tenant_id: str, known: Sequence[str], owner: str | None) -> None:
         """Take the tenant, what is known of the run that has locked it (each a clause), and that run's id."""
         self.tenant_id, self.owner = tenant_id, owner
@@ -25,6 +27,8 @@ class TenantLocked(StepError):
 
 class PolicyDiffers(StepError):
     """A run has another policy than the one that the tenant was migrated with, and does not say that this is meant."""
+
+    is_refusal = True
 
     def __init__(self, title: str, differences: Sequence[str]) -> None:
         """Take the step in words, and the fields that differ, each as "name: recorded -> given"."""

@@ -27,6 +27,13 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, Sq
 from sqlalchemy import ColumnElement, Connection, Delete, and_, delete, func, insert, literal, or_, select
 
 PLACES_AT_ONCE = 1000
+NOT_RUN = "not_run"
+"""The metadata entry of a result that says: the check was not run. See `unexecuted`."""
+
+
+def says_not_run(event: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a stored evaluation says that its check was not run. Quotes inside texts are escaped."""
+    return event.like(f'%"{NOT_RUN}"%')
 
 
 def store_evaluations(
@@ -216,13 +223,14 @@ class Reader:
             ]
 
     def _evaluated(self) -> ColumnElement[bool]:
-        """Return the condition for rows of these checks, except evaluations that are only planned."""
+        """Return the condition for results of these checks, without those that are only planned or were not run."""
         found, status = AssetCheckExecutionsTable, AssetCheckExecutionRecordStatus
         return and_(
             found.c.asset_key.in_([dg.AssetKey(asset).to_string() for asset in self.assets]),
             found.c.check_name.in_(self.checks),
             found.c.execution_status.in_((status.SUCCEEDED.value, status.FAILED.value)),
             found.c.partition.is_not(None),
+            or_(found.c.execution_status == status.SUCCEEDED.value, ~says_not_run(found.c.evaluation_event)),
         )
 
     def _connection(self) -> AbstractContextManager[Connection]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from dagster import DagsterInstance
+from dagster import DagsterInstance, EventLogEntry
 
 # The name of the folder that `dagster dev` removes when it ends: no public API as of 1.13 (dagster issue 20005).
 from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
@@ -56,6 +56,7 @@ from meter_assets import settings
 from meter_assets.engines import postgresql, urls
 from meter_assets.errors import InvalidSettings
 from meter_assets.private_files import make_file, make_folder, umask_for, written
+from meter_assets.runtime.unexecuted import let_last_results_stand
 
 POSTGRES_URL_VARIABLE = "METER_ASSETS_DAGSTER_POSTGRES_URL"
 MAX_RUNS_VARIABLE = "METER_ASSETS_MAX_CONCURRENT_RUNS"
@@ -102,6 +103,13 @@ class MeterAssetsInstance(DagsterInstance):
         folder = str(_permanent_folder(Path(base_dir)))
         storage = ConfigurableClassData(__name__, MeterAssetsStorage.__name__, json.dumps({"base_dir": folder}))
         return {**InstanceRef.config_defaults(folder), "storage": storage}
+
+    def handle_new_event(self, event: EventLogEntry, **options: Any) -> None:
+        """Store an event. Before the end of a run is stored, what it has not executed keeps its last results."""
+        try:
+            let_last_results_stand(self, event)
+        finally:  # an error there must not leave the run without its end
+            super().handle_new_event(event, **options)
 
     def get_concurrency_config(self) -> ConcurrencyConfig:
         """Return the limits of dagster.yaml, with the limit that the environment sets in place of its own."""

@@ -1,0 +1,10 @@
+"""The tags of runs that Dagster itself reads. Their names are documented by Dagster.
+
+Add a tag here when Dagster acts on it. Tags against retries are in `retries`, the tag of a command line's process is in
+`processes`.
+"""
+
+PARTITION = "dagster/partition"
+"""The partition of a run: the key of its tenant."""
+PRIORITY = "dagster/priority"
+"""The place of a run in the queue: a run with a greater number starts first. Runs of a backfill have 0."""
