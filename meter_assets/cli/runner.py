@@ -13,9 +13,8 @@ import dagster as dg
 from dagster import DagsterEventType, EventLogEntry
 
 from meter_assets.cli.output import problems
-from meter_assets.defs.checks import EVALUATED_WITH
 from meter_assets.defs.metadata import REPORT
-from meter_assets.defs.partitions import PARTITION_TAG
+from meter_assets.defs.results import EVALUATED_WITH
 from meter_assets.defs.rollback import undo_steps
 from meter_assets.foreign_text import shown
 from meter_assets.migration.database import Tenant
@@ -24,6 +23,7 @@ from meter_assets.migration.rollback import Rollback
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.preview import Preview
 from meter_assets.rules.invariants import INVARIANTS, Severity, current_name
+from meter_assets.runtime import run_tags
 from meter_assets.runtime.processes import tags_of_this_process
 from meter_assets.runtime.run_events import was_interrupted
 
@@ -115,7 +115,7 @@ def run_tenant(
         raise_on_error=False,
         # A job that has only checks has no partitions: the tag names the tenant.
         partition_key=tenant.key if job.partitions_def else None,
-        tags={**tags_of_this_process(), **({} if job.partitions_def else {PARTITION_TAG: tenant.key})},
+        tags={**tags_of_this_process(), **({} if job.partitions_def else {run_tags.PARTITION: tenant.key})},
     )
     _record_what_was_not_shown(instance, run)
     if run.interrupted:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import dagster as dg
 from pydantic import BaseModel, ValidationError
 
-from meter_assets.defs.checks import plain_text
 from meter_assets.defs.partitions import TENANTS
+from meter_assets.defs.results import plain_text
 from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.tenants import LEGAL_KEY

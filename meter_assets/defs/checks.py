@@ -6,30 +6,22 @@ a field of the asset's step (`rules.steps`).
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import dagster as dg
 
 from meter_assets.billing.relations import billing_relations
-from meter_assets.defs import metadata
 from meter_assets.defs.blocked_steps import record_blocked_steps
 from meter_assets.defs.partitions import TENANTS
-from meter_assets.defs.resources import BillingResource, PolicyResource
+from meter_assets.defs.passes import judge_all
+from meter_assets.defs.resources import CHECKS_SUFFIX, BillingResource, PolicyResource
+from meter_assets.defs.results import evidence, other_policy, page_of, sentence
 from meter_assets.defs.step import failures, tenant_of
 from meter_assets.migration.evaluation import InvariantResult, evaluate
 from meter_assets.migration.recorded_policy import policy_for_evaluation
 from meter_assets.migration.snapshot import tried_again
-from meter_assets.reports.tables import from_records
-from meter_assets.rules.invariants import INVARIANTS, Invariant, Severity, current_name, of_group
+from meter_assets.rules.invariants import Invariant, Severity, of_group
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
-
-EVALUATED_WITH = "evaluated_with"
-"""The metadata entry that says that a tenant was evaluated with another policy than the configured one."""
-EXAMPLE, FIRST_CHANGE = "for_example", "first_change"
-"""The metadata entries with text of the database about a violated invariant. Dagster's pages render the description of
-a check's result as Markdown, so the description contains no text of the database.
-"""
 
 
 def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
@@ -41,15 +33,18 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     invariants = {one.name: one for group in groups for one in of_group(group)}
 
     @dg.multi_asset_check(
-        name=f"{asset.key.to_python_identifier()}_checks",
+        name=f"{asset.key.to_python_identifier()}{CHECKS_SUFFIX}",
         specs=[_spec(one, asset) for one in invariants.values()],
         can_subset=True,
     )
     def checks(
         context: dg.AssetCheckExecutionContext, billing: BillingResource, policy: PolicyResource
-    ) -> Iterator[dg.AssetCheckResult]:
+    ) -> Iterator[dg.AssetCheckResult | dg.AssetCheckEvaluation | dg.Output[None]]:
         with failures():
             selected = {key.name: key.asset_key for key in context.selected_asset_check_keys}
+            if not context.has_partition_key:
+                yield from judge_all(context, billing, policy, selected)
+                return
             wanted = [one for one in invariants.values() if one.name in selected]
             results, differences = _evaluated(context, billing, policy, wanted)
         failed = [one for one in results if not one.passed and one.severity is Severity.ERROR]
@@ -105,44 +100,3 @@ def _result(result: InvariantResult, asset: dg.AssetKey, differences: Sequence[s
         description=result.description if result.passed else sentence(result),
         metadata=evidence(result) | other_policy(differences),
     )
-
-
-def other_policy(differences: Sequence[str]) -> dict[str, Any]:
-    """Return the metadata entry that says with which policy a tenant was evaluated, if it is not the configured one."""
-    if not differences:
-        return {}
-    said = f"the policy that the tenant was migrated with; recorded -> configured: {'; '.join(differences)}"
-    return {EVALUATED_WITH: metadata.text(said)}
-
-
-def sentence(result: InvariantResult) -> str:
-    """Return how many rows violate an invariant, and what to do. The rows themselves are in the evidence."""
-    rows = "1 row violates" if result.violations == 1 else f"{result.violations:,} rows violate"
-    return f"{rows} this invariant: {result.description} {result.remedy}"
-
-
-def plain_text(evaluation: dg.AssetCheckEvaluation) -> str:
-    """Return a check's result as plain text: its description, with the database's evidence after the invariant."""
-    invariant = next((one.description for one in INVARIANTS if one.name == current_name(evaluation.check_name)), "")
-    before, invariant, after = (evaluation.description or "").partition(invariant or "\n")
-    labels = {"For example": EXAMPLE, "The tables show:": FIRST_CHANGE}
-    found = [
-        f"{label} {evaluation.metadata[name].value}." for label, name in labels.items() if name in evaluation.metadata
-    ]
-    return " ".join([f"{before}{invariant}", *found, after.strip()]).strip()
-
-
-def page_of(name: str) -> str:
-    """Return the path, in this project, of an invariant's page: how to find the rows that violate it and fix them."""
-    return f"docs/checks/{name}.md"
-
-
-def evidence(result: InvariantResult) -> dict[str, Any]:
-    """Return the metadata of a check's result: the count of violations, the first rows, and what to do."""
-    entries: dict[str, Any] = {"violations": result.violations}
-    if result.samples:
-        entries |= metadata.table("first_violations", from_records("First violations", result.samples))
-        entries[EXAMPLE] = metadata.text(result.example)
-        entries["what_to_do"] = result.remedy
-        entries["page"] = page_of(result.name)
-    return entries

@@ -35,8 +35,8 @@ def asset_jobs(scope: Scope) -> list[Any]:
         (
             "validate_meter_financial_data",
             dg.AssetSelection.checks_for_assets(*map(scope.key, MIGRATION)),
-            "Runs all checks of a tenant and nothing else. Launch it with the tag dagster/partition set to the "
-            "tenant's id, because a job of checks has no partitions to select.",
+            "Runs all checks and nothing else: of one tenant, if it is launched with the tag dagster/partition set to "
+            "the tenant's id (a job of checks has no partitions to select), otherwise of all migrated tenants.",
         ),
         (
             "sync_customer_balances",

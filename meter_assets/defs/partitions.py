@@ -11,7 +11,6 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.tenants import SkippedTenant
 
 TENANTS = UNNAMED.partitions
-PARTITION_TAG = "dagster/partition"
 
 
 def partition_changes(

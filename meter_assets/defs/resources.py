@@ -15,16 +15,18 @@ from pydantic import Field, PrivateAttr, create_model
 from meter_assets import settings
 from meter_assets.billing.policy import Policy
 from meter_assets.defs import launchpad
-from meter_assets.defs.partitions import PARTITION_TAG
 from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.errors import ConfigurationError, InvalidSettings, MissingPartition
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.runtime import run_tags
 from meter_assets.runtime.interrupts import raised_again
 from meter_assets.runtime.retries import NEVER_AGAIN
 from meter_assets.runtime.waits import waits_shown
 
 JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
 """The jobs that materialize nothing: one reports a missing tenant itself, the other is for all tenants."""
+CHECKS_SUFFIX = "_checks"
+"""The end of the name of each op that executes checks; no asset's name has it."""
 MOST_ROWS = 1_000_000_000
 
 
@@ -102,8 +104,15 @@ def billing_resource(scope: Scope) -> BillingResource:
 
 
 def _require_tenant(run: dg.DagsterRun, scope: Scope) -> None:
-    if run.job_name not in map(scope.named, JOBS_OF_OPS) and PARTITION_TAG not in run.tags:
+    is_for_all = run.job_name in map(scope.named, JOBS_OF_OPS) or _has_only_checks(run, scope)
+    if run_tags.PARTITION not in run.tags and not is_for_all:
         raise MissingPartition(_launch_name(run))
+
+
+def _has_only_checks(run: dg.DagsterRun, scope: Scope) -> bool:
+    """Return whether a run executes checks and no assets. Without a partition, it is for all migrated tenants."""
+    steps = run.step_keys_to_execute or ()
+    return bool(steps) and all(step.endswith(scope.named(CHECKS_SUFFIX)) for step in steps)
 
 
 def _require_batch_sizes(run: dg.DagsterRun) -> bool:

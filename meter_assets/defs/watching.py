@@ -5,29 +5,23 @@ for each tenant, as a run of that tenant would. The billing database is only rea
 stored; which tenants a pass evaluates is in `monitoring.watch`.
 """
 
-from collections.abc import Iterator
 from time import monotonic
 
 import dagster as dg
-from pydantic import Field, ValidationError
-from sqlalchemy import URL, make_url
+from pydantic import Field
 
 from meter_assets import settings
 from meter_assets.defs import metadata
-from meter_assets.defs.checks import FIRST_CHANGE, evidence, other_policy, sentence
+from meter_assets.defs.passes import errors_of, run_pass, store_pass
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import RunConfig, failures
 from meter_assets.errors import InvalidSettings, first_named
 from meter_assets.foreign_text import named
-from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.evaluation import InvariantResult
-from meter_assets.migration.snapshot import tried_again
-from meter_assets.monitoring.watch import Baseline, Pass, Watched, watch
+from meter_assets.monitoring.watch import Watched
 from meter_assets.reports import tables as render
-from meter_assets.rules.invariants import Group, Severity
+from meter_assets.rules.invariants import Group
 from meter_assets.rules.steps import guarded_step
-from meter_assets.runtime.event_log import store_evaluations
-from meter_assets.runtime.materializations import Materializations, latest_materializations
+from meter_assets.runtime.materializations import latest_materializations
 
 ONE_AT_A_TIME = {"meter_assets/watching": "one at a time", "dagster/priority": "1"}
 """Tags for the run queue: one such run at a time, and before the runs of a backfill, which can be very many."""
@@ -52,15 +46,15 @@ def judge_migrated_tenants(
     # Read before the snapshot: the results are not about later materializations.
     targets = latest_materializations(context.instance, map(guarded_step, Group))
     with failures():
-        found = _pass(context, billing.database, policy, full=config.full)
+        found = run_pass(context, billing, policy, full=config.full)
         header = billing.database.header()
     for skipped in billing.database.skipped_tenants():
         context.log.warning(metadata.log_line(str(skipped)))
-    is_stored = _store(context, billing.database, found, targets)
+    is_stored = store_pass(context, billing.database, found, targets)
     with failures():
         for altered in found.altered:
             raise altered
-    failing = [one for one in found.watched if _errors(one)]
+    failing = [one for one in found.watched if errors_of(one)]
     other_policies = [one for one in found.watched if one.policy_differences]
     if other_policies:
         keys = first_named([one.tenant.key for one in other_policies])
@@ -69,7 +63,7 @@ def judge_migrated_tenants(
         )
         context.log.warning(metadata.log_line(said))
     for one in failing:
-        names = ", ".join(f"{invariant.name} ({invariant.violations:,})" for invariant in _errors(one))
+        names = ", ".join(f"{invariant.name} ({invariant.violations:,})" for invariant in errors_of(one))
         context.log.warning(metadata.log_line(f"Tenant {named(one.tenant.key, one.tenant.name)} violates {names}."))
     return dg.Output(
         None,
@@ -125,94 +119,6 @@ def _schedule(
     )
 
 
-@tried_again
-def _pass(context: dg.OpExecutionContext, database: BillingDatabase, policy: PolicyResource, *, full: bool) -> Pass:
-    tenants = database.every_tenant()
-    earlier = _kept_baseline(context, database)
-    with database.snapshot() as connection:
-        return watch(connection, database.schema(connection), tenants, policy.policy(), earlier, full=full)
-
-
-def _store(context: dg.OpExecutionContext, database: BillingDatabase, found: Pass, targets: Materializations) -> bool:
-    """Store the results and the baseline of a pass, unless a pass with a later snapshot has stored its own."""
-    newest = _kept_baseline(context, database)
-    if newest is not None and newest.at > found.baseline.at:
-        return False
-    evaluations = [evaluation for one in found.watched for evaluation in _evaluations(one, targets)]
-    store_evaluations(context.instance, context.run, evaluations)
-    kept = {baseline_key(database): found.baseline.model_dump_json()}
-    context.instance.daemon_cursor_storage.set_cursor_values(kept)
-    return True
-
-
-# The baseline that one pass stores for the next. It is stored in Dagster: a role that watches may only read the billing
-# database.
-
-
-def baseline_key(database: BillingDatabase) -> str:
-    """Return the key of the baseline in Dagster: the same for every role that watches a database."""
-    url = make_url(database.url)
-    place = URL.create(url.get_backend_name(), host=url.host, port=url.port, database=url.database)
-    return f"meter_assets/watching/{place.render_as_string()}"
-
-
-def _kept_baseline(context: dg.OpExecutionContext, database: BillingDatabase) -> Baseline | None:
-    key = baseline_key(database)
-    kept = context.instance.daemon_cursor_storage.get_cursor_values({key}).get(key)
-    try:
-        return None if kept is None else Baseline.model_validate_json(kept)
-    except ValidationError as error:
-        context.log.warning(
-            f"The baseline that the last pass stored in Dagster as {key} cannot be read ({error.error_count()} values "
-            "are missing or invalid). This pass evaluates every tenant and stores a new baseline; every violation "
-            "is reported as known since this pass."
-        )
-        return None
-
-
-# The check results of a tenant
-
-
-def _errors(watched: Watched) -> list[InvariantResult]:
-    return [one for one in watched.results if one.severity is Severity.ERROR and not one.passed]
-
-
-def _evaluations(watched: Watched, targets: Materializations) -> Iterator[dg.AssetCheckEvaluation]:
-    key = watched.tenant.key
-    for result in watched.results:
-        asset = guarded_step(Group(result.group))
-        entries = evidence(result) | other_policy(watched.policy_differences)
-        if not result.passed:
-            entries["known_since"] = watched.since[result.name]
-            if watched.first_change is not None and _has_first_change(watched, result):
-                entries[FIRST_CHANGE] = metadata.text(watched.first_change)
-        yield dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(asset),
-            check_name=result.name,
-            passed=result.passed,
-            severity=dg.AssetCheckSeverity[result.severity],
-            description=result.description if result.passed else _drifted(watched, result),
-            metadata=entries,
-            partition=key,
-            target_materialization_data=targets.get((asset, key)),
-        )
-
-
-def _has_first_change(watched: Watched, result: InvariantResult) -> bool:
-    return watched.first_change is not None and result.subject == "meter_id" and result in _errors(watched)
-
-
-def _drifted(watched: Watched, result: InvariantResult) -> str:
-    """Describe a violation: since when it is known, and which command would fix it. Nothing is corrected here."""
-    parts = [sentence(result), f"Known since {watched.since[result.name]}."]
-    if result.group == Group.balances and result.severity is Severity.ERROR:
-        command = f"meter-assets migrate-customer-balances-to-meters --tenant {watched.tenant.key}"
-        parts.append(
-            f"Nothing was corrected. If invoices and payments are correct, '{command}' recomputes the balances."
-        )
-    return " ".join(parts)
-
-
 def _failing_tenants(failing: list[Watched]) -> render.Grid:
     rows = tuple(
         (
@@ -223,6 +129,6 @@ def _failing_tenants(failing: list[Watched]) -> render.Grid:
             invariant.example,
         )
         for one in failing
-        for invariant in _errors(one)
+        for invariant in errors_of(one)
     )
     return render.Grid("Failing", ("tenant", "invariant", "violations", "known since", "for example"), rows)

@@ -6,7 +6,7 @@ sentences about causes are in `drift`, the detection of changed rows in `waterma
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -107,6 +107,7 @@ def watch(
     earlier: Baseline | None,
     *,
     full: bool = False,
+    also: Container[str] = (),
 ) -> Pass:
     """Evaluate every invariant for the migrated tenants, in one snapshot.
 
@@ -114,7 +115,8 @@ def watch(
 
     A full pass evaluates all of them. Any other pass that follows two earlier passes evaluates only tenants that
     violated an invariant of severity ERROR in the last pass, new tenants, and tenants whose tables show a change since
-    the pass before the last one. All are evaluated if a policy or the software version has changed.
+    the pass before the last one. All are evaluated if a policy or the software version has changed. The tenants `also`
+    (by key) are evaluated in any case.
     """
     now, recorded = datetime.now(UTC), recorded_policies(connection, schema)
     policies = {key: one.policy or policy for key, one in recorded.items()}
@@ -123,7 +125,10 @@ def watch(
     suspect = {one.tenant_id for one in altered}  # an altered record must not end the monitoring of its tenant
     every = [tenant for tenant in tenants if tenant.id in balanced_at or tenant.key in suspect]
     marks = take_watermarks(connection, schema)
-    chosen = every if full or earlier is None else _to_be_evaluated(connection, schema, every, earlier, evaluated_by)
+    chosen = every
+    if not full and earlier is not None:
+        wanted = set(_to_be_evaluated(connection, schema, every, earlier, evaluated_by))
+        chosen = [one for one in every if one in wanted or one.key in also]
     groups: dict[Policy, list[Tenant]] = {}
     for tenant in chosen:
         groups.setdefault(policies.get(tenant.id, policy), []).append(tenant)

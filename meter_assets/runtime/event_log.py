@@ -32,7 +32,7 @@ NOT_RUN = "not_run"
 
 
 def says_not_run(event: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that a stored evaluation says that its check was not run. Quotes inside texts are escaped."""
+    """Return the condition that a stored evaluation says: not run. Quotes inside its texts are escaped."""
     return event.like(f'%"{NOT_RUN}"%')
 
 
@@ -118,6 +118,23 @@ def _evaluations_to_delete(run_ids: Sequence[str]) -> Delete:
     numbered = select(found.c.id, found.c.run_id, nth).subquery("numbered")
     outdated = select(numbered.c.id).where(numbered.c.nth > 1, numbered.c.run_id.in_(run_ids))
     return delete(found).where(found.c.id.in_(outdated))
+
+
+def partitions_without_result(instance: dg.DagsterInstance, assets: Iterable[dg.AssetKey]) -> frozenset[str]:
+    """Return the partitions for which the newest execution of a check of these assets has no result.
+
+    Its run ended before the check was evaluated, or it is still in progress.
+    """
+    storage, found = instance.event_log_storage, AssetCheckExecutionsTable
+    if not isinstance(storage, SqlEventLogStorage):
+        return frozenset()
+    of_each = found.c.asset_key, found.c.check_name, found.c.partition
+    mine = found.c.asset_key.in_([key.to_string() for key in assets]), found.c.partition.is_not(None)
+    newest = select(func.max(found.c.id)).where(*mine).group_by(*of_each)
+    planned = found.c.execution_status == AssetCheckExecutionRecordStatus.PLANNED.value
+    with storage.index_connection() as connection:
+        rows = connection.scalars(select(found.c.partition).where(found.c.id.in_(newest), planned).distinct())
+        return frozenset(rows)
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,14 @@ Materializations = Mapping[tuple[str, str], AssetCheckEvaluationTargetMaterializ
 
 
 def latest_materializations(instance: dg.DagsterInstance, assets: Iterable[str]) -> Materializations:
-    """Return the latest materialization of every partition of these assets, in a few queries per asset."""
+    """Return the latest materialization of every partition of these assets, in a few queries per asset.
+
+    An asset is named as in Dagster's pages: its name, after the prefix of its database if it has one ("north/meters").
+    """
     found = {}
     for asset in assets:
         by_partition = instance.event_log_storage.get_latest_storage_id_by_partition(
-            dg.AssetKey(asset), DagsterEventType.ASSET_MATERIALIZATION
+            dg.AssetKey.from_user_string(asset), DagsterEventType.ASSET_MATERIALIZATION
         )
         runs_and_times = _materializations(instance, asset)
         for partition, storage_id in by_partition.items():
@@ -50,7 +53,7 @@ def _materializations(instance: dg.DagsterInstance, asset: str) -> dict[int, tup
         return {}
     log = SqlEventLogStorageTable
     of_asset = (
-        log.c.asset_key == dg.AssetKey(asset).to_string(),
+        log.c.asset_key == dg.AssetKey.from_user_string(asset).to_string(),
         log.c.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION.value,
     )
     nth = func.row_number().over(partition_by=log.c.partition, order_by=log.c.id.desc()).label("nth")

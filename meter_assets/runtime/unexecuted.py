@@ -7,7 +7,8 @@ or because another run had locked the tenant, would turn a finished tenant red. 
 gets a result that says so, unless it has an earlier result of the tenant. Add here what happens to such plans.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,12 +74,12 @@ def _executed(log: Sequence[EventLogEntry]) -> _Executed:
         for event in events
         if event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION
     ]
-    violated = [
-        one.check_name for one in evaluations if not one.passed and one.severity is dg.AssetCheckSeverity.ERROR
-    ]
+    violated = [one.check_name for one in evaluations if not one.passed and one.severity is dg.AssetCheckSeverity.ERROR]
     failed = [event.step_key for event in events if event.is_step_failure and event.step_key not in refused]
     return _Executed(
-        steps=frozenset(key for key in started - refused if key), violated=tuple(violated), failed=tuple(map(str, failed))
+        steps=frozenset(key for key in started - refused if key),
+        violated=tuple(violated),
+        failed=tuple(map(str, failed)),
     )
 
 
@@ -92,13 +93,13 @@ def _aside(partition: str) -> str:
     return f"{partition} (not run)"
 
 
-def _set_aside_materializations(
-    connection: Connection, run_id: str, partition: str, executed: Iterable[str]
-) -> None:
+def _set_aside_materializations(connection: Connection, run_id: str, partition: str, executed: Iterable[str]) -> None:
     log = SqlEventLogStorageTable
     planned = log.c.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
     of_run = log.c.run_id == run_id, log.c.partition == partition, planned
-    connection.execute(update(log).where(*of_run, log.c.step_key.not_in(list(executed))).values(partition=_aside(partition)))
+    connection.execute(
+        update(log).where(*of_run, log.c.step_key.not_in(list(executed))).values(partition=_aside(partition))
+    )
 
 
 def _set_aside_checks(
@@ -134,7 +135,7 @@ def _without_result(
 
 
 def _key_of(row: Any) -> dg.AssetCheckKey:
-    return dg.AssetCheckKey(dg.AssetKey.from_db_string(row.asset_key), row.check_name)
+    return dg.AssetCheckKey(dg.AssetKey(json.loads(row.asset_key)), row.check_name)
 
 
 def _not_run(key: dg.AssetCheckKey, partition: str, reason: str) -> dg.AssetCheckEvaluation:

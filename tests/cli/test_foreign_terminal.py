@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from meter_assets.definitions import build_definitions
-from meter_assets.defs.partitions import PARTITION_TAG
+from meter_assets.runtime import run_tags
 from tests.support.command_line import CommandLine, make_small_tenants
 from tests.support.foreign import (
     TEXT_COLUMNS,
@@ -152,7 +152,10 @@ def test_an_error_of_the_server_is_one_quiet_line(shell: CommandLine, capfd: pyt
     assert forged(ended.printed) == []
     with shell.instance() as instance:
         definitions = build_definitions()
-        for job, tags in (("migrate_meter_financials", None), ("validate_meter_financial_data", {PARTITION_TAG: "2"})):
+        for job, tags in (
+            ("migrate_meter_financials", None),
+            ("validate_meter_financial_data", {run_tags.PARTITION: "2"}),
+        ):
             capfd.readouterr()
             definitions.resolve_job_def(job).execute_in_process(
                 instance=instance, partition_key=None if tags else "2", tags=tags, raise_on_error=False

@@ -17,12 +17,13 @@ from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import metadata
-from meter_assets.defs.partitions import PARTITION_TAG, TENANTS
+from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, policy_resource
 from meter_assets.defs.tenant_partitions import tenant_partitions
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.rules.invariants import INVARIANTS, Group, Severity, of_group
+from meter_assets.rules.invariants import INVARIANTS, Group, Severity
 from meter_assets.rules.steps import STEPS
+from meter_assets.runtime import run_tags
 from tests.support.command_line import HEALTHY, make_small_tenants
 
 TABLES = {
@@ -218,14 +219,12 @@ def test_meter_balances_refuses_in_a_later_run_too(
 def test_whatever_is_launched_without_a_tenant_fails_with_a_sentence_and_is_not_tried_again(
     defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
-    """Every job, every asset and a check of each alone; also once there is something to read of another tenant."""
+    """Every job with assets, and every asset; also once there is something to read of another tenant."""
     defs.resolve_job_def("migrate_meter_financials").execute_in_process(instance=instance, partition_key=HEALTHY)
-    jobs = [defs.resolve_job_def(name) for name, nodes in JOBS.items() if nodes <= DEPENDENCIES.keys() | CHECKS]
-    assert len(jobs) == 5
+    of_assets = {name for name, nodes in JOBS.items() if nodes <= DEPENDENCIES.keys() | CHECKS and not nodes <= CHECKS}
+    jobs = [defs.resolve_job_def(name) for name in of_assets]
+    assert len(jobs) == 4
     everything = defs.resolve_job_def("__ASSET_JOB")
-    for group, asset in GUARDED.items():
-        check = dg.AssetCheckKey(dg.AssetKey(asset), of_group(group)[0].name)
-        jobs.append(everything.get_subset(asset_check_selection={check}))
     launches: list[tuple[dg.JobDefinition, list[dg.AssetKey], str]] = [(job, [], f"The job {job.name}") for job in jobs]
     launches += [(everything, [dg.AssetKey(name)], name) for name in DEPENDENCIES]
     launches += [(everything, [dg.AssetKey(name) for name in MIGRATED], "customer_balances_backup and 3 more")]
@@ -243,7 +242,7 @@ def test_a_check_shows_how_many_rows_break_it_which_and_what_to_do(
     with BillingDatabase(url).transaction() as connection:
         connection.execute(text("UPDATE invoices SET meter_id = NULL WHERE id IN (1, 2)"))
     job = defs.resolve_job_def("validate_meter_financial_data")
-    result = job.execute_in_process(instance=instance, tags={PARTITION_TAG: HEALTHY}, raise_on_error=False)
+    result = job.execute_in_process(instance=instance, tags={run_tags.PARTITION: HEALTHY}, raise_on_error=False)
     name = "every_counted_invoice_has_a_meter"
     (found,) = [one for one in result.get_asset_check_evaluations() if one.check_name == name]
     assert (found.passed, found.partition, found.severity) == (False, HEALTHY, dg.AssetCheckSeverity.ERROR)

@@ -16,10 +16,11 @@ import yaml
 from sqlalchemy import Connection, text
 
 from meter_assets.billing.schema import billing_tables
-from meter_assets.defs.partitions import PARTITION_TAG, sync_partitions
+from meter_assets.defs.partitions import sync_partitions
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.steps import STEPS
+from meter_assets.runtime import run_tags
 from meter_assets.runtime.celery_launcher import URL_VARIABLE, LostRunsLauncher
 from meter_assets.runtime.instance import (
     DAGSTER_HOME_VARIABLE,
@@ -63,7 +64,7 @@ class Deployment:
         """Return the runs of each tenant, oldest first."""
         found = defaultdict(list)
         for run in self.instance.get_runs(dg.RunsFilter(job_name=JOB), ascending=True):
-            found[run.tags[PARTITION_TAG]].append(run)
+            found[run.tags[run_tags.PARTITION]].append(run)
         return found
 
     def statuses(self) -> dict[str, list[str]]:

@@ -20,10 +20,11 @@ from dagster_k8s.job import construct_dagster_k8s_job
 from sqlalchemy import text
 
 from meter_assets.definitions import build_definitions
-from meter_assets.defs.partitions import PARTITION_TAG, sync_partitions
+from meter_assets.defs.partitions import sync_partitions
 from meter_assets.defs.resources import BillingResource
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.runtime import run_tags
 from meter_assets.runtime.celery_launcher import LostRunsLauncher
 from meter_assets.runtime.instance import (
     DAGSTER_HOME_VARIABLE,
@@ -122,7 +123,7 @@ def test_passes_of_the_watching_wait_for_each_other_and_not_for_a_backfill() -> 
     assert queue is not None
     goes_on = TagConcurrencyLimitsCounter(queue.tag_concurrency_limits, [dg.DagsterRun(job_name="a", tags=watching)])
     assert goes_on.is_blocked(dg.DagsterRun(job_name="b", tags=watching))
-    assert not goes_on.is_blocked(dg.DagsterRun(job_name=JOB, tags={**migration, PARTITION_TAG: "1"}))
+    assert not goes_on.is_blocked(dg.DagsterRun(job_name=JOB, tags={**migration, run_tags.PARTITION: "1"}))
     assert int(watching[PRIORITY_TAG]) > int(migration.get(PRIORITY_TAG, 0))
 
 

@@ -25,9 +25,11 @@ from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import REQUIRED_COLUMNS, UPDATED_AT_COLUMN, billing_tables
 from meter_assets.definitions import build_definitions
-from meter_assets.defs import watching as defs_watching
-from meter_assets.defs.checks import plain_text
-from meter_assets.defs.watching import baseline_key, watching_schedules
+from meter_assets.defs import passes
+from meter_assets.defs import watching as watching_job
+from meter_assets.defs.passes import baseline_key
+from meter_assets.defs.results import plain_text
+from meter_assets.defs.watching import watching_schedules
 from meter_assets.demo.generator import DemoSize
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import BillingDatabase
@@ -718,7 +720,7 @@ def test_a_check_is_of_the_latest_materialization_and_names_its_run(three: Watch
 @contextmanager
 def during_the_next_pass(act: Callable[[], object]) -> Iterator[None]:
     """Let this happen when the next pass has seen the database and stored nothing yet."""
-    look_at_all = defs_watching._pass
+    look_at_all = passes.run_pass
     with pytest.MonkeyPatch.context() as patch:
 
         def see_and_act(*given: Any, **also: Any) -> Pass:
@@ -727,7 +729,7 @@ def during_the_next_pass(act: Callable[[], object]) -> Iterator[None]:
             act()
             return found
 
-        patch.setattr(defs_watching, "_pass", see_and_act)
+        patch.setattr(watching_job, "run_pass", see_and_act)
         yield
 
 

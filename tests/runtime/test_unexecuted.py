@@ -16,9 +16,10 @@ from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.steps import MIGRATION
+from meter_assets.runtime import run_tags
 from meter_assets.runtime.event_log import NOT_RUN, Reader
 from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, make_small_tenants
-from tests.support.watching import KEYS, Watch, instance_in
+from tests.support.watching import BALANCES, KEYS, Watch, instance_in
 
 FAULT, VIOLATED = "line_of_other_tenant", "every_invoice_line_is_complete"
 CONSERVED = "money_is_conserved"
@@ -132,8 +133,17 @@ def test_a_refused_run_leaves_the_last_results(graph: Graph) -> None:
         with refuse(graph) as config:
             assert not graph.migrate(HEALTHY, **config).success, name
         assert graph.shown(HEALTHY) == before, name
-    with REFUSED["lock"](graph):
-        assert graph.shown(ALSO_HEALTHY) == (dict.fromkeys(MIGRATION, "missing"), {})
+
+
+def test_a_refused_or_canceled_run_leaves_a_new_tenant_as_it_was(graph: Graph) -> None:
+    as_new: tuple[dict[str, str], dict[str, str]] = (dict.fromkeys(MIGRATION, "missing"), {})
+    with locked(graph):
+        assert not graph.migrate(HEALTHY).success
+    assert graph.shown(HEALTHY) == as_new
+    job = graph.definitions.resolve_job_def("migrate_meter_financials")
+    run = graph.instance.create_run_for_job(job, tags={run_tags.PARTITION: HEALTHY}, asset_selection=None)
+    graph.instance.report_run_canceled(run)
+    assert graph.shown(HEALTHY) == as_new
 
 
 def test_a_check_that_is_blocked_later_keeps_its_last_result(graph: Graph) -> None:
@@ -145,3 +155,28 @@ def test_a_check_that_is_blocked_later_keeps_its_last_result(graph: Graph) -> No
     assert checks[CONSERVED] == "SUCCEEDED"
     assert checks["every_payment_status_is_known"] == "FAILED"
     assert NOT_RUN not in checks.values()
+
+
+def test_checks_that_are_executed_without_a_partition_judge_all_migrated_tenants(graph: Graph) -> None:
+    """As "Execute all" on the Checks tab of an asset launches them."""
+    assert graph.migrate(HEALTHY).success
+    assert graph.migrate(ALSO_HEALTHY).success
+    with graph.database.transaction() as connection:
+        connection.execute(
+            text("UPDATE meters SET balance = balance + 5 WHERE id = (SELECT MIN(id) FROM meters WHERE tenant_id = 2)")
+        )
+    job = graph.definitions.resolve_implicit_global_asset_job_def()
+    keys = {key for key in KEYS if key.asset_key == dg.AssetKey("meter_balances")}
+    ended = job.get_subset(asset_check_selection=keys).execute_in_process(
+        instance=graph.instance, run_config=QUIET, raise_on_error=False
+    )
+    assert not ended.success
+    log = graph.instance.all_logs(ended.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [entry.get_dagster_event().asset_check_evaluation_data for entry in log]
+    results = {one.check_name: str(one.description) for one in found if one.partition is None}
+    assert results.keys() == {key.name for key in keys}
+    assert results[BALANCES].startswith("Fails for 1 of 2 migrated tenants: 2.")
+    assert results["every_meter_balance_is_one_sided"] == "Passes for every migrated tenant (2)."
+    assert graph.shown(HEALTHY)[1][BALANCES] == "SUCCEEDED"
+    assert graph.shown(ALSO_HEALTHY)[1][BALANCES] == "FAILED"
+    assert graph.shown(BROKEN)[1] == {}

@@ -15,8 +15,8 @@ from bench.watching import record_materializations
 from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.partitions import sync_partitions
+from meter_assets.defs.passes import baseline_key
 from meter_assets.defs.resources import BillingResource
-from meter_assets.defs.watching import baseline_key
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.rules.steps import guarded_step

@@ -20,7 +20,7 @@ from dagster._serdes import ConfigurableClassData
 from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import alerts as sensor_module
-from meter_assets.defs.watching import baseline_key
+from meter_assets.defs.passes import baseline_key
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.records import altered
 from meter_assets.monitoring.alerts.receivers import WEBHOOK_VARIABLE

@@ -1,0 +1,63 @@
+"""How an invariant's result is shown as a check evaluation: its sentence, its evidence, and what to do.
+
+Add here what every result of a check shows. The checks themselves are in `checks`; the passes over all migrated tenants
+are in `passes`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from meter_assets.defs import metadata
+from meter_assets.migration.evaluation import InvariantResult
+from meter_assets.reports.tables import from_records
+from meter_assets.rules.invariants import INVARIANTS, current_name
+
+EVALUATED_WITH = "evaluated_with"
+"""The metadata entry that says that a tenant was evaluated with another policy than the configured one."""
+EXAMPLE, FIRST_CHANGE = "for_example", "first_change"
+"""The metadata entries with text of the database about a violated invariant. Dagster's pages render the description of
+a check's result as Markdown, so the description contains no text of the database.
+"""
+
+
+def other_policy(differences: Sequence[str]) -> dict[str, Any]:
+    """Return the metadata entry that says with which policy a tenant was evaluated, if it is not the configured one."""
+    if not differences:
+        return {}
+    said = f"the policy that the tenant was migrated with; recorded -> configured: {'; '.join(differences)}"
+    return {EVALUATED_WITH: metadata.text(said)}
+
+
+def sentence(result: InvariantResult) -> str:
+    """Return how many rows violate an invariant, and what to do. The rows themselves are in the evidence."""
+    rows = "1 row violates" if result.violations == 1 else f"{result.violations:,} rows violate"
+    return f"{rows} this invariant: {result.description} {result.remedy}"
+
+
+def plain_text(evaluation: dg.AssetCheckEvaluation) -> str:
+    """Return a check's result as plain text: its description, with the database's evidence after the invariant."""
+    invariant = next((one.description for one in INVARIANTS if one.name == current_name(evaluation.check_name)), "")
+    before, invariant, after = (evaluation.description or "").partition(invariant or "\n")
+    labels = {"For example": EXAMPLE, "The tables show:": FIRST_CHANGE}
+    found = [
+        f"{label} {evaluation.metadata[name].value}." for label, name in labels.items() if name in evaluation.metadata
+    ]
+    return " ".join([f"{before}{invariant}", *found, after.strip()]).strip()
+
+
+def page_of(name: str) -> str:
+    """Return the path, in this project, of an invariant's page: how to find the rows that violate it and fix them."""
+    return f"docs/checks/{name}.md"
+
+
+def evidence(result: InvariantResult) -> dict[str, Any]:
+    """Return the metadata of a check's result: the count of violations, the first rows, and what to do."""
+    entries: dict[str, Any] = {"violations": result.violations}
+    if result.samples:
+        entries |= metadata.table("first_violations", from_records("First violations", result.samples))
+        entries[EXAMPLE] = metadata.text(result.example)
+        entries["what_to_do"] = result.remedy
+        entries["page"] = page_of(result.name)
+    return entries
