@@ -2,6 +2,6 @@
 
 from meter_assets.runtime.instance import MeterAssetsInstance as MeterAssetsInstance
 from meter_assets.runtime.instance import MeterAssetsStorage as MeterAssetsStorage
-from meter_assets.runtime.instance import PrivateEventLog as PrivateEventLog
-from meter_assets.runtime.instance import PrivateSqliteStorage as PrivateSqliteStorage
 from meter_assets.runtime.instance import UnusableInstance as UnusableInstance
+from meter_assets.runtime.sqlite_storage import PrivateEventLog as PrivateEventLog
+from meter_assets.runtime.sqlite_storage import PrivateSqliteStorage as PrivateSqliteStorage

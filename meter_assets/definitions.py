@@ -12,6 +12,7 @@ import dagster as dg
 from meter_assets import settings
 from meter_assets.defs.resources import BillingResource, policy_resource
 from meter_assets.loading import complete, load_definitions
+from meter_assets.runtime.own_instance import require_own_code_server
 
 
 def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -23,4 +24,5 @@ def build_definitions(resources: Mapping[str, Any] | None = None) -> dg.Definiti
     return complete(load_definitions(), chosen, policy, dg.in_process_executor)
 
 
+require_own_code_server()
 defs = build_definitions()

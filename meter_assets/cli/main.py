@@ -305,6 +305,28 @@ def history(tenants: tuple[str, ...]) -> int:
 
 
 @main.command()
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option("--force", is_flag=True, help="Replace a dagster.yaml that is there; a copy is kept beside it.")
+@_reports_errors()
+def init(folder: Path | None, force: bool) -> int:
+    """Write dagster.yaml, which configures Dagster for meter-assets, into FOLDER.
+
+    Default: the folder that DAGSTER_HOME names, or the current folder. Runs that are stored there stay. Without this
+    file, Dagster limits no runs and ignores METER_ASSETS_DAGSTER_POSTGRES_URL, so that commands and the definitions
+    refuse such a folder.
+    """
+    from meter_assets.runtime.own_instance import initialize
+
+    done = initialize(folder, force=force)
+    if done.replaced is not None:
+        click.echo(f"Kept the former file as {done.replaced}.")
+    click.echo(
+        f"Wrote {done.path}." if done.is_new else f"{done.path} is already for meter-assets. Nothing was written."
+    )
+    return 0
+
+
+@main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.  [default: 3000, or a free port]")
 @click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed, and no daemon runs.")

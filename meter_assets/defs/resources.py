@@ -20,6 +20,7 @@ from meter_assets.errors import ConfigurationError, InvalidSettings, MissingPart
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.runtime import run_tags
 from meter_assets.runtime.interrupts import raised_again
+from meter_assets.runtime.own_instance import require_own_instance
 from meter_assets.runtime.retries import NEVER_AGAIN
 from meter_assets.runtime.waits import waits_shown
 
@@ -53,6 +54,8 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         "table [launchpad] of the configuration file names it too.",
     )
     scope: ClassVar[Scope] = UNNAMED
+    needs_own_instance: ClassVar[bool] = True
+    """Whether a run is refused in an instance of another project. A component belongs to that project."""
     _database: BillingDatabase | None = PrivateAttr(default=None)
 
     @property
@@ -72,6 +75,8 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if context.run is None:
             return
         try:
+            if self.needs_own_instance and context.instance is not None:
+                require_own_instance(context.instance)
             launchpad.require_allowed(context.run.run_config, self.scope.named("billing"))
             _require_tenant(context.run, self.scope)
             if _require_batch_sizes(context.run):
@@ -99,7 +104,7 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 def billing_resource(scope: Scope) -> BillingResource:
     """Return the resource of a component's database. Its URL is in no config, so no page of Dagster shows it."""
     resource_type = create_model("BillingResource", __base__=BillingResource, __doc__=BillingResource.__doc__)
-    resource_type.scope = scope
+    resource_type.scope, resource_type.needs_own_instance = scope, False
     return resource_type()
 
 

@@ -9,16 +9,15 @@ instance; nothing here knows the billing database.
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import click
-from dagster import DagsterInstance, EventLogEntry
+import yaml
+from dagster import DagsterError, DagsterInstance, EventLogEntry
 
 # The name of the folder that `dagster dev` removes when it ends: no public API as of 1.13 (dagster issue 20005).
 from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
@@ -33,29 +32,27 @@ from dagster._core.instance.config import ConcurrencyConfig
 # accepts one folder and no overrides: no public API as of 1.13.
 from dagster._core.instance.ref import InstanceRef
 
-# The storages that Dagster ships, to make their files private: no public API as of 1.13 (dagster issue 3288).
+# The interface of a storage, and the configuration of Dagster's own: no public API as of 1.13 (dagster issue 3288).
 from dagster._core.storage.base_storage import DagsterStorage
-from dagster._core.storage.event_log import SqliteEventLogStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._core.storage.sqlite_storage import (
-    DagsterSqliteStorage,
-    _event_logs_directory,
-    _runs_directory,
-    _schedule_directory,
-)
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 # See UserConfigSchema.
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.utils import DagsterPostgresException
+
+# What Dagster raises for a file that is no mapping, or that names a missing class: no public API as of 1.13.
+from dagster_shared.check import CheckError
 from filelock import FileLock
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
+from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from meter_assets import settings
 from meter_assets.engines import postgresql, urls
 from meter_assets.errors import InvalidSettings
+from meter_assets.foreign_text import shown
 from meter_assets.private_files import make_file, make_folder, umask_for, written
+from meter_assets.runtime.sqlite_storage import PrivateSqliteStorage
 from meter_assets.runtime.unexecuted import let_last_results_stand
 
 POSTGRES_URL_VARIABLE = "METER_ASSETS_DAGSTER_POSTGRES_URL"
@@ -68,6 +65,11 @@ _NO_CAPTURE: Mapping[str, Any] = {
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 }
 _EXAMPLE = "postgresql://user@host/dagster"
+_LONGEST_REASON = 300
+_IF_NOT_OURS = (
+    f"There, Dagster would ignore {POSTGRES_URL_VARIABLE} and {MAX_RUNS_VARIABLE}, not limit runs to one for each "
+    "tenant, and not detect that a command line was killed. Nothing was started."
+)
 
 
 class UnusableInstance(InvalidSettings, click.ClickException):
@@ -77,6 +79,30 @@ class UnusableInstance(InvalidSettings, click.ClickException):
     """
 
     exit_code = InvalidSettings.exit_status
+
+
+class ForeignInstance(UnusableInstance):
+    """The Dagster instance is not configured for meter-assets: it has no dagster.yaml, or that of another project."""
+
+    def __init__(self, configured_in: Path | None) -> None:
+        """Take the folder of its dagster.yaml; None for a temporary folder, which Dagster removes when it ends."""
+        self.configured_in = configured_in
+        if configured_in is None:
+            super().__init__(
+                f"Dagster would use a temporary instance, which is not one of meter-assets: {DAGSTER_HOME_VARIABLE} is "
+                f"not set, and the current folder has no {CONFIG_FILE} of meter-assets. {_IF_NOT_OURS} Run "
+                "'meter-assets init' in this folder and start again, or start 'meter-assets ui'."
+            )
+            return
+        exists = (configured_in / CONFIG_FILE).exists()
+        found = f"its {CONFIG_FILE} names neither" if exists else f"there is no {CONFIG_FILE}"
+        force, keeps = (" --force", "keeps a copy of the present file, and ") if exists else ("", "")
+        super().__init__(
+            f"The Dagster instance in {configured_in} is not one of meter-assets: expected a {CONFIG_FILE} that names "
+            f"an instance class ({MeterAssetsInstance.__name__}) or a storage, but {found}. {_IF_NOT_OURS} To use this "
+            f"folder, run 'meter-assets init {configured_in}{force}': it {keeps}changes nothing else there. To leave "
+            f"it to another project, set {DAGSTER_HOME_VARIABLE} to another folder."
+        )
 
 
 class MeterAssetsInstance(DagsterInstance):
@@ -144,90 +170,65 @@ class MeterAssetsStorage(DagsterStorage, ConfigurableClass):
         return _postgres_storage(url.strip(), inst_data)
 
 
-class PrivateEventLog(SqliteEventLogStorage):
-    """Dagster's events in SQLite files, one per run, with the permissions of `private_files`.
-
-    A file that SQLite itself creates can be written only by its owner, not by a group that shares the folder.
-    """
-
-    def conn_string_for_shard(self, shard_name: str) -> str:
-        """Return the URL of a file of events. Creates the file if it is missing."""
-        make_file(Path(self.path_for_shard(shard_name)))
-        return super().conn_string_for_shard(shard_name)
-
-    @contextmanager
-    def _connect(self, shard: str) -> Iterator[Connection]:
-        """Connect to a file of events, as Dagster does, but with one engine for all files and connections.
-
-        An engine remembers what it has compiled. Dagster makes one for each connection, of which a run of one tenant
-        needs hundreds, and each compiles its statement again.
-        """
-        with self._db_lock:
-            self._shard = shard
-            if shard not in self._initialized_dbs:
-                self._initdb(self._engine)
-                self._initialized_dbs.add(shard)
-            with self._engine.connect() as connection, connection.begin():
-                yield connection
-
-    def has_table(self, table_name: str) -> bool:
-        """Return whether the index has a table. Dagster asks before each event of a check; no table goes away."""
-        if table_name not in self._tables:
-            if not super().has_table(table_name):
-                return False
-            self._tables.add(table_name)
-        return True
-
-    @cached_property
-    def _tables(self) -> set[str]:
-        return set()
-
-    @cached_property
-    def _engine(self) -> Engine:
-        return create_engine("sqlite://", poolclass=NullPool, creator=self._open)
-
-    def _open(self) -> sqlite3.Connection:
-        path = Path(self.path_for_shard(self._shard))
-        make_file(path)
-        return sqlite3.connect(path, timeout=SQLITE_BUSY_TIMEOUT_SECONDS)
-
-
-class PrivateSqliteStorage(DagsterSqliteStorage):
-    """Dagster's storage in SQLite files that are created before SQLite would create them: see `PrivateEventLog`."""
-
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        """Take the folder. Raises OSError if its files cannot be created."""
-        for folder, name in ((_runs_directory(base_dir), "runs.db"), (_schedule_directory(base_dir), "schedules.db")):
-            make_folder(Path(folder))
-            make_file(Path(folder) / name)
-        make_folder(Path(_event_logs_directory(base_dir)))
-        events = PrivateEventLog(_event_logs_directory(base_dir))
-        super().__init__(base_dir, inst_data=inst_data)
-        self._event_log_storage = events
-
-
 @contextmanager
 def open_instance(*, capture_output: bool = True) -> Iterator[DagsterInstance]:
     """Open the instance that `dagster dev` uses in the current folder, without its telemetry and first-use prompt.
 
     `capture_output` is whether Dagster stores what the steps of runs in this process print. It redirects the file
     descriptors of standard output and error for that, so a command that shows its progress must not capture.
-    Raises UnusableInstance if DAGSTER_HOME or METER_ASSETS_DAGSTER_POSTGRES_URL cannot be used.
+    Raises UnusableInstance if DAGSTER_HOME or METER_ASSETS_DAGSTER_POSTGRES_URL cannot be used, and ForeignInstance for
+    the instance of another project.
     """
     home = settings.variable(DAGSTER_HOME_VARIABLE)  # empty means unset, as for Dagster
     folder = _dagster_home(home) if home else FOLDER.absolute()
     configured_in = folder if home or not Path(CONFIG_FILE).exists() else Path.cwd()
     _create(folder)
     if configured_in == folder and not _has_own_configuration(folder, is_ours=not home):
-        _write_config(folder)
-    overrides = _QUIET if capture_output else {**_QUIET, **_NO_CAPTURE}
-    ref = InstanceRef.from_dir(str(folder), config_dir=str(configured_in), overrides=overrides)
+        write_config(folder)
+    ref = instance_ref(folder, configured_in, capture_output=capture_output)
+    if not is_own(ref):
+        raise ForeignInstance(configured_in)
     before = os.umask(umask_for(folder))  # also for an instance of another class, which sets no umask
     try:
-        with DagsterInstance.from_ref(ref) as instance:
+        with _opened(ref, configured_in) as instance:
             yield instance
     finally:
         os.umask(before)
+
+
+def instance_ref(folder: Path, configured_in: Path, *, capture_output: bool = True) -> InstanceRef:
+    """Return the description of the instance in a folder. Raises UnusableInstance for an invalid dagster.yaml."""
+    overrides = _QUIET if capture_output else {**_QUIET, **_NO_CAPTURE}
+    try:
+        return InstanceRef.from_dir(str(folder), config_dir=str(configured_in), overrides=overrides)
+    except (yaml.YAMLError, UnicodeDecodeError, DagsterError, CheckError, OSError) as error:
+        raise _invalid_config(configured_in, error) from None
+
+
+def is_own(ref: InstanceRef) -> bool:
+    """Return whether an instance has an instance class or a storage of its own, and is not just Dagster's default.
+
+    Our instance files name MeterAssetsInstance. Dagster's Helm chart, and operators, configure a storage instead.
+    """
+    folder = ref.local_artifact_storage.base_dir
+    return (
+        ref.custom_instance_class_data is not None or ref.storage_data != InstanceRef.config_defaults(folder)["storage"]
+    )
+
+
+def _opened(ref: InstanceRef, configured_in: Path) -> DagsterInstance:
+    try:
+        return DagsterInstance.from_ref(ref)
+    except (DagsterError, CheckError, SQLAlchemyError, DagsterPostgresException, ImportError) as error:
+        raise _invalid_config(configured_in, error) from None
+
+
+def _invalid_config(folder: Path, error: Exception) -> UnusableInstance:
+    return UnusableInstance(
+        f"{folder / CONFIG_FILE} cannot be used: {shown(' '.join(str(error).split()), _LONGEST_REASON).rstrip('.')}. "
+        f"Correct the file, or replace it with that of meter-assets by 'meter-assets init {folder} --force', which "
+        "keeps a copy."
+    )
 
 
 def shipped_config() -> str:
@@ -281,12 +282,12 @@ def _create(folder: Path) -> None:
 
 
 def _has_own_configuration(folder: Path, *, is_ours: bool) -> bool:
-    """Return whether to write no dagster.yaml: a folder of others without this file uses Dagster's defaults."""
+    """Return whether to write no dagster.yaml: in a folder of others without this file, only `init` writes it."""
     return (folder / CONFIG_FILE).exists() or (not is_ours and any(folder.iterdir()))
 
 
-def _write_config(folder: Path) -> None:
-    """Write our dagster.yaml into a new folder, from which `dagster dev` reads it."""
+def write_config(folder: Path) -> None:
+    """Write our dagster.yaml into a folder; it replaces a file of that name. Raises OSError."""
     with written(folder.resolve(), CONFIG_FILE) as file:
         file.write(shipped_config())
 

@@ -275,6 +275,13 @@ def test_the_values_for_dagsters_chart_bound_the_queue_as_the_instance_does() ->
     assert queue["tagConcurrencyLimits"] == expected["tag_concurrency_limits"]
 
 
+def test_the_guide_of_the_component_has_the_limits_of_our_instance() -> None:
+    guide = (stack.ROOT / "docs" / "component.md").read_text(encoding="utf-8")
+    [limits] = [block for block in guide.split("```yaml\n") if block.startswith("concurrency:")]
+    found, expected = (yaml.safe_load(one)["concurrency"]["runs"] for one in (limits.split("```")[0], shipped_config()))
+    assert found["tag_concurrency_limits"] == expected["tag_concurrency_limits"]
+
+
 def test_the_instance_of_kubernetes_loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with stack.instance_of("kubernetes", folder, monkeypatch) as instance:
         launcher = instance.run_launcher

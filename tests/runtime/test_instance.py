@@ -157,18 +157,6 @@ def test_dagster_home_is_used_though_there_is_nothing_in_it(
     assert not (checkout / FOLDER).exists()
 
 
-def test_dagster_home_of_others_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv(DAGSTER_HOME_VARIABLE, str(home))
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        recorded = record_a_run(instance)
-    with open_instance() as instance:
-        assert run_ids(instance) == [recorded]
-        assert not instance.telemetry_enabled
-    assert not (home / CONFIG_FILE).exists()
-
-
 def test_outside_a_checkout_dagster_finds_our_instance_in_our_folder(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

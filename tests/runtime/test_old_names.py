@@ -30,11 +30,9 @@ TOOLS = Path(sys.executable).parent
         (
             "dagster_instance",
             "instance",
-            [
-                *("MeterAssetsInstance", "MeterAssetsStorage", "PrivateEventLog"),
-                *("PrivateSqliteStorage", "UnusableInstance"),
-            ],
+            ["MeterAssetsInstance", "MeterAssetsStorage", "UnusableInstance"],
         ),
+        ("dagster_instance", "sqlite_storage", ["PrivateEventLog", "PrivateSqliteStorage"]),
         ("celery_launcher", "celery_launcher", ["LostRunsLauncher"]),
         ("kubernetes_launcher", "kubernetes_launcher", ["KubernetesLauncher"]),
         ("web_server", "web_server", ["main"]),

@@ -27,8 +27,9 @@ from meter_assets.monitoring.alerts.receivers import WEBHOOK_VARIABLE
 from meter_assets.monitoring.watch import migrated
 from meter_assets.reports.rollback_preview import preview_rollback
 from meter_assets.rules.steps import MIGRATION
-from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, MeterAssetsInstance, PrivateSqliteStorage
+from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, MeterAssetsInstance
 from meter_assets.runtime.launcher import LocalLauncher
+from meter_assets.runtime.sqlite_storage import PrivateSqliteStorage
 from tests.support.alert_sensor import Sensor, heard
 from tests.support.command_line import CommandLine, command_line_in
 from tests.support.databases import STEP_RUNS, everything
