@@ -24,6 +24,7 @@ from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.preview import Preview
 from meter_assets.rules.invariants import INVARIANTS, Severity, current_name
 from meter_assets.runtime import run_tags
+from meter_assets.runtime.code_location import repository_tag
 from meter_assets.runtime.processes import tags_of_this_process
 from meter_assets.runtime.run_events import was_interrupted
 
@@ -74,9 +75,14 @@ class Launch:
     """Which job to run, its run config, and a selection of its assets or checks (default: all)."""
 
     job: str
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] | Callable[[Tenant], Mapping[str, Any]] = field(default_factory=dict)
+    """The run config, or a function that returns it for a tenant."""
     assets: Sequence[str] = ()
     checks: Sequence[tuple[str, str]] = ()
+
+    def config_for(self, tenant: Tenant) -> Mapping[str, Any]:
+        """Return the run config for a tenant."""
+        return self.config(tenant) if callable(self.config) else self.config
 
 
 def run_tenant(
@@ -107,15 +113,16 @@ def run_tenant(
         with nothing_raised(run):
             watch(run, entry)
 
+    of_tenant = {} if job.partitions_def else {run_tags.PARTITION: tenant.key}
     instance.add_event_listener(run.run_id, listen)
     result = job.execute_in_process(
-        run_config={**QUIET, **launch.config},
+        run_config={**QUIET, **launch.config_for(tenant)},
         instance=instance,
         run_id=run.run_id,
         raise_on_error=False,
         # A job that has only checks has no partitions: the tag names the tenant.
         partition_key=tenant.key if job.partitions_def else None,
-        tags={**tags_of_this_process(), **({} if job.partitions_def else {run_tags.PARTITION: tenant.key})},
+        tags={**tags_of_this_process(), **repository_tag(instance), **of_tenant},
     )
     _record_what_was_not_shown(instance, run)
     if run.interrupted:

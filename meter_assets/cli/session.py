@@ -120,7 +120,11 @@ class Session:
             "export_dir": _as_text(export),
         }
         given = {name: value for name, value in config.items() if value is not None}
-        launch = Launch("rollback_meter_financials", config={"ops": {undo_steps.name: {"config": given}}})
+
+        def confirmed(tenant: Tenant) -> dict[str, Any]:
+            return {"ops": {undo_steps.name: {"config": {**given, "confirm_tenant": tenant.key}}}}
+
+        launch = Launch("rollback_meter_financials", config=confirmed)
         with allow_export(export):
             runs = self._run_all(launch)
         self.terminal.rollback_summary(runs, dry_run=dry_run)

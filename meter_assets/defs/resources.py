@@ -16,19 +16,19 @@ from meter_assets import settings
 from meter_assets.billing.policy import Policy
 from meter_assets.defs import launchpad
 from meter_assets.defs.scope import UNNAMED, Scope
-from meter_assets.errors import ConfigurationError, InvalidSettings, MissingPartition
+from meter_assets.errors import ConfigurationError, MissingPartition
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.runtime import run_tags
 from meter_assets.runtime.interrupts import raised_again
 from meter_assets.runtime.own_instance import require_own_instance
 from meter_assets.runtime.retries import NEVER_AGAIN
+from meter_assets.runtime.run_config import batch_sizes
 from meter_assets.runtime.waits import waits_shown
 
 JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
 """The jobs that materialize nothing: one reports a missing tenant itself, the other is for all tenants."""
 CHECKS_SUFFIX = "_checks"
 """The end of the name of each op that executes checks; no asset's name has it."""
-MOST_ROWS = 1_000_000_000
 
 
 _SHARED: ContextVar[BillingDatabase | None] = ContextVar("shared billing database", default=None)
@@ -79,7 +79,7 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 require_own_instance(context.instance)
             launchpad.require_allowed(context.run.run_config, self.scope.named("billing"))
             _require_tenant(context.run, self.scope)
-            if _require_batch_sizes(context.run):
+            if batch_sizes(context.run.run_config):
                 self.database.require_own_session()
             if self.database is not _SHARED.get():
                 self.database.remember(refresh=True)
@@ -118,20 +118,6 @@ def _has_only_checks(run: dg.DagsterRun, scope: Scope) -> bool:
     """Return whether a run executes checks and no assets. Without a partition, it is for all migrated tenants."""
     steps = run.step_keys_to_execute or ()
     return bool(steps) and all(step.endswith(scope.named(CHECKS_SUFFIX)) for step in steps)
-
-
-def _require_batch_sizes(run: dg.DagsterRun) -> bool:
-    """Return whether a step of a run is to run in batches. Raises InvalidSettings for an invalid size."""
-    in_batches = False
-    ops: Any = run.run_config.get("ops") or {}
-    for step, op in ops.items():
-        size = ((op or {}).get("config") or {}).get("batch_size")
-        if isinstance(size, int) and not 1 <= size <= MOST_ROWS:
-            raise InvalidSettings(
-                f"batch_size of {step} is {size}; expected a number of rows from 1 to {MOST_ROWS}. Nothing was changed."
-            )
-        in_batches = in_batches or isinstance(size, int)
-    return in_batches
 
 
 def _launch_name(run: dg.DagsterRun) -> str:

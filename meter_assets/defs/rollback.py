@@ -20,6 +20,7 @@ from meter_assets.migration.rollback import Rollback, UndoneStep, roll_back
 from meter_assets.reports import tables as render
 from meter_assets.reports.rollback_preview import preview_rollback
 from meter_assets.rules.steps import STEPS
+from meter_assets.runtime import run_tags
 from meter_assets.runtime.materializations import forget_materializations
 from meter_assets.runtime.retries import NEVER_AGAIN
 
@@ -31,7 +32,12 @@ class RollbackConfig(RunConfig):
         default=None,
         description="Undo this run (its id, or the start of it) and all later runs of the tenant. Default: all runs.",
     )
-    dry_run: bool = Field(default=False, description="Only show what would be undone. Writes nothing.")
+    dry_run: bool = Field(
+        default=True, description="Only show what would be undone; write nothing. Set it to false to roll back."
+    )
+    confirm_tenant: str | None = Field(
+        default=None, description="For a live rollback (dry_run: false): the id of the tenant, typed once more."
+    )
     batch_size: int | None = Field(
         default=None, description="Write this number of rows per transaction, for a large tenant while others write."
     )
@@ -55,6 +61,8 @@ def _undo_steps(
             found = preview_rollback(billing.database, tenant, config.before_run, export=export)
         elif export is not None:
             raise InvalidSettings("export_dir requires dry_run: it writes the rows that would be restored or skipped.")
+        elif config.confirm_tenant != tenant.key:
+            raise InvalidSettings(_not_confirmed(tenant, config.confirm_tenant))
         else:
             found = _undone(context, config, billing, policy, tenant)
     entries = _metadata(found, config.dry_run)
@@ -70,6 +78,14 @@ def _undo_steps(
     return dg.Output(None, metadata=entries)
 
 
+def _not_confirmed(tenant: Tenant, given: str | None) -> str:
+    found = "is not set" if given is None else f"is {quoted(given)}"
+    return (
+        f"Nothing was rolled back: a live rollback of tenant {tenant.key} must name it, but confirm_tenant {found}. "
+        f'Set confirm_tenant: "{tenant.key}" in the config of the op, or run with dry_run: true first.'
+    )
+
+
 def rollback_job(scope: Scope, op: dg.OpDefinition) -> dg.JobDefinition:
     """Return the job of one billing database that executes this op."""
 
@@ -77,9 +93,12 @@ def rollback_job(scope: Scope, op: dg.OpDefinition) -> dg.JobDefinition:
         name=scope.named("rollback_meter_financials"),
         partitions_def=scope.partitions,
         executor_def=dg.in_process_executor,
-        tags=NEVER_AGAIN,  # if Dagster started it again, it might undo a later migration
+        # If Dagster started it again, it might undo a later migration.
+        tags={**NEVER_AGAIN, **run_tags.FIRST},
+        config={"ops": {op.name: {"config": {"dry_run": True}}}},  # what the launchpad starts with
         description="Undoes a tenant's migration from its journals: all runs, or a run and the later ones. Select the "
-        "tenant as the partition; set dry_run to see first what it would do.",
+        "tenant as the partition. By default it is a dry run; a live one needs dry_run: false and the tenant's id, "
+        "typed as confirm_tenant.",
     )
     def rollback() -> None:
         op()

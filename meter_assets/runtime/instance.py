@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 import yaml
-from dagster import DagsterError, DagsterInstance, EventLogEntry
+from dagster import DagsterError, DagsterInstance, DagsterRun, EventLogEntry
 
 # The name of the folder that `dagster dev` removes when it ends: no public API as of 1.13 (dagster issue 20005).
 from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
@@ -52,6 +52,7 @@ from meter_assets.engines import postgresql, urls
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import shown
 from meter_assets.private_files import make_file, make_folder, umask_for, written
+from meter_assets.runtime.run_config import require_valid_values
 from meter_assets.runtime.sqlite_storage import PrivateSqliteStorage
 from meter_assets.runtime.unexecuted import let_last_results_stand
 
@@ -129,6 +130,11 @@ class MeterAssetsInstance(DagsterInstance):
         folder = str(_permanent_folder(Path(base_dir)))
         storage = ConfigurableClassData(__name__, MeterAssetsStorage.__name__, json.dumps({"base_dir": folder}))
         return {**InstanceRef.config_defaults(folder), "storage": storage}
+
+    def create_run(self, **given: Any) -> DagsterRun:
+        """Create a run. Raises InvalidSettings or UnknownPolicy for a run config with values that cannot be used."""
+        require_valid_values(given.get("run_config") or {})
+        return super().create_run(**given)
 
     def handle_new_event(self, event: EventLogEntry, **options: Any) -> None:
         """Store an event. Before the end of a run is stored, what it has not executed keeps its last results."""

@@ -4,7 +4,13 @@ Add a tag here when Dagster acts on it. Tags against retries are in `retries`, t
 `processes`.
 """
 
+from collections.abc import Mapping
+
 PARTITION = "dagster/partition"
 """The partition of a run: the key of its tenant."""
 PRIORITY = "dagster/priority"
 """The place of a run in the queue: a run with a greater number starts first. Runs of a backfill have 0."""
+FIRST: Mapping[str, str] = {PRIORITY: "10"}
+"""The tag of a rollback: it starts before the runs of a backfill, however many of them wait."""
+REPOSITORY = ".dagster/repository"
+"""The code location and the repository of a run's job, for the pages of jobs. See `code_location`."""

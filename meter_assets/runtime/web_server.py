@@ -27,13 +27,13 @@ from dagster_shared.cli import WorkspaceOpts
 
 from meter_assets import settings
 from meter_assets.errors import InvalidSettings
+from meter_assets.runtime.code_location import MODULE as LOCATION_MODULE
+from meter_assets.runtime.code_location import WORKSPACE_FILE
 from meter_assets.runtime.instance import CONFIG_FILE, DAGSTER_HOME_VARIABLE, FOLDER, open_instance
 from meter_assets.runtime.web_guard import HOST, HOSTS_VARIABLE, WebGuard
 
 MODULE = "meter_assets.runtime.web_server"
-DEFINITIONS = "meter_assets.definitions"
 LOCAL_HOST = webserver.DEFAULT_WEBSERVER_HOST
-WORKSPACE_FILE = "workspace.yaml"
 _CREATE_APP = "create_app_from_workspace_process_context"
 _START_PROCESS = "open_ipc_subprocess"
 _DAGSTERS_SERVER, _DAGSTERS_DAEMON = "dagster_webserver", "dagster._daemon"
@@ -81,10 +81,10 @@ def serve(host: str, port: int | None, *, read_only: bool) -> None:
     _prepare_instance()
     has_workspace = Path(WORKSPACE_FILE).exists()
     if not read_only:
-        _dev(host, port, WorkspaceOpts(module_name=None if has_workspace else (DEFINITIONS,)))
+        _dev(host, port, WorkspaceOpts(module_name=None if has_workspace else (LOCATION_MODULE,)))
         return
     address = ["--host", host, *(["--port", str(port)] if port else [])]
-    main(["--read-only", *address, *([] if has_workspace else ["--module-name", DEFINITIONS])])
+    main(["--read-only", *address, *([] if has_workspace else ["--module-name", LOCATION_MODULE])])
 
 
 def allowed_hosts() -> frozenset[str]:

@@ -123,7 +123,11 @@ def test_a_named_database_previews_validates_and_rolls_back(
         found = defs.resolve_job_def(f"{job}_north")
         tags = {} if found.partitions_def else {"dagster/partition": HEALTHY}
         partition = HEALTHY if found.partitions_def else None
-        return found.execute_in_process(instance=instance, partition_key=partition, tags=tags)
+        is_rollback = job == "rollback_meter_financials"
+        config = {"ops": {"undo_steps_north": {"config": {"dry_run": False, "confirm_tenant": HEALTHY}}}}
+        return found.execute_in_process(
+            instance=instance, partition_key=partition, tags=tags, run_config=config if is_rollback else None
+        )
 
     assert all(run(job).success for job in ("preview_meter_financials", "migrate_meter_financials"))
     assert len(run("validate_meter_financial_data").get_asset_check_evaluations()) == len(names_of(defs)["checks"])

@@ -71,7 +71,7 @@ def test_a_blocked_step_is_recorded_and_nothing_else_counts_it(
     with database.snapshot() as connection:
         assert list(migrated(connection, database.schema(connection))) == [int(HEALTHY)], "it is not watched"
     assert shell("validate-meter-financial-data", "--tenant", BROKEN).status == 1
-    assert shell("backfill-payment-meter-ids", "--tenant", BROKEN).status == 1
+    assert shell("backfill-payment-meter-ids", "--yes", "--tenant", BROKEN).status == 1
     blocked = [one for one in records(shell) if one[1] == BLOCKED]
     assert len(blocked) == 1, "neither a validation nor a run without later steps blocks anything"
 
