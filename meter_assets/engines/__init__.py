@@ -19,8 +19,10 @@ ENGINES: Mapping[str, DatabaseEngine] = {"sqlite": sqlite, "postgresql": postgre
 """Each engine's module, by the name of its SQLAlchemy dialect."""
 
 
-def parse_url(given: str) -> tuple[DatabaseEngine, URL]:
-    """Return the engine of a billing database's URL, and the URL in the form that this engine uses.
+def parse_url(given: str, named_by: str = NAMES_THE_DATABASE) -> tuple[DatabaseEngine, URL]:
+    """Return the engine of a database's URL, and the URL in the form that this engine uses.
+
+    `named_by` is the setting or the option that has the URL.
 
     Raises InvalidSettings for an invalid URL, and for an engine that is not supported. The message does not repeat the
     URL, because it may contain a password.
@@ -31,11 +33,11 @@ def parse_url(given: str) -> tuple[DatabaseEngine, URL]:
         if engine is not None:
             return engine, engine.parse_url(given)
     except InvalidUrl as invalid:
-        raise InvalidSettings(f"{NAMES_THE_DATABASE} cannot be used: {invalid}.") from None
+        raise InvalidSettings(f"{named_by} cannot be used: {invalid}.") from None
     except (ArgumentError, ValueError):  # for example, a port that is not a number
         pass
     raise InvalidSettings(
-        f"{NAMES_THE_DATABASE} does not name a database that can be used. Expected something like "
+        f"{named_by} does not name a database that can be used. Expected something like "
         "sqlite:////srv/billing.db or postgresql://user:password@host/billing."
     )
 

@@ -8,14 +8,14 @@ its own module. SQL constructs are declared in `billing.constructs` and `billing
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -95,6 +95,46 @@ class Examined:
     """
     note: str | None = None
     """A sentence for the header of a command, about a server that may lag behind another."""
+
+
+@dataclass(frozen=True)
+class TableCopy:
+    """What a copy has of one billing table."""
+
+    name: str
+    columns: tuple[str, ...]
+    """The columns of the copy, in their order."""
+    rows: Select[Any]
+    """Selects the values of those columns that the copy does not compute itself."""
+    masked: frozenset[str]
+    """The columns that have other values than the table; in the copy they are text of any length."""
+    generated: Mapping[str, str]
+    """The columns that the copy computes itself, each with its SQL expression."""
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The columns that `rows` selects, in this order."""
+        return tuple(one for one in self.columns if one not in self.generated)
+
+    @property
+    def as_they_are(self) -> frozenset[str]:
+        """The columns that have the values of the table."""
+        return frozenset(self.columns) - self.masked
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The columns with ids: the row's own and those of other rows. The copy of a view has an index on each."""
+        return tuple(one for one in self.columns if one == "id" or one.endswith("_id"))
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A database of a rehearsal, and whether the rehearsal created it."""
+
+    url: URL
+    created: bool
+    lock: TenantLock | None = None
+    """Keeps other rehearsals away from it."""
 
 
 class DatabaseEngine(Protocol):
@@ -247,3 +287,38 @@ class DatabaseEngine(Protocol):
 
     def analyze_temporary(self, connection: Connection, name: str) -> None:
         """Gather statistics of one of our temporary tables, if the planner has none."""
+
+    # Copies, for a rehearsal
+
+    def is_dump(self, path: Path) -> bool:
+        """Return whether a file (or a folder) is a dump of a database of this engine. Raises OSError."""
+
+    def restore(self, dump: Path, folder: Path, into: URL | None) -> Scratch:
+        """Make a dump readable as a database: on the server of `into`, or a file. Raises InvalidSettings.
+
+        The private `folder` is for files with secrets.
+        """
+
+    def claim_scratch(self, into: URL | None, folder: Path, billing: Connection | None) -> Scratch:
+        """Return an empty database for a copy: the one that is named, or a file in this private folder.
+
+        It is created if it does not exist. `billing` is a connection to the billing database. Raises InvalidSettings
+        for the billing database, and for a database with tables that no rehearsal created.
+        """
+
+    def release_scratch(self, scratch: Scratch) -> None:
+        """Remove a database that a rehearsal created, or what the rehearsal created in it."""
+
+    def copy_tables(
+        self,
+        source: Connection,
+        target: Connection,
+        schema: BillingSchema,
+        copies: Sequence[TableCopy],
+        copied: Callable[[str, int], None],
+    ) -> list[str]:
+        """Create the billing tables in an empty database and copy their rows, with keys, constraints and indexes.
+
+        Rows are streamed: memory does not grow with them. `copied` is called with a table and its number of rows so
+        far. Returns what the copy lacks, each a clause. Raises CopyFailed, and DBAPIError for an error of the source.
+        """

@@ -25,6 +25,7 @@ from meter_assets.errors.configuration import (
 )
 from meter_assets.errors.database import (
     ConstructNotImplemented,
+    CopyFailed,
     DatabaseBusy,
     DatabaseUnreachable,
     DemoDatabaseMissing,
@@ -63,6 +64,7 @@ __all__ = [
     "ConfigurationError",
     "ConstraintViolated",
     "ConstructNotImplemented",
+    "CopyFailed",
     "DatabaseBusy",
     "DatabaseUnreachable",
     "DemoDatabaseMissing",

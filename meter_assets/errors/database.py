@@ -118,6 +118,17 @@ class OwnTablesNotTrusted(ConfigurationError):
         )
 
 
+class CopyFailed(ConfigurationError):
+    """The copy of a rehearsal could not be written. The billing database was only read."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        """Take the masked URL of the copy, and the reason, as a clause."""
+        super().__init__(
+            f"The copy of the billing tables in {url} could not be written: {reason}. The billing database was only "
+            "read. Fix the cause, or name another database with --into, then run again."
+        )
+
+
 class ConstructNotImplemented(MeterAssetsError):
     """A SQL construct was compiled for an engine that does not implement it."""
 

@@ -1,19 +1,18 @@
 """The PostgreSQL engine, through psycopg2: it implements the protocol of `engines.base`.
 
-Add here the function for a new method of the protocol. The settings of our transactions are in `sessions`, waits for
-locks of others in `waiting`, the locks of tenants in `locks`, the verification of our own tables in `own_tables`, the
-rights of roles in `grants`, SQL constructs and types in `constructs`.
+Add here the function for a new method of the protocol. Connections are in `connections`, the settings of our
+transactions in `sessions`, waits for locks of others in `waiting`, the locks of tenants in `locks`, the verification of
+our own tables in `own_tables`, the rights of roles in `grants`, SQL constructs and types in `constructs`, copies for a
+rehearsal in `copies`, `scratch` and `dumps`.
 """
 
 import os
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import psycopg2
-import psycopg2.extensions
 from psycopg2.extensions import make_dsn
-from sqlalchemy import URL, Connection, Engine, NullPool, Numeric, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, Numeric, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -24,13 +23,17 @@ from meter_assets.engines.base import Examined, Failure, LockOwner, LockScope
 from meter_assets.engines.postgresql import constructs as constructs
 from meter_assets.engines.postgresql import sessions
 from meter_assets.engines.postgresql.catalogue import hidden_rows, read_catalogue
+from meter_assets.engines.postgresql.connections import writer as writer
+from meter_assets.engines.postgresql.copies import copy_tables as copy_tables
+from meter_assets.engines.postgresql.dumps import is_dump as is_dump
+from meter_assets.engines.postgresql.dumps import restore as restore
 from meter_assets.engines.postgresql.grants import grants as grants
 from meter_assets.engines.postgresql.grants import obstacles_of
 from meter_assets.engines.postgresql.locks import READ_CURRENT_ROWS, AdvisoryLock, take_within, wait_to_make_tables
 from meter_assets.engines.postgresql.own_tables import lock_own_tables as lock_own_tables
 from meter_assets.engines.postgresql.own_tables import own_table_problems as own_table_problems
-from meter_assets.engines.postgresql.sessions import prepare
-from meter_assets.engines.postgresql.waiting import wait, watch
+from meter_assets.engines.postgresql.scratch import claim_scratch as claim_scratch
+from meter_assets.engines.postgresql.scratch import release_scratch as release_scratch
 from meter_assets.foreign_text import quoted
 
 NAME = "postgresql"
@@ -116,20 +119,6 @@ def python_for(url: URL, statement: str) -> None:
 def why_missing(url: URL) -> None:
     """Return None: this can only be found out by connecting."""
     return None
-
-
-@cache
-def writer(url: URL) -> Engine:
-    """Return an engine whose transactions read one snapshot (REPEATABLE READ).
-
-    Connections are not pooled: a run opens few, and a forked process must not share one.
-    """
-    psycopg2.extensions.set_wait_callback(wait)
-    encoding = {} if "client_encoding" in url.query else {"client_encoding": "utf8"}
-    engine = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ", connect_args=encoding)
-    prepare(engine)
-    watch(engine)
-    return engine
 
 
 def reader(url: URL) -> Engine:

@@ -2,7 +2,7 @@
 
 A database is one file with one writer at a time, without roles, and its columns accept values of any type. Add here the
 function for a new method of the protocol. Waits for others are in `waiting`, tenant locks in `locks`, the verification
-of our own tables in `own_tables`, SQL constructs and types in `constructs`.
+of our own tables in `own_tables`, SQL constructs and types in `constructs`, copies for a rehearsal in `copies`.
 """
 
 import os
@@ -23,6 +23,11 @@ from meter_assets.engines import urls
 from meter_assets.engines.base import Examined, Failure, LockOwner, LockScope, Purpose
 from meter_assets.engines.sqlite.catalogue import read_catalogue
 from meter_assets.engines.sqlite.constructs import RowsDigest
+from meter_assets.engines.sqlite.copies import claim_scratch as claim_scratch
+from meter_assets.engines.sqlite.copies import copy_tables as copy_tables
+from meter_assets.engines.sqlite.copies import is_dump as is_dump
+from meter_assets.engines.sqlite.copies import release_scratch as release_scratch
+from meter_assets.engines.sqlite.copies import restore as restore
 from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.engines.sqlite.own_tables import problems_of
 from meter_assets.engines.sqlite.waiting import watch
