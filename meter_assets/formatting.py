@@ -9,6 +9,8 @@ from decimal import Decimal
 
 MINOR_UNIT_DIGITS = 2
 """Decimal places of a currency unit: a minor unit is a hundredth of it."""
+SECONDS_WITH_A_FRACTION = 10
+"""Durations below this are shown with tenths of seconds."""
 
 
 def show_money(value: Decimal | None) -> str:
@@ -26,3 +28,17 @@ def minor_units(value: Decimal) -> int:
 def show_time(moment: datetime) -> str:
     """Return a recorded point in time as text in UTC; without a time zone, it is taken as UTC."""
     return f"{(moment.astimezone(UTC) if moment.tzinfo else moment):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def show_duration(seconds: float) -> str:
+    """Return a duration as text: '0.4 s', '12 s', '3 min 05 s', '2 h 07 min'."""
+    if seconds < SECONDS_WITH_A_FRACTION:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min"

@@ -9,7 +9,8 @@ import shlex
 import shutil
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qs, urlsplit
@@ -65,6 +66,25 @@ def database_url() -> str:
 def variables(names: Iterable[str]) -> dict[str, str]:
     """Return the values of those of these variables that are set."""
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+@contextmanager
+def replaced(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Let all code of this process read these variables instead of those of the environment; None unsets one."""
+    before = {name: os.environ.get(name) for name in values}
+    _set(values)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def billing_database(url: str | None = None) -> "BillingDatabase":

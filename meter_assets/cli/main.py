@@ -284,6 +284,37 @@ def rollback(
 
 @main.command()
 @_tenants
+@click.option(
+    "--dump",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Copy from this dump instead of the billing database: a dump of pg_dump, or a copy of a SQLite file.",
+)
+@click.option(
+    "--into",
+    metavar="URL",
+    help="On PostgreSQL: the database for the copy, which is created, or is empty, or of an earlier rehearsal.",
+)
+@_batch_size
+@click.option("--keep", is_flag=True, help="Keep the copy and its runs, and print where they are.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@_reports_errors()
+def rehearse(
+    tenants: tuple[str, ...], dump: Path | None, into: str | None, batch_size: int | None, keep: bool, as_json: bool
+) -> int:
+    """Migrate a copy of the billing tables, roll one tenant back, and forecast how long the real run takes.
+
+    The billing database is only read. Names are masked in the copy, which is removed afterwards. The exit status is 1
+    if a tenant would fail.
+    """
+    from meter_assets.cli.rehearsal import Options
+    from meter_assets.cli.rehearsal import rehearse as run_rehearsal
+
+    return run_rehearsal(Options(tenants, dump, into, batch_size, keep, as_json))
+
+
+@main.command()
+@_tenants
 @_reports_errors()
 def history(tenants: tuple[str, ...]) -> int:
     """List the runs that the billing database has recorded.

@@ -75,10 +75,7 @@ class Session:
         """
         if batch_size:
             self.database.require_own_session()
-        batched = [step for step in steps or MIGRATION if STEPS[step].batchable and batch_size]
-        in_batches = {step: {"config": {"batch_size": batch_size}} for step in batched}
-        config = {"ops": in_batches, **_policy_config(policy_changed)}
-        runs = self._run_all(Launch(job, assets=steps, config=config))
+        runs = self._run_all(migration(job, steps=steps, batch_size=batch_size, policy_changed=policy_changed))
         self.terminal.discrepancies(runs)
         self.terminal.summary(runs)
         without_backup = self._without_backup([run.tenant for run in runs if BACKUP not in run.reports])
@@ -198,6 +195,15 @@ class Session:
             if self.stop_on_failure and not run.succeeded:
                 break
         return runs
+
+
+def migration(
+    job: str, *, steps: Sequence[str] = (), batch_size: int | None = None, policy_changed: bool = False
+) -> Launch:
+    """Return how to launch the steps (default: all) of a migration, in batches if a size is given."""
+    batched = [step for step in steps or MIGRATION if STEPS[step].batchable and batch_size]
+    in_batches = {step: {"config": {"batch_size": batch_size}} for step in batched}
+    return Launch(job, assets=steps, config={"ops": in_batches, **_policy_config(policy_changed)})
 
 
 def _policy_config(policy_changed: bool) -> dict[str, Any]:

@@ -58,9 +58,14 @@ class Terminal:
         elif self.console.is_dumb_terminal:
             self.console.size = shutil.get_terminal_size()
 
+    @property
+    def can_redraw(self) -> bool:
+        """Whether the terminal can redraw a line."""
+        return self.is_terminal and self.console.is_interactive
+
     def spinner(self, text: str) -> AbstractContextManager[Status | None]:
         """Show a line that is redrawn, until the context ends; nothing if the terminal cannot redraw one."""
-        if not (self.is_terminal and self.console.is_interactive):
+        if not self.can_redraw:
             return nullcontext()
         dots = "dots" if self.console.encoding.startswith("utf") else "line"
         return self.console.status(self._text(text), spinner=dots)

@@ -29,6 +29,7 @@ _OF_OWNERS = re.compile(r'role "[^"]*" does not exist|must be (member of|able to
 _LONGEST_NAME = 63
 _SUFFIX = "_restored"
 _SHOWN_ERRORS = 2
+_ERRORS, _PASSWORDS = "errors.txt", "passwords"
 _QUOTE = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 _SCHEMAS = text(
     """
@@ -64,7 +65,7 @@ def restore(dump: Path, folder: Path, into: URL | None) -> Scratch:
     _create(url)
     restored = Scratch(url, created=True)
     try:
-        errors = folder / "errors.txt"
+        errors = folder / _ERRORS
         with errors.open("wb") as file:
             target = f"--dbname={_with_password_in_a_file(url, folder)}"
             command = [program, *_options(plain=plain), target, *(["--file"] if plain else []), str(dump.resolve())]
@@ -76,6 +77,9 @@ def restore(dump: Path, folder: Path, into: URL | None) -> Scratch:
     except BaseException:
         drop(url)
         raise
+    finally:
+        for name in (_ERRORS, _PASSWORDS):
+            (folder / name).unlink(missing_ok=True)
     return restored
 
 
@@ -123,9 +127,9 @@ def _with_password_in_a_file(url: URL, folder: Path) -> str:
     password = url.password or url.query.get("password")
     if password:
         escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
-        with written(folder, "passwords") as file:
+        with written(folder, _PASSWORDS) as file:
             file.write(f"*:*:*:*:{escaped}\n")
-        options["passfile"] = str(folder / "passwords")
+        options["passfile"] = str(folder / _PASSWORDS)
     plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, options)
     return plain.render_as_string(hide_password=False)
 
