@@ -16,6 +16,7 @@ from meter_assets.rules.invariants import INVARIANTS, Invariant
 from meter_assets.rules.steps import STEPS, guarded_step
 from meter_assets.settings import TABLES, Launchpad, Watching
 from tests.support.check_pages import CHECKS, LOOK, SCHEMA, blocks, page, section
+from tests.support.command_line import CommandLine
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -97,6 +98,18 @@ def test_commands_can_be_given_as_they_stand(path: Path) -> None:
         command = main.commands[words[0]]
         options = {option for one in command.params for option in one.opts}
         assert {word for word in words if word.startswith("--")} - {"--help"} <= options, words
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_go_live_work_in_their_order(on_sqlite: CommandLine) -> None:
+    """Each is given as it stands; where the page goes on with migrated tenants after a rollback, so does the test."""
+    given = list(in_blocks((DOCS / "go-live.md").read_text(encoding="utf-8")))
+    assert {words[0] for words in given} >= {"rehearse", "migrate-meter-financials", "rollback", "history"}
+    for words in given:
+        ended = on_sqlite(*words)
+        assert ended.status == 0, (words, ended.printed)
+        if words[0] == "rollback" and "--dry-run" not in words:
+            assert on_sqlite("migrate-meter-financials", "--yes").status == 0
 
 
 def test_every_environment_variable_is_in_the_table_once() -> None:
