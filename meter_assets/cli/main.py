@@ -17,6 +17,14 @@ from dotenv import load_dotenv
 from meter_assets import settings
 from meter_assets.cli.invocation import Invocation
 from meter_assets.cli.output import is_incomplete, lasting_output, problems, said_on_failure
+from meter_assets.cli.selection import (
+    Asks,
+    NothingSelected,
+    Selection,
+    chosen_of_records,
+    skipped_tenants,
+    tenant_options,
+)
 from meter_assets.cli.suggestions import CommandGroup
 from meter_assets.errors import InvalidSettings, MeterAssetsError
 from meter_assets.runtime.interrupts import NothingStarted, raised_again
@@ -55,6 +63,9 @@ def _reports_errors(*, writes: bool = False) -> Callable[[Callable[P, int]], Cal
             except MeterAssetsError as error:
                 click.echo(f"Error: {error}", err=True)
                 status = error.exit_status
+            except NothingSelected as nothing:
+                click.echo(str(nothing))
+                status = 0
             except click.Abort:  # another answer than yes
                 click.echo("Nothing was written.", err=True)
                 status = 1
@@ -87,13 +98,6 @@ class _Commands(CommandGroup):
             return super().main(*args, **kwargs)
 
 
-_tenants = click.option(
-    "--tenant",
-    "tenants",
-    multiple=True,
-    metavar="ID",
-    help="A tenant to work on; may be repeated. Default: all tenants.",
-)
 _dry_run = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 _batch_size = click.option(
     "--batch-size",
@@ -123,7 +127,7 @@ def main() -> None:
 
 
 @main.command("migrate-meter-financials")
-@_tenants
+@tenant_options(Asks.to_run)
 @_dry_run
 @_stop
 @_batch_size
@@ -135,7 +139,7 @@ def main() -> None:
 )
 @_reports_errors(writes=True)
 def migrate_meter_financials(
-    tenants: tuple[str, ...],
+    tenants: Selection,
     dry_run: bool,
     stop_on_failure: bool,
     batch_size: int | None,
@@ -162,7 +166,7 @@ def _step_command(name: str, steps: Sequence[str], verb: str, help_text: str, jo
     """Add a command that runs some steps of a job, with their checks. `verb` is what its question says."""
 
     @main.command(name, help=help_text)
-    @_tenants
+    @tenant_options(Asks.to_run, steps)
     @_dry_run
     @_stop
     @_batch_size
@@ -170,7 +174,7 @@ def _step_command(name: str, steps: Sequence[str], verb: str, help_text: str, jo
     @_yes
     @_reports_errors(writes=True)
     def command(
-        tenants: tuple[str, ...],
+        tenants: Selection,
         dry_run: bool,
         stop_on_failure: bool,
         batch_size: int | None,
@@ -223,7 +227,7 @@ _step_command(
 
 
 @main.command("validate-meter-financial-data")
-@_tenants
+@tenant_options(Asks.to_validate)
 @_stop
 @click.option(
     "--check",
@@ -234,7 +238,7 @@ _step_command(
     help="Which invariants to evaluate.",
 )
 @_reports_errors()
-def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: bool, group: str) -> int:
+def validate_meter_financial_data(tenants: Selection, stop_on_failure: bool, group: str) -> int:
     """Evaluate the invariants on the current data. Writes nothing."""
     from meter_assets.cli.session import open_session
     from meter_assets.rules.invariants import Group
@@ -244,7 +248,7 @@ def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: boo
 
 
 @main.command()
-@_tenants
+@tenant_options(Asks.to_roll_back)
 @click.option("--run", "before_run", metavar="RUN_ID", help="Undo this run and all later runs. Default: all runs.")
 @_dry_run
 @_stop
@@ -255,7 +259,7 @@ def validate_meter_financial_data(tenants: tuple[str, ...], stop_on_failure: boo
 )
 @_reports_errors(writes=True)
 def rollback(
-    tenants: tuple[str, ...],
+    tenants: Selection,
     before_run: str | None,
     dry_run: bool,
     stop_on_failure: bool,
@@ -283,7 +287,7 @@ def rollback(
 
 
 @main.command()
-@_tenants
+@tenant_options(Asks.to_run)
 @click.option(
     "--dump",
     type=click.Path(path_type=Path),
@@ -300,7 +304,7 @@ def rollback(
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @_reports_errors()
 def rehearse(
-    tenants: tuple[str, ...], dump: Path | None, into: str | None, batch_size: int | None, keep: bool, as_json: bool
+    tenants: Selection, dump: Path | None, into: str | None, batch_size: int | None, keep: bool, as_json: bool
 ) -> int:
     """Migrate a copy of the billing tables, roll one tenant back, and forecast how long the real run takes.
 
@@ -310,13 +314,16 @@ def rehearse(
     from meter_assets.cli.rehearsal import Options
     from meter_assets.cli.rehearsal import rehearse as run_rehearsal
 
-    return run_rehearsal(Options(tenants, dump, into, batch_size, keep, as_json))
+    keys = tenants.named
+    if tenants.restricts:  # their states are those of the billing database, whatever is copied
+        keys = tuple(one.key for one in chosen_of_records(settings.billing_database(), tenants))
+    return run_rehearsal(Options(keys, dump, into, batch_size, keep, as_json))
 
 
 @main.command()
-@_tenants
+@tenant_options(Asks.to_look)
 @_reports_errors()
-def history(tenants: tuple[str, ...]) -> int:
+def history(tenants: Selection) -> int:
     """List the runs that the billing database has recorded.
 
     The exit status is 1 if somebody else has changed the records, or if a tenant is skipped because of its id.
@@ -325,14 +332,29 @@ def history(tenants: tuple[str, ...]) -> int:
     from meter_assets.migration.run_history import altered_records, recorded_steps
 
     database, terminal = settings.billing_database(), Terminal()
-    chosen = database.tenants(tenants)
+    chosen = chosen_of_records(database, tenants)
     terminal.history(recorded_steps(database, chosen))
     altered = altered_records(database, chosen)
     for one in altered:
         terminal.evidence(str(one), style="red")
-    skipped = database.skipped_tenants(tenants)
+    skipped = skipped_tenants(database, tenants)
     terminal.skipped_tenants(skipped)
     return int(bool(altered or skipped))
+
+
+@main.command()
+@tenant_options(Asks.to_look)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all that is known of each tenant.")
+@_reports_errors()
+def status(tenants: Selection, as_json: bool) -> int:
+    """List the tenants with their states: migrated, blocked and by which check, drifted, not begun, and so on.
+
+    The first line counts the tenants in each state. A narrow terminal shows fewer columns. The exit status is 1 if a
+    tenant is skipped because of its id.
+    """
+    from meter_assets.cli.status import show_status
+
+    return show_status(tenants, as_json=as_json)
 
 
 @main.command()

@@ -153,7 +153,7 @@ class _Rehearsing:
         self._found, self._options, self._output = found, options, output
         self._database = settings.billing_database()
         self._database.remember()
-        self._tenants = self._database.tenants(options.tenants)
+        self._tenants = self._database.tenants(self._database.tenant_keys(options.tenants))
         self._times = [TenantTimes(tenant=one.key, name=one.name) for one in self._tenants]
         found.tenants = self._times
         self._instance: dg.DagsterInstance

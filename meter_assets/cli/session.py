@@ -18,6 +18,7 @@ from meter_assets.cli.invocation import Invocation
 from meter_assets.cli.progress import following
 from meter_assets.cli.question import ask
 from meter_assets.cli.runner import Launch, TenantRun, nothing_raised, run_tenant
+from meter_assets.cli.selection import EVERY, Selection, restricted, skipped_tenants
 from meter_assets.cli.terminal import Terminal
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.launchpad import allow_export
@@ -217,7 +218,7 @@ def _as_text(folder: Path | None) -> str | None:
 
 @contextmanager
 def open_session(
-    tenants: Sequence[str] = (),
+    tenants: Selection = EVERY,
     *,
     live: bool,
     rolls_back: bool = False,
@@ -229,22 +230,25 @@ def open_session(
     """Check the configuration before anything is started, then open the instance and bring it up to date.
 
     `writes` are the steps that a live command runs (default: those of the migration). If no tenants are given, the
-    session has all tenants, or those of the run `of_run`. Raises a ConfigurationError for every problem: then nothing
+    session has all tenants, or those of the run `of_run`. Raises NothingSelected if a condition of the selection leaves
+    no tenant, and a ConfigurationError for every problem: then nothing
     has been changed, in either database.
     """
     settings.policy()
     database = settings.billing_database()
     database.remember()
-    chosen = database.tenants(tenants)
-    if of_run is not None and not tenants:
+    chosen = database.tenants(database.tenant_keys(tenants.named))
+    if of_run is not None and not tenants.named:
         chosen = tenants_of_run(database, chosen, of_run)
-    skipped = [] if of_run is not None and not tenants else database.skipped_tenants(tenants)
+    skipped = [] if of_run is not None and not tenants.named else skipped_tenants(database, tenants)
     if live:
         database.require_writable(writes or MIGRATION, to_roll_back=rolls_back)
 
     with hangups_ignored(), open_instance(capture_output=False) as instance:
         end_lost_runs(instance)
         sync_partitions(instance, database)
+        if tenants.restricts:
+            chosen = restricted(chosen, database, tenants, instance)
         terminal = Terminal()
         terminal.header(database.header())
         if live:

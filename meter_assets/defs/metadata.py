@@ -8,6 +8,7 @@ are in `reports.tables`.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 from pydantic import BaseModel
@@ -34,6 +35,16 @@ def table(name: str, grid: Grid) -> Entries:
     records = [dg.TableRecord(dict(zip(grid.headings, row, strict=True))) for row in cells]
     shown_table = dg.MetadataValue.table(records, dg.TableSchema(columns=columns))
     return {name: shown_table, f"{name}: note": text(grid.note)} if grid.note else {name: shown_table}
+
+
+def run(run_id: str) -> dg.MetadataValue[Any]:
+    """Return a link to the page of a run. Dagster must know the run: an id from the database may be any text."""
+    return dg.MetadataValue.dagster_run(run_id)
+
+
+def asset(key: dg.AssetKey) -> dg.MetadataValue[Any]:
+    """Return a link to the page of an asset, where its partitions and checks are."""
+    return dg.MetadataValue.asset(key)
 
 
 def report(found: BaseModel) -> Entries:

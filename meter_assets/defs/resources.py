@@ -27,6 +27,8 @@ from meter_assets.runtime.waits import waits_shown
 
 JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
 """The jobs that materialize nothing: one reports a missing tenant itself, the other is for all tenants."""
+OF_ALL_TENANTS = "tenant_overview"
+"""The asset without partitions."""
 CHECKS_SUFFIX = "_checks"
 """The end of the name of each op that executes checks; no asset's name has it."""
 
@@ -110,7 +112,8 @@ def billing_resource(scope: Scope) -> BillingResource:
 
 def _require_tenant(run: dg.DagsterRun, scope: Scope) -> None:
     is_for_all = run.job_name in map(scope.named, JOBS_OF_OPS) or _has_only_checks(run, scope)
-    if run_tags.PARTITION not in run.tags and not is_for_all:
+    is_overview = run.asset_selection == {scope.key(OF_ALL_TENANTS)}
+    if run_tags.PARTITION not in run.tags and not is_for_all and not is_overview:
         raise MissingPartition(_launch_name(run))
 
 

@@ -14,6 +14,7 @@ from meter_assets.errors.base import (
     first_named,
 )
 from meter_assets.errors.configuration import (
+    AmbiguousTenantName,
     ForbiddenRunConfig,
     IllegalTenantId,
     InvalidSettings,
@@ -58,6 +59,7 @@ from meter_assets.errors.steps import (
 __all__ = [
     "MOST_NAMED",
     "NAMES_THE_DATABASE",
+    "AmbiguousTenantName",
     "BlockedByInvariants",
     "ColumnTooSmall",
     "ConcurrentModification",

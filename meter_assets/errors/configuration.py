@@ -6,7 +6,7 @@ Add an error here when the command or its settings must be corrected. Errors abo
 from collections.abc import Sequence
 
 from meter_assets.errors.base import MOST_NAMED, NAMES_THE_DATABASE, ConfigurationError, first_named
-from meter_assets.foreign_text import shown
+from meter_assets.foreign_text import quoted, shown
 
 
 class NoTenants(ConfigurationError):
@@ -29,6 +29,18 @@ class UnknownTenant(ConfigurationError):
         word = "tenant" if len(unknown) == 1 else "tenants"
         super().__init__(
             f"No such {word}: {first_named(unknown)}. The tenants of this database are: {first_named(known)}."
+        )
+
+
+class AmbiguousTenantName(ConfigurationError):
+    """Several tenants have the name that the user gave."""
+
+    def __init__(self, name: str, keys: Sequence[str]) -> None:
+        """Take the name, and the ids of the tenants that have it."""
+        self.name, self.keys = name, tuple(keys)
+        super().__init__(
+            f"{len(keys)} tenants have the name {quoted(name)}: {first_named(keys)}. Nothing was changed. Name one of "
+            "them by its id."
         )
 
 

@@ -44,6 +44,7 @@ from meter_assets.migration.snapshot import Snapshot, tried_again
 from meter_assets.migration.tenant_locks import TenantLocks, tenant_locked
 from meter_assets.migration.tenants import (
     SkippedTenant,
+    keys_of,
     live_tenants,
     may_lack_tenant,
     named_tenants,
@@ -299,6 +300,13 @@ class BillingDatabase:
         tenant is left, NoTenants, and what `every_tenant` raises.
         """
         return named_tenants(self.url, *self._read_tenants(), wanted)
+
+    def tenant_keys(self, wanted: Sequence[str]) -> list[str]:
+        """Return the keys of tenants that a user named by id or by exact name. Raises what `keys_of` raises.
+
+        Only for what a person typed: the key of a partition is always an id.
+        """
+        return keys_of(*self._read_tenants(), wanted) if wanted else []
 
     def grants(self, purpose: str, role: str) -> str:
         """Return the SQL that grants a role the rights for one purpose. Raises InvalidSettings and as `schema`."""

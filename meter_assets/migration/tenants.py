@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, and_, case, func, null, or_, select
 
 from meter_assets.billing.constructs import is_date
 from meter_assets.billing.schema import SOFT_DELETE_COLUMN, BillingSchema, is_live
-from meter_assets.errors import IllegalTenantId, NoTenants, UnknownTenant
+from meter_assets.errors import AmbiguousTenantName, IllegalTenantId, NoTenants, UnknownTenant
 from meter_assets.foreign_text import shown
 
 LEGAL_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -93,6 +93,27 @@ def _why_skipped(tenant_id: Any, tenants: int) -> str | None:
     if not LEGAL_KEY.fullmatch(str(tenant_id)):
         return "the id may have only letters, digits, '_' and '-'"
     return None
+
+
+def keys_of(every: Sequence[Tenant], skipped: Sequence[SkippedTenant], wanted: Sequence[str]) -> list[str]:
+    """Return the keys of the tenants that a user named by id or by exact name; an id wins over a name.
+
+    Raises AmbiguousTenantName, and UnknownTenant for what is neither an id nor a name. An unknown id is returned.
+    """
+    with_name: dict[str, list[str]] = {}
+    everyone: list[Tenant | SkippedTenant] = [*every, *skipped]
+    for one in everyone:
+        if one.name != NO_NAME:
+            with_name.setdefault(one.name, []).append(one.key)
+    ids, keys = {one.key for one in everyone}, []
+    for word in wanted:
+        found = [word] if word in ids else with_name.get(shown(word), [])
+        if len(found) > 1:
+            raise AmbiguousTenantName(word, found)
+        if not found and not LEGAL_KEY.fullmatch(word):
+            raise UnknownTenant([word], [one.key for one in every])
+        keys.append(found[0] if found else word)
+    return keys
 
 
 def named_tenants(

@@ -7,6 +7,7 @@ cannot detect it. Add here what is checked about such a process; checks of a lau
 
 import json
 import os
+import pwd
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -22,6 +23,8 @@ from meter_assets.runtime.retries import NEVER_AGAIN
 from meter_assets.runtime.run_status import NOT_FINISHED
 
 PROCESS_TAG = "meter_assets/process"
+USER_TAG = "meter_assets/user"
+"""The tag of a run of the command line: the operating system's user, and the host."""
 SECONDS_APART = 2.0
 """The precision of a process's start time: the system rounds the time of its own boot."""
 
@@ -58,7 +61,17 @@ class Process:
 
 def tags_of_this_process() -> Mapping[str, str]:
     """Return the tags of a run that this process executes itself. Only its user runs it again, never Dagster."""
-    return {PROCESS_TAG: json.dumps(asdict(Process.of(psutil.Process()))), **NEVER_AGAIN}
+    process = json.dumps(asdict(Process.of(psutil.Process())))
+    return {PROCESS_TAG: process, USER_TAG: user_of_this_process(), **NEVER_AGAIN}
+
+
+def user_of_this_process() -> str:
+    """Return the user and the host of this process: "anna@billing-1". It does not trust the environment."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run with a number that has no name
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"
 
 
 def health(run: dg.DagsterRun) -> CheckRunHealthResult:
