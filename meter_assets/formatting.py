@@ -42,3 +42,8 @@ def show_duration(seconds: float) -> str:
         return f"{minutes} min {rest:02} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes:02} min"
+
+
+def counted(count: int, word: str) -> str:
+    """Return a number with its word in the singular or plural: '1 violation', '2,000 violations'."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

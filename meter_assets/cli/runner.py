@@ -14,7 +14,7 @@ from dagster import DagsterEventType, EventLogEntry
 
 from meter_assets.cli.output import problems
 from meter_assets.defs.metadata import REPORT
-from meter_assets.defs.results import EVALUATED_WITH
+from meter_assets.defs.results import CHECKS_FAILED, EVALUATED_WITH
 from meter_assets.defs.rollback import undo_steps
 from meter_assets.foreign_text import shown
 from meter_assets.migration.database import Tenant
@@ -198,8 +198,9 @@ def _read_failure(run: TenantRun, event: dg.DagsterEvent) -> None:
     failure = data.user_failure_data
     if failure is not None:
         _read_rollback(run, failure.metadata)
-        run.errors.append(str(failure.description))
-    elif data.error is not None and data.error.cls_name != "DagsterAssetCheckFailedError":
+        if CHECKS_FAILED not in failure.metadata:  # the results of the checks were already read
+            run.errors.append(str(failure.description))
+    elif data.error is not None:
         cause = data.error.cause or data.error
         run.errors.append(shown(" ".join(cause.message.split()), LONGEST_ERROR))
 

@@ -23,7 +23,7 @@ from meter_assets.cli.output import escaped
 from meter_assets.cli.runner import TenantRun
 from meter_assets.cli.terminal_table import drawn
 from meter_assets.foreign_text import named, visible, visible_lines
-from meter_assets.formatting import show_money, show_time
+from meter_assets.formatting import counted, show_money, show_time
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.rollback import Rollback
@@ -148,7 +148,7 @@ class Terminal:
         for error in run.errors:
             self.evidence(error, style="red")
         for result in run.violated:
-            self.print(f"  ERROR {result.name}: {result.violations:,} violations.", style="red")
+            self.print(f"  ERROR {result.name}: {counted(result.violations, 'violation')}.", style="red")
             self.evidence(f"{result.description} For example {result.example}.")
             self.evidence(result.remedy)
         if run.not_shown is not None:

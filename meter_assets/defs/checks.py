@@ -14,7 +14,7 @@ from meter_assets.defs.blocked_steps import record_blocked_steps
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.passes import judge_all
 from meter_assets.defs.resources import CHECKS_SUFFIX, BillingResource, PolicyResource
-from meter_assets.defs.results import evidence, other_policy, page_of, sentence
+from meter_assets.defs.results import checks_failed, evidence, other_policy, page_of, sentence
 from meter_assets.defs.step import failures, tenant_of
 from meter_assets.migration.evaluation import InvariantResult, evaluate
 from meter_assets.migration.recorded_policy import policy_for_evaluation
@@ -53,6 +53,8 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
             record_blocked_steps(context, billing, policy, failed)
         for result in results:
             yield _result(result, selected[result.name], differences)
+        if failed:  # before Dagster fails the run itself, with a stack trace
+            raise checks_failed(asset.key, context.partition_key, failed)
 
     return checks
 

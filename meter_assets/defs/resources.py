@@ -23,6 +23,7 @@ from meter_assets.runtime.interrupts import raised_again
 from meter_assets.runtime.own_instance import require_own_instance
 from meter_assets.runtime.retries import NEVER_AGAIN
 from meter_assets.runtime.run_config import batch_sizes
+from meter_assets.runtime.sentences import RunRefused
 from meter_assets.runtime.waits import waits_shown
 
 JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
@@ -88,7 +89,7 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         except ConfigurationError as error:
             if context.instance is not None:
                 context.instance.add_run_tags(context.run.run_id, NEVER_AGAIN)
-            raise dg.DagsterInvariantViolationError(str(error)) from None
+            raise RunRefused(str(error)) from None
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["BillingResource"]:

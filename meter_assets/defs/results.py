@@ -10,9 +10,11 @@ from typing import Any
 import dagster as dg
 
 from meter_assets.defs import metadata
+from meter_assets.formatting import counted
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.reports.tables import from_records
 from meter_assets.rules.invariants import INVARIANTS, current_name
+from meter_assets.runtime.sentences import StepFailed
 
 EVALUATED_WITH = "evaluated_with"
 """The metadata entry that says that a tenant was evaluated with another policy than the configured one."""
@@ -20,6 +22,27 @@ EXAMPLE, FIRST_CHANGE = "for_example", "first_change"
 """The metadata entries with text of the database about a violated invariant. Dagster's pages render the description of
 a check's result as Markdown, so the description contains no text of the database.
 """
+
+
+CHECKS_FAILED = "failed_checks"
+"""The metadata entry of a run's failure that names the checks that failed. Other failures do not have it."""
+
+
+def checks_failed(asset: dg.AssetKey, tenant: str, failed: Sequence[InvariantResult]) -> StepFailed:
+    """Return the failure of a run whose checks failed: the checks, their rows and what to do.
+
+    The text is the end of the log on the run's page, so that what to do comes last.
+    """
+    said = [f"{counted(len(failed), 'check')} of {asset.to_user_string()} failed for tenant {tenant}."]
+    entries: dict[str, Any] = {CHECKS_FAILED: metadata.text(", ".join(one.name for one in failed))}
+    for one in failed:
+        said += [f"{one.name}: {_rows(one)} it, such as {one.example}.", f"What to do: {one.remedy}"]
+        entries |= metadata.table(one.name, from_records(one.name, one.samples))
+    return StepFailed("\n".join(said), entries)
+
+
+def _rows(result: InvariantResult) -> str:
+    return "1 row violates" if result.violations == 1 else f"{result.violations:,} rows violate"
 
 
 def other_policy(differences: Sequence[str]) -> dict[str, Any]:
@@ -32,8 +55,7 @@ def other_policy(differences: Sequence[str]) -> dict[str, Any]:
 
 def sentence(result: InvariantResult) -> str:
     """Return how many rows violate an invariant, and what to do. The rows themselves are in the evidence."""
-    rows = "1 row violates" if result.violations == 1 else f"{result.violations:,} rows violate"
-    return f"{rows} this invariant: {result.description} {result.remedy}"
+    return f"{_rows(result)} this invariant: {result.description} {result.remedy}"
 
 
 def plain_text(evaluation: dg.AssetCheckEvaluation) -> str:

@@ -23,6 +23,7 @@ from meter_assets.rules.steps import STEPS
 from meter_assets.runtime import run_tags
 from meter_assets.runtime.materializations import forget_materializations
 from meter_assets.runtime.retries import NEVER_AGAIN
+from meter_assets.runtime.sentences import StepFailed
 
 
 class RollbackConfig(RunConfig):
@@ -68,12 +69,11 @@ def _undo_steps(
     entries = _metadata(found, config.dry_run)
     if found.skipped:
         verb = "would be" if config.dry_run else "were"
-        raise dg.Failure(
+        raise StepFailed(
             f"{found.restored:,} rows of tenant {tenant.key} {verb} restored; {found.skipped:,} {verb} skipped, "
             "because their values differ from those that the journal recorded as written. They are listed with the "
             "expected and the found values: correct each by hand, or keep it.",
-            metadata=entries,
-            allow_retries=False,
+            entries,
         )
     return dg.Output(None, metadata=entries)
 
@@ -142,7 +142,7 @@ def _undone(
                 found.steps.append(one)
     except dg.Failure as failure:
         entries = {**failure.metadata, **(_metadata(found, dry_run=False) if found.steps else {})}
-        raise dg.Failure(failure.description, entries, allow_retries=False) from None
+        raise StepFailed(str(failure.description), entries) from None
     if not found.steps and config.before_run is None:
         forget()  # the run that undid the steps may have been killed before it updated Dagster
     return found

@@ -23,6 +23,7 @@ from meter_assets.migration.step_run import StepRun
 from meter_assets.reports import tables as render
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
+from meter_assets.runtime.sentences import StepFailed
 from meter_assets.runtime.unexecuted import REFUSAL
 
 OWNERS = ["team:billing-data"]
@@ -57,7 +58,7 @@ def failures() -> Iterator[None]:
         entries: dict[str, Any] = {"error": type(error).__name__, "exit_status": error.exit_status}
         if error.is_refusal:
             entries[REFUSAL] = "Nothing of the tenant was examined: the last results stand."
-        raise dg.Failure(description=str(error), metadata=entries, allow_retries=False) from None
+        raise StepFailed(str(error), entries) from None
     except Exception as error:
         message = shown(f"{type(error).__name__}: {error}", LONGEST_REASON)
         raise UnexpectedError(message).with_traceback(error.__traceback__) from None

@@ -8,6 +8,7 @@ from typing import Any
 
 from meter_assets.errors.base import StepError
 from meter_assets.foreign_text import quoted, shown
+from meter_assets.formatting import counted
 
 
 class TenantLocked(StepError):
@@ -100,30 +101,40 @@ class SessionChanged(StepError):
 
 
 _FIX_THE_ROWS = "Fix these rows, or set the policy that says what they mean (the checks list both); then run again."
+_MOST_REMEDIES = 3
+"""With more violated invariants, a message refers to the checks instead of telling what to do about each."""
 
 
 class BlockedByInvariants(StepError):
     """A step does not write because the rows that it reads violate an invariant."""
 
     def __init__(
-        self, step: str, tenant_id: str, violated: Mapping[str, tuple[int, str]], *, of_values: bool = False
+        self,
+        step: str,
+        tenant_id: str,
+        violated: Mapping[str, tuple[int, str]],
+        *,
+        remedies: Sequence[str] = (),
+        of_values: bool = False,
     ) -> None:
         """Take the step, the tenant, and per violated invariant its count of violations and one example.
 
-        With `of_values`, the invariants are about stored values, which every step checks.
+        `remedies` says what to do about each of them. With `of_values`, the invariants are about stored values, which
+        every step checks.
         """
         self.step, self.tenant_id, self.violated = step, tenant_id, dict(violated)
-        advice = _FIX_THE_ROWS if of_values else self._what_to_do
+        few = 0 < len(remedies) <= _MOST_REMEDIES
+        self._fix = f"What to do: {' '.join(dict.fromkeys(remedies))}" if few else _FIX_THE_ROWS
+        advice = self._fix if of_values else self._what_to_do
         super().__init__(f"{step} of tenant {tenant_id} was refused, nothing was changed: {_named(violated)}. {advice}")
 
     @property
     def _what_to_do(self) -> str:
         if self.step == "invoice_amounts":
-            return _FIX_THE_ROWS
+            return self._fix
         if self.step == "meter_balances":
             return (
-                "Fix these rows (the checks list them), then run the tenant again. To write despite the violations, "
-                "set allow_invalid in the run config of meter_balances."
+                f"{self._fix} To write despite the violations, set allow_invalid in the run config of meter_balances."
             )
         return (
             f"{self.step} runs after the migration: 'meter-assets migrate-meter-financials --tenant {self.tenant_id}' "
@@ -237,4 +248,4 @@ def _disable(table: str) -> str:
 
 def _named(violated: Mapping[str, tuple[int, str]]) -> str:
     """Return the violated invariants in words, each with its count and an example."""
-    return "; ".join(f"{name}: {count:,} violations, such as {one}" for name, (count, one) in violated.items())
+    return "; ".join(f"{name}: {counted(count, 'violation')}, such as {one}" for name, (count, one) in violated.items())

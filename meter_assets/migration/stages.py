@@ -66,11 +66,19 @@ class Stage:
 def _guards_before(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:
     """Evaluate the guards before a step, all at once: the user may override any but those of values."""
     values, before = at.step.guards.values, () if at.step.allow_invalid else at.step.guards.before
-    found = violations_by_name(evaluate(dict.fromkeys((*values, *before)), at.relations, None))
+    found = [one for one in evaluate(dict.fromkeys((*values, *before)), at.relations, None) if not one.passed]
     if not found:
         return None
-    of_values = {one.name: found[one.name] for one in values if one.name in found}
-    return BlockedByInvariants(at.step.change.name, at.step.tenant, of_values or found, of_values=bool(of_values))
+    names = {one.name for one in values}
+    of_values = [one for one in found if one.name in names]
+    violated = of_values or found
+    return BlockedByInvariants(
+        at.step.change.name,
+        at.step.tenant,
+        violations_by_name(violated),
+        remedies=[one.remedy for one in violated],
+        of_values=bool(of_values),
+    )
 
 
 def _capacity(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from meter_assets.foreign_text import shown
-from meter_assets.formatting import show_money, show_time
+from meter_assets.formatting import counted, show_money, show_time
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.rollback import Rollback, UndoneStep
 from meter_assets.migration.step_report import StepReport
@@ -85,7 +85,7 @@ def results(found: Iterable[InvariantResult], *, title: str = "Invariants") -> G
     """Return invariants with their results and, for violated ones, an example."""
     rows = []
     for one in found:
-        result = "passed" if one.passed else f"{one.severity}: {one.violations:,} violations"
+        result = "passed" if one.passed else f"{one.severity}: {counted(one.violations, 'violation')}"
         rows.append((one.group, one.name, result, one.example))
     return Grid(title, ("group", "invariant", "result", "for example"), tuple(rows))
 

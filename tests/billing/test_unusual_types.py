@@ -188,8 +188,8 @@ def test_a_generated_column_must_have_the_value_of_the_rule(make: Any) -> None:
     before = everything(database, but_runs=True)
     found = preview(database, tenant, Policy())
     assert found.would_fail
-    assert "every_counted_invoice_adds_up: 1 violations" in found.obstacles[0]
-    with pytest.raises(Exception, match="every_counted_invoice_adds_up: 1 violations"):
+    assert "every_counted_invoice_adds_up: 1 violation" in found.obstacles[0]
+    with pytest.raises(Exception, match="every_counted_invoice_adds_up: 1 violation"):
         run_step(database, StepRun("invoice_amounts", tenant, "first", Policy()))
     database.release()
     assert {name: rows for name, rows in everything(database, but_runs=True).items() if name in before} == before

@@ -54,7 +54,7 @@ def test_a_tenant_that_fails_its_validation_is_blocked_and_the_others_are_migrat
     before = meters_of(shell, BROKEN)
     ended = shell(MIGRATE, "--yes", "--tenant", BROKEN, "--tenant", HEALTHY)
     assert ended.status == 1
-    assert f"ERROR {CHECK}: 1 violations." in ended.words
+    assert f"ERROR {CHECK}: 1 violation." in ended.words
     assert "payment_id" in ended.words
     assert "1 of 2 tenants done" in ended.words
     assert meters_of(shell, BROKEN) == before

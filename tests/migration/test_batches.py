@@ -203,7 +203,7 @@ def test_what_blocks_a_step_blocks_it_in_batches(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, rows)
     in_batches(database, 2, *MIGRATION[:3])
     before = everything(database, but_runs=True)
-    with pytest.raises(BlockedByInvariants, match="every_counted_payment_has_a_meter: 1 violations"):
+    with pytest.raises(BlockedByInvariants, match="every_counted_payment_has_a_meter: 1 violation"):
         in_batches(database, 2, "meter_balances")
     assert everything(database, but_runs=True) == before
     assert as_recorded(database, "first")[3:] == [("meter_balances", BLOCKED, 0)]
