@@ -18,7 +18,7 @@ from tests.support.command_line import BROKEN, HEALTHY, CommandLine, on_small_te
 MIGRATE = "migrate-meter-financials"
 CHECK = "every_counted_payment_has_a_meter"
 MESSAGE = (
-    f"Not run, nothing was changed: blocked by {CHECK}: 1 violations. Fix these rows (the checks list them); then run "
+    f"Not run, nothing was changed: blocked by {CHECK}: 1 violation. Fix these rows (the checks list them); then run "
     "again."
 )
 THIRD_RUN_ASSETS = ("payment_meter_ids", "meter_balances", "customer_balances")
@@ -84,7 +84,7 @@ def test_a_blocked_step_is_recorded_and_nothing_else_counts_it(
     assert shell(MIGRATE, "--yes", "--skip-validation", "--tenant", BROKEN).status == 1
     refused = [message for step, outcome, message in records(shell) if outcome == BLOCKED and message != MESSAGE]
     assert [str(message).split(", such as")[0] for message in refused] == [
-        f"meter_balances of tenant {BROKEN} was refused, nothing was changed: {CHECK}: 1 violations"
+        f"meter_balances of tenant {BROKEN} was refused, nothing was changed: {CHECK}: 1 violation"
     ], "its own guards refuse it, when no check does"
 
     assert altered_records(database, database.tenants()) == []
