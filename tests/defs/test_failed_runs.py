@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from meter_assets.definitions import build_definitions
-from meter_assets.defs.partitions import PARTITION_TAG, TENANTS
+from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource
 from meter_assets.errors.steps import BlockedByInvariants
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.invariants import INVARIANTS
+from meter_assets.runtime import run_tags
 from tests.support.command_line import make_small_tenants
 
 WITHOUT_METER = "every_counted_invoice_has_a_meter"
@@ -44,7 +45,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def failed(defs: dg.Definitions, instance: dg.DagsterInstance, job: str, tenant: str) -> dg.ExecuteInProcessResult:
     found = defs.resolve_job_def(job)
-    of_tenant = {"partition_key": tenant} if found.partitions_def else {"tags": {PARTITION_TAG: tenant}}
+    of_tenant = {"partition_key": tenant} if found.partitions_def else {"tags": {run_tags.PARTITION: tenant}}
     ended = found.execute_in_process(instance=instance, raise_on_error=False, **of_tenant)
     assert not ended.success
     return ended
