@@ -12,6 +12,7 @@ from meter_assets.defs import metadata
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import tenant_of
 from meter_assets.errors import MeterAssetsError
+from meter_assets.formatting import counted
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.recording import record_blocked
 from meter_assets.migration.step_run import StepRun
@@ -43,5 +44,5 @@ def record_blocked_steps(
 
 
 def _message(failed: Sequence[InvariantResult]) -> str:
-    named = "; ".join(f"{one.name}: {one.violations:,} violations" for one in failed)
+    named = "; ".join(f"{one.name}: {counted(one.violations, 'violation')}" for one in failed)
     return f"Not run, nothing was changed: blocked by {named}. Fix these rows (the checks list them); then run again."
