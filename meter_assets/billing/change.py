@@ -7,11 +7,13 @@ journaled and written in `migration.journal`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, cast, func, null, select
 
+from meter_assets.billing.money import exact, or_zero
 from meter_assets.billing.own_tables import Effect, JournaledStep
 
 WOULD_CHANGE = "would_change"
@@ -73,10 +75,16 @@ class Change:
         return frozenset() if self.undoes else self.step.for_review
 
     def weight(self, changed: FromClause, rows: FromClause) -> ColumnElement[Decimal]:
-        """Return how much money each changed row moves, in exact form, given also the table's rows."""
-        if not all(name in self.columns for name, _ in self.step.worth):
-            return func.abs(self.step.worth_of(rows))
-        return func.abs(self.step.worth_of(changed, "_after") - self.step.worth_of(changed, "_before"))
+        """Return how much money each changed row moves, in exact form, given also the table's rows.
+
+        It is the sum of the differences of all written columns of money, without their signs: an invoice whose amount
+        becomes debt brought forward moves money, although its total stays. If none is written, it is the row's money.
+        """
+        moves = [
+            func.abs(or_zero(exact(changed.c[f"{name}_after"])) - or_zero(exact(changed.c[f"{name}_before"])))
+            for name in self.money_columns
+        ]
+        return reduce(add, moves) if moves else func.abs(self.step.worth_of(rows))
 
     @cached_property
     def cte(self) -> CTE:

@@ -249,6 +249,20 @@ def test_changed_rows_are_shown_without_what_tells_nothing() -> None:
     assert render.changed_rows("Largest", []).rows == ()
 
 
+def test_the_largest_changes_move_the_most_money_even_if_the_total_stays(billing_url: str) -> None:
+    rows = carried_forward()
+    stored = {1: ("980.00", "0.00", "980.00"), 2: ("1500.00", "0.00", "1500.00")}
+    for invoice in rows["invoices"]:
+        amounts = zip(("amount", "balance_brought_forward", "total_amount"), stored[invoice["id"]], strict=True)
+        invoice.update({name: Decimal(amount) for name, amount in amounts})
+    largest = preview(start_over(billing_url, SCHEMA, rows), tenant(1), DEFAULT).step("invoice_amounts").largest
+    moved = [(row["id"], row["total_amount_before"], row["total_amount_after"]) for row in largest]
+    assert [(key, Decimal(before), Decimal(after)) for key, before, after in moved] == [
+        ("2", Decimal(1500), Decimal(1500)),  # 1,000.00 of its amount become debt brought forward
+        ("1", Decimal(980), Decimal(1000)),
+    ]
+
+
 # The export
 
 

@@ -245,7 +245,9 @@ def _assert_retired(connection: Connection, change: Change, relations: BillingRe
     money = connection.execute(change.outcomes).all()
     assert {row.id: row.money for row in money} == {key: _net(row) for key, row in mine.items()}
     assert {row.tenant_id for row in (*money, *connection.execute(change.rows))} == {1}
-    assert weights_of(connection, change, relations) == {key: abs(_net(row)) for key, row in retired.items()}
+    assert weights_of(connection, change, relations) == {
+        key: sum(abs(value or 0) for value in row.values()) for key, row in retired.items()
+    }
     left = connection.execute(select(relations.after(change).rows[BACKUP])).all()
     assert {row.customer_id for row in left}.isdisjoint(retired)
     assert {row.customer_id for row in left} >= kept

@@ -17,7 +17,7 @@ from meter_assets.billing.money import ExactMoney, exact
 from meter_assets.billing.own_tables import BACKUP, RUNS
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
-from meter_assets.billing.schema import BillingSchema, billing_tables
+from meter_assets.billing.schema import MONEY_COLUMNS, BillingSchema, billing_tables
 from meter_assets.rules import steps
 from meter_assets.rules.invariants import INVARIANTS
 from tests.support import oracle
@@ -168,7 +168,14 @@ def _moved(table: str, row: Row, change: ChangedRow) -> Decimal | None:
     """Return how much money a change of a row moves."""
     if table == "payments":
         return abs(Decimal(row["amount"] or ZERO))
-    return abs((_money_in(table, change.after) or ZERO) - (_money_in(table, change.before) or ZERO))
+    return sum(
+        (
+            abs((change.after[name] or ZERO) - (change.before[name] or ZERO))
+            for name in MONEY_COLUMNS[table]
+            if name in change.after
+        ),
+        ZERO,
+    )
 
 
 def _matches(told: Expected, row_id: int, words: str) -> bool:
