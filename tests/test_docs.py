@@ -46,7 +46,11 @@ def test_the_table_of_checks_has_every_check_and_no_page_is_left_over() -> None:
     assert {path.stem for path in CHECKS.glob("*.md")} == {"README", *LOOK, *former}
 
 
-PAGES = [*(ROOT / f"{one}.md" for one in ("README", "CHANGELOG", "CONTRIBUTING")), *sorted(DOCS.rglob("*.md"))]
+PAGES = [
+    *(ROOT / f"{one}.md" for one in ("README", "CHANGELOG", "CONTRIBUTING")),
+    *sorted(DOCS.rglob("*.md")),
+    *sorted(CHECKS.glob("*.md")),
+]
 every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 
 

@@ -11,10 +11,11 @@ import dagster as dg
 
 from meter_assets.billing.relations import billing_relations
 from meter_assets.defs.blocked_steps import record_blocked_steps
+from meter_assets.defs.check_pages import how_to_fix
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.passes import judge_all
 from meter_assets.defs.resources import CHECKS_SUFFIX, BillingResource, PolicyResource
-from meter_assets.defs.results import checks_failed, evidence, other_policy, page_of, sentence
+from meter_assets.defs.results import checks_failed, evidence, other_policy, sentence
 from meter_assets.defs.step import failures, tenant_of
 from meter_assets.migration.evaluation import InvariantResult, evaluate
 from meter_assets.migration.recorded_policy import policy_for_evaluation
@@ -68,7 +69,7 @@ def _spec(invariant: Invariant, asset: dg.AssetsDefinition) -> dg.AssetCheckSpec
             invariant.name,
             asset=asset.key,
             description=f"**{invariant.severity}.** {invariant.description}\n\n*If it fails:* {invariant.remedy}\n\n"
-            f"*How to find the rows and fix them:* `{page_of(invariant.name)}`",
+            f"{how_to_fix(invariant.name)}",
             blocking=invariant.severity is Severity.ERROR,
             partitions_def=TENANTS,
             metadata={"group": invariant.group.value, "severity": invariant.severity.value},

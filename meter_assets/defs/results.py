@@ -24,6 +24,7 @@ a check's result as Markdown, so the description contains no text of the databas
 """
 
 
+_WHERE_TO_READ = "The description of this check has the SQL that lists all rows, and how to fix them."
 CHECKS_FAILED = "failed_checks"
 """The metadata entry of a run's failure that names the checks that failed. Other failures do not have it."""
 
@@ -69,11 +70,6 @@ def plain_text(evaluation: dg.AssetCheckEvaluation) -> str:
     return " ".join([f"{before}{invariant}", *found, after.strip()]).strip()
 
 
-def page_of(name: str) -> str:
-    """Return the path, in this project, of an invariant's page: how to find the rows that violate it and fix them."""
-    return f"docs/checks/{name}.md"
-
-
 def evidence(result: InvariantResult) -> dict[str, Any]:
     """Return the metadata of a check's result: the count of violations, the first rows, and what to do."""
     entries: dict[str, Any] = {"violations": result.violations}
@@ -81,5 +77,5 @@ def evidence(result: InvariantResult) -> dict[str, Any]:
         entries |= metadata.table("first_violations", from_records("First violations", result.samples))
         entries[EXAMPLE] = metadata.text(result.example)
         entries["what_to_do"] = result.remedy
-        entries["page"] = page_of(result.name)
+        entries["how_to_fix"] = _WHERE_TO_READ
     return entries

@@ -24,6 +24,7 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime import run_tags
+from tests.support.check_pages import LOOK
 from tests.support.command_line import HEALTHY, make_small_tenants
 
 TABLES = {
@@ -162,7 +163,10 @@ def test_every_invariant_is_a_partitioned_check_of_its_asset_and_blocks_if_it_is
         spec = graph.get(dg.AssetCheckKey(dg.AssetKey(GUARDED[invariant.group]), invariant.name))
         assert spec.blocking == (invariant.severity is Severity.ERROR), invariant.name
         assert spec.partitions_def == TENANTS, invariant.name
-        assert f"`docs/checks/{invariant.name}.md`" in str(spec.description)
+        said = str(spec.description)
+        assert LOOK[invariant.name] in said, "the SQL that lists the rows"
+        assert "#### How to fix" in said
+        assert not re.search(r"\]\([^)\s]*\.md", said), "a link to a file, which is dead in the UI"
 
 
 def test_the_jobs_are_these(defs: dg.Definitions) -> None:

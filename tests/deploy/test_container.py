@@ -6,10 +6,12 @@ import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from meter_assets.rules.invariants import INVARIANTS
 from tests.support import deployment as stack
 from tests.support.processes import NotInTime, free_port, started, until
 
@@ -71,7 +73,10 @@ def test_what_is_copied_suffices_to_build_the_package(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(context)]
     made = subprocess.run(build, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
-    assert [wheel.name.partition("-py3")[0] for wheel in tmp_path.glob("*.whl")] == ["meter_assets-1.2.0"]
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.partition("-py3")[0] == "meter_assets-1.2.0"
+    with zipfile.ZipFile(wheel) as packed:
+        assert {f"meter_assets/check_pages/{one.name}.md" for one in INVARIANTS} <= set(packed.namelist())
 
 
 def test_the_documented_health_check_is_that_of_the_code_location_only() -> None:

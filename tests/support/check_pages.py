@@ -22,7 +22,7 @@ from meter_assets.rules.invariants import INVARIANTS, Invariant
 from meter_assets.rules.steps import STEPS
 from tests.support import databases
 
-CHECKS = Path(__file__).parent.parent.parent / "docs" / "checks"
+CHECKS = Path(__file__).parent.parent.parent / "meter_assets" / "check_pages"
 FAULTY, CLEAN = 1, 2
 SCHEMA = billing_tables(money=Numeric(22, 4), steps=tuple(STEPS.values()))
 """The usual tables, but with room for amounts that no currency has."""
