@@ -8,7 +8,7 @@ what a page says belongs in the page.
 import re
 from importlib.resources import files
 
-_LINK_TO_A_PAGE = re.compile(r"\[([^\]\n]+)\]\([^)\s]*\.md(#[^)\s]*)?\)")
+_LINK_TO_A_PAGE = re.compile(r"\[([^\[\]]+)\]\([^)\s]*\.md(#[^)\s]*)?\)")
 _FOOTER = "\n[All checks]("
 
 
