@@ -27,7 +27,7 @@ from meter_assets.cli.selection import (
 )
 from meter_assets.cli.suggestions import CommandGroup
 from meter_assets.errors import InvalidSettings, MeterAssetsError
-from meter_assets.runtime.interrupts import NothingStarted, raised_again
+from meter_assets.runtime.interrupts import BetweenRuns, WhileRunning, raised_again
 from meter_assets.runtime.waits import waits_shown
 from meter_assets.version import __version__
 
@@ -41,6 +41,7 @@ MIGRATE = "migrate_meter_financials"
 
 _GOES_ON = "The run goes on to its end; 'meter-assets history' shows how it ended."
 _NOTHING_WRITTEN = "Interrupted. Nothing was written."
+_NO_RUN = "Interrupted. No run was under way: finished runs stay. Run the same command again to continue."
 _ROLLED_BACK = (
     "Interrupted. The current step, or its current batch, was rolled back; finished steps and batches stay. Run the "
     "same command again to continue."
@@ -70,14 +71,20 @@ def _reports_errors(*, writes: bool = False) -> Callable[[Callable[P, int]], Cal
                 click.echo("Nothing was written.", err=True)
                 status = 1
             except KeyboardInterrupt as interrupt:
-                was_writing = is_live and not isinstance(interrupt, NothingStarted)
-                click.echo(_ROLLED_BACK if was_writing else _NOTHING_WRITTEN, err=True)
+                click.echo(_said_of(interrupt) if is_live else _NOTHING_WRITTEN, err=True)
                 status = 130
             sys.exit(status if is_live else _with_output(status))
 
         return run
 
     return decorate
+
+
+def _said_of(interrupt: KeyboardInterrupt) -> str:
+    """Return what an interrupt of a live command has left."""
+    if isinstance(interrupt, WhileRunning):
+        return _ROLLED_BACK
+    return _NO_RUN if isinstance(interrupt, BetweenRuns) else _NOTHING_WRITTEN
 
 
 def _with_output(status: int) -> int:
@@ -111,6 +118,13 @@ _policy_changed = click.option(
     help="Run although the policy differs from the one that a tenant was migrated with.",
 )
 _stop = click.option("--stop-on-failure", is_flag=True, help="Stop after the first tenant that fails.")
+_no_skip = click.option(
+    "--no-skip",
+    is_flag=True,
+    help="Run all tenants. Default: if the same command ended early within the last 24 hours, continue it and skip the "
+    "tenants that it has finished.",
+)
+_verbose = click.option("--verbose", is_flag=True, help="With --dry-run of several tenants: show each of them in full.")
 _yes = click.option("--yes", is_flag=True, help="Write without asking for confirmation first.")
 
 
@@ -133,6 +147,8 @@ def main() -> None:
 @_batch_size
 @_policy_changed
 @click.option("--skip-validation", is_flag=True, help="Skip the checks (steps 4 and 6).")
+@_verbose
+@_no_skip
 @_yes
 @click.option(
     "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
@@ -147,6 +163,8 @@ def migrate_meter_financials(
     skip_validation: bool,
     yes: bool,
     export: Path | None,
+    no_skip: bool,
+    verbose: bool,
 ) -> int:
     """Migrate tenants: the backup, payments' meter ids, invoice amounts, and meter balances."""
     if export is not None and not dry_run:
@@ -156,8 +174,11 @@ def migrate_meter_financials(
     given = Invocation.current()
     with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure, invocation=given) as session:
         if dry_run:
-            return session.preview(evaluate=not skip_validation, export=export, policy_changed=policy_changed)
+            return session.preview(
+                evaluate=not skip_validation, export=export, policy_changed=policy_changed, verbose=verbose
+            )
         session.confirm("migrate", yes)
+        session.resume(no_skip=no_skip)
         job = MIGRATE + ("_without_validation" if skip_validation else "")
         return session.migrate(job, batch_size=batch_size, policy_changed=policy_changed)
 
@@ -171,6 +192,8 @@ def _step_command(name: str, steps: Sequence[str], verb: str, help_text: str, jo
     @_stop
     @_batch_size
     @_policy_changed
+    @_verbose
+    @_no_skip
     @_yes
     @_reports_errors(writes=True)
     def command(
@@ -180,6 +203,8 @@ def _step_command(name: str, steps: Sequence[str], verb: str, help_text: str, jo
         batch_size: int | None,
         policy_changed: bool,
         yes: bool,
+        no_skip: bool,
+        verbose: bool,
     ) -> int:
         from meter_assets.cli.session import open_session
 
@@ -192,8 +217,9 @@ def _step_command(name: str, steps: Sequence[str], verb: str, help_text: str, jo
             invocation=given,
         ) as session:
             if dry_run:
-                return session.preview(steps=steps, policy_changed=policy_changed)
+                return session.preview(steps=steps, policy_changed=policy_changed, verbose=verbose)
             session.confirm(verb, yes)
+            session.resume(no_skip=no_skip)
             return session.migrate(job, steps=steps, batch_size=batch_size, policy_changed=policy_changed)
 
 

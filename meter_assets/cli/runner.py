@@ -79,6 +79,7 @@ class Launch:
     """The run config, or a function that returns it for a tenant."""
     assets: Sequence[str] = ()
     checks: Sequence[tuple[str, str]] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def config_for(self, tenant: Tenant) -> Mapping[str, Any]:
         """Return the run config for a tenant."""
@@ -122,7 +123,7 @@ def run_tenant(
         raise_on_error=False,
         # A job that has only checks has no partitions: the tag names the tenant.
         partition_key=tenant.key if job.partitions_def else None,
-        tags={**tags_of_this_process(), **repository_tag(instance), **of_tenant},
+        tags={**tags_of_this_process(), **repository_tag(instance), **of_tenant, **launch.tags},
     )
     _record_what_was_not_shown(instance, run)
     if run.interrupted:

@@ -6,7 +6,7 @@ Add a method here for what a command launches and shows. `main` parses the argum
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from meter_assets.billing.own_tables import BACKUP
 from meter_assets.cli.invocation import Invocation
 from meter_assets.cli.progress import following
 from meter_assets.cli.question import ask
+from meter_assets.cli.resuming import Resumed, resume
 from meter_assets.cli.runner import Launch, TenantRun, nothing_raised, run_tenant
 from meter_assets.cli.selection import EVERY, Selection, restricted, skipped_tenants
 from meter_assets.cli.terminal import Terminal
@@ -34,7 +35,7 @@ from meter_assets.migration.tenants import SkippedTenant
 from meter_assets.rules.invariants import Group, of_group
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
 from meter_assets.runtime.instance import open_instance
-from meter_assets.runtime.interrupts import hangups_ignored
+from meter_assets.runtime.interrupts import BetweenRuns, NothingStarted, WhileRunning, hangups_ignored
 from meter_assets.runtime.processes import end_lost_runs
 
 
@@ -53,6 +54,26 @@ class Session:
     """The tenants that cannot be run because of their ids: each counts as one that failed."""
     runs: list[TenantRun] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
+    under_way: Tenant | None = None
+    """The tenant whose run has started and not ended."""
+    resumed: Resumed | None = None
+    """Of a live command: the tenants that it need not run again."""
+
+    def resume(self, *, no_skip: bool) -> None:
+        """Continue the same command if that ended early: leave out the tenants that it has finished, and say so."""
+        found = resume(self.instance, self.database, self.invocation, self.tenants)
+        self.resumed = replace(found, done={}) if no_skip else found
+        self.terminal.resumed([tenant for tenant in self.tenants if tenant.key in self.resumed.done])
+
+    def interrupted(self) -> KeyboardInterrupt:
+        """Print which tenants are done, under way and not begun; return the interrupt that says what it has left."""
+        if self.under_way is None and not self.runs:
+            return NothingStarted()
+        if len(self.tenants) > 1:
+            begun = {run.tenant.key for run in self.runs} | set(self.resumed.done if self.resumed else ())
+            left = [one for one in self.tenants if one.key not in begun and one != self.under_way]
+            self.terminal.interrupted(self.runs, self.under_way, left, self.invocation.again())
+        return BetweenRuns() if self.under_way is None else WhileRunning()
 
     def confirm(self, verb: str, yes: bool, tenants: Sequence[Tenant] | None = None) -> None:
         """Ask before anything of these tenants (default: all of the session) is written, unless `yes`.
@@ -77,11 +98,13 @@ class Session:
         if batch_size:
             self.database.require_own_session()
         runs = self._run_all(migration(job, steps=steps, batch_size=batch_size, policy_changed=policy_changed))
+        if not runs:  # all of them are finished
+            return int(bool(self.skipped))
         self.terminal.discrepancies(runs)
         self.terminal.summary(runs)
         without_backup = self._without_backup([run.tenant for run in runs if BACKUP not in run.reports])
-        self.terminal.what_next(self.database, runs, time.monotonic() - self.started, without_backup)
-        self.runs = runs
+        seconds = time.monotonic() - self.started
+        self.terminal.what_next(self.database, runs, seconds, without_backup, self.invocation)
         return self._exit_status(runs)
 
     def _without_backup(self, tenants: Sequence[Tenant]) -> list[Tenant] | None:
@@ -156,8 +179,9 @@ class Session:
         policy_changed: bool = False,
         export: Path | None = None,
         brief: bool = False,
+        verbose: bool = False,
     ) -> int:
-        """Preview every tenant and show the previews, in brief or in full.
+        """Preview every tenant, and show a summary; show a single tenant, or with `verbose` each of them, in full.
 
         Returns the exit status: 1 if a tenant would fail.
         """
@@ -166,10 +190,13 @@ class Session:
             config["steps"] = list(steps)
         ops = {"migration_preview": {"config": config}}
         launch = Launch("preview_meter_financials", config={"ops": ops, **_policy_config(policy_changed)})
+        is_single = len(self.tenants) == 1 and not brief
         with allow_export(export):
-            runs = self._run_all(launch, brief=brief)
+            runs = self._run_all(launch, brief=not is_single)
         previews = [run.preview for run in runs if run.preview is not None]
         self.terminal.preview_summary(previews)
+        if not is_single:
+            self.terminal.preview_details(previews, in_full=verbose)
         self.terminal.print("Nothing was written.")
         if export is not None:
             self.terminal.print(f"Rows that would change: {export}/<tenant>/<change>.csv")
@@ -183,16 +210,23 @@ class Session:
 
     def _run_all(self, launch: Launch, *, brief: bool = False) -> list[TenantRun]:
         """Run a job for every tenant. After a failure, go on with the others unless stop_on_failure is set."""
-        runs = []
+        self.runs = runs = []
+        done = self.resumed.done if self.resumed else {}
         for at, tenant in enumerate(self.tenants, start=1):
+            if tenant.key in done:
+                continue
+            if self.resumed is not None:
+                launch = replace(launch, tags=self.resumed.tags(len(self.tenants) - at))
             self.database.remember(refresh=at > 1)
+            self.under_way = tenant
             progressing = following(self.terminal, tenant, at, len(self.tenants), brief=brief)
             with shared_database(self.database), progressing as progress:
                 run = run_tenant(self.instance, self.definitions, launch, tenant, progress)
                 with nothing_raised(run):
                     progress.finish(run)
-            self.terminal.failed(run)
             runs.append(run)
+            self.under_way = None
+            self.terminal.failed(run)
             if self.stop_on_failure and not run.succeeded:
                 break
         return runs
@@ -255,7 +289,7 @@ def open_session(
             written = {STEPS[step].target for step in (STEPS if rolls_back else writes or MIGRATION)}
             terminal.triggers([one for one in database.known_schema().catalogue.triggers if one.table in written])
         terminal.skipped_tenants(skipped)
-        yield Session(
+        session = Session(
             database,
             chosen,
             instance,
@@ -265,3 +299,7 @@ def open_session(
             invocation or Invocation(),
             skipped,
         )
+        try:
+            yield session
+        except KeyboardInterrupt as interrupt:
+            raise interrupt if isinstance(interrupt, NothingStarted) else session.interrupted() from None

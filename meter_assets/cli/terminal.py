@@ -18,7 +18,7 @@ from rich.text import Text
 
 from meter_assets import settings
 from meter_assets.billing.catalogue import Trigger
-from meter_assets.billing.invoice_lines import NO_LINES
+from meter_assets.cli.invocation import Invocation
 from meter_assets.cli.output import escaped
 from meter_assets.cli.runner import TenantRun
 from meter_assets.cli.terminal_table import drawn
@@ -43,6 +43,7 @@ STEPS = {
 }
 _SIZE_WHEN_PIPED = (160, 25)
 _SHORT_RUN_ID = 8
+_NAMED_TENANTS = 50
 
 
 class Terminal:
@@ -130,7 +131,8 @@ class Terminal:
         if errors:
             text += f", {len(errors)} ERROR: {', '.join(one.name for one in errors)}"
         if len(violated) > len(errors):
-            text += f", {len(violated) - len(errors)} WARN"
+            warnings = (f"{one.name} ({one.violations:,})" for one in violated if one not in errors)
+            text += f", {len(violated) - len(errors)} WARN: {', '.join(warnings)}"
         self.print(f"  {STEPS[label]:<32} {text}", style="red" if errors else "")
 
     def skipped_tenants(self, skipped: Sequence[SkippedTenant]) -> None:
@@ -168,18 +170,16 @@ class Terminal:
 
     def summary(self, runs: Sequence[TenantRun]) -> None:
         """Print one line per tenant, with the counts over its steps."""
-        headings = ("tenant", "result", "total", "updated", "already correct", "no bills", "for review", "unresolved")
+        headings = ("tenant", "result", "total", "updated", "already correct", "for review", "unresolved")
         rows = []
         for run in runs:
             reports = run.reports.values()
-            no_bills = sum(report.unresolved[NO_LINES].rows for report in reports if NO_LINES in report.unresolved)
             counts = (
                 sum(report.examined for report in reports),
                 sum(report.changed for report in reports),
                 sum(report.already_correct.rows for report in reports),
-                no_bills,
                 sum(report.for_review for report in reports),
-                sum(report.left_unresolved for report in reports) - no_bills,
+                sum(report.left_unresolved for report in reports),
             )
             result = "ok" if run.succeeded else "FAILED"
             rows.append((named(run.tenant.key, run.tenant.name), result, *(f"{count:,}" for count in counts)))
@@ -202,8 +202,9 @@ class Terminal:
         runs: Sequence[TenantRun],
         seconds: float,
         without_backup: Sequence[Tenant] | None,
+        given: Invocation,
     ) -> None:
-        """Print how long the run took, what to verify next, and where the old balances are.
+        """Print how long the command took, how to run failed tenants again, what to verify, and where the backup is.
 
         `without_backup` are the tenants that have no backup, if that is known.
         """
@@ -212,11 +213,11 @@ class Terminal:
         changed = sum(report.changed for run in runs for report in run.reports.values())
         ours = settings.command("meter-assets")
         self.print(f"\n{len(good)} of {len(runs)} tenants done in {seconds:.1f} s; {changed:,} rows changed.")
-        if not changed:
+        if not changed and not bad:
             self.print("Nothing had to be changed: 0 rows were changed, 0 rows were journaled.")
         if bad:
             self.print(f"Failed: {', '.join(bad)}. Fix the errors above, then run these tenants again:", style="red")
-            self.print(f"  {ours} migrate-meter-financials {' '.join(f'--tenant {key}' for key in bad)}")
+            self.print(f"  {given.again(bad)}")
         self.print(f"Verify:  {ours} validate-meter-financial-data")
         self.print(f"Read:    {ours} history, or '{ours} ui' for every run, check and changed row")
         if without_backup is not None:
@@ -229,6 +230,27 @@ class Terminal:
         missing = f" (none yet of tenant {', '.join(one.key for one in without_backup)})" if without_backup else ""
         table = f"table customer_balances_backup{missing}"
         self.print(f"Backup:  {table}; journal: tables meter_migration_*; both in {database.url}")
+
+    def resumed(self, done: Sequence[Tenant]) -> None:
+        """Print which tenants are skipped, because the same command has finished them before it ended early."""
+        if done:
+            self.print(
+                "Continues the same command, which ended early. Skipped, because it has finished them: tenants "
+                f"{_keys(done)}. Add --no-skip to run all."
+            )
+
+    def interrupted(
+        self, runs: Sequence[TenantRun], under_way: Tenant | None, left: Sequence[Tenant], again: str
+    ) -> None:
+        """Print which tenants are done, under way and not begun, and how to continue."""
+        failed = [run.tenant for run in runs if not run.succeeded]
+        self.print("")
+        self.print(f"Done:       {_keys([run.tenant for run in runs if run.succeeded])}")
+        if failed:
+            self.print(f"Failed:     {_keys(failed)}", style="red")
+        self.print(f"Under way:  {_keys([under_way] if under_way else [])}")
+        self.print(f"Not begun:  {_keys(left)}")
+        self.print(f"Continue:   {again}")
 
     def to_undo(self, tenants: Sequence[Tenant], steps: Mapping[str, Sequence[StepRunRecord]]) -> None:
         """Print what a rollback is about to undo."""
@@ -316,6 +338,17 @@ class Terminal:
         if preview.would_fail:
             self.print("This tenant would fail.", style="red")
 
+    def preview_details(self, previews: Sequence[Preview], *, in_full: bool) -> None:
+        """Print several previews in full, or only why tenants would fail."""
+        for one in previews:
+            if in_full:
+                self.heading(f"Tenant {named(one.tenant, one.name)}")
+                self.preview(one)
+            elif one.would_fail:
+                errors = [result for result in one.results or () if result.severity == "ERROR" and not result.passed]
+                reasons = [*(f"{result.name} ({result.violations:,})" for result in errors), *one.obstacles]
+                self.evidence(f"Tenant {one.tenant} would fail: {'; '.join(reasons)}", style="red")
+
     def preview_summary(self, previews: Sequence[Preview]) -> None:
         """Print one line per tenant about what its migration would do."""
         headings = ("tenant", "rows to change", "for review", "unresolved", "meters' net would change by", "result")
@@ -331,6 +364,12 @@ class Terminal:
             for one in previews
         )
         self.grid(render.Grid("Preview", headings, rows))
+
+
+def _keys(tenants: Sequence[Tenant]) -> str:
+    """Return the keys of the first of these tenants, and the number of the others."""
+    more = f" and {len(tenants) - _NAMED_TENANTS} more" if len(tenants) > _NAMED_TENANTS else ""
+    return ", ".join(one.key for one in tenants[:_NAMED_TENANTS]) + more or "none"
 
 
 _ONLY_IN_THE_UI = ("rule", "total_billed", "total_paid", "last_invoice_date")

@@ -17,6 +17,14 @@ class NothingStarted(KeyboardInterrupt):
     """The user interrupted a command before it began to write."""
 
 
+class BetweenRuns(KeyboardInterrupt):
+    """The user interrupted a live command while no run was under way: after the first one has ended."""
+
+
+class WhileRunning(KeyboardInterrupt):
+    """The user interrupted a run of a live command: its current step or batch was rolled back."""
+
+
 @contextmanager
 def hangups_ignored() -> Iterator[None]:
     """Ignore SIGHUP until the context ends: a run goes on when its terminal hangs up.

@@ -1,0 +1,67 @@
+"""Resuming a command that was interrupted: which tenants it has already finished, and the tags by which that is known.
+
+Every live run of the command line has three tags: which command it belongs to, a digest of what the command does, and
+how many tenants were left after it. A command has ended early if its newest run left tenants, or was canceled. If the
+same command is given again within a day, it continues: it skips the tenants that the first one has finished. Add here
+what decides that; what is printed about it is in `terminal`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import dagster as dg
+
+from meter_assets.cli.invocation import Invocation
+from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.run_history import recorded_steps
+from meter_assets.runtime import run_tags
+from meter_assets.version import __version__
+
+COMMAND, DIGEST, LEFT = "meter_assets/command", "meter_assets/command_digest", "meter_assets/tenants_left"
+CONTINUED_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A live command: its id, what it does as a digest, and the runs that have finished tenants before."""
+
+    id: str
+    digest: str
+    done: Mapping[str, str] = field(default_factory=dict)
+    """The tenants, by key, that need not run again, each with the id of the run that finished it."""
+
+    def tags(self, left: int) -> Mapping[str, str]:
+        """Return the tags of a run, after which this number of tenants is left."""
+        return {COMMAND: self.id, DIGEST: self.digest, LEFT: str(left)}
+
+
+def resume(
+    instance: dg.DagsterInstance, database: BillingDatabase, invocation: Invocation, tenants: Sequence[Tenant]
+) -> Resumed:
+    """Return the command to run: the continuation of the same command if that ended early, otherwise a new one.
+
+    A tenant is only skipped if nothing was run for it since: neither a rollback nor another run.
+    """
+    digest = _digest(database, invocation, tenants)
+    newest = next(iter(instance.get_run_records(dg.RunsFilter(tags={DIGEST: digest}), limit=1)), None)
+    if newest is None or newest.create_timestamp < datetime.now(UTC) - CONTINUED_WITHIN:
+        return Resumed(uuid4().hex, digest)
+    tags = newest.dagster_run.tags
+    if tags[LEFT] == "0" and newest.dagster_run.status is not dg.DagsterRunStatus.CANCELED:
+        return Resumed(uuid4().hex, digest)
+    succeeded = dg.RunsFilter(tags={COMMAND: tags[COMMAND]}, statuses=[dg.DagsterRunStatus.SUCCESS])
+    finished = {run.tags[run_tags.PARTITION]: run.run_id for run in instance.get_runs(succeeded)}
+    last = {str(step.tenant_id): step.run_id for step in recorded_steps(database, tenants)}
+    done = {key: run_id for key, run_id in finished.items() if last.get(key) == run_id}
+    return Resumed(tags[COMMAND], digest, done)
+
+
+def _digest(database: BillingDatabase, invocation: Invocation, tenants: Sequence[Tenant]) -> str:
+    """Return a digest of the command, its options, the database, the tenants and the version."""
+    options = [word for word in invocation.options if word not in ("--yes", "--stop-on-failure")]
+    what = [invocation.name, options, str(database.identity), [tenant.key for tenant in tenants], __version__]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
