@@ -254,7 +254,7 @@ def _config(content: str) -> Spoil:
 
 WRONG: dict[str, tuple[Spoil, tuple[str, ...], tuple[str, ...]]] = {
     "no such tenant": (_sql(), ("--tenant", "99"), ("No such tenant: 99", "1, 2, 3")),
-    "an illegal tenant id": (_sql(), ("--tenant", "a/b"), ("Not a legal tenant id: 'a/b'",)),
+    "neither id nor name": (_sql(), ("--tenant", "a/b"), ("No such tenant: a/b", "1, 2, 3")),
     "no such file": (_url("sqlite:////nowhere/at/all.db"), (), ("/nowhere/at/all.db", "the file does not exist")),
     "no such server": (
         _url("postgresql://someone:s3cret@127.0.0.1:1/billing"),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from meter_assets.cli import session
+from meter_assets.cli.runner import run_tenant
 from tests.support.command_line import ALSO_HEALTHY, HEALTHY, CommandLine, Ended, on_small_tenants
 
 MIGRATE = ("migrate-meter-financials", "--yes")
@@ -15,7 +16,6 @@ pytestmark = pytest.mark.slow
 
 def interrupted(shell: CommandLine, *arguments: str, at: str = ALSO_HEALTHY) -> Ended:
     """Give a command, and press Ctrl-C when it starts this tenant's run."""
-    run_tenant = session.run_tenant
 
     def run_or_interrupt(instance: Any, definitions: Any, launch: Any, tenant: Any, watch: Any) -> Any:
         if tenant.key == at:
