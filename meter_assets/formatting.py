@@ -27,7 +27,12 @@ def minor_units(value: Decimal) -> int:
 
 def show_time(moment: datetime) -> str:
     """Return a recorded point in time as text in UTC; without a time zone, it is taken as UTC."""
-    return f"{(moment.astimezone(UTC) if moment.tzinfo else moment):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{in_utc(moment):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return a recorded point in time in UTC; without a time zone, it is taken as UTC."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def show_duration(seconds: float) -> str:

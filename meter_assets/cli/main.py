@@ -348,22 +348,32 @@ def rehearse(
 
 @main.command()
 @tenant_options(Asks.to_look)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show so many of the newest runs."
+)
+@click.option("--steps", is_flag=True, help="Show each step of the runs.")
+@click.option("--json", "machine_readable", is_flag=True, help="Print all fields of the runs and their steps as JSON.")
 @_reports_errors()
-def history(tenants: Selection) -> int:
-    """List the runs that the billing database has recorded.
+def history(tenants: Selection, limit: int, steps: bool, machine_readable: bool) -> int:
+    """List the runs that the billing database has recorded, newest first.
 
     The exit status is 1 if somebody else has changed the records, or if a tenant is skipped because of its id.
     """
+    from meter_assets.cli.history import as_json, show_runs, show_steps
     from meter_assets.cli.terminal import Terminal
-    from meter_assets.migration.run_history import altered_records, recorded_steps
+    from meter_assets.migration.run_history import altered_records, recorded_runs
 
     database, terminal = settings.billing_database(), Terminal()
     chosen = chosen_of_records(database, tenants)
-    terminal.history(recorded_steps(database, chosen))
-    altered = altered_records(database, chosen)
+    names = {tenant.key: tenant.name for tenant in chosen}
+    runs, older = recorded_runs(database, chosen, limit)
+    altered, skipped = altered_records(database, chosen), skipped_tenants(database, tenants)
+    if machine_readable:
+        click.echo(as_json(runs, names, older, list(map(str, altered)), list(map(str, skipped))))
+        return int(bool(altered or skipped))
+    (show_steps if steps else show_runs)(terminal, runs, names, older)
     for one in altered:
         terminal.evidence(str(one), style="red")
-    skipped = skipped_tenants(database, tenants)
     terminal.skipped_tenants(skipped)
     return int(bool(altered or skipped))
 

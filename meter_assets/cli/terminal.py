@@ -23,7 +23,7 @@ from meter_assets.cli.output import escaped
 from meter_assets.cli.runner import TenantRun
 from meter_assets.cli.terminal_table import drawn
 from meter_assets.foreign_text import named, visible, visible_lines
-from meter_assets.formatting import counted, show_money, show_time
+from meter_assets.formatting import counted, show_money
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.rollback import Rollback
@@ -42,7 +42,6 @@ STEPS = {
     "validation after": "6/6 validation of balances",
 }
 _SIZE_WHEN_PIPED = (160, 25)
-_SHORT_RUN_ID = 8
 _NAMED_TENANTS = 50
 
 
@@ -290,21 +289,6 @@ class Terminal:
         bad = [run.tenant.key for run in runs if not run.succeeded]
         if bad:
             self.print(f"Examine these tenants: {', '.join(bad)}.", style="red")
-
-    def history(self, steps: Sequence[StepRunRecord]) -> None:
-        """Print the recorded runs."""
-        if not steps:
-            self.print("No live run has started on this database yet.")
-        headings = ("started", "run", "tenant", "step", "undoes run", "seconds", "outcome", "rows changed", "message")
-        rows = []
-        for one in steps:
-            took = f"{(one.finished_at - one.started_at).total_seconds():.1f}" if one.finished_at else "-"
-            count = "-" if one.rows_changed is None else f"{one.rows_changed:,}"
-            started = show_time(one.started_at)
-            undone = one.undoes_run_id[:_SHORT_RUN_ID] if one.undoes_run_id else "-"
-            ids = (one.run_id, str(one.tenant_id), one.step, undone)
-            rows.append((started, *ids, took, one.outcome, count, one.message or ""))
-        self.grid(render.Grid("Runs", headings, tuple(rows)))
 
     def preview(self, preview: Preview) -> None:
         """Print what a tenant's migration would do."""

@@ -146,4 +146,5 @@ def _records(console: Console, cells: _Cells) -> RenderableType:
         for heading, cell in zip(cells.headings, row, strict=True):
             if cell:
                 record.add_row(Text(heading), Text(cell))
-    return Group(Text(cells.title, style="italic"), Padding(record, (0, 0, 1, _SPACE_IF_FOLDED)))
+    title = [Text(cells.title, style="italic")] if cells.title else []
+    return Group(*title, Padding(record, (0, 0, 1, _SPACE_IF_FOLDED)))

@@ -3,14 +3,7 @@
 The payloads are in `foreign`; the pages of Dagster are looked at in `browser/test_foreign_text`.
 """
 
-import fcntl
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
-import termios
 from pathlib import Path
 
 import pytest
@@ -29,6 +22,7 @@ from tests.support.foreign import (
     refuse_with,
     tamper_with_runs,
 )
+from tests.support.terminals import printed_on_a_terminal
 
 ADDRESS = "http://127.0.0.1:9"
 FAULTS = (
@@ -51,16 +45,6 @@ LOOKS = (
     "rollback --dry-run --tenant 1 --run zzz",
     "history",
 )
-SCRIPT = """
-import os, sys
-from meter_assets.cli.main import main
-for line in sys.argv[1:]:
-    try:
-        print("$ " + line, flush=True)
-        main(line.split(), prog_name="meter-assets")
-    except SystemExit as end:
-        print("ended with", end.code, flush=True)
-"""
 
 
 @pytest.fixture
@@ -78,22 +62,7 @@ def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def on_a_terminal(shell: CommandLine, *lines: str, **environment: str) -> str:
-    """Run commands one after the other on a pseudo-terminal of 100 columns; return all that was written to it."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-    wanted = {**os.environ, "METER_ASSETS_DATABASE_URL": shell.url, **environment}
-    command = [sys.executable, "-c", SCRIPT, *lines]
-    child = subprocess.Popen(command, cwd=shell.folder, env=wanted, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    written = b""
-    while True:
-        try:
-            written += os.read(ours, 65536)
-        except OSError:  # the other side is closed
-            break
-    os.close(ours)
-    child.wait()
-    return written.decode("utf-8")
+    return printed_on_a_terminal(shell.folder, {"METER_ASSETS_DATABASE_URL": shell.url, **environment}, *lines)
 
 
 def run_all(shell: CommandLine, **environment: str) -> str:

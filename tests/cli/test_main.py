@@ -201,16 +201,6 @@ def test_customers_balances_are_synchronized_by_a_command(one_shell: CommandLine
     assert "Nothing had to be changed" in one_shell(*sync, "--yes").words
 
 
-@pytest.mark.slow
-def test_history_lists_every_step_with_its_outcome(one_shell: CommandLine) -> None:
-    assert "No live run has started" in one_shell("history").words
-    one_shell(MIGRATE, "--yes", "--tenant", HEALTHY)
-    printed = one_shell("history", "--tenant", HEALTHY).words
-    for step in ("payment_meter_ids", "invoice_amounts", "customer_balances_backup", "meter_balances"):
-        assert step in printed
-    assert "succeeded" in printed
-
-
 def test_a_live_run_without_a_terminal_asks_for_yes(one_shell: CommandLine) -> None:
     ended = one_shell(MIGRATE)
     assert (ended.status, "add --yes" in ended.words) == (2, True)

@@ -428,7 +428,7 @@ def test_one_roles_migration_is_known_to_another(
     assert made.status == 0, made.printed
     own = owner.rows("SELECT relname FROM pg_class WHERE relkind = 'r' AND pg_get_userbyid(relowner) = 'role_of_day'")
     owner.change(*(f"GRANT SELECT, INSERT ON {name} TO role_of_night" for (name,) in own))
-    assert night("history").words.count("meter_balances") == 1
+    assert night("history", "--steps").words.count("meter_balances") == 1
     assert night(*COMMANDS["preview"]).status == 0
 
 
@@ -450,7 +450,7 @@ def test_own_tables_in_a_roles_schema_are_moved_by_the_statements_that_are_named
         for command in COMMANDS.values():
             refused(shell(*command), *moves, "is not in the schema of the table tenants")
     owner.change(*moves)
-    assert owner("history").words.count("meter_balances") == 1
+    assert owner("history", "--steps").words.count("meter_balances") == 1
 
 
 def test_own_tables_of_another_billing_database_are_its_own(owner: CommandLine) -> None:

@@ -5,6 +5,7 @@ How a rollback meets other runs of the tenant is in `test_two_at_once`; random s
 
 import asyncio
 import csv
+import json
 import re
 import shutil
 import signal
@@ -765,11 +766,12 @@ def test_a_rollback_is_in_the_history_and_a_second_one_has_nothing_to_do(one_she
     [migration] = _run_ids(one_shell, "undoes IS NULL")
     assert one_shell("rollback", "--yes", "--tenant", HEALTHY).status == 0
     [undoing] = _run_ids(one_shell, "undoes IS NOT NULL")
-    printed = one_shell("history", "--tenant", HEALTHY).words.split()
-    undone = [printed[at : at + 4] for at, word in enumerate(printed) if word == undoing]
-    assert len(undone) >= 3
-    assert all(line[1:] == [HEALTHY, line[2], migration[:8]] for line in undone)
-    assert {line[2] for line in undone} <= set(MIGRATION)
+    newest, oldest = json.loads(one_shell("history", "--json", "--tenant", HEALTHY).printed)["runs"]
+    assert (newest["run_id"], newest["undoes_run_ids"], oldest["run_id"]) == (undoing, [migration], migration)
+    assert {step["undoes_run_id"] for step in newest["steps"]} == {migration}
+    assert len(newest["steps"]) >= 3
+    assert {step["step"] for step in newest["steps"]} <= set(MIGRATION)
+    assert f"rollback of {migration[:8]} succeeded" in one_shell("history", "--tenant", HEALTHY).words
 
     before = everything(one_shell.database)
     again = one_shell("rollback", "--yes", "--tenant", HEALTHY)

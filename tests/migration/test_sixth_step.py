@@ -171,7 +171,7 @@ def test_a_sixth_step_previews_runs_journals_reports_and_rolls_back(
     assert sorted(journaled) == sorted((row[0],) for row in changed)
     assert sixth.run("sixth", name, **config)["rules"] == {}, "run again, it changes nothing"
     shell = CommandLine(tmp_path, sixth.url)
-    told = shell("history", "--tenant", HEALTHY)
+    told = shell("history", "--steps", "--tenant", HEALTHY)
     assert name in told.words
 
     undone = shell("rollback", "--tenant", HEALTHY, "--yes")

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CTRL_C = b"\x03"
+_OWN_SIZE = {"COLUMNS": None, "LINES": None}
 # Where the tests run in the background, a shell lets them ignore Ctrl-C.
 _COMMAND = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -22,6 +23,16 @@ _COMMAND = (
 )
 
 
+_SCRIPT = """
+import shlex, sys
+from meter_assets.cli.main import main
+for line in sys.argv[1:]:
+    try:
+        print("$ " + line, flush=True)
+        main(shlex.split(line), prog_name="meter-assets")
+    except SystemExit as end:
+        print("ended with", end.code, flush=True)
+"""
 _PART = re.compile(r"\x1b\[\??[\d;]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+|.")
 
 
@@ -94,10 +105,10 @@ class Terminal:
 def on_a_terminal(
     folder: Path, environment: Mapping[str, str | None], *arguments: str, columns: int = 200, script: str = _COMMAND
 ) -> Iterator[Terminal]:
-    """Start `meter-assets`, or a script, with these arguments on a terminal of its own."""
+    """Start `meter-assets`, or a script, with these arguments on a terminal of its own, of so many columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    wanted = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+    wanted = {name: value for name, value in {**os.environ, **_OWN_SIZE, **environment}.items() if value is not None}
     process = subprocess.Popen(
         ["setsid", "--ctty", sys.executable, "-c", script, *arguments],
         cwd=folder,
@@ -115,3 +126,10 @@ def on_a_terminal(
         process.wait()
         if terminal.is_open:
             terminal.hang_up()
+
+
+def printed_on_a_terminal(folder: Path, environment: Mapping[str, str | None], *lines: str, columns: int = 100) -> str:
+    """Run commands one after the other, in one process on a terminal; return all that was written to it."""
+    with on_a_terminal(folder, environment, *lines, columns=columns, script=_SCRIPT) as terminal:
+        terminal.end(600)
+        return terminal.written

@@ -1,0 +1,129 @@
+"""What `meter-assets history` prints: one row per run, or its steps too, or JSON.
+
+Add here what the command shows of the records. They are read in `migration.run_history`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from meter_assets.cli.terminal import Terminal
+from meter_assets.foreign_text import named, shown
+from meter_assets.formatting import in_utc, show_duration, show_time
+from meter_assets.migration.run_history import RunRecord, StepRunRecord
+from meter_assets.reports.tables import LONGEST_CELL, Grid
+
+_WIDE_ENOUGH_FOR_NAMES = 120
+
+
+def show_runs(terminal: Terminal, runs: Sequence[RunRecord], names: Mapping[str, str], older: int) -> None:
+    """Print one row per run, newest first, then the reasons of those that did not succeed.
+
+    `names` are the names of tenants by their keys, `older` is how many runs are not shown.
+    """
+    is_wide = terminal.console.width >= _WIDE_ENOUGH_FOR_NAMES
+    rows = []
+    for run in runs:
+        tenant = named(str(run.tenant_id), names[str(run.tenant_id)]) if is_wide else shown(run.tenant_id)
+        started = show_time(run.started_at).rpartition(":")[0]
+        rows.append((started, _short(run), tenant, _outcome(run), f"{run.rows_changed:,}", _took(run)))
+    terminal.grid(
+        Grid("Runs, newest first", ("started (UTC)", "run", "tenant", "outcome", "rows", "took"), tuple(rows))
+    )
+    for run in runs:
+        _show_messages(terminal, run)
+    _show_rest(terminal, runs, older)
+
+
+def show_steps(terminal: Terminal, runs: Sequence[RunRecord], names: Mapping[str, str], older: int) -> None:
+    """Print each run, newest first, with one row for each of its steps."""
+    for run in runs:
+        tenant = named(str(run.tenant_id), names[str(run.tenant_id)])
+        terminal.heading(f"{show_time(run.started_at)}, run {_short(run)}, tenant {tenant}: {_outcome(run)}")
+        headings, rows = ["took", "step", "outcome", "rows"], []
+        for one in run.steps:
+            undone = [shown((one.undoes_run_id or "-")[: len(run.short_id)])] if run.undoes else []
+            rows.append((_took(one), shown(one.step), shown(one.outcome), _count(one.rows_changed), *undone))
+        headings += ["undoes run"] if run.undoes else []
+        terminal.grid(Grid("", tuple(headings), tuple(rows)))
+        _show_messages(terminal, run)
+    _show_rest(terminal, runs, older)
+
+
+def as_json(
+    runs: Sequence[RunRecord], names: Mapping[str, str], older: int, altered: Sequence[str], skipped: Sequence[str]
+) -> str:
+    """Return runs as JSON: all fields, whole ids, times in ISO 8601 (UTC).
+
+    `altered` are the errors of records that were changed, `skipped` those of tenants with invalid ids.
+    """
+    found = {
+        "runs": [
+            {
+                "run_id": run.run_id,
+                "tenant_id": str(run.tenant_id),
+                "tenant_name": names[str(run.tenant_id)],
+                "started_at": _iso(run.started_at),
+                "finished_at": _iso(run.finished_at),
+                "outcome": run.outcome,
+                "rows_changed": run.rows_changed,
+                "undoes_run_ids": run.undoes,
+                "steps": [_step_as_json(one) for one in run.steps],
+            }
+            for run in runs
+        ],
+        "older_runs": older,
+        "altered_records": list(altered),
+        "skipped_tenants": list(skipped),
+    }
+    return json.dumps(found, indent=2)
+
+
+def _step_as_json(step: StepRunRecord) -> dict[str, Any]:
+    return {
+        **step.model_dump(exclude={"run_id", "tenant_id"}),
+        "started_at": _iso(step.started_at),
+        "finished_at": _iso(step.finished_at),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return in_utc(moment).isoformat() if moment else None
+
+
+def _short(run: RunRecord) -> str:
+    return shown(run.short_id)
+
+
+def _outcome(run: RunRecord) -> str:
+    """Return what a run was and how it ended."""
+    if not run.undoes:
+        return f"migration {shown(run.outcome)}"
+    undone = shown(run.undoes[0][: len(run.short_id)]) if len(run.undoes) == 1 else f"{len(run.undoes)} runs"
+    return f"rollback of {undone} {shown(run.outcome)}"
+
+
+def _took(ended: RunRecord | StepRunRecord) -> str:
+    if ended.finished_at is None:
+        return "-"
+    seconds = (in_utc(ended.finished_at) - in_utc(ended.started_at)).total_seconds()
+    return show_duration(seconds).replace(" ", "")  # one word, which no table folds
+
+
+def _count(rows: int | None) -> str:
+    return "-" if rows is None else f"{rows:,}"
+
+
+def _show_messages(terminal: Terminal, run: RunRecord) -> None:
+    for step in run.steps:
+        if step.message:
+            what = f"Run {_short(run)}, tenant {shown(run.tenant_id)}, {shown(step.step)} {shown(step.outcome)}"
+            terminal.evidence(f"{what}: {shown(step.message, LONGEST_CELL)}")
+
+
+def _show_rest(terminal: Terminal, runs: Sequence[RunRecord], older: int) -> None:
+    if not runs:
+        terminal.print("No live run has started on this database yet.")
+    if older:
+        terminal.print(f"{older:,} older runs are not shown. --limit {len(runs) + older} shows all of them.")
