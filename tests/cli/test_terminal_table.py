@@ -44,7 +44,7 @@ WIDTHS = (40, 60, 80, 100, 120, 160)
 
 
 class Ascii(io.StringIO):
-    encoding = "ascii"  # type: ignore[assignment]
+    encoding = "ascii"
 
 
 def lines_of(grid: Grid, width: int, file: Any = None) -> list[str]:
