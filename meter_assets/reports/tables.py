@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from meter_assets.foreign_text import shown
+from meter_assets.foreign_text import quoted, shown
 from meter_assets.formatting import counted, show_money, show_time
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.rollback import Rollback, UndoneStep
@@ -138,7 +138,7 @@ def bill_types(preview: Preview) -> Grid:
     """Return every bill type of the tenant's invoice lines, and how its lines are treated."""
     rows = tuple(
         (
-            "(null)" if one.bill_type is None else one.bill_type,
+            "(null)" if one.bill_type is None else quoted(one.bill_type),
             one.treatment,
             f"{one.lines:,}",
             show_money(one.money),
