@@ -14,6 +14,7 @@ from dagster import DagsterEventType, EventLogEntry
 
 from meter_assets.cli.output import problems
 from meter_assets.defs.metadata import REPORT
+from meter_assets.defs.migration_preview import CHECK as PREVIEW_CHECK
 from meter_assets.defs.results import CHECKS_FAILED, EVALUATED_WITH
 from meter_assets.defs.rollback import undo_steps
 from meter_assets.foreign_text import shown
@@ -179,6 +180,8 @@ def _read(run: TenantRun, entry: EventLogEntry) -> None:
         _read_rollback(run, event.step_output_data.metadata)
     elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
         evaluation = event.asset_check_evaluation_data
+        if evaluation.check_name == PREVIEW_CHECK:  # the preview itself says more
+            return
         run.results.append(result_of(evaluation))
         run.evaluated_with = (
             str(evaluation.metadata[EVALUATED_WITH].value)

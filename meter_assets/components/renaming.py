@@ -32,9 +32,11 @@ def _asset(asset: Any, scope: Scope) -> Any:
     """Return a billing table or an asset with other names."""
     if isinstance(asset, dg.AssetSpec):
         return _spec(asset, scope)
-    return dg.multi_asset(name=scope.named(asset.op.name), specs=[_spec(one, scope) for one in asset.specs])(
-        scope.bind(_function(asset))
-    )
+    return dg.multi_asset(
+        name=scope.named(asset.op.name),
+        specs=[_spec(one, scope) for one in asset.specs],
+        check_specs=list(_check_specs(asset.check_specs, scope)),
+    )(scope.bind(_function(asset)))
 
 
 def _spec(spec: dg.AssetSpec, scope: Scope) -> dg.AssetSpec:

@@ -3,6 +3,7 @@
 Add a field of its run config or an entry of its metadata here. What a preview computes is in `reports.preview`.
 """
 
+import warnings
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any
@@ -21,7 +22,10 @@ from meter_assets.formatting import minor_units
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import Preview, preview
+from meter_assets.rules.invariants import Severity
 from meter_assets.rules.steps import MIGRATION, STEPS
+
+ASSET, CHECK = "migration_preview", "preview_would_succeed"
 
 
 class PreviewConfig(RunConfig):
@@ -50,7 +54,21 @@ class PreviewConfig(RunConfig):
         return self.evaluate_invariants if self.judge_invariants is None else self.judge_invariants
 
 
+def _check_spec() -> dg.AssetCheckSpec:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)  # partitioned checks: see `checks`
+        return dg.AssetCheckSpec(
+            CHECK,
+            asset=ASSET,
+            description="**ERROR.** The migration of the tenant would succeed, by its last preview.\n\n*If it fails:* "
+            "the result names the obstacles and the invariants that would be violated. It blocks nothing: the steps "
+            "have guards and checks of their own.",
+            partitions_def=TENANTS,
+        )
+
+
 @dg.asset(
+    check_specs=[_check_spec()],
     partitions_def=TENANTS,
     deps=list(REQUIRED_COLUMNS),
     group_name="dry_run",
@@ -63,7 +81,7 @@ def migration_preview(
     config: PreviewConfig,
     billing: BillingResource,
     policy: PolicyResource,
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:  # type: ignore[type-arg]  # of an asset with checks, Dagster reads only the plain type
     """The dry run: what the migration would do to a tenant, with all steps composed in one read-only snapshot.
 
     Writes nothing and takes no lock; a role that may only read is sufficient. `net_change_minor_units` is the change of
@@ -84,7 +102,27 @@ def migration_preview(
             export=export,
         )
     return dg.MaterializeResult(
-        metadata=_metadata(found, monotonic() - started), data_version=dg.DataVersion(context.run.run_id)
+        metadata=_metadata(found, monotonic() - started),
+        data_version=dg.DataVersion(context.run.run_id),
+        check_results=[_check_result(found)],
+    )
+
+
+def _check_result(found: Preview) -> dg.AssetCheckResult:
+    """Return whether the migration would succeed, and why not. A page renders the description as Markdown."""
+    violated = [one for one in found.results or () if not one.passed and one.severity is Severity.ERROR]
+    entries: dict[str, Any] = {"obstacles": len(found.obstacles), "violated": len(violated)}
+    if found.obstacles:
+        entries |= metadata.table("what_stops_it", render.obstacles(found))
+    if violated:
+        entries |= metadata.table("invariants_that_would_not_hold", render.results(violated))
+    names = ", ".join(f"{one.name} ({one.violations:,})" for one in violated)
+    reasons = [f"{len(found.obstacles)} obstacles (see what_stops_it)"] if found.obstacles else []
+    reasons += [f"it would violate {names}"] if violated else []
+    evaluated = "" if found.results is not None else " No invariant was evaluated."
+    said = f"The migration would fail: {'; '.join(reasons)}." if found.would_fail else "The migration would succeed."
+    return dg.AssetCheckResult(
+        passed=not found.would_fail, check_name=CHECK, description=said + evaluated, metadata=entries
     )
 
 
@@ -106,6 +144,7 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
         "tenant": metadata.text(named(found.tenant, found.name)),
         "rows_that_would_change": sum(report.changed for report in found.steps),
         "rows_unresolved": sum(report.left_unresolved for report in found.steps),
+        "rows_for_review": sum(report.for_review for report in found.steps),
         "would_fail": found.would_fail,
         "duration_seconds": round(seconds, 3),
         **metadata.table("impact", render.impact(found)),

@@ -113,7 +113,8 @@ def billing_resource(scope: Scope) -> BillingResource:
 
 def _require_tenant(run: dg.DagsterRun, scope: Scope) -> None:
     is_for_all = run.job_name in map(scope.named, JOBS_OF_OPS) or _has_only_checks(run, scope)
-    is_overview = run.asset_selection == {scope.key(OF_ALL_TENANTS)}
+    steps, selected = list(run.step_keys_to_execute or ()), set(run.asset_selection or ())
+    is_overview = selected == {scope.key(OF_ALL_TENANTS)} or steps == [scope.named(OF_ALL_TENANTS)]
     if run_tags.PARTITION not in run.tags and not is_for_all and not is_overview:
         raise MissingPartition(_launch_name(run))
 

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from meter_assets.defs import metadata
+from meter_assets.defs.migration_preview import ASSET as PREVIEW
 from meter_assets.defs.resources import BillingResource
 from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.defs.step import DOMAIN, OWNERS, failures
@@ -31,7 +32,6 @@ from meter_assets.rules.steps import MIGRATION, guarded_step
 from meter_assets.runtime.latest_values import Materialized, latest_evaluated, latest_materialized
 from meter_assets.runtime.run_origins import RunOrigin, run_origins
 
-PREVIEW = "migration_preview"
 LISTED, LINKED = 100, 10
 """How many tenants the table of the asset has, and to how many of those that need attention it links."""
 

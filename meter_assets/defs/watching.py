@@ -15,7 +15,8 @@ from meter_assets.defs import metadata
 from meter_assets.defs.passes import errors_of, run_pass, store_pass
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import RunConfig, failures
-from meter_assets.errors import InvalidSettings, first_named
+from meter_assets.defs.tenant_overview import refreshed_overview
+from meter_assets.errors import InvalidSettings, MeterAssetsError, first_named
 from meter_assets.foreign_text import named
 from meter_assets.monitoring.watch import Watched
 from meter_assets.reports import tables as render
@@ -51,6 +52,7 @@ def judge_migrated_tenants(
     for skipped in billing.database.skipped_tenants():
         context.log.warning(metadata.log_line(str(skipped)))
     is_stored = store_pass(context, billing.database, found, targets)
+    _refresh_overview(context, billing)
     with failures():
         for altered in found.altered:
             raise altered
@@ -79,6 +81,14 @@ def judge_migrated_tenants(
             **({"database": metadata.text(" ".join(header))} if header else {}),
         },
     )
+
+
+def _refresh_overview(context: dg.OpExecutionContext, billing: BillingResource) -> None:
+    """Materialize the overview. Its failure is only logged, because the results of the pass are stored already."""
+    try:
+        context.log_event(refreshed_overview(context.instance, billing.database, billing.scope))
+    except MeterAssetsError as error:
+        context.log.warning(metadata.log_line(f"The asset tenant_overview was not refreshed: {error}"))
 
 
 @dg.job(

@@ -17,6 +17,7 @@ from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import metadata
+from meter_assets.defs.migration_preview import CHECK as PREVIEW_CHECK
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, policy_resource
 from meter_assets.defs.tenant_partitions import tenant_partitions
@@ -158,7 +159,9 @@ def test_the_column_schemas_have_what_is_read_or_written_and_of_which_type(defs:
 
 def test_every_invariant_is_a_partitioned_check_of_its_asset_and_blocks_if_it_is_an_error(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    assert {key.name for key in graph.asset_check_keys} == {one.name for one in INVARIANTS}
+    assert {key.name for key in graph.asset_check_keys} == {one.name for one in INVARIANTS} | {PREVIEW_CHECK}
+    preview = graph.get(dg.AssetCheckKey(dg.AssetKey("migration_preview"), PREVIEW_CHECK))
+    assert (preview.blocking, preview.partitions_def) == (False, TENANTS)
     for invariant in INVARIANTS:
         spec = graph.get(dg.AssetCheckKey(dg.AssetKey(GUARDED[invariant.group]), invariant.name))
         assert spec.blocking == (invariant.severity is Severity.ERROR), invariant.name
