@@ -29,7 +29,7 @@ BALANCES = MIGRATION[-1]
 """The step that decides whether a tenant is migrated, as for the watching."""
 _NAMES = {one.name for one in INVARIANTS}
 _ERRORS = {one.name for one in INVARIANTS if one.severity is Severity.ERROR}
-_VIOLATIONS = re.compile(r"\b(\w+): ([\d,]+) violations")
+_VIOLATIONS = re.compile(r"\b(\w+): ([\d,]+) violations?\b")
 
 
 class State(StrEnum):

@@ -44,6 +44,14 @@ CASES = {
     "a later failing check": (DONE, ALL_DONE, None, failing(CHECK, LATER), "drifted", f"{CHECK} (2)"),
     "a later warning": (DONE, ALL_DONE, None, failing(WARN, LATER), "migrated", ""),
     "blocked": (ends((MIGRATION[3], BLOCKED), message=REFUSED), {}, None, (), "blocked", f"{CHECK} (1,200)"),
+    "blocked by one row": (
+        ends((MIGRATION[3], BLOCKED), message=f"Refused: {CHECK}: 1 violation, such as x."),
+        {},
+        None,
+        (),
+        "blocked",
+        f"{CHECK} (1)",
+    ),
     "blocked, previewed since": (
         ends((MIGRATION[3], BLOCKED), message=REFUSED),
         {},
