@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine, on_small_tenants
+from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine, with_an_orphan_payment
 
 MIGRATE = "migrate-meter-financials"
 CHECK = "every_counted_payment_has_a_meter"
@@ -13,10 +13,7 @@ CHECK = "every_counted_payment_has_a_meter"
 
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """The command line on SQLite, where tenant 3 has a payment that no meter can be given."""
-    path = tmp_path / "billing.db"
-    path.touch()
-    return on_small_tenants(tmp_path / "workplace", f"sqlite:///{path}", monkeypatch, ("orphan_payment", int(BROKEN)))
+    return with_an_orphan_payment(tmp_path, monkeypatch)
 
 
 def states(shell: CommandLine, *arguments: str) -> dict[str, str]:

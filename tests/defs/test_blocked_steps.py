@@ -13,7 +13,7 @@ from meter_assets.defs.partitions import sync_partitions
 from meter_assets.errors import DatabaseBusy
 from meter_assets.migration.run_history import altered_records, recorded_steps
 from meter_assets.monitoring.watch import migrated
-from tests.support.command_line import BROKEN, HEALTHY, CommandLine, on_small_tenants
+from tests.support.command_line import BROKEN, HEALTHY, CommandLine, with_an_orphan_payment
 
 MIGRATE = "migrate-meter-financials"
 CHECK = "every_counted_payment_has_a_meter"
@@ -26,10 +26,7 @@ THIRD_RUN_ASSETS = ("payment_meter_ids", "meter_balances", "customer_balances")
 
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """The command line on SQLite, where tenant 3 has a payment that no meter can be given."""
-    path = tmp_path / "billing.db"
-    path.touch()
-    return on_small_tenants(tmp_path / "workplace", f"sqlite:///{path}", monkeypatch, ("orphan_payment", int(BROKEN)))
+    return with_an_orphan_payment(tmp_path, monkeypatch)
 
 
 def records(shell: CommandLine, tenant: str = BROKEN) -> list[tuple[str, str, str | None]]:

@@ -115,3 +115,10 @@ def make_small_tenants(url: str, *faults: tuple[str, int]) -> None:
         fill(connection, schema, SMALL, seed=1)
         for name, tenant_id in faults:
             FAULTS[name].inject(connection, schema, tenant_id)
+
+
+def with_an_orphan_payment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """Return the command line below that folder, on SQLite, where the broken tenant has a payment without a meter."""
+    path = folder / "billing.db"
+    path.touch()
+    return on_small_tenants(folder / "workplace", f"sqlite:///{path}", monkeypatch, ("orphan_payment", int(BROKEN)))
