@@ -1,7 +1,6 @@
 """The command `status` and the selections of tenants, from the outside."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +10,7 @@ MIGRATE = "migrate-meter-financials"
 CHECK = "every_counted_payment_has_a_meter"
 
 
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    return with_an_orphan_payment(tmp_path, monkeypatch)
+shell = pytest.fixture(with_an_orphan_payment)
 
 
 def states(shell: CommandLine, *arguments: str) -> dict[str, str]:

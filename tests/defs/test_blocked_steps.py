@@ -1,6 +1,5 @@
 """Steps that a failing check blocks: what is recorded of them, and that nothing else is misled by these records."""
 
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -24,9 +23,7 @@ MESSAGE = (
 THIRD_RUN_ASSETS = ("payment_meter_ids", "meter_balances", "customer_balances")
 
 
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    return with_an_orphan_payment(tmp_path, monkeypatch)
+shell = pytest.fixture(with_an_orphan_payment)
 
 
 def records(shell: CommandLine, tenant: str = BROKEN) -> list[tuple[str, str, str | None]]:

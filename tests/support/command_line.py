@@ -117,8 +117,8 @@ def make_small_tenants(url: str, *faults: tuple[str, int]) -> None:
             FAULTS[name].inject(connection, schema, tenant_id)
 
 
-def with_an_orphan_payment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """Return the command line below that folder, on SQLite, where the broken tenant has a payment without a meter."""
-    path = folder / "billing.db"
+def with_an_orphan_payment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """Return the command line below this folder, on SQLite, where the broken tenant has a payment without a meter."""
+    path = tmp_path / "billing.db"
     path.touch()
-    return on_small_tenants(folder / "workplace", f"sqlite:///{path}", monkeypatch, ("orphan_payment", int(BROKEN)))
+    return on_small_tenants(tmp_path / "workplace", f"sqlite:///{path}", monkeypatch, ("orphan_payment", int(BROKEN)))
