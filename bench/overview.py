@@ -9,17 +9,14 @@ event has the size of a real one. Statements are counted on both databases.
 import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 import dagster as dg
 from dagster._core.storage.event_log import SqlEventLogStorage
-from sqlalchemy import Engine, event
 
-from bench.watching import _entry, make_migrated_tenants, record_materializations
+from bench.watching import event_of, make_migrated_tenants, record_materializations
 from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.migration_preview import ASSET as PREVIEW
@@ -30,6 +27,7 @@ from meter_assets.demo.generator import DemoSize
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.reports.overview_tables import counted
 from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
+from tests.support.databases import statements
 
 CHARACTERS = 55_000
 """The size of a preview's report; those of the demo database have about this many characters."""
@@ -60,7 +58,7 @@ def main(tenants: int, passes: int, url: str | None, dagster_url: str | None) ->
 
 
 def _measure(instance: dg.DagsterInstance, database: BillingDatabase) -> None:
-    with _statements() as sent:
+    with statements() as sent:
         started = time.perf_counter()
         rows = tenant_overviews(instance, database)
         read = time.perf_counter()
@@ -79,7 +77,7 @@ def _record_previews(instance: dg.DagsterInstance, database: BillingDatabase) ->
     with storage.index_transaction() as connection:
         for tenant in database.tenants():
             made = dg.AssetMaterialization(PREVIEW, partition=tenant.key, metadata=said)
-            connection.execute(storage.prepare_insert_event(_entry(made)))
+            connection.execute(storage.prepare_insert_event(event_of(made)))
 
 
 def _watch(instance: dg.DagsterInstance, database: BillingDatabase, passes: int) -> None:
@@ -87,21 +85,6 @@ def _watch(instance: dg.DagsterInstance, database: BillingDatabase, passes: int)
     job = build_definitions({"billing": billing}).resolve_job_def("watch_migrated_tenants")
     for _ in range(passes):
         job.execute_in_process(run_config=QUIET, instance=instance)
-
-
-@contextmanager
-def _statements() -> Iterator[list[str]]:
-    """Collect the statements that any database is sent."""
-    sent: list[str] = []
-
-    def collect(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        sent.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", collect)
-    try:
-        yield sent
-    finally:
-        event.remove(Engine, "before_cursor_execute", collect)
 
 
 if __name__ == "__main__":

@@ -283,10 +283,11 @@ def record_materializations(instance: dg.DagsterInstance, tenants: Sequence[Tena
         for asset in map(guarded_step, Group):
             for tenant in tenants:
                 made = dg.AssetMaterialization(asset, partition=tenant.key)
-                connection.execute(storage.prepare_insert_event(_entry(made)))
+                connection.execute(storage.prepare_insert_event(event_of(made)))
 
 
-def _entry(made: dg.AssetMaterialization) -> EventLogEntry:
+def event_of(made: dg.AssetMaterialization) -> EventLogEntry:
+    """Return the event that a materialization would have as one of no run."""
     happened = DagsterEvent(
         event_type_value=DagsterEventType.ASSET_MATERIALIZATION.value,
         event_specific_data=StepMaterializationData(made),

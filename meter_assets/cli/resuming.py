@@ -15,10 +15,12 @@ from uuid import uuid4
 
 import dagster as dg
 
+from meter_assets import settings
 from meter_assets.cli.invocation import Invocation
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.run_history import recorded_steps
 from meter_assets.runtime import run_tags
+from meter_assets.runtime.processes import has_ended_here
 from meter_assets.version import __version__
 
 COMMAND, DIGEST, LEFT = "meter_assets/command", "meter_assets/command_digest", "meter_assets/tenants_left"
@@ -50,6 +52,8 @@ def resume(
     newest = next(iter(instance.get_run_records(dg.RunsFilter(tags={DIGEST: digest}), limit=1)), None)
     if newest is None or newest.create_timestamp < datetime.now(UTC) - CONTINUED_WITHIN:
         return Resumed(uuid4().hex, digest)
+    if not has_ended_here(newest.dagster_run):  # the same command is given twice at once
+        return Resumed(uuid4().hex, digest)
     tags = newest.dagster_run.tags
     if tags[LEFT] == "0" and newest.dagster_run.status is not dg.DagsterRunStatus.CANCELED:
         return Resumed(uuid4().hex, digest)
@@ -61,7 +65,11 @@ def resume(
 
 
 def _digest(database: BillingDatabase, invocation: Invocation, tenants: Sequence[Tenant]) -> str:
-    """Return a digest of the command, its options, the database, the tenants and the version."""
+    """Return a digest of the command, its options, the policy, the database, the tenants and the version.
+
+    With another policy, the tenants that are finished would have to be examined again.
+    """
     options = [word for word in invocation.options if word not in ("--yes", "--stop-on-failure")]
-    what = [invocation.name, options, str(database.identity), [tenant.key for tenant in tenants], __version__]
+    place = [str(database.identity), [tenant.key for tenant in tenants]]
+    what = [invocation.name, options, settings.policy().model_dump_json(), *place, __version__]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]

@@ -85,6 +85,17 @@ def is_of_a_command_line(run: dg.DagsterRun) -> bool:
     return PROCESS_TAG in run.tags and run.remote_job_origin is None
 
 
+def has_ended_here(run: dg.DagsterRun) -> bool:
+    """Return whether the command that executed a run is known to have ended, on this host, or is this process.
+
+    Of a process on another host this is not known.
+    """
+    if not is_of_a_command_line(run):
+        return False
+    named = Process(**json.loads(run.tags[PROCESS_TAG]))
+    return named.is_of_this_host() and (named.process == os.getpid() or not named.is_there())
+
+
 def end_lost_runs(instance: dg.DagsterInstance) -> None:
     """Report the runs of this host's command lines whose process is gone as failed."""
     for run in instance.get_runs(dg.RunsFilter(statuses=NOT_FINISHED)):

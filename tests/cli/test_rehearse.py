@@ -14,21 +14,13 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, text
 
+from meter_assets.billing.schema import REQUIRED_COLUMNS
 from meter_assets.migration.database import BillingDatabase
 from tests.support.command_line import BROKEN, HEALTHY, CommandLine, on_small_tenants
 from tests.support.servers import PostgresServer
 
 REHEARSE = "rehearse"
-TABLES = (
-    "tenants",
-    "customers",
-    "meters",
-    "meter_assignments",
-    "bills",
-    "invoices",
-    "invoice_bills",
-    "payments",
-)
+TABLES = tuple(REQUIRED_COLUMNS)
 SECRETS = ("customers.name", "meters.meter_number", "invoices.invoice_number")
 BLOCKED_BY = "every_invoice_line_is_complete"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from meter_assets.cli import session
+from meter_assets.cli import resuming, session
 from meter_assets.cli.runner import run_tenant
 from tests.support.command_line import ALSO_HEALTHY, HEALTHY, CommandLine, Ended, on_small_tenants
 
@@ -52,6 +52,14 @@ def test_an_interrupted_command_says_what_is_done_and_continues(
     again = interrupted(shell, *MIGRATE)
     assert CONTINUES in again.words
     assert tenants_run(again) == ["2"]
+    config = tmp_path / "policy.toml"
+    config.write_text("[policy]\ntolerance = 7.00\n")
+    shell.environment["METER_ASSETS_CONFIG"] = str(config)
+    assert "Continues" not in interrupted(shell, *MIGRATE, at=HEALTHY).printed, "the policy is another one"
+    del shell.environment["METER_ASSETS_CONFIG"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resuming, "has_ended_here", lambda run: False)
+        assert "Continues" not in interrupted(shell, *MIGRATE, at=HEALTHY).printed, "it has not ended"
     whole = interrupted(shell, *MIGRATE, "--no-skip", at="3")
     assert tenants_run(whole) == ["1", "2", "3"], "it is told to run all"
 
