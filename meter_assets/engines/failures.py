@@ -72,9 +72,14 @@ def advice_for(failure: Failure | None) -> str:
 
 
 def reason(error: SQLAlchemyError) -> str:
-    """Return the driver's own message on one line, visible and truncated to a length."""
-    original = getattr(error, "orig", None) or error
-    return shown(" ".join(str(original).split()), LONGEST_REASON).rstrip(".")
+    """Return the driver's own message on one line, visible and truncated to a length.
+
+    libpq adds a question to some messages ("Is the server running on that host ...?"). It is left out: our own advice
+    follows the message.
+    """
+    lines = str(getattr(error, "orig", None) or error).splitlines()
+    said = [line for line in lines if not line.rstrip().endswith("?")] or lines
+    return shown(" ".join(" ".join(said).split()), LONGEST_REASON).rstrip(".")
 
 
 def reason_and_place(error: DBAPIError, place: str) -> str:

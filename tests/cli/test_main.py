@@ -249,7 +249,7 @@ WRONG: dict[str, tuple[Spoil, tuple[str, ...], tuple[str, ...]]] = {
     "no such server": (
         _url("postgresql://someone:s3cret@127.0.0.1:1/billing"),
         (),
-        ("Cannot reach the billing database", "***", "refused"),
+        ("Cannot reach the billing database", "***", "refused. Check that"),
     ),
     "no URL": (_url("billing database"), (), ("does not name a database",)),
     "an empty variable": (_url(""), (), ("METER_ASSETS_DATABASE_URL is set but empty",)),
