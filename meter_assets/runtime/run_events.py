@@ -17,5 +17,7 @@ def was_interrupted(event: dg.DagsterEvent) -> bool:
         return event.step_failure_data.error_source is ErrorSource.INTERRUPT
     if not event.is_job_failure:
         return False
+    if event.event_specific_data is None:  # another process reported that the run's process is gone
+        return False
     error = event.job_failure_data.error
     return error is not None and error.cls_name == DagsterExecutionInterruptedError.__name__

@@ -13,7 +13,7 @@ from tests.support.deployment import ROOT
 from tests.support.dg_project import make_project, run_dg
 
 pytestmark = pytest.mark.slow
-ASSETS = {*REQUIRED_COLUMNS, *STEPS, "migration_preview"}
+ASSETS = {*REQUIRED_COLUMNS, *STEPS, "migration_preview", "tenant_overview"}
 
 
 def listed(ended: "subprocess.CompletedProcess[str]") -> dict[str, set[str]]:
@@ -31,7 +31,7 @@ def test_this_project_checks_and_lists_its_definitions(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stderr
     names = listed(run_dg(ROOT, tmp_path, "list", "defs", "--json"))
     assert names["assets"] == ASSETS
-    assert len(names["asset_checks"]) == len(INVARIANTS)
+    assert len(names["asset_checks"]) == len([*INVARIANTS, "preview_would_succeed"])
     assert {"migrate_meter_financials", "rollback_meter_financials", "watch_migrated_tenants"} <= names["jobs"]
     assert {"tenant_partitions", "check_alerts"} == names["sensors"]
 
