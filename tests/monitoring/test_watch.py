@@ -822,7 +822,7 @@ def test_the_message_says_what_mends_it_nothing_was_corrected_and_the_command_do
     assert str(evaluation.metadata["known_since"].value) in said
     command = re.search(r"'meter-assets ([^']+)'", said)
     assert command is not None
-    assert shell(*command[1].split()).status == 0
+    assert shell(*command[1].split(), "--yes").status == 0
     three.run(full=False)
     assert set(three.status("2").values()) == {"SUCCEEDED"}
 
