@@ -17,6 +17,9 @@ from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.evaluation import evaluate
+from meter_assets.reports.narrow import WIDEST, narrow, width
+from meter_assets.reports.tables import from_records
 from meter_assets.rules.invariants import INVARIANTS, Group, Invariant, of_group
 from meter_assets.rules.steps import STEPS
 from tests.support import databases
@@ -41,6 +44,20 @@ def test_the_sql_of_a_page_finds_the_rows_that_the_check_finds(books: Books, inv
             "no state of the books shows that it finds"
         )
     assert not books.found["clean"].by_page[invariant.name]
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS, ids=lambda invariant: invariant.name)
+def test_the_evidence_of_a_check_fits_a_window(books: Books, invariant: Invariant) -> None:
+    with books.database.snapshot() as connection:
+        (result,) = evaluate(connection, [invariant], billing_relations(books.schema, Policy(), FAULTY))
+    if result.samples:
+        grid = from_records("First violations", result.samples)
+        fits = narrow(grid)
+        assert width(fits) <= WIDEST
+        assert len(fits.headings) > 1 or len(grid.headings) == 1
+        shown = " ".join(" ".join(row) for row in fits.rows).replace("_", " ")
+        values = [row[name] for row in result.samples for name in row if name != "tenant_id"]
+        assert all(value.replace("_", " ") in shown for value in values)
 
 
 def cannot_be_found(books: Books) -> tuple[str, ...]:

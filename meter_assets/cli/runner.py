@@ -217,8 +217,8 @@ def _read_rollback(run: TenantRun, metadata: Mapping[str, dg.MetadataValue[Any]]
 def result_of(evaluation: dg.AssetCheckEvaluation) -> InvariantResult:
     """Return the invariant's result from which a check's evaluation was built."""
     invariant = next(one for one in INVARIANTS if one.name == current_name(evaluation.check_name))
-    shown = evaluation.metadata.get("first_violations")
-    records = shown.records if isinstance(shown, dg.TableMetadataValue) else []
+    if REPORT in evaluation.metadata:
+        return InvariantResult.model_validate(evaluation.metadata[REPORT].value)
     return InvariantResult(
         name=invariant.name,
         group=invariant.group,
@@ -227,5 +227,5 @@ def result_of(evaluation: dg.AssetCheckEvaluation) -> InvariantResult:
         description=invariant.description,
         remedy=invariant.remedy,
         violations=int(str(evaluation.metadata["violations"].value)),
-        samples=[{key: str(value) for key, value in record.data.items()} for record in records],
+        samples=[],
     )

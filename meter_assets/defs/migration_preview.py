@@ -161,7 +161,7 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
         violated = [one for one in found.results if not one.passed]
         entries["invariants_afterwards"] = f"{len(found.results) - len(violated)} of {len(found.results)} would pass"
         if violated:
-            entries |= metadata.table("invariants_that_would_not_hold", render.results(violated))
+            entries |= metadata.table("invariants_that_would_fail", render.results(violated).without("group"))
     for report in found.steps:
         entries |= _of_step(report)
     entries |= metadata.table("statuses", render.statuses(found))

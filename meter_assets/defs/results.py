@@ -38,7 +38,7 @@ def checks_failed(asset: dg.AssetKey, tenant: str, failed: Sequence[InvariantRes
     entries: dict[str, Any] = {CHECKS_FAILED: metadata.text(", ".join(one.name for one in failed))}
     for one in failed:
         said += [f"{one.name}: {_rows(one)} it, such as {one.example}.", f"What to do: {one.remedy}"]
-        entries |= metadata.table(one.name, from_records(one.name, one.samples))
+        entries |= metadata.table(one.name.replace("_", " "), from_records(one.name, one.samples))
     return StepFailed("\n".join(said), entries)
 
 
@@ -78,4 +78,5 @@ def evidence(result: InvariantResult) -> dict[str, Any]:
         entries[EXAMPLE] = metadata.text(result.example)
         entries["what_to_do"] = result.remedy
         entries["how_to_fix"] = _WHERE_TO_READ
+        entries |= metadata.report(result)
     return entries

@@ -182,5 +182,5 @@ def _metadata(found: Rollback, dry_run: bool) -> dict[str, Any]:
         entries["notes"] = metadata.text(" ".join(notes))
     for one in found.steps:
         if one.skipped:
-            entries |= metadata.table(f"left_alone_of_{one.made.step}_{one.made.id}", render.skipped(one))
+            entries |= metadata.table(f"left alone of {one.made.step} {one.made.id}", render.skipped(one))
     return entries

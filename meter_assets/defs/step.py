@@ -156,10 +156,15 @@ def step_metadata(report: StepReport, seconds: float) -> dict[str, Any]:
 
 
 def _plotted(report: StepReport) -> dict[str, int]:
-    """Return the sums of money after the step in whole minor units, which Dagster plots over time and tenants."""
+    """Return the sums of money after the step in whole minor units, which Dagster plots over time and tenants.
+
+    The names are short: the longest name on a page leaves the less room for the tables.
+    """
     step = STEPS[report.step]
     return {
-        f"{step.sum_metric if name == step.sum_title else name}_minor_units": minor_units(sums.after)
+        f"{step.sum_metric if name == step.sum_title else name.removeprefix('balance_')}_minor_units": minor_units(
+            sums.after
+        )
         for name, sums in report.sums.items()
         if sums.after.is_finite()
     }

@@ -141,7 +141,7 @@ def overview_metadata(
     }
     return {
         "summary": metadata.text(render.counted(rows)),
-        **metadata.table("tenants", render.grid(first[:LISTED], note=note)),
+        **metadata.table("tenants", render.grid(first[:LISTED], note=note), wide=True),
         "tenants_in_all": len(rows),
         **{f"tenants_{state.name}": found.get(state, 0) for state in State},
         "rows_for_review": sum(one.for_review or 0 for one in rows),

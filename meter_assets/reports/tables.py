@@ -4,7 +4,7 @@ Add a table here if both the terminal and Dagster show it. How a table is drawn 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from meter_assets.foreign_text import quoted, shown
@@ -34,6 +34,12 @@ class Grid:
     note: str = ""
     of_records: bool = False
     """Whether its rows are rows of the database, with their ids, which may be any text, in the first column."""
+
+    def without(self, heading: str) -> "Grid":
+        """Return the table without a column."""
+        at = self.headings.index(heading)
+        rows = tuple((*row[:at], *row[at + 1 :]) for row in self.rows)
+        return replace(self, headings=(*self.headings[:at], *self.headings[at + 1 :]), rows=rows)
 
     def is_number(self, column: int) -> bool:
         """Return whether a column has only numbers, which are aligned to the right."""

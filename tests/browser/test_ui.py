@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import REQUIRED_COLUMNS
 from meter_assets.reports.preview import preview
 from meter_assets.rules.invariants import INVARIANTS
-from meter_assets.rules.steps import STEPS
+from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support.browser import ROOT, Stack, browser_page, running_ui
 
 pytestmark = [
@@ -108,7 +108,7 @@ def test_a_preview_is_made_by_clicking_and_its_numbers_are_on_the_page(stack: St
     assert cells(page, "rows_that_would_change") == [f"{sum(step.changed for step in foreseen.steps)}"]
     for step in foreseen.steps:
         counts = (step.examined, step.changed, step.already_correct.rows, step.for_review, step.left_unresolved)
-        assert cells(page, step.step) == [f"{count:,}" for count in counts], step.step
+        assert cells(page, step.step.replace("_", " ")) == [f"{count:,}" for count in counts], step.step
     picture(page, "preview")
 
 
@@ -132,6 +132,58 @@ def test_a_failing_tenant_is_blocked_with_its_evidence_and_another_is_migrated(s
     page.goto(f"{stack.url}{LINEAGE}")
     expect(page.get_by_text("meter_balances", exact=True).first).to_be_visible()
     picture(page, "asset-graph")
+
+
+TOO_WIDE = """() => [...document.querySelectorAll('table')].map(table => {
+    let edge = window.innerWidth;
+    for (let around = table.parentElement; around; around = around.parentElement)
+        if (getComputedStyle(around).overflowX !== 'visible')
+            edge = Math.min(edge, around.getBoundingClientRect().right);
+    return [Math.round(table.getBoundingClientRect().right - edge), table.innerText.slice(0, 200)];
+}).filter(([pixels]) => pixels > 0)"""
+"""Finds the tables that are cut off, or need scrolling, at the right; returns by how many pixels, and their text."""
+SMALL_WINDOW: ViewportSize = {"width": 1280, "height": 800}
+
+
+def too_wide(page: Page) -> list[object]:
+    """Return the tables that are too wide once the page has its final layout."""
+    found: list[object] = page.evaluate(TOO_WIDE)
+    for _ in range(20):
+        if found:
+            page.wait_for_timeout(500)
+            found = page.evaluate(TOO_WIDE)
+    return found
+
+
+def test_tables_fit_a_small_window(stack: Stack, page: Page) -> None:
+    """After the launches of the tests before."""
+    page.set_viewport_size(SMALL_WINDOW)
+    checks = f"invoice_amounts?view=checks&checkDetail={FAILED_CHECK}"
+    pages = {f"{step}?view=partitions&partition={HEALTHY}": "largest_changes" for step in MIGRATION}
+    preview_of = f"migration_preview?view=partitions&partition={ALSO_HEALTHY}"
+    for address, shows in {**pages, preview_of: "balance_bases", checks: "first_violations"}.items():
+        page.goto(f"{stack.url}/assets/{address}")
+        expect(page.get_by_text(shows).first).to_be_visible()
+        assert too_wide(page) == [], address
+        assert page.evaluate("document.documentElement.scrollWidth") <= SMALL_WINDOW["width"]
+
+
+def test_the_page_of_a_failed_run_ends_with_the_rows_and_the_remedy(stack: Stack, page: Page) -> None:
+    page.set_viewport_size(SMALL_WINDOW)
+    (run,) = stack.failed_runs(BROKEN)
+    page.goto(f"{stack.url}/runs/{run.run_id}")
+    remedy = next(one.remedy for one in INVARIANTS if one.name == FAILED_CHECK)
+    expect(page.get_by_text(f"What to do: {remedy}").last).to_be_in_viewport()
+    expect(page.get_by_text(f"{FAILED_CHECK}: 3 rows violate it, such as").last).to_be_in_viewport()
+    expect(page.get_by_text("Stack Trace")).to_have_count(0)
+    assert too_wide(page) == []
+
+
+def test_the_description_of_a_check_is_its_page(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/assets/invoice_amounts?view=checks&checkDetail={FAILED_CHECK}")
+    for heading in ("What it means", "How to look", "How to fix", "Which command"):
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    expect(page.locator("code", has_text="JOIN invoice_bills").first).to_be_visible()
 
 
 def test_a_check_has_a_status_of_its_own_for_each_tenant(stack: Stack, page: Page) -> None:

@@ -22,6 +22,8 @@ from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, policy_resource
 from meter_assets.defs.tenant_partitions import tenant_partitions
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.reports.narrow import WIDEST, width
+from meter_assets.reports.tables import Grid
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime import run_tags
@@ -257,7 +259,7 @@ def test_a_check_shows_how_many_rows_break_it_which_and_what_to_do(
     assert found.metadata["violations"].value == 2
     table = found.metadata["first_violations"]
     assert isinstance(table, dg.TableMetadataValue)
-    assert [record.data["invoice_id"] for record in table.records] == ["1", "2"]
+    assert [record.data["invoice id"] for record in table.records] == ["1", "2"]
     assert "invoices.meter_id" in str(found.metadata["what_to_do"].value)
 
 
@@ -273,7 +275,7 @@ def test_a_materialization_tells_rows_by_rule_money_and_the_largest_changes(
         assert {"rows_changed", "rows", "money", "largest_changes", "duration_seconds"} <= set(event.metadata), name
         plotted = [key for key in event.metadata if key.endswith("_minor_units")]
         assert plotted
-        assert all(len(key) <= len("balance_brought_forward_minor_units") for key in plotted), "they would overprint"
+        assert all(len(key) <= len("brought_forward_minor_units") for key in plotted), "they would overprint"
         assert "hundredths" in str(defs.resolve_asset_graph().get(dg.AssetKey(name)).description)
         money = [value for key, value in event.metadata.items() if isinstance(value, dg.FloatMetadataValue)]
         assert money == [event.metadata["duration_seconds"]], "money is never shown as a float"
@@ -451,11 +453,16 @@ def test_a_preview_shows_whose_it_is_with_which_policy_and_tables_that_need_no_c
     headings = {key: [column.name for column in value.schema.columns] for key, value in shown.items()}
     assert str(event.metadata["tenant"].value).startswith(f"{HEALTHY} ")
     assert {"policy": "tolerance", "value": "5.00"} in [record.data for record in shown["policy"].records]
-    assert headings["meter_balances: largest"][:3] == ["id", "meter_number", "balance_before"]
-    assert "total_billed_before" not in headings["meter_balances: largest"], "it is empty in every row"
+    assert headings["meter_balances: largest"][:3] == ["id", "meter number", "balance"]
     assert headings["meter_balances: rows"][-2:] == ["rows", "net before"]
+    assert all(width(grid_of(value)) <= WIDEST for value in shown.values())
     markdown = [key for key, value in event.metadata.items() if isinstance(value, dg.MarkdownMetadataValue)]
     assert markdown == [], "nothing that a browser would load or link"
+
+
+def grid_of(value: dg.TableMetadataValue) -> Grid:
+    headings = tuple(column.name for column in value.schema.columns)
+    return Grid("", headings, tuple(tuple(str(one.data[name]) for name in headings) for one in value.records))
 
 
 def test_metadata_values_are_built_in_one_module() -> None:

@@ -77,7 +77,7 @@ def test_a_failed_check_ends_the_log_with_its_rows_and_the_remedy(
     assert said[0] == "1 check of invoice_amounts failed for tenant 2."
     assert said[1].startswith(f"{WITHOUT_METER}: 2 rows violate it, such as tenant_id 2, invoice_id ")
     assert said[2:] == [f"What to do: {REMEDY}"]
-    rows = failure.metadata[WITHOUT_METER]
+    rows = failure.metadata[WITHOUT_METER.replace("_", " ")]
     assert isinstance(rows, dg.TableMetadataValue)
     assert len(rows.records) == 2
     assert last_lines(ended)[-1].startswith("What to do: ")

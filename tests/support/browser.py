@@ -15,6 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 from meter_assets.demo.database import make_demo
 from meter_assets.demo.generator import DemoSize
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.runtime import run_tags
 from meter_assets.runtime.instance import FOLDER, shipped_config
 from tests.support.command_line import COMMAND
 from tests.support.processes import NotInTime, free_port, started, until
@@ -38,6 +39,13 @@ class Stack:
     url: str
     folder: Path
     database: BillingDatabase
+
+    def failed_runs(self, tenant: str) -> list[dg.DagsterRun]:
+        """Return the failed runs of a tenant, newest first."""
+        kept = InstanceRef.from_dir(str(self.folder / FOLDER), config_dir=str(self.folder))
+        failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={run_tags.PARTITION: tenant})
+        with dg.DagsterInstance.from_ref(kept) as instance:
+            return list(instance.get_runs(failed))
 
     def evaluations(self, run_id: str) -> list[dg.AssetCheckEvaluation]:
         """Return what the checks of a run have found, as Dagster has it."""
