@@ -8,8 +8,13 @@ what a page says belongs in the page.
 import re
 from importlib.resources import files
 
+LONGEST_LINE = 84
+"""The most characters in a line of code: Dagster's page does not wrap it, and is as wide as its longest line."""
 _LINK_TO_A_PAGE = re.compile(r"\[([^\[\]]+)\]\([^)\s]*\.md(#[^)\s]*)?\)")
 _FOOTER = "\n[All checks]("
+_SQL = re.compile(r"(?<=^```sql\n).*?(?=^```)", re.MULTILINE | re.DOTALL)
+_WORD = re.compile(r"(?:'[^']*'|[^\s'])+")
+"""A part of a line of SQL at whose end it may be broken: no space in a text between apostrophes is one."""
 
 
 def how_to_fix(check: str) -> str:
@@ -17,4 +22,22 @@ def how_to_fix(check: str) -> str:
     page = files("meter_assets").joinpath("check_pages", f"{check}.md").read_text(encoding="utf-8")
     _, _, sections = page.partition("\n## ")  # before it are the name, the invariant and its severity
     body, _, _ = sections.partition(_FOOTER)
-    return re.sub(r"^## ", "#### ", _LINK_TO_A_PAGE.sub(r"\1", f"## {body.strip()}"), flags=re.MULTILINE)
+    plain = _SQL.sub(lambda code: _short_lines(code[0]), _LINK_TO_A_PAGE.sub(r"\1", f"## {body.strip()}"))
+    return re.sub(r"^## ", "#### ", plain, flags=re.MULTILINE)
+
+
+def _short_lines(sql: str) -> str:
+    return "".join(f"{short}\n" for line in sql.splitlines() for short in _broken(line))
+
+
+def _broken(line: str) -> list[str]:
+    """Return a line of SQL as lines that are short enough, if it has places to break it."""
+    if len(line) <= LONGEST_LINE:
+        return [line]
+    indent = line[: len(line) - len(line.lstrip())]
+    lines = [indent]
+    for word in _WORD.findall(line):
+        if lines[-1].strip() and len(lines[-1]) + len(word) > LONGEST_LINE:
+            lines.append(f"{indent}    ")
+        lines[-1] += f"{word} "
+    return [one.rstrip() for one in lines]

@@ -147,6 +147,7 @@ SMALL_WINDOW: ViewportSize = {"width": 1280, "height": 800}
 
 def too_wide(page: Page) -> list[object]:
     """Return the tables that are too wide once the page has its final layout."""
+    page.wait_for_timeout(1000)
     found: list[object] = page.evaluate(TOO_WIDE)
     for _ in range(20):
         if found:
@@ -180,10 +181,13 @@ def test_the_page_of_a_failed_run_ends_with_the_rows_and_the_remedy(stack: Stack
 
 
 def test_the_description_of_a_check_is_its_page(stack: Stack, page: Page) -> None:
+    page.set_viewport_size(SMALL_WINDOW)
     page.goto(f"{stack.url}/assets/invoice_amounts?view=checks&checkDetail={FAILED_CHECK}")
     for heading in ("What it means", "How to look", "How to fix", "Which command"):
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
     expect(page.locator("code", has_text="JOIN invoice_bills").first).to_be_visible()
+    assert too_wide(page) == []
+    assert page.evaluate(TOO_WIDE.replace("'table'", "'pre, code'")) == [], "the page is as wide as its longest line"
 
 
 def test_a_check_has_a_status_of_its_own_for_each_tenant(stack: Stack, page: Page) -> None:

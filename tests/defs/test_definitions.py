@@ -17,6 +17,7 @@ from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import metadata
+from meter_assets.defs.check_pages import LONGEST_LINE
 from meter_assets.defs.migration_preview import CHECK as PREVIEW_CHECK
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, policy_resource
@@ -169,7 +170,9 @@ def test_every_invariant_is_a_partitioned_check_of_its_asset_and_blocks_if_it_is
         assert spec.blocking == (invariant.severity is Severity.ERROR), invariant.name
         assert spec.partitions_def == TENANTS, invariant.name
         said = str(spec.description)
-        assert LOOK[invariant.name] in said, "the SQL that lists the rows"
+        assert " ".join(LOOK[invariant.name].split()) in " ".join(said.split()), "the SQL that lists the rows"
+        code = "".join(re.findall(r"^```\w+\n(.*?)^```", said, flags=re.MULTILINE | re.DOTALL))
+        assert max(map(len, code.splitlines())) <= LONGEST_LINE, "the page would be as wide as the line"
         assert "#### How to fix" in said
         assert not re.search(r"\]\([^)\s]*\.md", said), "a link to a file, which is dead in the UI"
 
