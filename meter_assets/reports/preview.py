@@ -117,6 +117,7 @@ def preview(
     folder = None if export is None else export / file_name(tenant.key, LONGEST_NAME)
     with database.read(policy) as snapshot:
         connection, relations = snapshot.connection, snapshot.relations(tenant.id)
+        before = relations
         statuses, bill_types = _statuses(connection, relations), _bill_types(connection, relations)
         unread = list(_unread_columns(snapshot.schema, policy))
         evaluations = _Evaluations(connection)
@@ -130,7 +131,7 @@ def preview(
             reports.append(report)
             obstacles += found
             if folder is not None:
-                export_changed(connection, step.change, folder, name)
+                export_changed(connection, step.change, before, folder, name)
         bases = _bases(connection, relations)
         results = evaluations.of(_related_to(steps), relations) if validate else None
     return Preview(

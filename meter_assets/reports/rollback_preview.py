@@ -43,6 +43,6 @@ def preview_rollback(
             if export is not None:
                 folder = export / file_name(tenant.key, LONGEST_NAME)
                 name = f"{step.id}_{file_name(step.step)}_of_{file_name(step.run_id)}"
-                export_changed(connection, change, folder, name)
-                export_skipped(connection, change, folder, f"{name}_left_alone")
+                export_changed(connection, change, now, folder, name)
+                export_skipped(connection, change, now, folder, f"{name}_left_alone")
     return Rollback(tenant=tenant.key, name=tenant.name, steps=done)

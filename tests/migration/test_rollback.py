@@ -617,7 +617,9 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
     assert listed == [[str(number), "changed_since", "1", "3"] for number in changed]
     assert "expected_meter_id found_meter_id" in ended.words
     restored, skipped = (_exported(path) for path in sorted(Path("rows/1").glob("*payment_meter_ids*")))
-    assert [[row[name] for name in row] for row in skipped] == listed
+    seen = ("id", "why", "expected_meter_id", "found_meter_id")
+    assert [[row[name] for name in seen] for row in skipped] == listed
+    assert all(row["meter_number"] and row["customer_name"] for row in (*restored, *skipped))
     assert [int(row["id"]) for row in restored] == [number for number in range(1, 10_001) if number not in changed]
     assert {(row["meter_id_before"], row["meter_id_after"]) for row in restored} == {("1", "")}
     assert shell.rows("SELECT count(*) FROM payments WHERE meter_id IS NULL") == [(9_900,)]
