@@ -17,7 +17,7 @@ from meter_assets.defs.passes import judge_all
 from meter_assets.defs.resources import CHECKS_SUFFIX, BillingResource, PolicyResource
 from meter_assets.defs.results import checks_failed, evidence, other_policy, sentence
 from meter_assets.defs.step import failures, tenant_of
-from meter_assets.migration.evaluation import InvariantResult, evaluate
+from meter_assets.migration.evaluation import InvariantResult, advise, evaluate
 from meter_assets.migration.recorded_policy import policy_for_evaluation
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.rules.invariants import Invariant, Severity, of_group
@@ -90,8 +90,9 @@ def _evaluated(
     tenant, database, given = tenant_of(context, billing), billing.database, policy.policy()
     with database.snapshot() as connection:
         chosen, differences = policy_for_evaluation(database, connection, tenant, context.run.run_id, given)
-        relations = billing_relations(database.schema(connection), chosen, tenant.id)
-        return evaluate(connection, invariants, relations), differences
+        schema = database.schema(connection)
+        results = evaluate(connection, invariants, billing_relations(schema, chosen, tenant.id))
+        return advise(connection, schema, tenant, results), differences
 
 
 def _result(result: InvariantResult, asset: dg.AssetKey, differences: Sequence[str]) -> dg.AssetCheckResult:

@@ -35,6 +35,8 @@ def checks_failed(asset: dg.AssetKey, tenant: str, failed: Sequence[InvariantRes
     The text is the end of the log on the run's page, so that what to do comes last.
     """
     said = [f"{counted(len(failed), 'check')} of {asset.to_user_string()} failed for tenant {tenant}."]
+    if any(one.awaits for one in failed):
+        said[0] += " The tenant is not migrated yet."
     entries: dict[str, Any] = {CHECKS_FAILED: metadata.text(", ".join(one.name for one in failed))}
     for one in failed:
         said += [f"{one.name}: {_rows(one)} it, such as {one.example}.", f"What to do: {one.remedy}"]

@@ -9,9 +9,14 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import Connection, RowMapping, Select, func, literal, select, union_all
 
+from meter_assets.billing.own_tables import RUNS
 from meter_assets.billing.relations import BillingRelations
+from meter_assets.billing.schema import BillingSchema
+from meter_assets.billing.step_runs import tenants_with
 from meter_assets.foreign_text import Shown, quoted
+from meter_assets.migration.tenants import Tenant
 from meter_assets.rules.invariants import Invariant, Severity
+from meter_assets.rules.steps import STEPS
 
 SAMPLES = 10
 
@@ -27,6 +32,8 @@ class InvariantResult(BaseModel):
     remedy: str
     violations: int
     samples: list[dict[str, Shown]]
+    awaits: str = ""
+    """The step that corrects such rows, if it has not run for the tenant: then violations are expected."""
 
     @property
     def passed(self) -> bool:
@@ -80,6 +87,39 @@ def _violations(invariant: Invariant, relations: BillingRelations, only_ids: Sel
         return found
     rows = found.subquery("violations")
     return select(rows).where(rows.c[invariant.subject].in_(only_ids))
+
+
+def advise(
+    connection: Connection, schema: BillingSchema, tenant: Tenant, results: Iterable[InvariantResult]
+) -> list[InvariantResult]:
+    """Return the results of a tenant's own data, with a remedy that fits if a step has not run for the tenant.
+
+    Before the migration, its rows violate what only the migration makes true; that is no reason to correct them by
+    hand, or to run one step.
+    """
+    found = list(results)
+    steps = {one.name: step.name for step in STEPS.values() for one in step.corrects}
+    wanted = {steps[one.name] for one in found if not one.passed and one.name in steps}
+    missing = {step for step in wanted if not _has_run(connection, schema, tenant, step)}
+    return [
+        _awaiting(one, steps[one.name], tenant) if not one.passed and steps.get(one.name) in missing else one
+        for one in found
+    ]
+
+
+def _has_run(connection: Connection, schema: BillingSchema, tenant: Tenant, step: str) -> bool:
+    if RUNS not in schema.own_tables_present:
+        return False
+    done = tenants_with(schema, step).subquery("done")
+    return connection.scalar(select(func.count()).select_from(done).where(done.c.tenant_id == tenant.id)) != 0
+
+
+def _awaiting(result: InvariantResult, step: str, tenant: Tenant) -> InvariantResult:
+    remedy = (
+        f"This is expected: {step} has not run for tenant {tenant.key}, and corrects such rows. 'meter-assets "
+        f"migrate-meter-financials --dry-run --tenant {tenant.key}' shows what would remain."
+    )
+    return result.model_copy(update={"awaits": step, "remedy": remedy})
 
 
 def violations_by_name(results: Iterable[InvariantResult]) -> dict[str, tuple[int, str]]:

@@ -53,6 +53,7 @@ STEP = Step(
     context=("name",),
     guards=StepGuards(values=of_group(Group.values), after=of_group(Group.backup)),
     checks=(Group.values, Group.backup),
+    corrects=of_group(Group.backup),
     batchable=False,
     needs_backup=False,
     compute=customer_balances_backup,

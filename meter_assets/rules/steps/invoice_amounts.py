@@ -15,6 +15,13 @@ ROUNDED_SUM_OF_LINES = "rounded_sum_of_lines"
 ZERO_WITHOUT_LINES = "zero_without_lines"
 RULES = (SUM_OF_LINES, ROUNDED_SUM_OF_LINES, ZERO_WITHOUT_LINES)
 
+ADD_UP = named(
+    "every_counted_invoice_adds_up",
+    "every_uncounted_invoice_adds_up",
+    "every_counted_invoice_equals_its_lines",
+    "every_uncounted_invoice_equals_its_lines",
+)
+
 
 def invoice_amounts(relations: BillingRelations) -> Change:
     """Return the change that sets amount, balance_brought_forward and total_amount to the sums of the lines."""
@@ -56,13 +63,9 @@ STEP = Step(
     guards=StepGuards(
         values=of_group(Group.values),
         before=named("every_bill_type_has_one_meaning"),
-        of_written_rows=named(
-            "every_counted_invoice_adds_up",
-            "every_uncounted_invoice_adds_up",
-            "every_counted_invoice_equals_its_lines",
-            "every_uncounted_invoice_equals_its_lines",
-        ),
+        of_written_rows=ADD_UP,
     ),
     checks=(Group.invoices,),
+    corrects=ADD_UP,
     compute=invoice_amounts,
 )

@@ -68,6 +68,7 @@ STEP = Step(
     recognized_by=(CREATED_AT_COLUMN, "meter_number"),
     guards=StepGuards(values=of_group(Group.values), before=blocking(), after=errors_of(Group.balances)),
     checks=(Group.balances,),
+    corrects=of_group(Group.balances),
     overridable=True,
     compute=meter_balances,
 )

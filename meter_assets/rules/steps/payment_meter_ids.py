@@ -75,6 +75,7 @@ STEP = Step(
         of_written_rows=named("every_payment_meter_exists_in_its_tenant"),
     ),
     checks=(Group.payments,),
+    corrects=named("every_counted_payment_has_a_meter", "every_uncounted_payment_has_a_meter"),
     compute=payment_meter_ids,
 )
 

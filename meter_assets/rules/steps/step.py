@@ -35,6 +35,8 @@ class Step(JournaledStep):
     guards: StepGuards = StepGuards()
     checks: tuple[Group, ...] = ()
     """The groups of invariants about the rows that the step writes: the checks of its asset."""
+    corrects: tuple[Invariant, ...] = ()
+    """Those of them that are usually violated before the step has run, because the step corrects the rows."""
     batchable: bool = True
     """Whether it may be written in several transactions."""
     needs_backup: bool = True
