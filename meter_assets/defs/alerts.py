@@ -15,8 +15,9 @@ from typing import NamedTuple
 import dagster as dg
 from pydantic import BaseModel, ValidationError
 
+from meter_assets.defs.launchpad import named_database
 from meter_assets.defs.partitions import TENANTS
-from meter_assets.defs.results import plain_text
+from meter_assets.defs.results import DATABASE, TENANT, plain_text
 from meter_assets.defs.watching import watch_migrated_tenants
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.tenants import LEGAL_KEY
@@ -28,11 +29,12 @@ from meter_assets.monitoring.alerts.receivers import (
     VARIABLES,
     WEBHOOK_VARIABLE,
     channels,
+    ui_address,
 )
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity
 from meter_assets.rules.steps import guarded_step
 from meter_assets.runtime.event_log import Outcome, Reader
-from meter_assets.settings import variables
+from meter_assets.settings import billing_database, variables
 
 CHECKS = tuple(one.name for one in INVARIANTS if one.severity is Severity.ERROR)
 SECONDS_BETWEEN_TICKS = 30
@@ -94,15 +96,15 @@ def _default_status() -> dg.DefaultSensorStatus:
 def check_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Read the check results since the last tick and deliver what is new."""
     try:
-        ways = channels(variables(VARIABLES))
+        ways, ui = channels(variables(VARIABLES)), ui_address(variables(VARIABLES))
     except InvalidSettings as error:
         return dg.SensorResult(skip_reason=str(error), cursor=context.cursor)
     if not ways:
         said = f"No receiver is named: set {URLS_VARIABLE}, {WEBHOOK_VARIABLE}, or the variables for e-mail."
         return dg.SensorResult(skip_reason=said, cursor=context.cursor)
     known = _known(context)
-    state, messages = _read(context.instance, known)
-    messages += _watching_messages(context.instance, state)
+    state, messages = _read(context.instance, known, ui)
+    messages += _watching_messages(context.instance, state, ui)
     state.outbox += [Pending(message=one, to=[way.name for way in ways]) for one in messages]
     problems = _deliver(state, ways)
     for problem in problems:
@@ -123,7 +125,7 @@ def _known(context: dg.SensorEvaluationContext) -> State | None:
         return None
 
 
-def _read(instance: dg.DagsterInstance, known: State | None) -> tuple[State, list[Message]]:
+def _read(instance: dg.DagsterInstance, known: State | None, ui: str) -> tuple[State, list[Message]]:
     """Return the new state, and one message per run that has news."""
     reader, state = Reader(instance, tuple(map(guarded_step, Group)), CHECKS), known or State()
     continues = known is not None and reader.run_at(state.read_to) == state.read_run
@@ -135,7 +137,7 @@ def _read(instance: dg.DagsterInstance, known: State | None) -> tuple[State, lis
     runs = {one.run_id for one in state.failing}
     present = reader.failing_of(runs) if continues else {(one.check, one.partition) for one in found}
     failing = _still_failing(instance, state, present)
-    messages = _messages(reader, list(_news(found, failing)), None if known else BEFORE_THE_FIRST_TICK)
+    messages = _messages(reader, list(_news(found, failing)), None if known else BEFORE_THE_FIRST_TICK, ui)
     read = {"read_to": read_to, "read_run": reader.run_at(read_to), "failing": sorted(failing.values())}
     return state.model_copy(update=read), messages
 
@@ -154,27 +156,26 @@ def _still_failing(
     return {key: one for key, one in known.items() if key in present and one.tenant in tenants}
 
 
-def _messages(reader: Reader, news: Sequence[Outcome], run_id: str | None) -> list[Message]:
+def _messages(reader: Reader, news: Sequence[Outcome], run_id: str | None, ui: str) -> list[Message]:
     """Return one message per run, or, if a run id is given, a single message under that id."""
     by_run: dict[str, list[Outcome]] = {}
     for one in news:
         by_run.setdefault(run_id or one.run_id, []).append(one)
-    return [_message(reader, *of_one) for of_one in by_run.items()]
+    return [_message(reader, *of_one, ui) for of_one in by_run.items()]
 
 
-def _message(reader: Reader, run_id: str, found: Sequence[Outcome]) -> Message:
+def _message(reader: Reader, run_id: str, found: Sequence[Outcome], ui: str) -> Message:
     failing, recovered = [one for one in found if not one.passed], [one for one in found if one.passed]
     results = reader.evaluations([*failing[:LISTED], *recovered[:LISTED]])
-    said = {place: plain_text(one) for place, one in results.items()}
 
     def listed(outcomes: Sequence[Outcome]) -> list[News]:
-        return [
-            News(tenant=one.partition, check=one.check, severity="ERROR", says=said.get(one.storage_id, ""))
-            for one in outcomes[:LISTED]
-        ]
+        return [_one_news(one, results.get(one.storage_id), ui) for one in outcomes[:LISTED]]
 
+    databases = dict.fromkeys(filter(None, (_entry(one, DATABASE) for one in results.values())))
     return Message(
         run_id=run_id,
+        database=", ".join(databases),
+        link=_link_to_run(ui, run_id),
         newly_failing=listed(failing),
         recovered=listed(recovered),
         newly_failing_count=len(failing),
@@ -182,7 +183,33 @@ def _message(reader: Reader, run_id: str, found: Sequence[Outcome]) -> Message:
     )
 
 
-def _watching_messages(instance: dg.DagsterInstance, state: State) -> Iterator[Message]:
+def _one_news(outcome: Outcome, result: dg.AssetCheckEvaluation | None, ui: str) -> News:
+    said, name, link = "", "", ""
+    if result is not None:  # not deleted meanwhile
+        said, name = plain_text(result), _entry(result, TENANT)
+        link = f"{ui}/assets/{result.asset_key.to_user_string()}?view=checks&checkDetail={result.check_name}"
+    return News(
+        tenant=outcome.partition,
+        tenant_name=name,
+        check=outcome.check,
+        severity="ERROR",
+        says=said,
+        link=link if ui else "",
+    )
+
+
+def _entry(result: dg.AssetCheckEvaluation, name: str) -> str:
+    """Return a text of a result's metadata; "" in a result of an earlier version, which has none."""
+    return str(result.metadata[name].value) if name in result.metadata else ""
+
+
+def _link_to_run(ui: str, run_id: str) -> str:
+    if not ui:
+        return ""
+    return ui if run_id == BEFORE_THE_FIRST_TICK else f"{ui}/runs/{run_id}"
+
+
+def _watching_messages(instance: dg.DagsterInstance, state: State, ui: str) -> Iterator[Message]:
     """Yield a message if the newest run of watch_migrated_tenants failed or recovered since the last tick."""
     ended = dg.RunsFilter(
         job_name=watch_migrated_tenants.name, statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
@@ -197,7 +224,21 @@ def _watching_messages(instance: dg.DagsterInstance, state: State) -> Iterator[M
                 else "The run succeeds again."
             )
             news = [News(tenant="any", check=watch_migrated_tenants.name, severity="ERROR", says=says)]
-            yield Message(run_id=run.run_id, newly_failing=news if fails else [], recovered=[] if fails else news)
+            yield Message(
+                run_id=run.run_id,
+                database=_database_of(run),
+                link=_link_to_run(ui, run.run_id),
+                newly_failing=news if fails else [],
+                recovered=[] if fails else news,
+            )
+
+
+def _database_of(run: dg.DagsterRun) -> str:
+    """Return the masked URL of the billing database of a run; "" if it is invalid."""
+    try:
+        return billing_database(named_database(run.run_config)).url
+    except InvalidSettings:  # which may be why the run failed
+        return ""
 
 
 def _news(found: Sequence[Outcome], failing: dict[tuple[str, str], Failing]) -> Iterator[Outcome]:

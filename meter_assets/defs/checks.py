@@ -5,7 +5,8 @@ a field of the asset's step (`rules.steps`).
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -15,7 +16,7 @@ from meter_assets.defs.check_pages import how_to_fix
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.passes import judge_all
 from meter_assets.defs.resources import CHECKS_SUFFIX, BillingResource, PolicyResource
-from meter_assets.defs.results import checks_failed, evidence, other_policy, sentence
+from meter_assets.defs.results import checks_failed, evidence, other_policy, place, sentence
 from meter_assets.defs.step import failures, tenant_of
 from meter_assets.migration.evaluation import InvariantResult, advise, evaluate
 from meter_assets.migration.recorded_policy import policy_for_evaluation
@@ -48,12 +49,13 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
                 return
             wanted = [one for one in invariants.values() if one.name in selected]
             results, differences = _evaluated(context, billing, policy, wanted)
+            where = place(tenant_of(context, billing).name, billing.database.url)
         failed = [one for one in results if not one.passed and one.severity is Severity.ERROR]
         if failed:
             never_start_again()
             record_blocked_steps(context, billing, policy, failed)
         for result in results:
-            yield _result(result, selected[result.name], differences)
+            yield _result(result, selected[result.name], other_policy(differences) | where)
         if failed:  # before Dagster fails the run itself, with a stack trace
             raise checks_failed(asset.key, context.partition_key, failed)
 
@@ -95,12 +97,12 @@ def _evaluated(
         return advise(connection, schema, tenant, results), differences
 
 
-def _result(result: InvariantResult, asset: dg.AssetKey, differences: Sequence[str]) -> dg.AssetCheckResult:
+def _result(result: InvariantResult, asset: dg.AssetKey, also: Mapping[str, Any]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=result.passed,
         asset_key=asset,
         check_name=result.name,
         severity=dg.AssetCheckSeverity[result.severity],
         description=result.description if result.passed else sentence(result),
-        metadata=evidence(result) | other_policy(differences),
+        metadata={**evidence(result), **also},
     )

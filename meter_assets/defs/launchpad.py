@@ -60,10 +60,15 @@ def require_allowed(run_config: Mapping[str, Any], billing: str = "billing") -> 
             f"the environment variable {quoted(variable)}",
             "It may read no value from the environment: write the value itself, or omit it",
         )
-    resource = (run_config.get("resources") or {}).get(billing) or {}
-    url = (resource.get("config") or {}).get("url")
+    url = named_database(run_config, billing)
     if url:
         _require_database(BillingDatabase(url))
+
+
+def named_database(run_config: Mapping[str, Any], billing: str = "billing") -> str | None:
+    """Return the URL of the billing database that a run config names, or None: then it is the configured one."""
+    resource = (run_config.get("resources") or {}).get(billing) or {}
+    return (resource.get("config") or {}).get("url") or None
 
 
 def _require_database(named: BillingDatabase) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import URL, make_url
 
 from meter_assets.defs import metadata
 from meter_assets.defs.resources import BillingResource, PolicyResource
-from meter_assets.defs.results import FIRST_CHANGE, evidence, other_policy, sentence
+from meter_assets.defs.results import FIRST_CHANGE, evidence, other_policy, place, sentence
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.snapshot import tried_again
@@ -50,7 +50,7 @@ def store_pass(context: Context, database: BillingDatabase, found: Pass, targets
     if newest is not None and newest.at > found.baseline.at:
         return False
     assets = {group: dg.AssetKey(guarded_step(group)) for group in Group}
-    store_evaluations(context.instance, context.run, list(_evaluations(found, targets, assets)))
+    store_evaluations(context.instance, context.run, list(_evaluations(database, found, targets, assets)))
     kept = {baseline_key(database): found.baseline.model_dump_json()}
     context.instance.daemon_cursor_storage.set_cursor_values(kept)
     return True
@@ -90,7 +90,11 @@ def errors_of(watched: Watched) -> list[InvariantResult]:
 
 
 def _evaluations(
-    found: Pass, targets: Materializations, assets: Mapping[Group, dg.AssetKey], only: Collection[str] | None = None
+    database: BillingDatabase,
+    found: Pass,
+    targets: Materializations,
+    assets: Mapping[Group, dg.AssetKey],
+    only: Collection[str] | None = None,
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield the results of every tenant, or only those of some checks, as results of the checks of these assets."""
     for watched in found.watched:
@@ -98,11 +102,14 @@ def _evaluations(
             if only is None or result.name in only:
                 asset = assets[Group(result.group)]
                 target = targets.get((asset.to_user_string(), watched.tenant.key))
-                yield _evaluation(watched, result, asset, target)
+                where = place(watched.tenant.name, database.url)
+                yield _evaluation(watched, result, asset, target, where)
 
 
-def _evaluation(watched: Watched, result: InvariantResult, asset: dg.AssetKey, target: Any) -> dg.AssetCheckEvaluation:
-    entries = evidence(result) | other_policy(watched.policy_differences)
+def _evaluation(
+    watched: Watched, result: InvariantResult, asset: dg.AssetKey, target: Any, where: dict[str, Any]
+) -> dg.AssetCheckEvaluation:
+    entries = evidence(result) | other_policy(watched.policy_differences) | where
     if not result.passed:
         entries["known_since"] = watched.since[result.name]
         if watched.first_change is not None and _has_first_change(watched, result):
@@ -151,7 +158,7 @@ def judge_all(
     (asset,) = set(checks.values())
     targets = latest_materializations(context.instance, [asset.to_user_string()])
     found = run_pass(context, billing, policy, full=True)
-    evaluations = list(_evaluations(found, targets, dict.fromkeys(Group, asset), checks))
+    evaluations = list(_evaluations(billing.database, found, targets, dict.fromkeys(Group, asset), checks))
     store_evaluations(context.instance, context.run, evaluations)
     for name in checks:
         yield dg.Output(None, output_name=f"{asset.to_python_identifier()}_{name}")

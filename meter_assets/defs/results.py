@@ -18,6 +18,8 @@ from meter_assets.runtime.sentences import StepFailed
 
 EVALUATED_WITH = "evaluated_with"
 """The metadata entry that says that a tenant was evaluated with another policy than the configured one."""
+TENANT, DATABASE = "tenant_name", "database"
+"""The metadata entries that say of which tenant, and in which database: a partition is only an id."""
 EXAMPLE, FIRST_CHANGE = "for_example", "first_change"
 """The metadata entries with text of the database about a violated invariant. Dagster's pages render the description of
 a check's result as Markdown, so the description contains no text of the database.
@@ -46,6 +48,11 @@ def checks_failed(asset: dg.AssetKey, tenant: str, failed: Sequence[InvariantRes
 
 def _rows(result: InvariantResult) -> str:
     return "1 row violates" if result.violations == 1 else f"{result.violations:,} rows violate"
+
+
+def place(tenant_name: str, database_url: str) -> dict[str, Any]:
+    """Return the metadata of a check's result that says where it was found. The URL must have no password."""
+    return {TENANT: metadata.text(tenant_name), DATABASE: metadata.text(database_url)}
 
 
 def other_policy(differences: Sequence[str]) -> dict[str, Any]:

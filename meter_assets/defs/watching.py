@@ -12,12 +12,16 @@ from pydantic import Field
 
 from meter_assets import settings
 from meter_assets.defs import metadata
+from meter_assets.defs.launchpad import named_database
 from meter_assets.defs.passes import errors_of, run_pass, store_pass
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import RunConfig, failures
 from meter_assets.defs.tenant_overview import refreshed_overview
 from meter_assets.errors import InvalidSettings, MeterAssetsError, first_named
 from meter_assets.foreign_text import named
+from meter_assets.monitoring.alerts.delivery import NotDelivered, deliver
+from meter_assets.monitoring.alerts.messages import Message
+from meter_assets.monitoring.alerts.receivers import HEARTBEAT_VARIABLE, heartbeat
 from meter_assets.monitoring.watch import Watched
 from meter_assets.reports import tables as render
 from meter_assets.rules.invariants import Group
@@ -56,6 +60,8 @@ def judge_migrated_tenants(
     with failures():
         for altered in found.altered:
             raise altered
+    if named_database(context.run.run_config) is None:  # another database than the configured one is not watched
+        _beat(context)
     failing = [one for one in found.watched if errors_of(one)]
     other_policies = [one for one in found.watched if one.policy_differences]
     if other_policies:
@@ -89,6 +95,15 @@ def _refresh_overview(context: dg.OpExecutionContext, billing: BillingResource) 
         context.log_event(refreshed_overview(context.instance, billing.database, billing.scope))
     except MeterAssetsError as error:
         context.log.warning(metadata.log_line(f"The asset tenant_overview was not refreshed: {error}"))
+
+
+def _beat(context: dg.OpExecutionContext) -> None:
+    """Call the heartbeat's URL. Its failure is only logged: the pass itself has succeeded."""
+    try:
+        if beat := heartbeat(settings.variables([HEARTBEAT_VARIABLE])):
+            deliver(beat, Message(run_id=context.run.run_id))
+    except (InvalidSettings, NotDelivered) as error:
+        context.log.warning(metadata.log_line(f"The heartbeat was not sent: {error}"))
 
 
 @dg.job(

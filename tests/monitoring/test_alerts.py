@@ -1,5 +1,6 @@
 """People are told what is new, once: against real HTTP and SMTP servers that work, refuse, hang, or are not there."""
 
+import html
 import json
 import logging
 import re
@@ -17,14 +18,17 @@ from sqlalchemy import text
 from bench.watching import make_migrated_tenants
 from meter_assets.defs import alerts as sensor_module
 from meter_assets.defs.partitions import TENANTS
+from meter_assets.defs.results import place
 from meter_assets.demo.generator import DemoSize
 from meter_assets.foreign_text import visible
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.monitoring.alerts import delivery as alerts
+from meter_assets.monitoring.alerts.messages import Message, News
 from meter_assets.monitoring.alerts.receivers import (
     MAIL_FROM_VARIABLE,
     MAIL_TO_VARIABLE,
     SMTP_VARIABLE,
+    UI_URL_VARIABLE,
     URLS_VARIABLE,
     WEBHOOK_VARIABLE,
 )
@@ -68,6 +72,36 @@ def test_what_is_new_is_one_message_per_run_and_repetitions_and_warnings_are_non
     assert heard(hook)[1:] == [({(METERS, "2")}, {(BALANCES, "1")}), (set(), {(METERS, "1")})]
     assert hook.received[1]["text"].startswith("meter-assets: 1 check newly failing, 1 check recovered\n")
     assert len({one["id"] for one in hook.received}) == 3
+
+
+def test_a_message_names_tenant_and_database_and_links_to_the_pages(
+    hook: Hook, mailbox: Mailbox, sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(UI_URL_VARIABLE, "https://meters.example.org/ui/")
+    sensor.where = place('Vodovod "Sever"', "postgresql://watch:***@db.example.org/billing")
+    run_id = sensor.found({(BALANCES, "7"): False})
+    sensor.tick()
+    sensor.found({(BALANCES, "7"): True})
+    sensor.tick()
+    page = f"https://meters.example.org/ui/assets/meter_balances?view=checks&checkDetail={BALANCES}"
+    for message, mail in zip(hook.received, mailbox.received[::2], strict=True):
+        lines = mail.get_content().replace("\u200b", "").splitlines()
+        assert lines == html.unescape(message["text"]).replace("\u200b", "").splitlines()
+        assert lines[1] == "Database: postgresql://watch:***@db.example.org/billing"
+        assert lines[2] == f"In the Dagster UI: https://meters.example.org/ui/runs/{message['run_id']}"
+        assert lines[5].startswith(f"- tenant 7 \"Vodovod 'Sever'\", {BALANCES}: ")
+        assert lines[6] == f"  {page}"
+        assert f"  {page}" in mail.get_content().splitlines()  # a program finds this link, and none in the data
+        (news,) = message["newly_failing"] + message["recovered"]
+        assert (news["tenant"], news["tenant_name"], news["link"]) == ("7", 'Vodovod "Sever"', page)
+    assert hook.received[0]["run_id"] == run_id
+
+
+def test_a_message_of_the_former_version_keeps_its_id() -> None:
+    """The id was the hash of all fields; those that are new do not belong to it."""
+    kept = Message(run_id="r", newly_failing=[News(tenant="1", check=BALANCES, severity="ERROR", says="it is wrong")])
+    there = News(tenant="1", tenant_name="North", check=BALANCES, severity="ERROR", says="it is wrong", link="http://x")
+    assert kept.id == Message(run_id="r", database="d", link="http://x", newly_failing=[there]).id == "c5ea2be5b1ff8fa9"
 
 
 @pytest.mark.slow
@@ -293,6 +327,9 @@ def test_no_secret_is_in_what_ticks_say_or_keep_or_log(
 
 WRONG = {
     "no URL": ({WEBHOOK_VARIABLE: ""}, WEBHOOK_VARIABLE),
+    "no address of the UI": ({UI_URL_VARIABLE: "meters.example.org"}, UI_URL_VARIABLE),
+    "a password of the UI": ({UI_URL_VARIABLE: "https://user:sesame@host/"}, UI_URL_VARIABLE),
+    "a token of the UI": ({UI_URL_VARIABLE: "https://host/?key=sesame"}, UI_URL_VARIABLE),
     "another scheme": ({WEBHOOK_VARIABLE: "ftp://host/"}, WEBHOOK_VARIABLE),
     "no host": ({WEBHOOK_VARIABLE: "https:///path"}, WEBHOOK_VARIABLE),
     "no port": ({WEBHOOK_VARIABLE: "https://host:port/"}, WEBHOOK_VARIABLE),
@@ -505,6 +542,8 @@ def assert_one_of_many_is_found_and_told(watch: Watch, hook: Hook, tenants: int)
     (message,) = hook.received
     assert {news["tenant"] for news in message["newly_failing"]} == {"42"}
     assert f"meter {meter} itself was updated" in message["text"]
+    assert message["database"] == watch.database.url
+    assert {news["tenant_name"] for news in message["newly_failing"]} == {watch.database.tenants(["42"])[0].name}
 
     migrate(watch.database, 42, run_id="fixed")
     watch.run(full=False)

@@ -1,6 +1,7 @@
 """The sensor of alerts on a Dagster instance, with what checks find there, and the mail server that it sends to."""
 
 from functools import cache
+from typing import Any
 from uuid import uuid4
 
 import dagster as dg
@@ -43,6 +44,8 @@ class Sensor:
         self.said: list[str] = []
         self.says = ""
         """What checks say, if they are to say the same."""
+        self.where: dict[str, Any] = {}
+        """The metadata that says of which tenant and database results are; results of version 1.2 have none."""
         self._sensor = _sensor()
 
     def tick(self) -> str:
@@ -63,7 +66,7 @@ class Sensor:
                 passed=passed,
                 severity=dg.AssetCheckSeverity[BY_NAME[check].severity],
                 description=self.says or f"{check} of {tenant} {'holds' if passed else 'is broken'}",
-                metadata={},
+                metadata=self.where,
                 partition=tenant,
             )
             for (check, tenant), passed in outcomes.items()

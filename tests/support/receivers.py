@@ -60,6 +60,15 @@ class Hook:
                     self.send_header(hook.header, "yes")
                     self.end_headers()
 
+            def do_GET(self) -> None:
+                hook.paths.append(self.path)
+                if hook.answer is None:
+                    hook._closing.wait(SECONDS)
+                    return
+                with suppress(OSError):
+                    self.send_response(hook.answer)
+                    self.end_headers()
+
             def trickle(self) -> None:
                 started = time.monotonic()
                 with suppress(OSError):

@@ -8,18 +8,25 @@ from typing import Any
 
 from pydantic import BaseModel, field_validator
 
-from meter_assets.foreign_text import Shown, shown, without_links
+from meter_assets.foreign_text import Shown, named, shown, without_links
 
 LISTED = 20
 LONGEST = 800
+_PLACES = {"__all__": {"tenant_name", "link"}}
+_NOT_IN_ID: dict[str, Any] = {"database": True, "link": True, "newly_failing": _PLACES, "recovered": _PLACES}
+"""Where something is does not make it other news, and messages in the outbox of version 1.2 keep their ids."""
 
 
 class News(BaseModel):
     """One check of one tenant that started to fail, or that recovered."""
 
     tenant: Shown
+    tenant_name: Shown = ""
+    """Empty if it is not known, as in messages of version 1.2."""
     check: Shown
     severity: str
+    link: str = ""
+    """The address of the check in the Dagster UI, if METER_ASSETS_UI_URL names the UI."""
     says: str
     """The check's result in one line of at most LONGEST characters; for a recovered check, its description."""
 
@@ -36,6 +43,10 @@ class Message(BaseModel):
     """
 
     run_id: Shown
+    database: Shown = ""
+    """The billing database, without its password."""
+    link: str = ""
+    """The address of the run in the Dagster UI, if METER_ASSETS_UI_URL names the UI."""
     newly_failing: list[News] = []
     recovered: list[News] = []
     newly_failing_count: int = 0
@@ -50,7 +61,7 @@ class Message(BaseModel):
     @property
     def id(self) -> str:
         """An id that is the same if the same message is delivered twice."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        return hashlib.sha256(self.model_dump_json(exclude=_NOT_IN_ID).encode()).hexdigest()[:16]
 
     @property
     def headline(self) -> str:
@@ -65,18 +76,27 @@ class Message(BaseModel):
 
     @property
     def details(self) -> str:
-        """The text below the headline. Each line starts with our own text, and no program turns its data into links."""
+        """The text below the headline: where, then what. A receiver may cut the end of it.
+
+        Each line starts with our own text, and no program turns its data into links.
+        """
         lines = [
+            *([without_links(f"Database: {self.database}")] if self.database else []),
+            *([f"In the Dagster UI: {self.link}"] if self.link else []),
             *_listed("Newly failing", self.newly_failing, self.newly_failing_count),
             *_listed("Recovered", self.recovered, self.recovered_count),
         ]
-        return "\n".join(map(without_links, [*lines, "", f"Run {self.run_id}"]))
+        return "\n".join([*lines, "", without_links(f"Run {self.run_id}")])
 
 
 def _listed(title: str, news: list[News], count: int) -> list[str]:
     if not count:
         return []
-    lines = ["", f"{title}:", *(f"- tenant {one.tenant}, {one.check}: {one.says}" for one in news)]
+    lines = ["", f"{title}:"]
+    for one in news:
+        tenant = named(one.tenant, one.tenant_name) if one.tenant_name else one.tenant
+        lines.append(without_links(f"- tenant {tenant}, {one.check}: {one.says}"))
+        lines += [f"  {one.link}"] if one.link else []
     if count > len(news):
         lines.append(f"- and {count - len(news):,} more; the checks in the Dagster UI have them all")
     return lines

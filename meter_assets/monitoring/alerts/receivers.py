@@ -1,4 +1,4 @@
-"""Reads from the environment's variables who receives alerts, and by which channel.
+"""Reads from the environment's variables who receives alerts and the heartbeat, and by which channel.
 
 Add a variable here only for a channel with a module of its own; everything that Apprise reaches is an entry of
 METER_ASSETS_ALERT_URLS. Values are secrets: no error repeats them. `settings` reads the environment.
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from meter_assets.errors import InvalidSettings
 from meter_assets.monitoring.alerts.apprise_service import Service
 from meter_assets.monitoring.alerts.delivery import Channel
+from meter_assets.monitoring.alerts.heartbeat import Heartbeat
 from meter_assets.monitoring.alerts.mail import Mail, MailServer
 from meter_assets.monitoring.alerts.webhook import Webhook
 
@@ -19,8 +20,10 @@ WEBHOOK_VARIABLE = "METER_ASSETS_ALERT_WEBHOOK_URL"
 SMTP_VARIABLE = "METER_ASSETS_ALERT_SMTP_URL"
 MAIL_TO_VARIABLE = "METER_ASSETS_ALERT_EMAIL_TO"
 MAIL_FROM_VARIABLE = "METER_ASSETS_ALERT_EMAIL_FROM"
+UI_URL_VARIABLE = "METER_ASSETS_UI_URL"
+HEARTBEAT_VARIABLE = "METER_ASSETS_HEARTBEAT_URL"
 _MAIL_VARIABLES = (SMTP_VARIABLE, MAIL_TO_VARIABLE, MAIL_FROM_VARIABLE)
-VARIABLES = (URLS_VARIABLE, WEBHOOK_VARIABLE, *_MAIL_VARIABLES)
+VARIABLES = (URLS_VARIABLE, WEBHOOK_VARIABLE, *_MAIL_VARIABLES, UI_URL_VARIABLE)
 _ADDRESS = re.compile(r"""[^@\s,<>()\[\]:;"\\]+@[^@\s,<>()\[\]:;"\\]+""")
 
 
@@ -32,6 +35,33 @@ def channels(variables: Mapping[str, str]) -> list[Channel]:
         *(_mails(mail) if any(value is not None for value in mail.values()) else []),
         *_services(variables.get(URLS_VARIABLE)),
     ]
+
+
+def ui_address(variables: Mapping[str, str]) -> str:
+    """Return the address of the Dagster UI for the links in messages, without a slash at its end; "" if none is set.
+
+    Raises InvalidSettings for a value that is no address, or that contains a password.
+    """
+    url = variables.get(UI_URL_VARIABLE)
+    if url is None:
+        return ""
+    parts = urlsplit(url) if _is_web_address(url) else None
+    if parts is None or parts.username or parts.query:
+        raise InvalidSettings(
+            f"{UI_URL_VARIABLE} must be the address of the Dagster UI, such as https://meter-assets.example.com, "
+            "without a user, a password or a query. Correct it, or unset it to send alerts without links."
+        )
+    return url.rstrip("/")
+
+
+def heartbeat(variables: Mapping[str, str]) -> Heartbeat | None:
+    """Return what is called after each pass of the watching, or None. Raises InvalidSettings for an invalid URL."""
+    url = variables.get(HEARTBEAT_VARIABLE)
+    if url is None:
+        return None
+    if not _is_web_address(url):
+        raise InvalidSettings(f"{HEARTBEAT_VARIABLE} is not a URL that starts with http:// or https:// and a host.")
+    return Heartbeat(url)
 
 
 def _webhooks(url: str | None) -> list[Webhook]:
@@ -76,6 +106,7 @@ def _is_web_address(given: str) -> bool:
     try:
         parts = urlsplit(given)
         is_whole = parts.port != 0 and not parts.fragment  # a '#' in a password would make the user's name the host
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and is_whole
+        has_blank = any(one.isspace() for one in given)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and is_whole and not has_blank
     except ValueError:  # such as a port that is not a number
         return False
