@@ -9,12 +9,14 @@ guard are in `web_guard`.
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 import dagster_webserver.cli as webserver
+from dagster import DagsterInstance
 
 # `dagster dev`, to start the guarded server instead of Dagster's: no public API as of 1.13 (see above).
 from dagster._cli import dev
@@ -36,6 +38,7 @@ MODULE = "meter_assets.runtime.web_server"
 LOCAL_HOST = webserver.DEFAULT_WEBSERVER_HOST
 _CREATE_APP = "create_app_from_workspace_process_context"
 _START_PROCESS = "open_ipc_subprocess"
+_OPEN_INSTANCE = "get_possibly_temporary_instance_for_cli"
 _DAGSTERS_SERVER, _DAGSTERS_DAEMON = "dagster_webserver", "dagster._daemon"
 
 
@@ -83,6 +86,7 @@ def serve(host: str, port: int | None, *, read_only: bool) -> None:
     if not read_only:
         _dev(host, port, WorkspaceOpts(module_name=None if has_workspace else (LOCATION_MODULE,)))
         return
+    setattr(webserver, _OPEN_INSTANCE, _announced_instance)
     address = ["--host", host, *(["--port", str(port)] if port else [])]
     main(["--read-only", *address, *([] if has_workspace else ["--module-name", LOCATION_MODULE])])
 
@@ -121,6 +125,7 @@ def _dev(host: str, port: int | None, workspace: WorkspaceOpts) -> None:
     """Run `dagster dev`, which starts the guarded web server instead of Dagster's own."""
     start = getattr(dev, _START_PROCESS)
     setattr(dev, _START_PROCESS, lambda words, **options: start(_guarded(words), **options))
+    setattr(dev, _OPEN_INSTANCE, _announced_instance)
     dev.dev_command_impl(
         code_server_log_level="warning",
         log_level="info",
@@ -132,6 +137,18 @@ def _dev(host: str, port: int | None, workspace: WorkspaceOpts) -> None:
         verbose=False,
         workspace_opts=workspace,
     )
+
+
+@contextmanager
+def _announced_instance(*_command: Any, **_options: Any) -> Iterator[DagsterInstance]:
+    """Open our instance of the current folder, for a command of Dagster.
+
+    Where the current folder has a dagster.yaml, Dagster itself announces a temporary folder, which it would remove when
+    it ends. Our storage keeps the runs in any case.
+    """
+    with open_instance() as instance:
+        click.echo(f"Starting the Dagster UI. Its files are in {instance.root_directory}. Ctrl-C ends it.")
+        yield instance
 
 
 def _guarded(words: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ import datetime
 import functools
 import http.server
 import json
+import re
 import signal
 import ssl
 import subprocess
@@ -278,6 +279,9 @@ def test_the_ui_is_guarded_and_ends_with_all_its_processes(options: list[str], p
         ui = subprocess.Popen(command, cwd=place.folder, env=place.environment, stdout=output, stderr=output)
     try:
         web.await_answer(server, log)
+        printed = log.read_text()
+        assert printed.startswith("Starting the Dagster UI. Its files are in ")
+        assert not re.search("temporary|supersed|deprecat|Traceback", printed)
         assert server.ask("GET", "/graphql?query={__typename}").status == 405
         assert ("UnauthorizedError" in server.graphql(LAUNCH % "launchRun").text) == bool(options)
         again = subprocess.run(command, cwd=place.folder, env=place.environment, capture_output=True, check=False)
