@@ -7,6 +7,7 @@ Progress during a run is in `progress`, the layout of tables in `terminal_table`
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -72,8 +73,13 @@ class Terminal:
         return self.console.status(self._text(text), spinner=dots)
 
     def print(self, text: str, style: str = "") -> None:
-        """Print one or several lines, which must contain only our own text."""
-        self.console.print(self._text(visible_lines(text)), style=style or None)
+        """Print one or several lines, which must contain only our own text; a terminal gets them wrapped at words."""
+        lines = self._text(visible_lines(text))
+        self.console.print(self._wrapped(lines) if self.is_terminal else lines, style=style or None)
+
+    def command(self, line: str) -> None:
+        """Print a line that people copy, on one line: only the terminal itself folds it."""
+        self.console.print(self._text(visible(line)))
 
     def evidence(self, text: str, style: str = "") -> None:
         """Print a line with foreign text, indented and folded, so that no part of it starts at the edge."""
@@ -85,6 +91,16 @@ class Terminal:
 
     def _text(self, text: str) -> Text:
         return Text(escaped(text, self.console.encoding))
+
+    def _wrapped(self, lines: Text) -> Text:
+        """Return the lines without one that is too long; what continues an indented line is indented by 2 more."""
+        words = {"width": self.console.width, "break_on_hyphens": False, "break_long_words": False}
+        wrapped = []
+        for line in lines.plain.splitlines():
+            indented = len(line) - len(line.lstrip())
+            further = " " * (indented + 2) if indented else ""
+            wrapped.append(textwrap.fill(line, **words, subsequent_indent=further))
+        return Text("\n".join(wrapped))
 
     def header(self, lines: Sequence[str]) -> None:
         """Print what a command should say of the database before it starts."""
@@ -106,7 +122,7 @@ class Terminal:
     def grid(self, grid: render.Grid) -> None:
         """Print a small table."""
         if grid.rows:
-            self.console.print(drawn(self.console, grid))
+            self.console.print(drawn(self.console, grid), soft_wrap=False)
         if grid.note:
             self.print(grid.note)
 
@@ -170,7 +186,8 @@ class Terminal:
         for one in expected:
             self.evidence(f"{one.name}: {counted(one.violations, 'violation')}; {one.awaits} corrects such rows")
         command = f"{settings.command('meter-assets')} migrate-meter-financials --dry-run --tenant {run.tenant.key}"
-        self.evidence(f"To see what would remain after it: {command}")
+        self.evidence("To see what would remain after it:")
+        self.command(f"    {command}")
 
     def discrepancies(self, runs: Sequence[TenantRun]) -> None:
         """Print the customers and tenants whose meter balances differ from the backup."""
@@ -233,9 +250,10 @@ class Terminal:
             self.print("Nothing had to be changed: 0 rows were changed, 0 rows were journaled.")
         if bad:
             self.print(f"Failed: {', '.join(bad)}. Fix the errors above, then run these tenants again:", style="red")
-            self.print(f"  {given.again(bad)}")
-        self.print(f"Verify:  {ours} validate-meter-financial-data")
-        self.print(f"Read:    {ours} history, or '{ours} ui' for every run, check and changed row")
+            self.command(f"  {given.again(bad)}")
+        self.command(f"Verify:  {ours} validate-meter-financial-data")
+        self.command(f"Read:    {ours} history")
+        self.command(f"         {ours} ui   # every run, check and changed row")
         if without_backup is not None:
             self._backup(database, runs, without_backup)
 
@@ -266,7 +284,7 @@ class Terminal:
             self.print(f"Failed:     {_keys(failed)}", style="red")
         self.print(f"Under way:  {_keys([under_way] if under_way else [])}")
         self.print(f"Not begun:  {_keys(left)}")
-        self.print(f"Continue:   {again}")
+        self.command(f"Continue:   {again}")
 
     def to_undo(self, tenants: Sequence[Tenant], steps: Mapping[str, Sequence[StepRunRecord]]) -> None:
         """Print what a rollback is about to undo."""

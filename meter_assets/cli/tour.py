@@ -111,12 +111,12 @@ def _explain(terminal: Terminal, session: Session) -> None:
             "Its meters are unchanged, and no other tenant had to wait. Fix the line, then run the tenant again:"
         )
         with session.database.snapshot() as connection:
-            terminal.print(f"  {_command_to_fix(session.database, fixing_statement(connection))}")
-        terminal.print(f"  {ours} migrate-meter-financials --tenant {blocked.tenant.key} --yes")
+            terminal.command(f"  {_command_to_fix(session.database, fixing_statement(connection))}")
+        terminal.command(f"  {ours} migrate-meter-financials --tenant {blocked.tenant.key} --yes")
     terminal.heading("What to examine next")
-    terminal.print(f"  {ours} ui   # the asset graph, every run, check and preview, at http://127.0.0.1:3000")
-    terminal.print(f"  {ours} history")
-    terminal.print(f"  {ours} migrate-meter-financials --dry-run --tenant 2 --export preview")
+    terminal.command(f"  {ours} ui   # the asset graph, every run, check and preview, at http://127.0.0.1:3000")
+    terminal.command(f"  {ours} history")
+    terminal.command(f"  {ours} migrate-meter-financials --dry-run --tenant 2 --export preview")
 
 
 def _command_to_fix(database: BillingDatabase, statement: str) -> str:
