@@ -94,12 +94,12 @@ class Terminal:
 
     def _wrapped(self, lines: Text) -> Text:
         """Return the lines without one that is too long; what continues an indented line is indented by 2 more."""
-        words = {"width": self.console.width, "break_on_hyphens": False, "break_long_words": False}
+        wrapper = textwrap.TextWrapper(self.console.width, break_on_hyphens=False, break_long_words=False)
         wrapped = []
         for line in lines.plain.splitlines():
             indented = len(line) - len(line.lstrip())
-            further = " " * (indented + 2) if indented else ""
-            wrapped.append(textwrap.fill(line, **words, subsequent_indent=further))
+            wrapper.subsequent_indent = " " * (indented + 2) if indented else ""
+            wrapped.append(wrapper.fill(line))
         return Text("\n".join(wrapped))
 
     def header(self, lines: Sequence[str]) -> None:

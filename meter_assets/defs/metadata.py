@@ -14,7 +14,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from meter_assets.foreign_text import shown, visible, without_links
-from meter_assets.reports.narrow import narrow
+from meter_assets.reports.narrow import WIDEST, narrow
 from meter_assets.reports.tables import LONGEST_CELL, Grid
 
 REPORT = "report"
@@ -27,14 +27,14 @@ def text(said: str) -> dg.TextMetadataValue:
     return dg.MetadataValue.text(visible(said))
 
 
-def table(name: str, grid: Grid, *, wide: bool = False) -> Entries:
+def table(name: str, grid: Grid, *, widest: int = WIDEST) -> Entries:
     """Return a grid as a table under a name, and its note as a text; a grid without rows becomes a text.
 
-    It has as many columns as fit into a window of 1280 pixels, or all of them if it is `wide`.
+    It has as many columns as fit into so many pixels: by default those of a partition's page in a window of 1280.
     """
     if not grid.rows:
         return {name: text(grid.note or "none")}
-    grid = grid if wide else narrow(grid)
+    grid = narrow(grid, widest)
     columns = [dg.TableColumn(heading, "string") for heading in grid.headings]
     cells = [[shown(cell, LONGEST_CELL) for cell in row] for row in grid.rows]
     records = [dg.TableRecord(dict(zip(grid.headings, row, strict=True))) for row in cells]

@@ -17,6 +17,7 @@ from meter_assets.defs.step import DOMAIN, OWNERS, failures
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.reports import overview_tables as render
+from meter_assets.reports.narrow import WIDEST_WITHOUT_PARTITION
 from meter_assets.reports.overview import (
     Counts,
     Evaluation,
@@ -124,6 +125,13 @@ def refreshed_overview(
     return dg.AssetMaterialization(scope.key("tenant_overview"), metadata=overview_metadata(instance, rows, scope))
 
 
+def _tables(rows: list[TenantOverview], note: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, grid in render.small_grids(rows, note=note).items():
+        found |= metadata.table(name, grid, widest=WIDEST_WITHOUT_PARTITION)
+    return found
+
+
 def overview_metadata(
     instance: dg.DagsterInstance, rows: list[TenantOverview], scope: Scope = UNNAMED
 ) -> dict[str, Any]:
@@ -141,7 +149,7 @@ def overview_metadata(
     }
     return {
         "summary": metadata.text(render.counted(rows)),
-        **metadata.table("tenants", render.grid(first[:LISTED], note=note), wide=True),
+        **_tables(first[:LISTED], note),
         "tenants_in_all": len(rows),
         **{f"tenants_{state.name}": found.get(state, 0) for state in State},
         "rows_for_review": sum(one.for_review or 0 for one in rows),

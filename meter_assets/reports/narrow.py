@@ -12,11 +12,13 @@ from meter_assets.reports.tables import Grid
 
 WIDEST = 420
 """How many pixels Dagster's page of a partition has for a table in a window of 1280 pixels."""
+WIDEST_WITHOUT_PARTITION = 280
+"""The same for the page of an asset without partitions, which has its definition beside the table."""
 MORE = "more"
 """The heading of the column with the columns that do not fit."""
 _CELL, _HEADING, _PADDING = 8.4, 7.2, 17
 """The pixels of a character in a cell and in a heading, and of a column's padding and border, on Dagster's pages."""
-_NAMES = frozenset({"step", "rule", "rule or reason", "invariant", "sum of", "why", "policy"})
+_NAMES = frozenset({"step", "rule", "rule or reason", "invariant", "sum of", "why", "policy", "state"})
 """The columns with our own names, which have underscores instead of spaces."""
 _SHORT = {
     "examined": "rows",

@@ -45,6 +45,20 @@ def grid(rows: Sequence[TenantOverview], width: int = WIDE, *, note: str = "") -
     return Grid("Tenants", tuple(headings), tuple(tuple(_cells(one)[name] for name in headings) for one in rows), note)
 
 
+def small_grids(rows: Sequence[TenantOverview], *, note: str = "") -> dict[str, Grid]:
+    """Return the table as several narrow ones, which have the same rows: what state, how much work, which last run."""
+    cells = [{**_cells(one), "id": one.tenant} for one in rows]
+    headings = {
+        "tenants": ("tenant", "state"),
+        "rows_of_tenants": ("id", "left", "differ", "for review"),
+        "last_runs": ("id", "last run", "at", "who"),
+    }
+    return {
+        name: Grid(name, chosen, tuple(tuple(row[one] for one in chosen) for row in cells), note)
+        for name, chosen in headings.items()
+    }
+
+
 def _cells(one: TenantOverview) -> dict[str, str]:
     return {
         "tenant": named(one.tenant, one.name),

@@ -205,6 +205,46 @@ def test_a_check_has_a_status_of_its_own_for_each_tenant(stack: Stack, page: Pag
         expect(listed.first).to_have_text(of_one)
 
 
+def test_the_overview_has_a_row_for_each_tenant_and_links(stack: Stack, page: Page) -> None:
+    """After the launches of the tests before: one migrated, one previewed, one blocked, two not begun."""
+    page.set_viewport_size(SMALL_WINDOW)
+    page.goto(f"{stack.url}/assets/tenant_overview")
+    page.get_by_role("button", name="Materialize").first.click()
+    expect(page.get_by_text(re.compile("seconds? ago")).first).to_be_visible(timeout=2 * MINUTES)
+    page.reload()  # Dagster's page itself keeps the metadata of before
+    expect(page.get_by_text("tenants_in_all").first).to_be_visible()
+    expect(page.get_by_text("5 tenants: 2 not begun, 1 blocked, 1 would succeed, 1 migrated").first).to_be_visible()
+    for tenant in stack.database.tenants():
+        expect(page.get_by_role("cell", name=re.compile(f'^{tenant.key} "{tenant.name}"')).first).to_be_visible()
+    assert f"blocked by {FAILED_CHECK.replace('_', ' ')}" in " ".join(cells(page, f'{BROKEN} "[^"]+"'))
+    assert too_wide(page) == []
+    picture(page, "overview")
+    page.get_by_role("link", name=re.compile("^(View run|[0-9a-f]{8})")).last.click()
+    page.wait_for_url(re.compile("/runs/"))
+
+
+def test_a_preview_that_would_fail_is_red_in_the_list_of_checks(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/assets/migration_preview")
+    materialize(page, "Materialize", BROKEN)
+    open_partition(page, stack, "migration_preview", BROKEN, "Materialized")
+    page.goto(f"{stack.url}/assets/migration_preview?view=checks&checkDetail=preview_would_succeed")
+    expect(page.get_by_text(f"The migration would fail: it would violate {FAILED_CHECK} (3).").first).to_be_visible()
+    page.get_by_text("Partitions", exact=True).last.click()
+    expect(page.get_by_text("Failed (1)", exact=True)).to_be_visible()
+    assert too_wide(page) == []
+
+
+def test_runs_of_the_command_line_are_in_the_list_of_their_job(stack: Stack, page: Page) -> None:
+    ended = stack.meter_assets("validate-meter-financial-data", "--tenant", ALSO_HEALTHY)
+    assert ended.returncode in (0, 1), ended.stderr
+    run_id = stack.newest_run().run_id
+    page.goto(f"{stack.url}/locations/meter_assets/jobs/validate_meter_financial_data/runs")
+    expect(page.get_by_text(run_id[:8]).first).to_be_visible()
+    page.goto(f"{stack.url}/jobs")
+    row = page.locator("a", has_text="validate_meter_financial_data").first
+    expect(row).to_be_visible()
+
+
 def test_the_validation_is_launched_for_a_tenant_from_the_launchpad(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/locations/meter_assets/jobs/validate_meter_financial_data/playground")
     page.get_by_text("Edit tags").first.click()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.support.command_line import BROKEN, HEALTHY, CommandLine, with_an_orphan_payment
+from tests.support.command_line import BROKEN, CommandLine, with_an_orphan_payment
 from tests.support.terminals import printed_on_a_terminal, screen
 
 CHECK = "every_counted_payment_has_a_meter"

@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ class Stack:
     url: str
     folder: Path
     database: BillingDatabase
+    environment: Mapping[str, str]
 
     def failed_runs(self, tenant: str) -> list[dg.DagsterRun]:
         """Return the failed runs of a tenant, newest first."""
@@ -46,6 +48,18 @@ class Stack:
         failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={run_tags.PARTITION: tenant})
         with dg.DagsterInstance.from_ref(kept) as instance:
             return list(instance.get_runs(failed))
+
+    def meter_assets(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command beside the UI, on its instance and its database."""
+        return subprocess.run(
+            [*COMMAND, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def newest_run(self) -> dg.DagsterRun:
+        """Return the run that was created last."""
+        kept = InstanceRef.from_dir(str(self.folder / FOLDER), config_dir=str(self.folder))
+        with dg.DagsterInstance.from_ref(kept) as instance:
+            return instance.get_runs(limit=1)[0]
 
     def evaluations(self, run_id: str) -> list[dg.AssetCheckEvaluation]:
         """Return what the checks of a run have found, as Dagster has it."""
@@ -71,7 +85,7 @@ def running_ui(folder: Path) -> Iterator[Stack]:
     environment |= {"METER_ASSETS_DATABASE_URL": f"sqlite:///{database}", "PYTHONWARNINGS": "ignore"}
     command = [*COMMAND, "ui", "--port", str(port)]
     with started(command, folder, folder / LOG, environment):
-        stack = Stack(f"http://127.0.0.1:{port}", folder, billing)
+        stack = Stack(f"http://127.0.0.1:{port}", folder, billing, environment)
         _await_answer(stack)
         yield stack
 
