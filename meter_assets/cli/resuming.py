@@ -23,7 +23,9 @@ from meter_assets.runtime import run_tags
 from meter_assets.runtime.processes import has_ended_here
 from meter_assets.version import __version__
 
-COMMAND, DIGEST, LEFT = "meter_assets/command", "meter_assets/command_digest", "meter_assets/tenants_left"
+COMMAND, DIGEST, LEFT = (
+    f"{run_tags.HIDDEN}meter_assets/{name}" for name in ("command", "command_digest", "tenants_left")
+)
 CONTINUED_WITHIN = timedelta(hours=24)
 
 

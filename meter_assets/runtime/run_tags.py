@@ -12,5 +12,7 @@ PRIORITY = "dagster/priority"
 """The place of a run in the queue: a run with a greater number starts first. Runs of a backfill have 0."""
 FIRST: Mapping[str, str] = {PRIORITY: "10"}
 """The tag of a rollback: it starts before the runs of a backfill, however many of them wait."""
-REPOSITORY = ".dagster/repository"
+HIDDEN = ".dagster/"
+"""The start of the names of tags that Dagster's pages do not list."""
+REPOSITORY = f"{HIDDEN}repository"
 """The code location and the repository of a run's job, for the pages of jobs. See `code_location`."""
