@@ -70,13 +70,13 @@ class Stack:
 
 
 @contextmanager
-def running_ui(folder: Path) -> Iterator[Stack]:
+def running_ui(folder: Path, size: DemoSize = SIZE) -> Iterator[Stack]:
     """Start `meter-assets ui` in a folder as a checkout is, on a demo database; stop all its processes at the end."""
     database = folder / "billing.db"
     database.touch()
     billing = BillingDatabase(f"sqlite:///{database}")
     with billing.transaction() as connection:
-        make_demo(connection, SIZE, seed=1)
+        make_demo(connection, size, seed=1)
         billing.backend.analyze_if_never(connection)
     (folder / "dagster.yaml").write_text(shipped_config(), encoding="utf-8")
     shutil.copy(ROOT / "workspace.yaml", folder)
