@@ -9,6 +9,8 @@ from decimal import Decimal
 
 MINOR_UNIT_DIGITS = 2
 """Decimal places of a currency unit: a minor unit is a hundredth of it."""
+SHORT_RUN_ID = 8
+"""How many characters of a run's id are shown, as on Dagster's pages; more where two runs have the same ones."""
 SECONDS_WITH_A_FRACTION = 10
 """Durations below this are shown with tenths of seconds."""
 

@@ -2,11 +2,13 @@
 
 Add a command here. What it does belongs in `session`, what it prints in `terminal`.
 Output goes through `output`, so that nothing that is only shown ends a command.
-Exit status: 0 for success, 1 if a step or a validation failed, 2 for wrong usage or configuration, 130 for Ctrl-C.
+Exit status: 0 for success, 1 if a step or a validation failed, 2 for wrong usage or configuration, 130 for Ctrl-C and
+SIGTERM.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -27,7 +29,7 @@ from meter_assets.cli.selection import (
 )
 from meter_assets.cli.suggestions import CommandGroup
 from meter_assets.errors import InvalidSettings, MeterAssetsError
-from meter_assets.runtime.interrupts import BetweenRuns, WhileRunning, raised_again
+from meter_assets.runtime.interrupts import BetweenRuns, WhileRunning, raised_again, terminations_interrupt
 from meter_assets.runtime.waits import waits_shown
 from meter_assets.version import __version__
 
@@ -58,26 +60,34 @@ def _reports_errors(*, writes: bool = False) -> Callable[[Callable[P, int]], Cal
         @wraps(command)
         def run(*args: P.args, **kwargs: P.kwargs) -> None:
             is_live = writes and not kwargs.get("dry_run")
-            try:
-                with raised_again(), waits_shown(partial(click.echo, err=True)), said_on_failure(_GOES_ON * is_live):
-                    status = command(*args, **kwargs)
-            except MeterAssetsError as error:
-                click.echo(f"Error: {error}", err=True)
-                status = error.exit_status
-            except NothingSelected as nothing:
-                click.echo(str(nothing))
-                status = 0
-            except click.Abort:  # another answer than yes
-                click.echo("Nothing was written.", err=True)
-                status = 1
-            except KeyboardInterrupt as interrupt:
-                click.echo(_said_of(interrupt) if is_live else _NOTHING_WRITTEN, err=True)
-                status = 130
+            with terminations_interrupt():
+                try:
+                    with _outputs(is_live=is_live):
+                        status = command(*args, **kwargs)
+                except MeterAssetsError as error:
+                    click.echo(f"Error: {error}", err=True)
+                    status = error.exit_status
+                except NothingSelected as nothing:
+                    click.echo(str(nothing))
+                    status = 0
+                except click.Abort:  # another answer than yes
+                    click.echo("Nothing was written.", err=True)
+                    status = 1
+                except KeyboardInterrupt as interrupt:
+                    click.echo(_said_of(interrupt) if is_live else _NOTHING_WRITTEN, err=True)
+                    status = 130
             sys.exit(status if is_live else _with_output(status))
 
         return run
 
     return decorate
+
+
+@contextmanager
+def _outputs(*, is_live: bool) -> Iterator[None]:
+    """Lose no interrupt, show for what a statement waits, and say that a run goes on if its output cannot be shown."""
+    with raised_again(), waits_shown(partial(click.echo, err=True)), said_on_failure(_GOES_ON * is_live):
+        yield
 
 
 def _said_of(interrupt: KeyboardInterrupt) -> str:

@@ -5,9 +5,7 @@ The parts are the jobs that the other commands launch, on the copy and in a Dags
 """
 
 import shutil
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -98,17 +96,12 @@ def _results_of(copy: Copy, source: str, options: Options) -> Rehearsal:
 
 @contextmanager
 def _removed_when_interrupted(output: RehearsalOutput) -> Iterator[None]:
-    """Say that the copy was removed after Ctrl-C; let a request to terminate the process have the same effect."""
-    is_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if is_main else None
+    """Say that the copy was removed after an interrupt."""
     try:
         yield
     except KeyboardInterrupt:
         output.say("Interrupted: the copy and its files were removed. The billing database was only read.")
         raise
-    finally:
-        if is_main:
-            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

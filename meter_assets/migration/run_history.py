@@ -18,6 +18,7 @@ from meter_assets.billing.own_tables import BLOCKED, FAILED, INTERRUPTED, PARTIA
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import step_runs
 from meter_assets.errors import RecordsAltered
+from meter_assets.formatting import SHORT_RUN_ID
 from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import tried_again
@@ -41,8 +42,6 @@ class StepRunRecord(BaseModel):
 
 
 _WORST_FIRST = (RUNNING, FAILED, INTERRUPTED, BLOCKED, PARTIAL)
-SHORTEST_ID = 8
-"""The characters of a run's id that Dagster's pages show."""
 _MOST_NAMED_RUNS = 500
 """The most runs that are named in a statement. More may exceed an engine's limit of parameters."""
 
@@ -122,7 +121,7 @@ def recorded_runs(
 
 def _length_of_ids(run_ids: Sequence[str]) -> int:
     """Return how many characters tell these ids apart."""
-    length = SHORTEST_ID
+    length = SHORT_RUN_ID
     for one, next_one in pairwise(sorted(run_ids)):
         while one[:length] == next_one[:length]:
             length += 1

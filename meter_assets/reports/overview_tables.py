@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from meter_assets.foreign_text import named
-from meter_assets.formatting import show_time
+from meter_assets.formatting import SHORT_RUN_ID, show_time
 from meter_assets.reports.overview import State, TenantOverview
 from meter_assets.reports.tables import Grid
 
-SHORT_RUN_ID = 8
 NARROW, WIDE = 80, 120
 """From how many characters on a table has its numbers, and from how many it has all columns."""
 

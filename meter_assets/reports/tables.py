@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from meter_assets.foreign_text import quoted, shown
-from meter_assets.formatting import counted, show_money, show_time
+from meter_assets.formatting import SHORT_RUN_ID, counted, show_money, show_time
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.rollback import Rollback, UndoneStep
 from meter_assets.migration.step_report import StepReport
@@ -101,7 +101,7 @@ def undone(found: Rollback) -> Grid:
     rows = tuple(
         (
             one.made.step,
-            one.made.run_id,
+            one.made.run_id[:SHORT_RUN_ID],
             show_time(one.made.started_at),
             f"{one.report.changed:,}",
             f"{one.skipped:,}",

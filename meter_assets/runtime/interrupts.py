@@ -1,4 +1,4 @@
-"""Interrupts (Ctrl-C, the termination of a run) that must not be lost, and hangups, which end no run.
+"""Interrupts (Ctrl-C, SIGTERM, the termination of a run) that must not be lost, and hangups, which end no run.
 
 Python raises an interrupt wherever the main thread happens to be. If that is a callback of the garbage collector or a
 destructor, Python prints the exception and goes on. The garbage collector often runs while a statement is built.
@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 SECONDS_UNTIL_AGAIN = 0.05
 
@@ -23,6 +24,28 @@ class BetweenRuns(KeyboardInterrupt):
 
 class WhileRunning(KeyboardInterrupt):
     """The user interrupted a run of a live command: its current step or batch was rolled back."""
+
+
+@contextmanager
+def terminations_interrupt() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C until the context ends, as Dagster does within a run.
+
+    It does nothing in another thread than the main one, where Python cannot change this.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell ignores Ctrl-C for a command in the background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.raise_signal(signal.SIGINT)
+
+    usual = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
 
 
 @contextmanager

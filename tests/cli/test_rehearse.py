@@ -118,12 +118,13 @@ def test_refusals(on_sqlite: CommandLine, temporary: Path, arguments: list[str],
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_nothing(on_sqlite: CommandLine, temporary: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing(sent: signal.Signals, on_sqlite: CommandLine, temporary: Path) -> None:
     child = on_sqlite.start(REHEARSE)
     deadline = time.monotonic() + 120
     while not list(temporary.glob("*/dagster/history")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(sent)
     printed, _ = child.communicate(timeout=120)
     assert child.returncode == 130, printed
     assert "Interrupted: the copy and its files were removed. The billing database was only read." in printed

@@ -1,6 +1,7 @@
 """A wait for a lock of others is told, with its owner; and Ctrl-C at a terminal is one sentence."""
 
 import re
+import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -165,6 +166,17 @@ def test_ctrl_c_at_a_terminal_is_one_sentence(shell: CommandLine, command: tuple
     if command == PREVIEW:
         assert "rolled back" not in terminal.written
         assert recorded_steps(shell.database, shell.database.tenants()) == []
+
+
+def test_a_terminated_command_says_what_it_leaves(on_sqlite: CommandLine) -> None:
+    with everything_locked(on_sqlite, MIGRATE), on_terminal(on_sqlite, *MIGRATE) as terminal:
+        terminal.read(lambda: "Waiting for" in terminal.written)
+        terminal.process.send_signal(signal.SIGTERM)
+        status = terminal.end()
+    assert status == 130, terminal.written
+    assert "Interrupted. The current step, or its current batch, was rolled back" in terminal.written
+    assert "Traceback" not in terminal.written
+    assert recorded_steps(on_sqlite.database, on_sqlite.database.tenants()) == []
 
 
 def test_ctrl_c_at_the_question_writes_nothing(on_sqlite: CommandLine) -> None:
