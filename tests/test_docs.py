@@ -160,5 +160,6 @@ def test_the_picture_of_the_system_names_what_there_is() -> None:
     repository = build_definitions().get_repository_def()
     schedules, sensors = repository.schedule_defs, repository.sensor_defs
     jobs = [name for name in repository.job_names if not name.startswith("__")]
-    for name in (*SCHEMA.own, *(one.name for one in schedules), *(one.name for one in sensors), *jobs):
+    assets = [key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()]
+    for name in (*SCHEMA.own, *(one.name for one in schedules), *(one.name for one in sensors), *jobs, *assets):
         assert f"`{name}`" in content, name
