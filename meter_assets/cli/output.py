@@ -2,7 +2,7 @@
 
 A terminal may not know a character, hang up or be closed; the reader of a pipe may end; the disk behind a file may be
 full. What a command prints is then escaped or dropped, and the command goes on. Add here how such streams are handled;
-what is printed is in `terminal`.
+what is printed is in `terminal`, `results` and `previews`.
 """
 
 import errno

@@ -1,6 +1,6 @@
 """Shows the progress of a run on the terminal: one line per finished step, and a spinner with the current step.
 
-Add here what is shown during a run. What is shown after it is in `terminal`.
+Add here what is shown during a run. What is shown after it is in `results`.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from dagster import DagsterEventType, EventLogEntry
 from rich.status import Status
 from rich.text import Text
 
+from meter_assets.cli.results import STEPS, Results
 from meter_assets.cli.runner import TenantRun
-from meter_assets.cli.terminal import STEPS, Terminal
 from meter_assets.foreign_text import named, shown
 from meter_assets.migration.database import Tenant
 from meter_assets.rules.invariants import Group
@@ -27,7 +27,7 @@ VALIDATIONS = {
 class Progress:
     """Prints one line per step from a run's events, in the order of the six steps, and updates the spinner."""
 
-    def __init__(self, terminal: Terminal, status: Status | None, *, brief: bool) -> None:
+    def __init__(self, terminal: Results, status: Status | None, *, brief: bool) -> None:
         """Take the terminal, the spinner if there is one, and whether to omit a preview."""
         self._brief = brief
         self._terminal = terminal
@@ -73,8 +73,8 @@ class Progress:
 
 
 @contextmanager
-def following(terminal: Terminal, tenant: Tenant, at: int, of: int, *, brief: bool = False) -> Iterator[Progress]:
-    """Show the progress of a tenant's run. If brief, omit the preview: `Terminal.preview_summary` shows it."""
+def following(terminal: Results, tenant: Tenant, at: int, of: int, *, brief: bool = False) -> Iterator[Progress]:
+    """Show the progress of a tenant's run. If brief, omit the preview: `Results.preview_summary` shows it."""
     if not brief:
         terminal.heading(f"Tenant {named(tenant.key, tenant.name)} ({at} of {of})")
     with terminal.spinner(f"tenant {shown(tenant.key)}: starting") as status:

@@ -3,7 +3,7 @@
 Every live run of the command line has three tags: which command it belongs to, a digest of what the command does, and
 how many tenants were left after it. A command has ended early if its newest run left tenants, or was canceled. If the
 same command is given again within a day, it continues: it skips the tenants that the first one has finished. Add here
-what decides that; what is printed about it is in `terminal`.
+what decides that; what is printed about it is in `results`.
 """
 
 import hashlib

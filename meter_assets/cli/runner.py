@@ -1,6 +1,6 @@
 """Runs a job for one tenant on the Dagster instance, in this process, and collects the results from its events.
 
-Add here what is read from the events of a run. Nothing here prints: output belongs in `progress` and `terminal`.
+Add here what is read from the events of a run. Nothing here prints: output belongs in `progress` and `results`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
 """The shared context of one CLI invocation: its database, tenants, Dagster instance and terminal.
 
-Add a method here for what a command launches and shows. `main` parses the arguments, `runner` launches. No SQL here.
+Add a method here for what a command launches and shows. `commands` parse the arguments, `runner` launches. No SQL here.
 """
 
 import time
@@ -17,10 +17,10 @@ from meter_assets.billing.own_tables import BACKUP
 from meter_assets.cli.invocation import Invocation
 from meter_assets.cli.progress import following
 from meter_assets.cli.question import ask
+from meter_assets.cli.results import Results
 from meter_assets.cli.resuming import Resumed, resume
 from meter_assets.cli.runner import Launch, TenantRun, nothing_raised, run_tenant
 from meter_assets.cli.selection import EVERY, Selection, restricted, skipped_tenants
-from meter_assets.cli.terminal import Terminal
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.launchpad import allow_export
 from meter_assets.defs.partitions import sync_partitions
@@ -47,7 +47,7 @@ class Session:
     tenants: list[Tenant]
     instance: dg.DagsterInstance
     definitions: dg.Definitions
-    terminal: Terminal
+    terminal: Results
     stop_on_failure: bool = False
     invocation: Invocation = field(default_factory=Invocation)
     skipped: list[SkippedTenant] = field(default_factory=list)
@@ -283,7 +283,7 @@ def open_session(
         sync_partitions(instance, database)
         if tenants.restricts:
             chosen = restricted(chosen, database, tenants, instance)
-        terminal = Terminal()
+        terminal = Results()
         terminal.header(database.header())
         if live:
             written = {STEPS[step].target for step in (STEPS if rolls_back else writes or MIGRATION)}

@@ -1,6 +1,6 @@
 """The group of commands, which suggests the commands that an unknown name may mean.
 
-Add here how a command is found by its name. The commands themselves are in `main`.
+Add here how a command is found by its name. The commands themselves are in `commands`.
 """
 
 from collections.abc import Iterable

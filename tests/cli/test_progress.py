@@ -2,7 +2,7 @@
 
 import pytest
 
-from meter_assets.cli.terminal import STEPS
+from meter_assets.cli.results import STEPS
 from meter_assets.runtime.instance import FOLDER
 from tests.support.command_line import HEALTHY, CommandLine
 from tests.support.terminals import on_a_terminal, screen

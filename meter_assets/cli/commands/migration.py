@@ -1,0 +1,133 @@
+"""The commands that migrate tenants: the whole migration, and single steps of it.
+
+Add a command here if it runs steps. What it does belongs in `session`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from meter_assets.cli.commands import options
+from meter_assets.cli.ending import reports_errors
+from meter_assets.cli.invocation import Invocation
+from meter_assets.cli.selection import Asks, Selection, tenant_options
+from meter_assets.errors import InvalidSettings
+
+MIGRATE = "migrate_meter_financials"
+
+
+@click.command("migrate-meter-financials")
+@tenant_options(Asks.to_run)
+@options.dry_run
+@options.stop
+@options.batch_size
+@options.policy_changed
+@click.option("--skip-validation", is_flag=True, help="Skip the checks (steps 4 and 6).")
+@options.verbose
+@options.no_skip
+@options.yes
+@click.option(
+    "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
+)
+@reports_errors(writes=True)
+def migrate_meter_financials(
+    tenants: Selection,
+    dry_run: bool,
+    stop_on_failure: bool,
+    batch_size: int | None,
+    policy_changed: bool,
+    skip_validation: bool,
+    yes: bool,
+    export: Path | None,
+    no_skip: bool,
+    verbose: bool,
+) -> int:
+    """Migrate tenants: the backup, payments' meter ids, invoice amounts, and meter balances."""
+    if export is not None and not dry_run:
+        raise InvalidSettings("--export requires --dry-run: it writes the rows that would change.")
+    from meter_assets.cli.session import open_session
+
+    given = Invocation.current()
+    with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure, invocation=given) as session:
+        if dry_run:
+            return session.preview(
+                evaluate=not skip_validation, export=export, policy_changed=policy_changed, verbose=verbose
+            )
+        session.confirm("migrate", yes)
+        session.resume(no_skip=no_skip)
+        job = MIGRATE + ("_without_validation" if skip_validation else "")
+        return session.migrate(job, batch_size=batch_size, policy_changed=policy_changed)
+
+
+def _step_command(name: str, steps: Sequence[str], verb: str, help_text: str, job: str = MIGRATE) -> click.Command:
+    """Return a command that runs some steps of a job, with their checks. `verb` is what its question says."""
+
+    @click.command(name, help=help_text)
+    @tenant_options(Asks.to_run, steps)
+    @options.dry_run
+    @options.stop
+    @options.batch_size
+    @options.policy_changed
+    @options.verbose
+    @options.no_skip
+    @options.yes
+    @reports_errors(writes=True)
+    def command(
+        tenants: Selection,
+        dry_run: bool,
+        stop_on_failure: bool,
+        batch_size: int | None,
+        policy_changed: bool,
+        yes: bool,
+        no_skip: bool,
+        verbose: bool,
+    ) -> int:
+        from meter_assets.cli.session import open_session
+
+        given, of_migration = Invocation.current(), job == MIGRATE
+        with open_session(
+            tenants,
+            live=not dry_run,
+            writes=None if of_migration else steps,
+            stop_on_failure=stop_on_failure,
+            invocation=given,
+        ) as session:
+            if dry_run:
+                return session.preview(steps=steps, policy_changed=policy_changed, verbose=verbose)
+            session.confirm(verb, yes)
+            session.resume(no_skip=no_skip)
+            return session.migrate(job, steps=steps, batch_size=batch_size, policy_changed=policy_changed)
+
+    return command
+
+
+STEP_COMMANDS = (
+    _step_command(
+        "backfill-payment-meter-ids",
+        ["payment_meter_ids"],
+        "fill in the payments' meter ids of",
+        "Fill in the meter ids of payments: step 2 of the migration, after the backup (step 1) if it is missing.",
+    ),
+    _step_command(
+        "backfill-invoice-amounts",
+        ["invoice_amounts"],
+        "recompute the invoices' amounts of",
+        "Recompute the amounts of invoices from their lines: step 3 of the migration, after the backup (step 1) if it "
+        "is missing.",
+    ),
+    _step_command(
+        "migrate-customer-balances-to-meters",
+        ["customer_balances_backup", "meter_balances"],
+        "recompute the meters' balances of",
+        "Back up the customers' balances and recompute the meters' balances: steps 1 and 5 of the migration.",
+    ),
+    _step_command(
+        "sync-customer-balances",
+        ["customer_balances"],
+        "set the customers' balances of",
+        "Set customers' balances to the sums over their active meters, for code that still reads them. Optional, after "
+        "the migration. Customers without an active meter keep their balances.",
+        job="sync_customer_balances",
+    ),
+)

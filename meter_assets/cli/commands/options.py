@@ -1,0 +1,25 @@
+"""The options that several commands have. Add an option here for the second command that needs it."""
+
+import click
+
+dry_run = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
+batch_size = click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    metavar="ROWS",
+    help="Write this number of rows per transaction (for example 10000), so that other writers do not wait long.",
+)
+policy_changed = click.option(
+    "--policy-changed",
+    is_flag=True,
+    help="Run although the policy differs from the one that a tenant was migrated with.",
+)
+stop = click.option("--stop-on-failure", is_flag=True, help="Stop after the first tenant that fails.")
+no_skip = click.option(
+    "--no-skip",
+    is_flag=True,
+    help="Run all tenants. Default: if the same command ended early within the last 24 hours, continue it and skip the "
+    "tenants that it has finished.",
+)
+verbose = click.option("--verbose", is_flag=True, help="With --dry-run of several tenants: show each of them in full.")
+yes = click.option("--yes", is_flag=True, help="Write without asking for confirmation first.")

@@ -1,0 +1,54 @@
+"""The commands that show what is recorded: the history of runs, and the state of each tenant."""
+
+import click
+
+from meter_assets import settings
+from meter_assets.cli.ending import reports_errors
+from meter_assets.cli.selection import Asks, Selection, chosen_of_records, skipped_tenants, tenant_options
+
+
+@click.command()
+@tenant_options(Asks.to_look)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show so many of the newest runs."
+)
+@click.option("--steps", is_flag=True, help="Show each step of the runs.")
+@click.option("--json", "machine_readable", is_flag=True, help="Print all fields of the runs and their steps as JSON.")
+@reports_errors()
+def history(tenants: Selection, limit: int, steps: bool, machine_readable: bool) -> int:
+    """List the runs that the billing database has recorded, newest first.
+
+    The exit status is 1 if somebody else has changed the records, or if a tenant is skipped because of its id.
+    """
+    from meter_assets.cli.history import as_json, show_runs, show_steps
+    from meter_assets.cli.terminal import Terminal
+    from meter_assets.migration.run_history import altered_records, recorded_runs
+
+    database, terminal = settings.billing_database(), Terminal()
+    chosen = chosen_of_records(database, tenants)
+    names = {tenant.key: tenant.name for tenant in chosen}
+    runs, older = recorded_runs(database, chosen, limit)
+    altered, skipped = altered_records(database, chosen), skipped_tenants(database, tenants)
+    if machine_readable:
+        click.echo(as_json(runs, names, older, list(map(str, altered)), list(map(str, skipped))))
+        return int(bool(altered or skipped))
+    (show_steps if steps else show_runs)(terminal, runs, names, older)
+    for one in altered:
+        terminal.evidence(str(one), style="red")
+    terminal.skipped_tenants(skipped)
+    return int(bool(altered or skipped))
+
+
+@click.command()
+@tenant_options(Asks.to_look)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all that is known of each tenant.")
+@reports_errors()
+def status(tenants: Selection, as_json: bool) -> int:
+    """List the tenants with their states: migrated, blocked and by which check, drifted, not begun, and so on.
+
+    The first line counts the tenants in each state. A narrow terminal shows fewer columns. The exit status is 1 if a
+    tenant is skipped because of its id.
+    """
+    from meter_assets.cli.status import show_status
+
+    return show_status(tenants, as_json=as_json)
