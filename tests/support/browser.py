@@ -106,12 +106,13 @@ def browser_page() -> Iterator[Page]:
 
 def _await_answer(stack: Stack) -> None:
     try:
-        until(lambda: _answers(stack.url), "the UI answers", SECONDS_TO_START)
+        until(lambda: answers(stack.url), "the UI answers", SECONDS_TO_START)
     except NotInTime as late:
         raise AssertionError(f"{late} {(stack.folder / LOG).read_text(errors='replace')[-3000:]}") from None
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Return whether a web server of Dagster answers at this address."""
     try:
         urllib.request.urlopen(f"{url}/server_info", timeout=5).close()
     except OSError:
