@@ -71,10 +71,10 @@ def _observed(instance: dg.DagsterInstance, scope: Scope, recorded: Mapping[Any,
         for name in (one.name, *one.former_names)
     ]
     evaluations: dict[str, dict[str, Evaluation]] = {}
-    for found in sorted(latest_evaluated(instance, checks), key=lambda one: one.at):
-        name = current_name(found.check)  # under a former name it is older, and is replaced
-        evaluated = Evaluation(name, found.at, found.passed, found.violations)
-        evaluations.setdefault(found.partition, {})[name] = evaluated
+    names = {one.name: current_name(one.name) for one in checks}
+    for check, partition, failed_at, violations in latest_evaluated(instance, checks):
+        name = names[check]  # under a former name it is older, and is replaced
+        evaluations.setdefault(partition, {})[name] = Evaluation(name, failed_at, violations)
     newest = {one.newest_run[-1].run_id for one in recorded.values() if one.newest_run}
     runs = run_origins(instance, newest | {one.run_id for one in previews.values()})
     return Observed(

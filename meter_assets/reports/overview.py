@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from sqlalchemy import Connection, func, select
@@ -104,14 +104,14 @@ class Counts:
     would_fail: bool = False
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The latest evaluation of a check of a tenant; `violations` is None if their number is not known."""
+class Evaluation(NamedTuple):
+    """The latest evaluation of a check of a tenant."""
 
     check: str
-    at: datetime
-    passed: bool
+    failed_at: datetime | None
+    """When it was evaluated, if it failed; None if it passed."""
     violations: int | None
+    """0 if it passed, None if their number is not known."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def _row(tenant: Tenant, recorded: Recorded, observed: Observed) -> TenantOvervi
         (newest.run_id, newest.started_at) if newest else (preview.run_id, preview.at) if preview else (None,) * 2
     )
     rows_left, for_review = _rows(newest, preview, observed.steps.get(tenant.key, {}))
-    violated = sorted(one.check for one in evaluations if not one.passed and one.check in _ERRORS)
+    violated = sorted(one.check for one in evaluations if one.failed_at and one.check in _ERRORS)
     return TenantOverview(
         tenant=tenant.key,
         name=tenant.name,
@@ -264,8 +264,8 @@ def _without_failure(
 ) -> tuple[State, str]:
     """Return the state of a tenant whose newest run did not fail."""
     if recorded.migrated_at is not None:
-        failing = [one for one in evaluations if not one.passed and one.check in _ERRORS]
-        since = [one for one in failing if one.at > recorded.migrated_at]
+        failing = [one for one in evaluations if one.failed_at and one.check in _ERRORS]
+        since = [one for one in failing if one.failed_at and one.failed_at > recorded.migrated_at]
         return (
             (State.drifted, _counted({one.check: one.violations for one in since})) if since else (State.migrated, "")
         )

@@ -29,7 +29,7 @@ def ends(*outcomes: tuple[str, str], rolls_back: bool = False, message: str = ""
 
 def failing(check: str, at: datetime) -> tuple[Evaluation, ...]:
     """Return a failed evaluation of a check, with two violations."""
-    return (Evaluation(check, at, False, 2),)
+    return (Evaluation(check, at, 2),)
 
 
 DONE = ends(*((step, SUCCEEDED) for step in MIGRATION))
