@@ -5,11 +5,12 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import FloatRect, Page, ViewportSize, expect
 
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import REQUIRED_COLUMNS
@@ -29,13 +30,20 @@ LINEAGE = "/locations/meter_assets/asset-groups/meter_migration/lineage"
 FAILED_CHECK = "every_invoice_line_is_complete"
 PASSED_CHECK = "every_counted_invoice_adds_up"
 MINUTES = 60_000
+SMALL_WINDOW: ViewportSize = {"width": 1280, "height": 800}
+PICTURES_WANTED = bool(os.environ.get("METER_ASSETS_SCREENSHOTS"))
 expect.set_options(timeout=MINUTES / 2)
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all tests here: it takes long to start. Each test uses tenants or assets of its own."""
-    with running_ui(tmp_path_factory.mktemp("stack")) as running:
+    folder = tmp_path_factory.mktemp("stack")
+    if PICTURES_WANTED:  # which show the URL of the database
+        folder = Path("/tmp/demo")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    with running_ui(folder) as running:
         yield running
 
 
@@ -45,11 +53,13 @@ def page(stack: Stack) -> Iterator[Page]:
         yield opened
 
 
-def picture(page: Page, name: str) -> None:
-    """Keep a screenshot for the README, if that was asked for."""
-    if os.environ.get("METER_ASSETS_SCREENSHOTS"):
+def picture(page: Page, name: str, height: int | None = None) -> None:
+    """Keep a screenshot for the README, or of its upper part, if that was asked for."""
+    if PICTURES_WANTED:
         page.wait_for_timeout(1500)  # animations
-        page.screenshot(path=Path(ROOT, "docs", f"{name}.png"))
+        size = page.viewport_size or SMALL_WINDOW
+        upper: FloatRect = {"x": 0, "y": 0, "width": size["width"], "height": height or size["height"]}
+        page.screenshot(path=Path(ROOT, "docs", f"{name}.png"), clip=upper)
 
 
 def materialize(page: Page, button: str, *tenants: str) -> None:
@@ -142,7 +152,6 @@ TOO_WIDE = """() => [...document.querySelectorAll('table')].map(table => {
     return [Math.round(table.getBoundingClientRect().right - edge), table.innerText.slice(0, 200)];
 }).filter(([pixels]) => pixels > 0)"""
 """Finds the tables that are cut off, or need scrolling, at the right; returns by how many pixels, and their text."""
-SMALL_WINDOW: ViewportSize = {"width": 1280, "height": 800}
 
 
 def too_wide(page: Page) -> list[object]:
@@ -218,7 +227,8 @@ def test_the_overview_has_a_row_for_each_tenant_and_links(stack: Stack, page: Pa
         expect(page.get_by_role("cell", name=re.compile(f'^{tenant.key} "{tenant.name}"')).first).to_be_visible()
     assert f"blocked by {FAILED_CHECK.replace('_', ' ')}" in " ".join(cells(page, f'{BROKEN} "[^"]+"'))
     assert too_wide(page) == []
-    picture(page, "overview")
+    page.set_viewport_size({**SMALL_WINDOW, "height": 1900})
+    picture(page, "overview", 1460)
     page.get_by_role("link", name=re.compile("^(View run|[0-9a-f]{8})")).last.click()
     page.wait_for_url(re.compile("/runs/"))
 
