@@ -106,7 +106,7 @@ class Results(Previews):
             rows = [row for run in runs for one in run.results if one.name == name for row in one.samples]
             if rows:
                 note = "Only the first of each tenant; the checks count all." if name.startswith("every") else ""
-                self.grid(render.from_records(f"Discrepancies: not {name.replace('_', ' ')}", rows, note))
+                self.grid(render.from_records(f"Discrepancies: {name}", rows, note))
 
     def summary(self, runs: Sequence[TenantRun]) -> None:
         """Print one line per tenant, with the counts over its steps."""

@@ -40,7 +40,7 @@ def drawn(console: Console, grid: render.Grid) -> RenderableType:
     cells = _Cells.of(console, grid)
     widths = cells.natural
     if sum(widths) + _SPACE * len(widths) <= console.width:
-        return _table(cells, widths, box=_OPEN if _is_ascii(console) else _OPEN_WITH_LINE)
+        return _titled(cells, _table(cells, widths, box=_OPEN if _is_ascii(console) else _OPEN_WITH_LINE))
     # Each line of folded cells starts with an edge, so that no line starts with the rest of a name.
     room = console.width - 1 - _SPACE_IF_FOLDED * len(widths)
     widths = _shared(room, cells.least, cells.natural)
@@ -49,7 +49,7 @@ def drawn(console: Console, grid: render.Grid) -> RenderableType:
         return _records(console, cells)
     table = _table(cells, widths, box=_EDGED if _is_ascii(console) else _EDGED_WITH_LINE)
     table.padding, table.pad_edge, table.leading = (0, 0, 0, 1), True, int(height > 1)
-    return table
+    return _titled(cells, table)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _shared(room: int, least: Sequence[int], natural: Sequence[int]) -> list[int
 
 
 def _table(cells: _Cells, widths: Sequence[int], box: Box) -> Table:
-    table = Table(title=Text(cells.title), title_justify="left", header_style="bold", box=box, pad_edge=False)
+    table = Table(header_style="bold", box=box, pad_edge=False)
     for heading, width, is_number in zip(cells.headings, widths, cells.numbers, strict=True):
         table.add_column(Text(heading), justify="right" if is_number else "left", overflow="fold", width=width)
     for row in cells.rows:
@@ -146,5 +146,9 @@ def _records(console: Console, cells: _Cells) -> RenderableType:
         for heading, cell in zip(cells.headings, row, strict=True):
             if cell:
                 record.add_row(Text(heading), Text(cell))
-    title = [Text(cells.title, style="italic")] if cells.title else []
-    return Group(*title, Padding(record, (0, 0, 1, _SPACE_IF_FOLDED)))
+    return _titled(cells, Padding(record, (0, 0, 1, _SPACE_IF_FOLDED)))
+
+
+def _titled(cells: _Cells, table: RenderableType) -> RenderableType:
+    """Return a table below its title, which may be wider than the table."""
+    return Group(Text(cells.title, style="italic"), table) if cells.title else table

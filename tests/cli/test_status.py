@@ -40,9 +40,12 @@ def test_status_follows_a_tenant_and_selections_use_it(shell: CommandLine) -> No
     assert ended.printed.startswith("3 tenants: 1 blocked, 1 not begun, 1 migrated")
     assert f"blocked by {CHECK} (1)" in ended.words
 
-    shell.change("UPDATE meters SET balance = balance + 1 WHERE tenant_id = 1")
+    shell.change("UPDATE meters SET balance = balance + 5 WHERE tenant_id = 1")
     assert shell("validate-meter-financial-data", "--tenant", HEALTHY).status == 1
-    assert states(shell, "--tenant", HEALTHY) == {HEALTHY: "drifted"}
+    row = json.loads(shell("status", "--json", "--tenant", HEALTHY).printed)["tenants"][0]
+    ((meters,),) = shell.rows("SELECT count(*) FROM meters WHERE tenant_id = 1")
+    assert (row["state"], row["differences"]) == ("drifted", meters), "each customer has one meter"
+    assert f"every_meter_balance_equals_its_transactions ({meters})" in row["why"]
     again = shell(MIGRATE, "--yes", "--failed")
     assert "(1 of 1)" in again.printed, "only the blocked one is run again"
     assert shell("rollback", "--yes", "--tenant", HEALTHY).status in (0, 1)
