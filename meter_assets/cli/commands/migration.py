@@ -27,9 +27,7 @@ MIGRATE = "migrate_meter_financials"
 @options.verbose
 @options.no_skip
 @options.yes
-@click.option(
-    "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
-)
+@options.export
 @reports_errors(writes=True)
 def migrate_meter_financials(
     tenants: Selection,

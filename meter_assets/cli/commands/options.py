@@ -1,5 +1,7 @@
 """The options that several commands have. Add an option here for the second command that needs it."""
 
+from pathlib import Path
+
 import click
 
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
@@ -23,3 +25,6 @@ no_skip = click.option(
 )
 verbose = click.option("--verbose", is_flag=True, help="With --dry-run of several tenants: show each of them in full.")
 yes = click.option("--yes", is_flag=True, help="Write without asking for confirmation first.")
+export = click.option(
+    "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
+)

@@ -18,9 +18,7 @@ from meter_assets.errors import InvalidSettings
 @options.stop
 @options.batch_size
 @options.yes
-@click.option(
-    "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
-)
+@options.export
 @reports_errors(writes=True)
 def rollback(
     tenants: Selection,
