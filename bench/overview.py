@@ -1,4 +1,4 @@
-"""Measures the overview of many tenants: `status` after its imports, and the asset tenant_overview.
+"""Measures the overview of many tenants: the asset tenant_overview, and the command `status` with its start.
 
     python bench/overview.py [--tenants 1000] [--passes 3] [--url URL of an empty database] [--dagster-url URL]
 
@@ -7,6 +7,7 @@ event has the size of a real one. Statements are counted on both databases.
 """
 
 import os
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +28,8 @@ from meter_assets.demo.generator import DemoSize
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.reports.overview_tables import counted
 from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
+from meter_assets.settings import DATABASE_URL_VARIABLE
+from tests.support.command_line import COMMAND
 from tests.support.databases import statements
 
 CHARACTERS = 55_000
@@ -55,6 +58,9 @@ def main(tenants: int, passes: int, url: str | None, dagster_url: str | None) ->
             _watch(instance, database, passes)
             for _ in range(3):
                 _measure(instance, BillingDatabase(url or f"sqlite:///{path}"))
+        os.environ[DATABASE_URL_VARIABLE] = database._url.render_as_string(hide_password=False)
+        for arguments in (["status"], ["status", "--json"], ["--version"]):
+            _measure_command(arguments)
 
 
 def _measure(instance: dg.DagsterInstance, database: BillingDatabase) -> None:
@@ -67,6 +73,12 @@ def _measure(instance: dg.DagsterInstance, database: BillingDatabase) -> None:
     click.echo(
         f"{counted(rows)}; {read - started:.2f} s, with metadata {ended - started:.2f} s, {len(sent)} statements"
     )
+
+
+def _measure_command(arguments: list[str]) -> None:
+    started = time.perf_counter()
+    subprocess.run([*COMMAND, *arguments], check=True, stdout=subprocess.DEVNULL)
+    click.echo(f"meter-assets {' '.join(arguments)}: {time.perf_counter() - started:.2f} s")
 
 
 def _record_previews(instance: dg.DagsterInstance, database: BillingDatabase) -> None:
