@@ -28,6 +28,8 @@ class Asks(Enum):
     to_run = auto()
     """Run steps."""
     to_preview = auto()
+    to_rehearse = auto()
+    """Run all steps on a copy; the states are those of the billing database."""
     to_validate = auto()
     to_roll_back = auto()
     to_look = auto()
@@ -124,6 +126,7 @@ def tenant_options(asks: Asks, steps: Sequence[str] = ()) -> Callable[[Callable[
 _RUN_FAILED = "Only tenants whose newest run failed, was blocked or was interrupted"
 _FAILED = {
     Asks.to_run: f"{_RUN_FAILED}; with --dry-run also those whose last preview would fail.",
+    Asks.to_rehearse: f"{_RUN_FAILED}, in the billing database.",
     Asks.to_validate: "Only tenants that violated an ERROR invariant at the last evaluation.",
     Asks.to_roll_back: f"{_RUN_FAILED}.",
     Asks.to_look: f"{_RUN_FAILED}, that have drifted, or whose last preview would fail.",
@@ -131,6 +134,8 @@ _FAILED = {
 _MISSING = {
     Asks.to_run: "Only tenants for which a step of this command has not succeeded, or not since a rollback; with "
     "--dry-run only those without a preview.",
+    Asks.to_rehearse: "Only tenants for which a step of the migration has not succeeded in the billing database, or "
+    "not since a rollback.",
     Asks.to_validate: "Only tenants for which a check was never evaluated, or not since a rollback.",
     Asks.to_roll_back: "Only tenants with a step that is not rolled back.",
     Asks.to_look: "Only tenants for which a step of the migration has not succeeded, or not since a rollback.",

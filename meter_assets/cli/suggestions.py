@@ -12,7 +12,11 @@ _SIMILAR = 0.7
 
 
 class CommandGroup(click.Group):
-    """A group of commands that names the near ones if a command does not exist."""
+    """A group that lists its commands in the order of a migration, and names the near ones if one does not exist."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands in the order in which they were added."""
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -1,8 +1,10 @@
 """What an unknown command may have meant."""
 
+import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from meter_assets.cli.main import main
 from meter_assets.cli.suggestions import near_names
@@ -48,3 +50,10 @@ def test_near_names_are_suggested(given: str) -> None:
 def test_what_is_misspelt_is_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     ended = CommandLine(tmp_path, "sqlite:///not-there.db")(*arguments)
     assert (ended.status, ended.printed.splitlines()[-1]) == (2, f"Error: {said}")
+
+
+def test_the_help_names_every_command_in_full() -> None:
+    printed = CliRunner().invoke(main, ["--help"], terminal_width=80).output
+    _, _, listed = printed.partition("Commands:\n")
+    assert re.findall(r"^  ([a-z-]+)", listed, re.MULTILINE) == list(main.commands), "in the order of a migration"
+    assert "..." not in listed

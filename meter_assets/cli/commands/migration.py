@@ -17,7 +17,7 @@ from meter_assets.errors import InvalidSettings
 MIGRATE = "migrate_meter_financials"
 
 
-@click.command("migrate-meter-financials")
+@click.command("migrate-meter-financials", short_help="Migrate tenants: all steps.")
 @tenant_options(Asks.to_run)
 @options.dry_run
 @options.stop
@@ -58,10 +58,12 @@ def migrate_meter_financials(
         return session.migrate(job, batch_size=batch_size, policy_changed=policy_changed)
 
 
-def _step_command(name: str, steps: Sequence[str], verb: str, help_text: str, job: str = MIGRATE) -> click.Command:
+def _step_command(
+    name: str, steps: Sequence[str], verb: str, short_help: str, help_text: str, job: str = MIGRATE
+) -> click.Command:
     """Return a command that runs some steps of a job, with their checks. `verb` is what its question says."""
 
-    @click.command(name, help=help_text)
+    @click.command(name, short_help=short_help, help=help_text)
     @tenant_options(Asks.to_run, steps)
     @options.dry_run
     @options.stop
@@ -105,12 +107,14 @@ STEP_COMMANDS = (
         "backfill-payment-meter-ids",
         ["payment_meter_ids"],
         "fill in the payments' meter ids of",
+        "Run step 2: payments' meter ids.",
         "Fill in the meter ids of payments: step 2 of the migration, after the backup (step 1) if it is missing.",
     ),
     _step_command(
         "backfill-invoice-amounts",
         ["invoice_amounts"],
         "recompute the invoices' amounts of",
+        "Run step 3: invoices' amounts.",
         "Recompute the amounts of invoices from their lines: step 3 of the migration, after the backup (step 1) if it "
         "is missing.",
     ),
@@ -118,12 +122,14 @@ STEP_COMMANDS = (
         "migrate-customer-balances-to-meters",
         ["customer_balances_backup", "meter_balances"],
         "recompute the meters' balances of",
+        "Run steps 1 and 5: backup, balances.",
         "Back up the customers' balances and recompute the meters' balances: steps 1 and 5 of the migration.",
     ),
     _step_command(
         "sync-customer-balances",
         ["customer_balances"],
         "set the customers' balances of",
+        "Set customers' balances from meters.",
         "Set customers' balances to the sums over their active meters, for code that still reads them. Optional, after "
         "the migration. Customers without an active meter keep their balances.",
         job="sync_customer_balances",

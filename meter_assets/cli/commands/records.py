@@ -7,7 +7,7 @@ from meter_assets.cli.ending import reports_errors
 from meter_assets.cli.selection import Asks, Selection, chosen_of_records, skipped_tenants, tenant_options
 
 
-@click.command()
+@click.command(short_help="List the recorded runs.")
 @tenant_options(Asks.to_look)
 @click.option(
     "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show so many of the newest runs."
@@ -39,7 +39,7 @@ def history(tenants: Selection, limit: int, steps: bool, machine_readable: bool)
     return int(bool(altered or skipped))
 
 
-@click.command()
+@click.command(short_help="List the tenants with their states.")
 @tenant_options(Asks.to_look)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all that is known of each tenant.")
 @reports_errors()

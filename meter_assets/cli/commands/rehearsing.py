@@ -10,8 +10,8 @@ from meter_assets.cli.ending import reports_errors
 from meter_assets.cli.selection import Asks, Selection, chosen_of_records, tenant_options
 
 
-@click.command()
-@tenant_options(Asks.to_run)
+@click.command(short_help="Migrate a copy; forecast the time.")
+@tenant_options(Asks.to_rehearse)
 @click.option(
     "--dump",
     type=click.Path(path_type=Path),

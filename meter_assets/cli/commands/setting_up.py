@@ -9,7 +9,7 @@ from meter_assets.cli.commands import options
 from meter_assets.cli.ending import reports_errors
 
 
-@click.command()
+@click.command(short_help="Write Dagster's instance file.")
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option("--force", is_flag=True, help="Replace a dagster.yaml that is there; a copy is kept beside it.")
 @reports_errors()
@@ -31,7 +31,7 @@ def init(folder: Path | None, force: bool) -> int:
     return 0
 
 
-@click.command()
+@click.command(short_help="Serve the Dagster UI.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.  [default: 3000, or a free port]")
 @click.option("--read-only", is_flag=True, help="For viewers: nothing can be launched or changed, and no daemon runs.")
@@ -51,7 +51,7 @@ def ui(host: str, port: int | None, read_only: bool) -> int:
     return 0
 
 
-@click.command()
+@click.command(short_help="Print SQL for a role of PostgreSQL.")
 @click.argument("purpose", type=click.Choice(["preview", "migrate", "monitor", "rollback"]))
 @click.argument("role")
 @reports_errors()
@@ -65,7 +65,7 @@ def grants(purpose: str, role: str) -> int:
     return 0
 
 
-@click.command()
+@click.command(short_help="Create and migrate a demo database.")
 @click.option("--tenants", default=5, show_default=True, type=click.IntRange(5, 1000), help="How many tenants.")
 @click.option(
     "--customers",

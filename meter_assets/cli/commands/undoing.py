@@ -11,7 +11,7 @@ from meter_assets.cli.selection import Asks, Selection, tenant_options
 from meter_assets.errors import InvalidSettings
 
 
-@click.command()
+@click.command(short_help="Undo runs from their journals.")
 @tenant_options(Asks.to_roll_back)
 @click.option("--run", "before_run", metavar="RUN_ID", help="Undo this run and all later runs. Default: all runs.")
 @options.dry_run

@@ -7,7 +7,7 @@ from meter_assets.cli.ending import reports_errors
 from meter_assets.cli.selection import Asks, Selection, tenant_options
 
 
-@click.command("validate-meter-financial-data")
+@click.command("validate-meter-financial-data", short_help="Evaluate the invariants.")
 @tenant_options(Asks.to_validate)
 @options.stop
 @click.option(
