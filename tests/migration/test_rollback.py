@@ -820,7 +820,7 @@ def test_where_a_step_fails_what_was_undone_before_it_is_shown_and_counted(one_s
     assert [rows > 0 for step, rows in undone] == [True, False]
     assert f" {undone[0][1]} rows restored, 0 skipped. In the Dagster UI" in ended.words
     shown = ended.words[ended.words.index("Steps undone") : ended.words.index("was rolled back")]
-    assert [step for step in MIGRATION if re.search(f" {step} [0-9a-f-]{{36}} 20", shown)] == [undone[0][0]]
+    assert [step for step in MIGRATION if re.search(f" {step} [0-9a-f]{{8}} 20", shown)] == [undone[0][0]]
 
 
 # Through the job, and what Dagster then says of the tenant

@@ -18,12 +18,12 @@ from sqlalchemy import Executable, Table, delete, insert, update
 
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import MONEY_COLUMNS, OPTIONAL_COLUMNS, billing_tables
+from meter_assets.billing.schema import CREATED_AT_COLUMN, MONEY_COLUMNS, OPTIONAL_COLUMNS, billing_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import Rollback, roll_back
 from meter_assets.reports.rollback_preview import preview_rollback
-from meter_assets.rules.steps import MIGRATION
-from meter_assets.rules.undo import CHANGED_SINCE, LATER_CHANGE_KEPT, ROW_GONE
+from meter_assets.rules.steps import MIGRATION, STEPS
+from meter_assets.rules.undo import LATER_CHANGE_KEPT, LEFT_ALONE
 from tests.support import oracle
 from tests.support.databases import comparable, dump, journal_of, migrate, read, start_over, tenant
 from tests.support.oracle import ChangedRow, Database, Expected, Row
@@ -51,6 +51,8 @@ class Written:
     row_id: int
     before: Row
     after: Row
+    seen: Row
+    """The values by which the step recognizes the row later."""
     is_undone: bool = False
 
 
@@ -76,9 +78,15 @@ class Model:
         expected = oracle.CHANGES[step](self.db, tenant_id, policy)
         self.db = oracle.apply(self.db, step, expected)
         self.steps += 1
-        for row_id, row in expected.rows.items():
-            self.log.append(Written(self.steps, run_id, tenant_id, step, row_id, row.before, row.after))
+        for row_id, changed in expected.rows.items():
+            one = Written(self.steps, run_id, tenant_id, step, row_id, changed.before, changed.after, {})
+            one.seen = self._recognized(one)
+            self.log.append(one)
         return expected
+
+    def _recognized(self, one: Written) -> Row:
+        row = self.row(one) or {}
+        return {name: row[name] for name in STEPS[one.step].recognized_by if name in row}
 
     def runs(self, tenant_id: int) -> list[str]:
         """Return the runs that have changed a tenant, oldest first."""
@@ -99,6 +107,8 @@ class Model:
             row = self.row(one)
             if row is None:
                 done.skipped += 1
+            elif not self._is_same(one):
+                done.skipped += 1
             elif self._is_kept(one):
                 done.kept += 1
             elif one.step != BACKUP and any(row[name] != one.after[name] for name in _columns_of(one)):
@@ -113,6 +123,12 @@ class Model:
             return next(row for row in self.db[BACKUP] if row["customer_id"] == one.row_id)
         rows = self.db[oracle.TARGETS[one.step]]
         return next((row for row in rows if (row["id"], row["tenant_id"]) == (one.row_id, one.tenant_id)), None)
+
+    def _is_same(self, one: Written) -> bool:
+        """Say whether a row is still the one that was written: without any value to recognize it, its id decides."""
+        if one.seen.get(CREATED_AT_COLUMN) is not None:
+            return bool(self._recognized(one)[CREATED_AT_COLUMN] == one.seen[CREATED_AT_COLUMN])
+        return all(value is None for value in one.seen.values()) or self._recognized(one) == one.seen
 
     def _is_kept(self, one: Written) -> bool:
         """Say whether something that builds on this is not undone."""
@@ -361,7 +377,7 @@ def _plain(rows: Mapping[Any, ChangedRow]) -> dict[Any, tuple[Row, Row, str]]:
 
 def _became(restored: int, unresolved: dict[str, Any]) -> Undone:
     rows = {why: tally.rows for why, tally in unresolved.items()}
-    return Undone(restored, rows.get(CHANGED_SINCE, 0) + rows.get(ROW_GONE, 0), rows.get(LATER_CHANGE_KEPT, 0))
+    return Undone(restored, sum(rows.get(why, 0) for why in LEFT_ALONE), rows.get(LATER_CHANGE_KEPT, 0))
 
 
 def _one_more(rows: list[Row], like: Row) -> Row:
