@@ -105,9 +105,7 @@ class Model:
         done = Undone()
         for one in rows:
             row = self.row(one)
-            if row is None:
-                done.skipped += 1
-            elif not self._is_same(one):
+            if row is None or not self._is_same(one):
                 done.skipped += 1
             elif self._is_kept(one):
                 done.kept += 1
