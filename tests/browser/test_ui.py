@@ -18,6 +18,7 @@ from meter_assets.reports.preview import preview
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support.browser import ROOT, Stack, browser_page, running_ui
+from tests.support.processes import until
 
 pytestmark = [
     pytest.mark.browser,
@@ -29,6 +30,7 @@ HEALTHY, ALSO_HEALTHY, BROKEN = "1", "2", "3"
 LINEAGE = "/locations/meter_assets/asset-groups/meter_migration/lineage"
 FAILED_CHECK = "every_invoice_line_is_complete"
 PASSED_CHECK = "every_counted_invoice_adds_up"
+CONSERVED = "money_is_conserved"
 MINUTES = 60_000
 SMALL_WINDOW: ViewportSize = {"width": 1280, "height": 800}
 PICTURES_WANTED = bool(os.environ.get("METER_ASSETS_SCREENSHOTS"))
@@ -242,6 +244,24 @@ def test_a_preview_that_would_fail_is_red_in_the_list_of_checks(stack: Stack, pa
     page.get_by_text("Partitions", exact=True).last.click()
     expect(page.get_by_text("Failed (1)", exact=True)).to_be_visible()
     assert too_wide(page) == []
+
+
+def test_execute_all_evaluates_every_migrated_tenant(stack: Stack, page: Page) -> None:
+    """After the launches of the tests before: one tenant is migrated."""
+    before = stack.newest_run().run_id
+    page.goto(f"{stack.url}/assets/meter_balances?view=checks&checkDetail=money_is_conserved")
+    page.get_by_role("button", name="Execute all").click()
+    until(lambda: stack.newest_run().run_id != before and stack.newest_run().is_finished, "the run has ended", 120)
+    run = stack.newest_run()
+    page.goto(f"{stack.url}/runs/{run.run_id}")
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible()
+    found = {one.partition: one.description for one in stack.evaluations(run.run_id) if one.check_name == CONSERVED}
+    assert found[None] == "Passes for every migrated tenant (1)."
+
+
+def test_a_rollback_starts_as_a_dry_run(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/locations/meter_assets/jobs/rollback_meter_financials/playground")
+    expect(page.locator(".CodeMirror").first).to_contain_text("dry_run: true")
 
 
 def test_runs_of_the_command_line_are_in_the_list_of_their_job(stack: Stack, page: Page) -> None:
