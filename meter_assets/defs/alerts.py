@@ -96,7 +96,8 @@ def _default_status() -> dg.DefaultSensorStatus:
 def check_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Read the check results since the last tick and deliver what is new."""
     try:
-        ways, ui = channels(variables(VARIABLES)), ui_address(variables(VARIABLES))
+        given = variables(VARIABLES)
+        ways, ui = channels(given), ui_address(given)
     except InvalidSettings as error:
         return dg.SensorResult(skip_reason=str(error), cursor=context.cursor)
     if not ways:

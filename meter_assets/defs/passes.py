@@ -97,12 +97,13 @@ def _evaluations(
     only: Collection[str] | None = None,
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield the results of every tenant, or only those of some checks, as results of the checks of these assets."""
+    url = database.url  # masked once for all of them
     for watched in found.watched:
+        where = place(watched.tenant.name, url)
         for result in watched.results:
             if only is None or result.name in only:
                 asset = assets[Group(result.group)]
                 target = targets.get((asset.to_user_string(), watched.tenant.key))
-                where = place(watched.tenant.name, database.url)
                 yield _evaluation(watched, result, asset, target, where)
 
 

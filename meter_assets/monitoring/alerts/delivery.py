@@ -8,7 +8,9 @@ alerts in `defs.alerts`.
 import logging
 import threading
 import time
-from typing import Protocol
+from typing import Any, Protocol
+
+import requests
 
 from meter_assets.monitoring.alerts.messages import Message
 
@@ -50,6 +52,18 @@ def refusal(receiver: str, status: int) -> NotDelivered:
     refuses_content = 400 <= status < 500 and status not in _NOT_ABOUT_THE_MESSAGE
     error = NotThisMessage if refuses_content else NotDelivered
     return error(f"{receiver} answered with status {status}")
+
+
+def request(receiver: str, method: str, url: str, **content: Any) -> None:
+    """Send an HTTP request, such as a POST of `json`. Raises NotDelivered for any status except success.
+
+    No redirect is followed: it would turn a POST into a GET without the content. The body of the response is not read.
+    """
+    options: dict[str, Any] = {"timeout": SECONDS_TO_ANSWER, "allow_redirects": False, "stream": True}
+    with requests.request(method, url, **content, **options) as response:
+        status = response.status_code
+    if not 200 <= status < 300:
+        raise refusal(receiver, status)
 
 
 class _Attempt(threading.Thread):

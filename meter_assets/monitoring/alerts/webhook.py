@@ -6,10 +6,7 @@ with tenants and checks as values. Any other kind of webhook needs no code, only
 
 import html
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
-
-import requests
 
 from meter_assets.monitoring.alerts import delivery
 from meter_assets.monitoring.alerts.messages import Message
@@ -34,9 +31,4 @@ class Webhook:
         """Post the message. Raises NotDelivered for any response except success."""
         text = html.escape(message.text, quote=False)
         body = {"text": text, **_PLAIN_TEXT, "id": message.id, **message.model_dump(mode="json")}
-        # A redirect would turn the request into a GET without the message. The body of the answer is not read.
-        options: dict[str, Any] = {"timeout": delivery.SECONDS_TO_ANSWER, "allow_redirects": False, "stream": True}
-        with requests.post(self.url, json=body, **options) as answer:
-            status = answer.status_code
-        if not 200 <= status < 300:
-            raise delivery.refusal(self.receiver, status)
+        delivery.request(self.receiver, "POST", self.url, json=body)
