@@ -82,12 +82,23 @@ def running_ui(folder: Path, size: DemoSize = SIZE) -> Iterator[Stack]:
     shutil.copy(ROOT / "workspace.yaml", folder)
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DAGSTER_", "METER_"))}
-    environment |= {"METER_ASSETS_DATABASE_URL": f"sqlite:///{database}", "PYTHONWARNINGS": "ignore"}
+    environment |= {
+        "METER_ASSETS_DATABASE_URL": f"sqlite:///{database}",
+        "METER_ASSETS_CONFIG": str(_without_schedules(folder)),
+        "PYTHONWARNINGS": "ignore",
+    }
     command = [*COMMAND, "ui", "--port", str(port)]
     with started(command, folder, folder / LOG, environment):
         stack = Stack(f"http://127.0.0.1:{port}", folder, billing, environment)
         _await_answer(stack)
         yield stack
+
+
+def _without_schedules(folder: Path) -> Path:
+    """Write a configuration that starts no schedule: a pass on the hour would be a run that no test made."""
+    file = folder / "ui.toml"
+    file.write_text("[watching]\nenabled = false\n", encoding="utf-8")
+    return file
 
 
 @contextmanager
