@@ -4,6 +4,7 @@ Its commands are in `commands`; add a new one to COMMANDS, in the order of the h
 that nothing that is only shown ends a command.
 """
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,17 @@ COMMANDS = (
     setting_up.demo,
 )
 
+_OBJECTS_UNTIL_COLLECTION = 50_000
+"""To import Dagster makes hundreds of thousands of objects that stay. Python looks for garbage among them after every
+700 new ones, which is a fifth of the time that a command needs to start."""
+
 
 class _Commands(CommandGroup):
     """The commands, none of which ends because its output cannot be shown."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the arguments and run a command, as click does."""
+        gc.set_threshold(_OBJECTS_UNTIL_COLLECTION)
         with lasting_output():
             return super().main(*args, **kwargs)
 
