@@ -19,7 +19,7 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.runtime import run_tags
 from meter_assets.runtime.instance import FOLDER, shipped_config
 from tests.support.command_line import COMMAND
-from tests.support.processes import NotInTime, free_port, started, until
+from tests.support.processes import NotInTime, free_port, started, until, without_schedules
 
 ROOT = Path(__file__).parent.parent.parent
 SIZE = DemoSize(tenants=5, customers=10, months=4)
@@ -84,21 +84,14 @@ def running_ui(folder: Path, size: DemoSize = SIZE) -> Iterator[Stack]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DAGSTER_", "METER_"))}
     environment |= {
         "METER_ASSETS_DATABASE_URL": f"sqlite:///{database}",
-        "METER_ASSETS_CONFIG": str(_without_schedules(folder)),
         "PYTHONWARNINGS": "ignore",
+        **without_schedules(folder),
     }
     command = [*COMMAND, "ui", "--port", str(port)]
     with started(command, folder, folder / LOG, environment):
         stack = Stack(f"http://127.0.0.1:{port}", folder, billing, environment)
         _await_answer(stack)
         yield stack
-
-
-def _without_schedules(folder: Path) -> Path:
-    """Write a configuration that starts no schedule: a pass on the hour would be a run that no test made."""
-    file = folder / "ui.toml"
-    file.write_text("[watching]\nenabled = false\n", encoding="utf-8")
-    return file
 
 
 @contextmanager

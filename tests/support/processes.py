@@ -26,6 +26,13 @@ class NotInTime(AssertionError):
     """What a test waits for has not come."""
 
 
+def without_schedules(folder: Path) -> dict[str, str]:
+    """Return the environment with which a daemon starts no schedule: a pass on the hour is a run that no test made."""
+    file = folder / "without-schedules.toml"
+    file.write_text("[watching]\nenabled = false\n", encoding="utf-8")
+    return {"METER_ASSETS_CONFIG": str(file)}
+
+
 @contextmanager
 def started(
     command: Sequence[str], folder: Path, log: Path, environment: Mapping[str, str] | None = None, **as_user: Any

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from tests.support.command_line import HEALTHY, CommandLine
-from tests.support.processes import started
+from tests.support.processes import started, without_schedules
 
 SECONDS = 120
 
@@ -21,7 +21,8 @@ A_JOB = "migrate_meter_financials"
 def daemon(shell: CommandLine) -> Iterator[None]:
     """Run Dagster's daemon on the instance of the command line; it has its own processes, which end with it."""
     command = [sys.executable, "-m", "dagster._daemon", "run", "-m", "meter_assets.definitions"]
-    with started(command, shell.folder, shell.folder / "daemon.log", _dagsters_environment(shell)):
+    environment = {**_dagsters_environment(shell), **without_schedules(shell.folder)}
+    with started(command, shell.folder, shell.folder / "daemon.log", environment):
         yield
 
 
