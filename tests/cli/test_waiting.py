@@ -2,10 +2,12 @@
 
 import re
 import signal
+import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -188,3 +190,15 @@ def test_ctrl_c_at_the_question_writes_nothing(on_sqlite: CommandLine) -> None:
     assert "Interrupted. Nothing was written." in terminal.written
     assert "Traceback" not in terminal.written
     assert recorded_steps(on_sqlite.database, on_sqlite.database.tenants()) == []
+
+
+def test_ctrl_c_while_connecting_ends_the_command(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(SECONDS)
+        address = f"postgresql://billing@127.0.0.1:{silent.getsockname()[1]}/billing"
+        with CommandLine(tmp_path, address).start(*MIGRATE) as child:
+            connecting, _ = silent.accept()
+            child.send_signal(signal.SIGINT)
+            printed, _ = child.communicate(timeout=SECONDS)
+            connecting.close()
+    assert (child.returncode, printed) == (130, "Interrupted. Nothing was written.\n")

@@ -71,7 +71,10 @@ def wait(connection: Any) -> None:
             break
         except BaseException as error:
             interrupt = error
-            connection.cancel()
+            try:
+                connection.cancel()
+            except psycopg2.Error:
+                break  # the connection is still being opened, or is lost: there is nothing to cancel
     watcher.end()
     if interrupt is not None:
         raise interrupt
