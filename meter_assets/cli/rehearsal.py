@@ -189,6 +189,8 @@ class _Rehearsing:
         started = time.monotonic()
         with shared_database(self._database):
             run = run_tenant(self._instance, self._definitions, launch, tenant)
+        if run.interrupted:
+            raise KeyboardInterrupt
         return run, time.monotonic() - started
 
     def _preview(self, times: TenantTimes, run: TenantRun, seconds: float) -> None:

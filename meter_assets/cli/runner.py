@@ -26,11 +26,14 @@ from meter_assets.reports.preview import Preview
 from meter_assets.rules.invariants import INVARIANTS, Severity, current_name
 from meter_assets.runtime import run_tags
 from meter_assets.runtime.code_location import repository_tag
+from meter_assets.runtime.interrupts import interrupts_noticed
 from meter_assets.runtime.processes import tags_of_this_process
-from meter_assets.runtime.run_events import was_interrupted
+from meter_assets.runtime.run_events import INTERRUPTS, was_interrupted
 
 LONGEST_ERROR = 1_000
 """How many characters of another library's error are shown."""
+INTERRUPTED = "Interrupted on the command line."
+"""What Dagster records of a run that Ctrl-C has canceled."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -49,6 +52,7 @@ class TenantRun:
     evaluated_with: str = ""
     """With which policy the results were evaluated, if it is not the configured one."""
     interrupted: bool = False
+    """Whether an interrupt (Ctrl-C) came during the run, even if the run has succeeded all the same."""
     not_shown: Exception | None = None
     """An error of showing its progress, which does not change its result."""
 
@@ -97,7 +101,7 @@ def run_tenant(
     """Run a job for a tenant and return the results.
 
     `watch` is called for every event, with the run so far. An interrupt (Ctrl-C) is raised again after Dagster has
-    recorded the end of the run.
+    recorded that the run was canceled. A run that has succeeded although it was interrupted is returned.
     """
     run = TenantRun(tenant, str(uuid4()))
     job = definitions.resolve_job_def(launch.job)
@@ -117,19 +121,27 @@ def run_tenant(
 
     of_tenant = {} if job.partitions_def else {run_tags.PARTITION: tenant.key}
     instance.add_event_listener(run.run_id, listen)
-    result = job.execute_in_process(
-        run_config={**QUIET, **launch.config_for(tenant)},
-        instance=instance,
-        run_id=run.run_id,
-        raise_on_error=False,
-        # A job that has only checks has no partitions: the tag names the tenant.
-        partition_key=tenant.key if job.partitions_def else None,
-        tags={**tags_of_this_process(), **repository_tag(instance), **of_tenant, **launch.tags},
-    )
+    with interrupts_noticed() as interrupt_came:
+        try:
+            job.execute_in_process(
+                run_config={**QUIET, **launch.config_for(tenant)},
+                instance=instance,
+                run_id=run.run_id,
+                raise_on_error=False,
+                # A job that has only checks has no partitions: the tag names the tenant.
+                partition_key=tenant.key if job.partitions_def else None,
+                tags={**tags_of_this_process(), **repository_tag(instance), **of_tenant, **launch.tags},
+            )
+        except INTERRUPTS:  # Dagster has not recorded the end of the run
+            run.interrupted = True
+        run.interrupted = run.interrupted or interrupt_came()
+    recorded = instance.get_run_by_id(run.run_id)
+    run.succeeded = recorded is not None and recorded.is_success
     _record_what_was_not_shown(instance, run)
-    if run.interrupted:
+    if run.interrupted and not run.succeeded:
+        if recorded is not None and recorded.status is not dg.DagsterRunStatus.CANCELED:
+            instance.report_run_canceled(recorded, INTERRUPTED)
         raise KeyboardInterrupt
-    run.succeeded = result.success
     return run
 
 
@@ -159,9 +171,9 @@ def _cancel(instance: dg.DagsterInstance, run: TenantRun, entry: EventLogEntry) 
     if recorded is None:
         return
     if entry.get_dagster_event().is_job_failure:
-        instance.report_run_canceled(recorded, "Interrupted on the command line.")
+        instance.report_run_canceled(recorded, INTERRUPTED)
     else:
-        instance.report_run_canceling(recorded, "Interrupted on the command line.")
+        instance.report_run_canceling(recorded, INTERRUPTED)
 
 
 def _read(run: TenantRun, entry: EventLogEntry) -> None:

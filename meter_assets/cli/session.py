@@ -227,6 +227,8 @@ class Session:
             runs.append(run)
             self.under_way = None
             self.terminal.failed(run)
+            if run.interrupted and at < len(self.tenants):
+                raise KeyboardInterrupt
             if self.stop_on_failure and not run.succeeded:
                 break
         return runs

@@ -95,7 +95,8 @@ def record_step_run(database: BillingDatabase, schema: BillingSchema, run: StepR
         failure = _as_step_error(database.backend, run, error) if isinstance(error, OF_THE_DATABASE) else error
         # An unfinished query in one of these frames would keep SQLite's lock from the record.
         traceback.clear_frames(error.__traceback__)
-        if not _record_failure(database, schema, run, entry, failure):
+        is_recorded = _record_failure(database, schema, run, entry, failure)
+        if not is_recorded and isinstance(error, Exception):  # an interrupt came after the commit: it goes on
             failure = StepUnconfirmed(run.title)
         raise failure from failure.__cause__
 

@@ -4,11 +4,12 @@ Python raises an interrupt wherever the main thread happens to be. If that is a 
 destructor, Python prints the exception and goes on. The garbage collector often runs while a statement is built.
 """
 
+import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 SECONDS_UNTIL_AGAIN = 0.05
@@ -62,6 +63,33 @@ def hangups_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGHUP, usual)
+
+
+@contextmanager
+def interrupts_noticed() -> Iterator[Callable[[], bool]]:
+    """Yield a function that returns whether Ctrl-C or SIGTERM came since the context began.
+
+    It does not depend on the exception of an interrupt, in whose place a library may raise another error. In another
+    thread than the main one, which gets no signals, none is noticed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    received, sent = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    usual = signal.set_wakeup_fd(sent, warn_on_full_buffer=False)
+    signals: set[int] = set()
+
+    def has_come() -> bool:
+        with suppress(BlockingIOError):
+            signals.update(os.read(received, 4096))
+        return not signals.isdisjoint((signal.SIGINT, signal.SIGTERM))
+
+    try:
+        yield has_come
+    finally:
+        signal.set_wakeup_fd(usual)
+        os.close(received)
+        os.close(sent)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Reads parts of a run's events that have no public type: whether a failure is an interrupt.
+"""What has no public type in a run and its events: interrupts, and whether a failure is one.
 
 Add a function here for another part of an event that only a private type describes. The statuses of runs are in
 `run_status`.
@@ -9,6 +9,9 @@ import dagster as dg
 # DagsterEvent is public, but its errors are not: no public API as of 1.13 says that one is an interrupt.
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.plan.objects import ErrorSource
+
+INTERRUPTS = (KeyboardInterrupt, DagsterExecutionInterruptedError)
+"""The exceptions of an interrupt, outside and inside of a run."""
 
 
 def was_interrupted(event: dg.DagsterEvent) -> bool:

@@ -2,18 +2,22 @@
 
 import csv
 import re
-import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from sqlalchemy import text
 
 from meter_assets.billing.own_tables import BACKUP
-from meter_assets.defs.resources import BillingResource
-from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine, make_small_tenants, on_small_tenants
+from tests.support.command_line import (
+    ALSO_HEALTHY,
+    BROKEN,
+    HEALTHY,
+    CommandLine,
+    make_small_tenants,
+    meters_of,
+    on_small_tenants,
+)
 from tests.support.databases import STEP_RUNS, dump
 
 MIGRATE = "migrate-meter-financials"
@@ -36,12 +40,6 @@ def one_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
 
 def _shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     return on_small_tenants(tmp_path / "workplace", billing_url, monkeypatch, ("orphan_payment", int(BROKEN)))
-
-
-def meters_of(shell: CommandLine, tenant: str) -> list[tuple[object, ...]]:
-    return shell.rows(
-        f"SELECT id, balance, overpayment, total_billed FROM meters WHERE tenant_id = {tenant} ORDER BY id"
-    )
 
 
 def materialized(instance: dg.DagsterInstance, asset: str) -> set[str]:
@@ -318,86 +316,3 @@ def test_a_role_that_may_only_read_can_preview_and_nothing_else(
         assert owner.rows("SELECT to_regclass('meter_migration_runs')") == [(None,)]
     finally:
         owner.change(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
-
-
-# -- an interrupt -----------------------------------------------------------------------------------------------------
-
-SLOW = {
-    "sqlite": [
-        "CREATE TRIGGER slow AFTER UPDATE ON meters BEGIN SELECT count(*) FROM (WITH RECURSIVE n(x) AS "
-        "(SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 50000000) SELECT x FROM n); END"
-    ],
-    "postgresql": [
-        "CREATE FUNCTION slow() RETURNS trigger AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$ LANGUAGE plpgsql",
-        "CREATE TRIGGER slow BEFORE UPDATE ON meters FOR EACH ROW EXECUTE FUNCTION slow()",
-    ],
-}
-FAST_AGAIN = {"sqlite": "DROP TRIGGER slow", "postgresql": "DROP TRIGGER slow ON meters"}
-
-
-@pytest.mark.slow
-@pytest.mark.by_default("postgresql")
-def test_an_interrupt_rolls_the_step_back_and_the_same_command_resumes(shell: CommandLine, engine_name: str) -> None:
-    shell.change(*SLOW[engine_name])
-    before = meters_of(shell, HEALTHY)
-    child = shell.start(MIGRATE, "--yes", "--tenant", HEALTHY)
-    _wait_until_running(shell, "meter_balances")
-    time.sleep(0.5)
-    child.send_signal(signal.SIGINT)
-    printed, _ = child.communicate(timeout=120)
-    assert child.returncode == 130, printed
-    assert (
-        "Interrupted. The current step, or its current batch, was rolled back; finished steps and batches stay"
-        in printed
-    )
-    assert "Traceback" not in printed
-    assert meters_of(shell, HEALTHY) == before
-    outcomes = dict(shell.rows(f"SELECT step, outcome FROM {STEP_RUNS}"))
-    assert outcomes["payment_meter_ids"] == "succeeded"
-    assert outcomes["meter_balances"] == "interrupted"
-    with shell.instance() as instance:
-        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
-    assert shell.rows("SELECT count(*) FROM meter_migration_meter_balances") == [(0,)]
-    shell.change(FAST_AGAIN[engine_name])
-    assert shell(MIGRATE, "--yes", "--tenant", HEALTHY).status == 0
-    assert meters_of(shell, HEALTHY) != before
-
-
-class Destroyed:
-    """Something whose destructor is interrupted: Python ignores what is raised there."""
-
-    def __del__(self) -> None:
-        _interrupt()
-
-
-def _interrupt(*_: object) -> None:
-    signal.raise_signal(signal.SIGINT)
-
-
-def _interrupt_a_destructor(*_: object) -> None:
-    Destroyed()
-
-
-@pytest.mark.parametrize("interrupt", [_interrupt, _interrupt_a_destructor])
-def test_an_interrupt_between_two_steps_ends_the_command(
-    shell: CommandLine, monkeypatch: pytest.MonkeyPatch, interrupt: Callable[..., None]
-) -> None:
-    """Dagster then fails the run, and no step: the command must not go on with the next tenant."""
-    monkeypatch.setattr(BillingResource, "setup_for_execution", interrupt)
-    ended = shell(MIGRATE, "--yes")
-    assert "Exception ignored" not in ended.printed
-    assert (ended.status, "Interrupted. The current step" in ended.words) == (130, True)
-    with shell.instance() as instance:
-        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
-
-
-def _wait_until_running(shell: CommandLine, step: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with shell.database.snapshot() as connection:
-            if "meter_migration_commits" in shell.database.schema(connection).own_tables_present:
-                running = f"SELECT count(*) FROM {STEP_RUNS} WHERE step = :step AND outcome = 'running'"
-                if connection.scalar(text(running), {"step": step}):
-                    return
-        time.sleep(0.1)
-    raise AssertionError(f"{step} did not begin")

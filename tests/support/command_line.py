@@ -122,3 +122,10 @@ def with_an_orphan_payment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
     path = tmp_path / "billing.db"
     path.touch()
     return on_small_tenants(tmp_path / "workplace", f"sqlite:///{path}", monkeypatch, ("orphan_payment", int(BROKEN)))
+
+
+def meters_of(shell: CommandLine, tenant: str) -> list[tuple[object, ...]]:
+    """Return the balances of a tenant's meters."""
+    return shell.rows(
+        f"SELECT id, balance, overpayment, total_billed FROM meters WHERE tenant_id = {tenant} ORDER BY id"
+    )
