@@ -189,7 +189,8 @@ class BillingDatabase:
     def _unanswered(self, error: DBAPIError) -> StatementFailed:
         failure = self.backend.failure_of(error)
         why = reason_and_place(error, self.backend.place_of(error))
-        if failure is Failure.CONFLICT:
+        # A standby also ends connections because of what it replays, and the driver may lose what it says about that.
+        if failure is Failure.CONFLICT or (failure is Failure.ENDED and self._note is not None):
             return SnapshotCancelled(self.url, why, advice_for(Failure.ENDED))
         return StatementFailed(self.url, why, advice_for(failure))
 

@@ -252,28 +252,49 @@ def test_a_preview_that_is_always_cancelled_ends(
     assert len(errors) == ATTEMPTS
 
 
-def test_a_preview_on_a_standby_is_tried_again(
-    postgres_server: PostgresServer, on_postgresql: CommandLine, errors: list[str]
-) -> None:
-    """What the standby replays locks the table that the preview reads."""
+@pytest.fixture
+def on_standby(postgres_server: PostgresServer, on_postgresql: CommandLine) -> Iterator[CommandLine]:
+    """The command line on a standby of the server of `on_postgresql`, which has replayed its rows."""
     name = make_url(on_postgresql.url).database
     assert name is not None
-    with postgres_server.standby() as standby, ThreadPoolExecutor() as others:
-        shell, done = CommandLine(on_postgresql.folder, standby.url(name)), Event()
+    with postgres_server.standby() as standby:
+        shell = CommandLine(on_postgresql.folder, standby.url(name))
         until(lambda: shell.rows("SELECT count(*) > 0 FROM payments") == [(True,)], "the standby has caught up")
+        yield shell
 
-        def lock_until_cancelled() -> None:
-            while not done.is_set() and not [one for one in errors if "conflict with recovery" in one]:
-                on_postgresql.change("LOCK TABLE payments IN ACCESS EXCLUSIVE MODE")
 
+def test_a_preview_on_a_standby_is_tried_again(
+    on_postgresql: CommandLine, on_standby: CommandLine, errors: list[str]
+) -> None:
+    """What the standby replays locks the table that the preview reads."""
+    done = Event()
+
+    def lock_until_cancelled() -> None:
+        while not done.is_set() and not [one for one in errors if "conflict with recovery" in one]:
+            on_postgresql.change("LOCK TABLE payments IN ACCESS EXCLUSIVE MODE")
+
+    with ThreadPoolExecutor() as others:
         locking = others.submit(lock_until_cancelled)
         try:
-            ended = shell(*PREVIEW)
+            ended = on_standby(*PREVIEW)
         finally:
             done.set()
         locking.result()
     assert ended.status == 0, ended.printed
     assert [one for one in errors if "conflict with recovery" in one]
+
+
+def test_a_preview_whose_connection_a_standby_ends_is_tried_again(
+    on_postgresql: CommandLine, on_standby: CommandLine, errors: list[str]
+) -> None:
+    """A standby may do so in such a conflict, and the driver may not read why."""
+    ended_until = (datetime.now(UTC) + timedelta(seconds=4)).isoformat()
+    doing = f"IF clock_timestamp() < '{ended_until}' THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF"
+    with in_reads(on_postgresql, "", doing):
+        until(lambda: on_standby.rows("SELECT to_regproc('raises') IS NOT NULL") == [(True,)], "it is replayed")
+        ended = on_standby(*PREVIEW)
+    assert ended.status == 0, ended.printed
+    assert errors
 
 
 # Errors that are not the driver's own
