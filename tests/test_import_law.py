@@ -146,5 +146,5 @@ def test_every_private_import_of_dagster_says_why() -> None:
         for number, line in enumerate(lines, start=1):
             if private.match(line) and not explained:
                 unexplained.append(f"{path}:{number}")
-            explained = line.startswith("# ") or (explained and bool(line.strip()))
+            explained = line.lstrip().startswith("# ") or (explained and bool(line.strip()))
     assert not unexplained

@@ -12,9 +12,6 @@ from pathlib import Path
 import click
 from dagster import DagsterInstance, deserialize_value
 
-# The name of the folder that `dagster dev` removes when it ends: see `instance`.
-from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
-
 # The type in which Dagster's processes pass the instance to each other: no public API as of 1.13.
 from dagster._core.instance.ref import InstanceRef
 
@@ -55,6 +52,9 @@ def require_own_instance(instance: DagsterInstance) -> None:
 
 def _require_own(ref: InstanceRef) -> None:
     if not is_own(ref):
+        # The name of the folder that `dagster dev` removes when it ends: see `instance`. Its module loads all commands.
+        from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
+
         folder = Path(ref.local_artifact_storage.base_dir)
         raise ForeignInstance(None if folder.name.startswith(TMP_DAGSTER_HOME_PREFIX) else folder)
 
