@@ -31,8 +31,8 @@ COMMANDS = (
 )
 
 _OBJECTS_UNTIL_COLLECTION = 50_000
-"""To import Dagster makes hundreds of thousands of objects that stay. Python looks for garbage among them after every
-700 new ones, which is a fifth of the time that a command needs to start."""
+"""After how many new objects Python looks for garbage. Importing Dagster creates more than 100,000 objects that stay.
+With Python's default of 700, looking for garbage among them takes a fifth of the start of a command."""
 
 
 class _Commands(CommandGroup):

@@ -115,7 +115,7 @@ def run_tenant(
         already = run.interrupted
         _read(run, entry)
         if run.interrupted and not already:
-            _cancel(instance, run, entry)
+            _cancel_when_it_ends(instance, run)
         with nothing_raised(run):
             watch(run, entry)
 
@@ -123,7 +123,7 @@ def run_tenant(
     instance.add_event_listener(run.run_id, listen)
     with interrupts_noticed() as interrupt_came:
         try:
-            job.execute_in_process(
+            result = job.execute_in_process(
                 run_config={**QUIET, **launch.config_for(tenant)},
                 instance=instance,
                 run_id=run.run_id,
@@ -132,16 +132,13 @@ def run_tenant(
                 partition_key=tenant.key if job.partitions_def else None,
                 tags={**tags_of_this_process(), **repository_tag(instance), **of_tenant, **launch.tags},
             )
-        except INTERRUPTS:  # Dagster has not recorded the end of the run
+            run.succeeded = result.success
+        except INTERRUPTS:  # Dagster may have recorded no end of the run
             run.interrupted = True
         run.interrupted = run.interrupted or interrupt_came()
-    recorded = instance.get_run_by_id(run.run_id)
-    run.succeeded = recorded is not None and recorded.is_success
     _record_what_was_not_shown(instance, run)
     if run.interrupted and not run.succeeded:
-        if recorded is not None and recorded.status is not dg.DagsterRunStatus.CANCELED:
-            instance.report_run_canceled(recorded, INTERRUPTED)
-        raise KeyboardInterrupt
+        _cancel_unless_succeeded(instance, run)
     return run
 
 
@@ -165,15 +162,25 @@ def _record_what_was_not_shown(instance: dg.DagsterInstance, run: TenantRun) -> 
             instance.report_engine_event(f"{problem} The run went on.", recorded)
 
 
-def _cancel(instance: dg.DagsterInstance, run: TenantRun, entry: EventLogEntry) -> None:
-    """Make Dagster record the run as canceled instead of failed: in advance, or where it has just failed, instead."""
+def _cancel_when_it_ends(instance: dg.DagsterInstance, run: TenantRun) -> None:
+    """Let Dagster record the run of an interrupted step as canceled when it ends, instead of failed."""
     recorded = instance.get_run_by_id(run.run_id)
-    if recorded is None:
-        return
-    if entry.get_dagster_event().is_job_failure:
-        instance.report_run_canceled(recorded, INTERRUPTED)
-    else:
+    if recorded is not None and not recorded.is_finished:
         instance.report_run_canceling(recorded, INTERRUPTED)
+
+
+def _cancel_unless_succeeded(instance: dg.DagsterInstance, run: TenantRun) -> None:
+    """Make Dagster record an interrupted run as canceled, also if it has recorded that the run failed.
+
+    Raises KeyboardInterrupt, unless Dagster has recorded that the run succeeded.
+    """
+    recorded = instance.get_run_by_id(run.run_id)
+    run.succeeded = recorded is not None and recorded.is_success
+    if run.succeeded:
+        return
+    if recorded is not None and recorded.status is not dg.DagsterRunStatus.CANCELED:
+        instance.report_run_canceled(recorded, INTERRUPTED)
+    raise KeyboardInterrupt
 
 
 def _read(run: TenantRun, entry: EventLogEntry) -> None:

@@ -124,7 +124,7 @@ def _shared(room: int, least: Sequence[int], natural: Sequence[int]) -> list[int
 
 
 def _lines(cells: _Cells, widths: Sequence[int], rule: str) -> Text:
-    """Return one line for each row, below the headings. No cell needs folding: thousands of rows take no time."""
+    """Return one line for each row, below the headings. No cell is folded here: rich lays out cells much slower."""
     joint = " " * _SPACE
     heading, *rows = (
         joint.join(

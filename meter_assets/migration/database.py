@@ -69,7 +69,8 @@ class BillingDatabase:
         self._remembers = False
         self._schema: BillingSchema | None = None
         self._tenants: tuple[list[Tenant], list[SkippedTenant]] | None = None
-        self._note: str | None = None
+        self._standby: str | None = None
+        """A sentence about the server, if it is a standby."""
 
     @property
     def url(self) -> str:
@@ -190,7 +191,7 @@ class BillingDatabase:
         failure = self.backend.failure_of(error)
         why = reason_and_place(error, self.backend.place_of(error))
         # A standby also ends connections because of what it replays, and the driver may lose what it says about that.
-        if failure is Failure.CONFLICT or (failure is Failure.ENDED and self._note is not None):
+        if failure is Failure.CONFLICT or (failure is Failure.ENDED and self._standby is not None):
             return SnapshotCancelled(self.url, why, advice_for(Failure.ENDED))
         return StatementFailed(self.url, why, advice_for(failure))
 
@@ -238,7 +239,7 @@ class BillingDatabase:
         examined = self.backend.catalogue(connection, schema)
         if problems or examined.problems:
             raise UnsuitableSchema(self.url, [*problems, *examined.problems])
-        self._note = examined.note
+        self._standby = examined.note
         schema = known_schema(replace(schema, catalogue=examined.catalogue))
         self._require_ours(connection, schema)
         return schema
@@ -253,7 +254,7 @@ class BillingDatabase:
             with self.snapshot() as connection:
                 unread = rows_without_tenant(connection, tables)
         where = f"Tables: {known.catalogue.where}" if known.catalogue.where else None
-        return [line for line in (where, self._note, unread) if line]
+        return [line for line in (where, self._standby, unread) if line]
 
     def make_own_tables(self, connection: Connection, *, to_roll_back: bool = False) -> BillingSchema:
         """Create the missing ones of our own tables, and return the schema with them.
