@@ -1,17 +1,17 @@
-"""`Change`: the rows that a step would write, as SELECTs.
+"""`Change`: the rows that a step would write, as one SELECT of every row that it examines.
 
 Add here what every change has, whichever step it is of. Changes are computed in `rules.steps` and `rules.undo`, and
 journaled and written in `migration.journal`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property, reduce
 from operator import add
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, cast, func, null, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, cast, func, null, select
 
 from meter_assets.billing.money import exact, or_zero
 from meter_assets.billing.own_tables import Effect, JournaledStep
@@ -25,15 +25,13 @@ UNRESOLVED = "unresolved"
 class Change:
     """What a step would change for one tenant, or what undoing the step would change.
 
-    `rows` returns exactly the rows that would change: tenant_id, id, `<column>_before` and `<column>_after` of every
-    written column (money in stored form), and the rule that was applied. `outcomes` returns every row examined:
-    tenant_id, id, outcome (`WOULD_CHANGE`, `ALREADY_CORRECT`, `UNRESOLVED`), label (its rule or reason) and the exact
-    money of the row.
+    `examined` returns every row that the step looks at: tenant_id, id, outcome (`WOULD_CHANGE`, `ALREADY_CORRECT`,
+    `UNRESOLVED`), label (its rule or reason), the exact money of the row, and `<column>_before` and `<column>_after` of
+    every written column (money in stored form; of a row that would not change, after has no meaning).
     """
 
     step: JournaledStep
-    rows: Select[Any]
-    outcomes: Select[Any]
+    examined: Select[Any]
     columns: tuple[str, ...] = ()
     """The written columns, if the database lacks some of the step's columns."""
     label: str = ""
@@ -41,6 +39,8 @@ class Change:
     effect: Effect = Effect.UPDATE
     undoes: bool = False
     """Whether it undoes what the step has written."""
+    is_stored: bool = False
+    """Whether the examined rows were computed into a table before."""
     skipped: Select[Any] | None = None
     """For a change that undoes a step: the rows that were changed since, with the expected and found values."""
 
@@ -48,6 +48,20 @@ class Change:
         """Use the step's columns and name, unless others are given."""
         object.__setattr__(self, "columns", self.columns or self.step.columns)
         object.__setattr__(self, "label", self.label or self.step.name)
+
+    @cached_property
+    def rows(self) -> Select[Any]:
+        """Exactly the rows that would change: tenant_id, id, before and after of every written column, and the rule."""
+        row = self.examined.subquery("examined")
+        sides = [row.c[f"{name}_{side}"] for name in self.columns for side in ("before", "after")]
+        changing = select(row.c.tenant_id, row.c.id, *sides, row.c.label.label("rule"))
+        return changing.where(row.c.outcome == WOULD_CHANGE)
+
+    @cached_property
+    def outcomes(self) -> Select[Any]:
+        """Every row examined, without its values: tenant_id, id, outcome, label and money."""
+        row = self.examined.subquery("examined")
+        return select(row.c.tenant_id, row.c.id, row.c.outcome, row.c.label, row.c.money)
 
     @property
     def name(self) -> str:
@@ -87,10 +101,18 @@ class Change:
         return reduce(add, moves) if moves else func.abs(self.step.worth_of(rows))
 
     @cached_property
-    def cte(self) -> CTE:
-        """The rows as a common table expression, which a query computes once even if it reads them several times."""
+    def changed(self) -> FromClause:
+        """The rows, to be read in a query: a common table expression, which is computed once even if read twice.
+
+        If the examined rows are stored in a table, it is an ordinary subquery: the table has statistics.
+        """
         # It must not have the change's own name: the backup is a table of that name, and a query may read both.
-        return self.rows.cte(f"changed_{self.label}")
+        name = f"changed_{self.label}"
+        return self.rows.subquery(name) if self.is_stored else self.rows.cte(name)
+
+    def stored_in(self, table: FromClause) -> "Change":
+        """Return this change, with the examined rows as they were stored in a table."""
+        return replace(self, examined=select(table), is_stored=True)
 
     def overlay(self, rows: FromClause, changed: FromClause) -> FromClause:
         """Return the target's rows as they would be after `changed` (this change's rows) was written."""

@@ -182,7 +182,7 @@ class BillingRelations:
 
     def after(self, change: "Change") -> "BillingRelations":
         """Return these relations as they would be after the change was written."""
-        changed = change.cte
+        changed = change.changed
         written = change.overlay(self.rows[change.target], changed)
         rows = {**self.rows, change.target: _with_generated(self.schema, change.target, written)}
         if change.name != PAYMENT_METER_IDS:

@@ -55,14 +55,14 @@ _VERSION = "version_when_planned"
 class Plan:
     """The change that a step computed in one snapshot, stored in temporary tables of this connection.
 
-    `rows` are the rows to change, `outcomes` all rows examined. `step` reads these tables instead of computing the
-    change again.
+    `rows` are the rows to change, `examined` all rows that the step looked at. `step` reads the latter instead of
+    computing the change again.
     """
 
     run: StepRun
     step: PreparedStep
     rows: Table
-    outcomes: Table
+    examined: Table
     summary: ChangeSummary
     ranges: tuple[IdRange, ...]
     number: int
@@ -155,13 +155,11 @@ def _planned(
         _lock_tenant(database, connection, schema, run)
         require_trusted(connection, schema, run)
         require(connection, Moment.before, Situation(step, step.relations))
-        outcomes = _temporary_table(
-            connection, f"meter_migration_outcomes_{number}", _missed_only(change.outcomes, missed)
+        examined = _temporary_table(
+            connection, f"meter_migration_examined_{number}", _missed_only(change.examined, missed)
         )
-        rows = _temporary_table(
-            connection, f"meter_migration_plan_{number}", _with_versions(step, _missed_only(change.rows, missed))
-        )
-        planned = replace(change, rows=_without_versions(rows), outcomes=select(outcomes))
+        planned = change.stored_in(examined)
+        rows = _temporary_table(connection, f"meter_migration_plan_{number}", _with_versions(step, planned.rows))
         summary = summarize_change(connection, planned, step.relations)
         require(connection, Moment.computed, Situation(step, step.relations, rows))
         after = step.relations.after(planned)
@@ -169,7 +167,7 @@ def _planned(
         ranges = tuple(_ranges(connection, rows, size))
         session = engine_of(connection).session_of(connection)
         notes = set(unlike_the_backup(connection, planned, step.relations))
-    return Plan(run, replace(step, change=planned), rows, outcomes, summary, ranges, number, session, notes)
+    return Plan(run, replace(step, change=planned), rows, examined, summary, ranges, number, session, notes)
 
 
 def _lock_tenant(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> None:
@@ -242,8 +240,8 @@ def _write_batch(database: BillingDatabase, connection: Connection, plan: Plan, 
         _prepare_transaction(connection, plan)
         _require_same_session(connection, plan)
         _lock_tenant(database, connection, plan.step.schema, plan.run)
-        batch = replace(plan.step.change, rows=_unwritten_since_plan(plan, keys))
-        journaled = record(connection, batch, plan.step.schema, entry)
+        batch = plan.step.change
+        journaled = record(connection, batch, plan.step.schema, entry, _unwritten_since_plan(plan, keys))
         record_commit(connection, batch, plan.step.schema, entry, journaled, keys, part)
         elsewhere = money_elsewhere(connection, plan.step.schema, batch, plan.run.tenant.id)
         write(connection, batch, plan.step.schema, entry, journaled, keys)
@@ -284,7 +282,7 @@ def _unwritten_since_plan(plan: Plan, keys: IdRange) -> Select[Any]:
 
 def _missed(plan: Plan, entry: RunningStep) -> Select[Any]:
     """Return the planned rows that were not written, with their rule and their money at the time of the plan."""
-    planned, outcome = plan.rows, plan.outcomes
+    planned, outcome = plan.rows, plan.examined
     made = recorded(plan.step.change, plan.step.schema, entry)
     return (
         select(planned.c.id, planned.c.rule, outcome.c.money)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Select,
     Table,
     and_,
     delete,
@@ -57,9 +58,18 @@ class IdRange:
 EVERY_ID = IdRange()
 
 
-def record(connection: Connection, change: Change, schema: BillingSchema, entry: RunningStep) -> int:
-    """Write a change's rows into its journal (the backup is its own journal). Returns the number of rows."""
-    rows = change.rows.subquery(change.name)
+def record(
+    connection: Connection,
+    change: Change,
+    schema: BillingSchema,
+    entry: RunningStep,
+    only: Select[Any] | None = None,
+) -> int:
+    """Write a change's rows, or `only` these of them, into its journal. Returns their number.
+
+    The backup is its own journal.
+    """
+    rows = (change.rows if only is None else only).subquery(change.name)
     if change.effect is Effect.ADD:
         backup = schema.own[BACKUP]
         values = [rows.c.tenant_id, rows.c.id, rows.c.balance_after, rows.c.overpayment_after]

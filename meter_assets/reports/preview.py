@@ -172,7 +172,7 @@ def _preview_step(
     Violated invariants that would block the step are not among the obstacles: the preview reports each of them.
     """
     change, relations, after = step.change, step.relations, step.relations.after(step.change)
-    changed = change.cte
+    changed = change.changed
     list(problems(connection, Moment.before, Situation(step, relations), evaluations.evaluate))
     report = step_report(connection, change, relations, changed, summarize_change(connection, change, relations))
     found = list(problems(connection, Moment.computed, Situation(step, relations, changed), evaluations.evaluate))

@@ -37,7 +37,7 @@ def preview_rollback(
             relations, kept = once_newer_are_undone(now, writes, step.id)
             change = undo(relations, writes, step.id, step.run_id, kept)
             summary = summarize_change(connection, change, relations)
-            report = step_report(connection, change, relations, change.cte, summary)
+            report = step_report(connection, change, relations, change.changed, summary)
             report = report.with_notes(unlike_the_backup(connection, change, now))
             done.append(UndoneStep(made=step, report=report))
             if export is not None:

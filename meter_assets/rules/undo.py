@@ -21,7 +21,6 @@ from sqlalchemy import (
     cast,
     false,
     func,
-    literal,
     or_,
     select,
     true,
@@ -61,8 +60,9 @@ def undo(relations: BillingRelations, step: JournaledStep, step_run: int, run_id
         label=f"{step.name}_of_step_run_{step_run}",
         columns=columns,
         undoes=True,
-        rows=select(row.c.tenant_id, row.c.id, *sides, rule.label("rule")).where(row.c.decision == RESTORED),
-        outcomes=select(row.c.tenant_id, row.c.id, *outcome_columns(false(), rule, row.c.decision), row.c.money),
+        examined=select(
+            row.c.tenant_id, row.c.id, *outcome_columns(false(), rule, row.c.decision), row.c.money, *sides
+        ),
         skipped=_skipped(row, columns),
     )
 
@@ -322,13 +322,11 @@ def _retire_backups(relations: BillingRelations, step: JournaledStep, run_id: st
         step,
         effect=Effect.REMOVE,
         undoes=True,
-        rows=select(of_run.c.tenant_id, of_run.c.id, *sides, literal(RESTORED).label("rule")).where(
-            of_run.c.decision == RESTORED
-        ),
-        outcomes=select(
+        examined=select(
             of_run.c.tenant_id,
             of_run.c.id,
             *outcome_columns(false(), rule, of_run.c.decision),
             step.worth_of(of_run).label("money"),
+            *sides,
         ),
     )

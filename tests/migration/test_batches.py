@@ -165,9 +165,9 @@ def _spoiled(step: Step, column: str, value: Any) -> Step:
 
     def change(relations: BillingRelations) -> Change:
         sound = step.compute(relations)
-        row = sound.rows.subquery("sound")
+        row = sound.examined.subquery("sound")
         spoiled = literal(value, row.c[f"{column}_after"].type).label(f"{column}_after")
-        return replace(sound, rows=select(*(spoiled if one.key == f"{column}_after" else one for one in row.c)))
+        return replace(sound, examined=select(*(spoiled if one.key == f"{column}_after" else one for one in row.c)))
 
     return replace(step, compute=change)
 

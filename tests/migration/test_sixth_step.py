@@ -33,11 +33,12 @@ def upper_statuses(relations: BillingRelations) -> Change:
     same, rule = meter.c.status.is_not_distinct_from(wanted), literal("upper_case")
     return Change(
         STATUSES,
-        rows=select(
-            meter.c.tenant_id, meter.c.id, *changed_columns(meter, {"status": wanted}), rule.label("rule")
-        ).where(~same),
-        outcomes=select(
-            meter.c.tenant_id, meter.c.id, *outcome_columns(same, rule, rule), STATUSES.worth_of(meter).label("money")
+        examined=select(
+            meter.c.tenant_id,
+            meter.c.id,
+            *outcome_columns(same, rule, rule),
+            STATUSES.worth_of(meter).label("money"),
+            *changed_columns(meter, {"status": wanted}),
         ),
     )
 
@@ -50,14 +51,12 @@ def raise_amounts(relations: BillingRelations) -> Change:
     rule = literal("raised")
     return Change(
         AMOUNTS,
-        rows=select(
-            payment.c.tenant_id, payment.c.id, *changed_columns(payment, {"amount": stored(least)}), rule.label("rule")
-        ).where(below),
-        outcomes=select(
+        examined=select(
             payment.c.tenant_id,
             payment.c.id,
             *outcome_columns(~below, rule, rule),
             AMOUNTS.worth_of(payment).label("money"),
+            *changed_columns(payment, {"amount": stored(least)}),
         ),
     )
 

@@ -34,19 +34,12 @@ def customer_balances(relations: BillingRelations) -> Change:
     return Change(
         STEP,
         columns=columns,
-        rows=select(
-            customer.c.tenant_id,
-            customer.c.id,
-            *changed_columns(customer, after),
-            literal(SUM_OF_ACTIVE_METERS).label("rule"),
-        )
-        .select_from(joined)
-        .where(has_meter, ~same),
-        outcomes=select(
+        examined=select(
             customer.c.tenant_id,
             customer.c.id,
             *outcome_columns(same, rule, literal(CUSTOMER_WITHOUT_ACTIVE_METER)),
             STEP.worth_of(customer).label("money"),
+            *changed_columns(customer, after),
         ).select_from(joined),
     )
 

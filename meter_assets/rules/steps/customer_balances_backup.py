@@ -26,14 +26,12 @@ def customer_balances_backup(relations: BillingRelations) -> Change:
     return Change(
         STEP,
         effect=Effect.ADD,
-        rows=select(customer.c.tenant_id, customer.c.id, *values, rule.label("rule"))
-        .select_from(joined)
-        .where(kept.c.customer_id.is_(None)),
-        outcomes=select(
+        examined=select(
             customer.c.tenant_id,
             customer.c.id,
             *outcome_columns(kept.c.customer_id.is_not(None), rule, null()),
             STEP.worth_of(customer).label("money"),
+            *values,
         ).select_from(joined),
     )
 

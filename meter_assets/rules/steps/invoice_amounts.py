@@ -37,14 +37,12 @@ def invoice_amounts(relations: BillingRelations) -> Change:
     return Change(
         STEP,
         columns=columns,
-        rows=select(invoice.c.tenant_id, invoice.c.id, *changed_columns(invoice, after), rule.label("rule")).where(
-            reason.is_(None), ~same
-        ),
-        outcomes=select(
+        examined=select(
             invoice.c.tenant_id,
             invoice.c.id,
             *outcome_columns(and_(reason.is_(None), same), case((reason.is_(None), rule)), reason),
             or_zero(exact(invoice.c.total_amount)).label("money"),
+            *changed_columns(invoice, after),
         ),
     )
 

@@ -33,12 +33,12 @@ def meter_balances(relations: BillingRelations) -> Change:
     return Change(
         STEP,
         columns=columns,
-        rows=select(meter.c.tenant_id, meter.c.id, *changed_columns(meter, after), rule.label("rule")).where(~same),
-        outcomes=select(
+        examined=select(
             meter.c.tenant_id,
             meter.c.id,
             *outcome_columns(same, rule, rule),
             net(meter).label("money"),
+            *changed_columns(meter, after),
         ),
     )
 

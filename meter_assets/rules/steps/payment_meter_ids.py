@@ -42,17 +42,12 @@ def payment_meter_ids(relations: BillingRelations) -> Change:
     meter_id = case((payment.c.decision == INVOICE, payment.c.invoice_meter_id), else_=payment.c.assigned_meter_id)
     return Change(
         STEP,
-        rows=select(
-            payment.c.tenant_id,
-            payment.c.id,
-            *changed_columns(payment, {"meter_id": meter_id}),
-            payment.c.decision.label("rule"),
-        ).where(payment.c.meter_id.is_(None), has_rule),
-        outcomes=select(
+        examined=select(
             payment.c.tenant_id,
             payment.c.id,
             *outcome_columns(payment.c.meter_id.is_not(None), rule, payment.c.decision),
             exact(payment.c.amount).label("money"),
+            *changed_columns(payment, {"meter_id": meter_id}),
         ),
     )
 

@@ -1,75 +1,6 @@
 -- rows
-SELECT recomputed.tenant_id, recomputed.id, recomputed.amount AS amount_before, recomputed.lines_amount AS amount_after, recomputed.balance_brought_forward AS balance_brought_forward_before, recomputed.lines_balance_brought_forward AS balance_brought_forward_after, recomputed.total_amount AS total_amount_before, recomputed.lines_total_amount AS total_amount_after, CASE
-WHEN (recomputed.lines IS NULL) THEN 'zero_without_lines'
-WHEN recomputed.is_rounded THEN 'rounded_sum_of_lines'
-ELSE 'sum_of_lines' END AS rule
-FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.line_of_other_tenant AS line_of_other_tenant, line_sums.bill_missing AS bill_missing, line_sums.bill_of_other_tenant AS bill_of_other_tenant, line_sums.line_amount_null AS line_amount_null, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, false AS is_rounded
-FROM (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
-FROM invoices
-WHERE invoices.tenant_id = 1
-AND invoices.deleted_at IS NULL) AS invoices
-LEFT OUTER JOIN (SELECT invoice_bills.tenant_id AS tenant_id, invoice_bills.invoice_id AS invoice_id, count(*) AS lines, coalesce(sum(CASE
-WHEN (NOT (bills.bill_type IS NOT NULL
-AND lower(btrim(bills.bill_type, '
-
-
-
-')) IN ('balance'))) THEN coalesce(invoice_bills.amount, 0)
-ELSE 0 END), 0) AS charges, coalesce(sum(CASE
-WHEN (bills.bill_type IS NOT NULL
-AND lower(btrim(bills.bill_type, '
-
-
-
-')) IN ('balance')) THEN coalesce(invoice_bills.amount, 0)
-ELSE 0 END), 0) AS brought_forward, sum(CASE
-WHEN (invoice_bills.line_tenant_id IS NOT NULL
-AND invoice_bills.line_tenant_id != invoice_bills.tenant_id) THEN 1
-ELSE 0 END) AS line_of_other_tenant, sum(CASE
-WHEN (bills.id IS NULL
-AND (SELECT bills.tenant_id
-FROM bills
-WHERE bills.id = invoice_bills.bill_id
-AND bills.deleted_at IS NULL) IS NULL) THEN 1
-ELSE 0 END) AS bill_missing, sum(CASE
-WHEN (bills.id IS NULL
-AND (SELECT bills.tenant_id
-FROM bills
-WHERE bills.id = invoice_bills.bill_id
-AND bills.deleted_at IS NULL) IS NOT NULL) THEN 1
-ELSE 0 END) AS bill_of_other_tenant, sum(CASE
-WHEN (invoice_bills.amount IS NULL) THEN 1
-ELSE 0 END) AS line_amount_null
-FROM (SELECT invoices.tenant_id AS tenant_id, invoice_bills.id AS id, invoice_bills.invoice_id AS invoice_id, invoice_bills.bill_id AS bill_id, invoice_bills.amount AS amount, invoice_bills.tenant_id AS line_tenant_id, invoices.status AS status
-FROM invoice_bills
-JOIN (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
-FROM invoices
-WHERE invoices.tenant_id = 1
-AND invoices.deleted_at IS NULL) AS invoices ON invoices.id = invoice_bills.invoice_id
-WHERE invoice_bills.deleted_at IS NULL
-AND invoice_bills.invoice_id = ANY (ARRAY(SELECT every_invoice.id
-FROM invoices AS every_invoice
-WHERE every_invoice.tenant_id = 1))) AS invoice_bills
-LEFT OUTER JOIN (SELECT bills.id AS id, bills.tenant_id AS tenant_id, bills.bill_type AS bill_type
-FROM bills
-WHERE bills.tenant_id = 1
-AND bills.deleted_at IS NULL) AS bills ON bills.id = invoice_bills.bill_id
-AND bills.tenant_id = invoice_bills.tenant_id
-GROUP BY invoice_bills.tenant_id, invoice_bills.invoice_id) AS line_sums ON line_sums.invoice_id = invoices.id
-AND line_sums.tenant_id = invoices.tenant_id) AS recomputed
-WHERE CASE
-WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
-ELSE NULL END IS NULL
-AND NOT (recomputed.amount IS NOT DISTINCT FROM recomputed.lines_amount
-AND recomputed.balance_brought_forward IS NOT DISTINCT FROM recomputed.lines_balance_brought_forward
-AND recomputed.total_amount IS NOT DISTINCT FROM recomputed.lines_total_amount);
-
--- outcomes
-SELECT recomputed.tenant_id, recomputed.id, CASE
+SELECT examined.tenant_id, examined.id, examined.amount_before, examined.amount_after, examined.balance_brought_forward_before, examined.balance_brought_forward_after, examined.total_amount_before, examined.total_amount_after, examined.label AS rule
+FROM (SELECT recomputed.tenant_id AS tenant_id, recomputed.id AS id, CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
 WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
@@ -129,7 +60,7 @@ WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
 WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
 WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
 WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
-ELSE NULL END END AS label, coalesce(recomputed.total_amount, 0) AS money
+ELSE NULL END END AS label, coalesce(recomputed.total_amount, 0) AS money, recomputed.amount AS amount_before, recomputed.lines_amount AS amount_after, recomputed.balance_brought_forward AS balance_brought_forward_before, recomputed.lines_balance_brought_forward AS balance_brought_forward_after, recomputed.total_amount AS total_amount_before, recomputed.lines_total_amount AS total_amount_after
 FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.line_of_other_tenant AS line_of_other_tenant, line_sums.bill_missing AS bill_missing, line_sums.bill_of_other_tenant AS bill_of_other_tenant, line_sums.line_amount_null AS line_amount_null, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, false AS is_rounded
 FROM (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
 FROM invoices
@@ -183,4 +114,123 @@ WHERE bills.tenant_id = 1
 AND bills.deleted_at IS NULL) AS bills ON bills.id = invoice_bills.bill_id
 AND bills.tenant_id = invoice_bills.tenant_id
 GROUP BY invoice_bills.tenant_id, invoice_bills.invoice_id) AS line_sums ON line_sums.invoice_id = invoices.id
-AND line_sums.tenant_id = invoices.tenant_id) AS recomputed;
+AND line_sums.tenant_id = invoices.tenant_id) AS recomputed) AS examined
+WHERE examined.outcome = 'would_change';
+
+-- outcomes
+SELECT examined.tenant_id, examined.id, examined.outcome, examined.label, examined.money
+FROM (SELECT recomputed.tenant_id AS tenant_id, recomputed.id AS id, CASE
+WHEN (CASE
+WHEN (recomputed.lines IS NULL) THEN 'no_lines'
+WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
+WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
+WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+ELSE NULL END IS NULL
+AND recomputed.amount IS NOT DISTINCT FROM recomputed.lines_amount
+AND recomputed.balance_brought_forward IS NOT DISTINCT FROM recomputed.lines_balance_brought_forward
+AND recomputed.total_amount IS NOT DISTINCT FROM recomputed.lines_total_amount) THEN 'already_correct'
+WHEN (CASE
+WHEN (CASE
+WHEN (recomputed.lines IS NULL) THEN 'no_lines'
+WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
+WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
+WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+ELSE NULL END IS NULL) THEN CASE
+WHEN (recomputed.lines IS NULL) THEN 'zero_without_lines'
+WHEN recomputed.is_rounded THEN 'rounded_sum_of_lines'
+ELSE 'sum_of_lines' END END IS NOT NULL) THEN 'would_change'
+ELSE 'unresolved' END AS outcome, CASE
+WHEN (CASE
+WHEN (recomputed.lines IS NULL) THEN 'no_lines'
+WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
+WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
+WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+ELSE NULL END IS NULL
+AND recomputed.amount IS NOT DISTINCT FROM recomputed.lines_amount
+AND recomputed.balance_brought_forward IS NOT DISTINCT FROM recomputed.lines_balance_brought_forward
+AND recomputed.total_amount IS NOT DISTINCT FROM recomputed.lines_total_amount) THEN NULL
+WHEN (CASE
+WHEN (CASE
+WHEN (recomputed.lines IS NULL) THEN 'no_lines'
+WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
+WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
+WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+ELSE NULL END IS NULL) THEN CASE
+WHEN (recomputed.lines IS NULL) THEN 'zero_without_lines'
+WHEN recomputed.is_rounded THEN 'rounded_sum_of_lines'
+ELSE 'sum_of_lines' END END IS NOT NULL) THEN CASE
+WHEN (CASE
+WHEN (recomputed.lines IS NULL) THEN 'no_lines'
+WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
+WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
+WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+ELSE NULL END IS NULL) THEN CASE
+WHEN (recomputed.lines IS NULL) THEN 'zero_without_lines'
+WHEN recomputed.is_rounded THEN 'rounded_sum_of_lines'
+ELSE 'sum_of_lines' END END
+ELSE CASE
+WHEN (recomputed.lines IS NULL) THEN 'no_lines'
+WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
+WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
+WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+ELSE NULL END END AS label, coalesce(recomputed.total_amount, 0) AS money, recomputed.amount AS amount_before, recomputed.lines_amount AS amount_after, recomputed.balance_brought_forward AS balance_brought_forward_before, recomputed.lines_balance_brought_forward AS balance_brought_forward_after, recomputed.total_amount AS total_amount_before, recomputed.lines_total_amount AS total_amount_after
+FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.line_of_other_tenant AS line_of_other_tenant, line_sums.bill_missing AS bill_missing, line_sums.bill_of_other_tenant AS bill_of_other_tenant, line_sums.line_amount_null AS line_amount_null, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, false AS is_rounded
+FROM (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
+FROM invoices
+WHERE invoices.tenant_id = 1
+AND invoices.deleted_at IS NULL) AS invoices
+LEFT OUTER JOIN (SELECT invoice_bills.tenant_id AS tenant_id, invoice_bills.invoice_id AS invoice_id, count(*) AS lines, coalesce(sum(CASE
+WHEN (NOT (bills.bill_type IS NOT NULL
+AND lower(btrim(bills.bill_type, '
+
+
+
+')) IN ('balance'))) THEN coalesce(invoice_bills.amount, 0)
+ELSE 0 END), 0) AS charges, coalesce(sum(CASE
+WHEN (bills.bill_type IS NOT NULL
+AND lower(btrim(bills.bill_type, '
+
+
+
+')) IN ('balance')) THEN coalesce(invoice_bills.amount, 0)
+ELSE 0 END), 0) AS brought_forward, sum(CASE
+WHEN (invoice_bills.line_tenant_id IS NOT NULL
+AND invoice_bills.line_tenant_id != invoice_bills.tenant_id) THEN 1
+ELSE 0 END) AS line_of_other_tenant, sum(CASE
+WHEN (bills.id IS NULL
+AND (SELECT bills.tenant_id
+FROM bills
+WHERE bills.id = invoice_bills.bill_id
+AND bills.deleted_at IS NULL) IS NULL) THEN 1
+ELSE 0 END) AS bill_missing, sum(CASE
+WHEN (bills.id IS NULL
+AND (SELECT bills.tenant_id
+FROM bills
+WHERE bills.id = invoice_bills.bill_id
+AND bills.deleted_at IS NULL) IS NOT NULL) THEN 1
+ELSE 0 END) AS bill_of_other_tenant, sum(CASE
+WHEN (invoice_bills.amount IS NULL) THEN 1
+ELSE 0 END) AS line_amount_null
+FROM (SELECT invoices.tenant_id AS tenant_id, invoice_bills.id AS id, invoice_bills.invoice_id AS invoice_id, invoice_bills.bill_id AS bill_id, invoice_bills.amount AS amount, invoice_bills.tenant_id AS line_tenant_id, invoices.status AS status
+FROM invoice_bills
+JOIN (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
+FROM invoices
+WHERE invoices.tenant_id = 1
+AND invoices.deleted_at IS NULL) AS invoices ON invoices.id = invoice_bills.invoice_id
+WHERE invoice_bills.deleted_at IS NULL
+AND invoice_bills.invoice_id = ANY (ARRAY(SELECT every_invoice.id
+FROM invoices AS every_invoice
+WHERE every_invoice.tenant_id = 1))) AS invoice_bills
+LEFT OUTER JOIN (SELECT bills.id AS id, bills.tenant_id AS tenant_id, bills.bill_type AS bill_type
+FROM bills
+WHERE bills.tenant_id = 1
+AND bills.deleted_at IS NULL) AS bills ON bills.id = invoice_bills.bill_id
+AND bills.tenant_id = invoice_bills.tenant_id
+GROUP BY invoice_bills.tenant_id, invoice_bills.invoice_id) AS line_sums ON line_sums.invoice_id = invoices.id
+AND line_sums.tenant_id = invoices.tenant_id) AS recomputed) AS examined;
