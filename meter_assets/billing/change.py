@@ -39,7 +39,7 @@ class Change:
     effect: Effect = Effect.UPDATE
     undoes: bool = False
     """Whether it undoes what the step has written."""
-    is_stored: bool = False
+    is_materialized: bool = False
     """Whether the examined rows were computed into a table before."""
     skipped: Select[Any] | None = None
     """For a change that undoes a step: the rows that were changed since, with the expected and found values."""
@@ -104,15 +104,15 @@ class Change:
     def changed(self) -> FromClause:
         """The rows, to be read in a query: a common table expression, which is computed once even if read twice.
 
-        If the examined rows are stored in a table, it is an ordinary subquery: the table has statistics.
+        If the examined rows are materialized, it is an ordinary subquery: their table has statistics.
         """
         # It must not have the change's own name: the backup is a table of that name, and a query may read both.
         name = f"changed_{self.label}"
-        return self.rows.subquery(name) if self.is_stored else self.rows.cte(name)
+        return self.rows.subquery(name) if self.is_materialized else self.rows.cte(name)
 
-    def stored_in(self, table: FromClause) -> "Change":
-        """Return this change, with the examined rows as they were stored in a table."""
-        return replace(self, examined=select(table), is_stored=True)
+    def materialized_in(self, table: FromClause) -> "Change":
+        """Return this change, with its examined rows read from a table into which they were computed."""
+        return replace(self, examined=select(table), is_materialized=True)
 
     def overlay(self, rows: FromClause, changed: FromClause) -> FromClause:
         """Return the target's rows as they would be after `changed` (this change's rows) was written."""

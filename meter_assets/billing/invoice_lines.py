@@ -4,13 +4,13 @@ Add here what both steps and invariants compute from lines. What meters are bill
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, false, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, false, func, literal, null, or_, select
 
 from meter_assets.billing.conditions import is_one_of
-from meter_assets.billing.money import ZERO, exact, or_zero, rounded_by, stored, total
+from meter_assets.billing.money import ZERO, exact, fits_sums, is_number, or_zero, rounded_by, total
 from meter_assets.billing.policy import InvoicesWithoutBills, Policy, RoundingOfSums
 from meter_assets.billing.relations import BillingRelations
 
@@ -32,9 +32,9 @@ def recomputed(relations: BillingRelations) -> Subquery:
     is_rounded = or_(charges != sides[0], brought_forward != sides[1]) if rounds else false()
     return (
         select(
-            *(invoice.c[name] for name in ("tenant_id", "id", *AMOUNTS)),
+            *(invoice.c[name] for name in ("tenant_id", "id", "meter_id", "status", *AMOUNTS)),
             sums.c.lines,
-            *(sums.c[name] for name in _DEFECTS),
+            *(sums.c[name] for name in (*_DEFECTS, "not_exact")),
             charges.label("lines_amount"),
             brought_forward.label("lines_balance_brought_forward"),
             (charges + brought_forward).label("lines_total_amount"),
@@ -43,21 +43,6 @@ def recomputed(relations: BillingRelations) -> Subquery:
         .outerjoin(sums, and_(sums.c.invoice_id == invoice.c.id, sums.c.tenant_id == invoice.c.tenant_id))
         .subquery("recomputed")
     )
-
-
-def with_sums_of_lines(relations: BillingRelations) -> BillingRelations:
-    """Return the relations with the sums of the lines as the amounts of every invoice that has lines."""
-    invoice, sums = relations.invoices, line_sums(relations)
-    values = {"amount": sums.c.charges, "balance_brought_forward": sums.c.brought_forward}
-    columns = [
-        case((sums.c.lines.is_not(None), stored(values[column.key])), else_=column).label(column.key)
-        if column.key in values
-        else column
-        for column in invoice.c
-    ]
-    same = and_(sums.c.invoice_id == invoice.c.id, sums.c.tenant_id == invoice.c.tenant_id)
-    summed = select(*columns).select_from(invoice.outerjoin(sums, same)).subquery("invoices")
-    return replace(relations, rows={**relations.rows, "invoices": summed})
 
 
 def line_defects(relations: BillingRelations, line: FromClause, bill: FromClause) -> dict[str, ColumnElement[bool]]:
@@ -82,10 +67,38 @@ def its_bill(line: FromClause, bill: FromClause) -> ColumnElement[bool]:
 _DEFECTS = (LINE_OF_OTHER_TENANT, BILL_MISSING, BILL_OF_OTHER_TENANT, LINE_AMOUNT_NULL)
 
 
-def line_sums(relations: BillingRelations) -> Subquery:
-    """Return, per invoice that has lines: their count, their sums in exact form, and how many have each defect."""
-    line, bill = relations.lines, relations.rows["bills"]
-    is_brought_forward = is_one_of(bill.c.bill_type, relations.policy.brought_forward_bill_types)
+def kinds_of_bills(relations: BillingRelations) -> FromClause:
+    """Return the bills, each with whether its type is debt brought forward, a charge, or in neither policy (1 or 0).
+
+    There are few bills: so the text of a type is compared once, and not once for each line.
+    """
+    return relations.shared("kinds_of_bills", ("bills",), lambda: _kinds(relations))
+
+
+def _kinds(relations: BillingRelations) -> Select[Any]:
+    bill, policy = relations.rows["bills"], relations.policy
+    decided = (*policy.brought_forward_bill_types, *policy.charge_bill_types)
+    return select(
+        bill.c.tenant_id,
+        bill.c.id,
+        bill.c.bill_type,
+        case((is_one_of(bill.c.bill_type, policy.brought_forward_bill_types), 1), else_=0).label("is_brought_forward"),
+        case((is_one_of(bill.c.bill_type, decided), 0), else_=1).label("is_undecided"),
+    )
+
+
+def line_sums(relations: BillingRelations) -> FromClause:
+    """Return, per invoice that has lines: their count, their sums in exact form, and how many have each defect.
+
+    `not_exact` is the number of lines whose amount is no number, or cannot be added up exactly.
+    """
+    return relations.shared("line_sums", ("invoice_bills", "bills"), lambda: _sums_of_lines(relations), by_index=True)
+
+
+def _sums_of_lines(relations: BillingRelations) -> Select[Any]:
+    line, bill = relations.lines, kinds_of_bills(relations)
+    is_brought_forward = func.coalesce(bill.c.is_brought_forward, 0) == 1
+    is_inexact = or_(~is_number(line.c.amount), ~fits_sums(line.c.amount, relations.policy))
 
     def sum_where(condition: ColumnElement[bool]) -> ColumnElement[Decimal]:
         return total(case((condition, or_zero(exact(line.c.amount))), else_=ZERO))
@@ -101,11 +114,16 @@ def line_sums(relations: BillingRelations) -> Subquery:
                 func.sum(case((bad, 1), else_=0)).label(reason)
                 for reason, bad in line_defects(relations, line, bill).items()
             ),
+            func.sum(case((is_inexact, 1), else_=0)).label("not_exact"),
         )
         .outerjoin(bill, its_bill(line, bill))
         .group_by(line.c.tenant_id, line.c.invoice_id)
-        .subquery("line_sums")
     )
+
+
+def has_defects(invoice: FromClause) -> ColumnElement[bool]:
+    """Return whether a `recomputed` invoice has a line that is not complete."""
+    return or_(*(invoice.c[reason] > 0 for reason in _DEFECTS))
 
 
 def reason_to_skip(invoice: FromClause, policy: Policy) -> ColumnElement[str | None]:

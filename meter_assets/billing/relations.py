@@ -6,10 +6,10 @@ nulls. Money is in stored form (see `money`). Add here what several rules read o
 in `ledger`, `invoice_lines` and `rules`. No SQL is run here.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import (
     ColumnElement,
@@ -44,6 +44,15 @@ if TYPE_CHECKING:
     from meter_assets.billing.change import Change
 
 _ABSENT_TYPES: Mapping[str, TypeEngine[Any]] = {"status": String(255), "paid_at": Date(), "last_invoice_date": Date()}
+
+
+class Materialize(Protocol):
+    """Computes rows into a temporary table, and returns the table."""
+
+    def __call__(self, name: str, rows: Select[Any], *, by_index: bool = False) -> FromClause:
+        """Take a name for it. With `by_index`, rows of a large table are looked up where few of them are read."""
+
+
 TENANT_TABLES = ("customers", "meters", "meter_assignments", "bills", "invoices", "payments")
 
 
@@ -57,6 +66,14 @@ class BillingRelations:
     rows: Mapping[str, FromClause]
     assigned: FromClause
     """The payments to which the migration assigned a meter: tenant_id, id, meter_id_after and the applied rule."""
+    judged: frozenset[str] | None = None
+    """The tables whose values invariants look at, if not all: those that a step reads."""
+    materialize: Materialize | None = None
+    """Computes what several computations read into a temporary table; None where it is a subquery of each."""
+    _known: dict[Any, tuple[tuple[FromClause, ...], FromClause]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """What was materialized, by its name and the rows that it was computed from."""
 
     @property
     def customers(self) -> FromClause:
@@ -76,7 +93,14 @@ class BillingRelations:
     @property
     def lines(self) -> FromClause:
         """The lines of the tenant's invoices; `tenant_id` is the invoice's, `line_tenant_id` the line's own."""
-        return self.rows["invoice_bills"]
+        if self.materialize is None:
+            return self.rows["invoice_bills"]
+        # No step writes what is read of an invoice here. The planner knows how many rows a table has, and from that
+        # whether to look lines up by their invoice, or to read them all.
+        invoice = self.invoices
+        of_tenant = select(invoice.c.tenant_id, invoice.c.id, invoice.c.status)
+        invoices = self.shared("invoices_with_lines", ("invoice_bills",), lambda: of_tenant)
+        return _tenant_lines(self.schema, self.policy, invoices, None)
 
     @property
     def payments(self) -> FromClause:
@@ -112,6 +136,48 @@ class BillingRelations:
             complete.outerjoin(last, last.c.tenant_id == complete.c.tenant_id)
         )
         return found.where(shows_later_ones).subquery("backed_up_to")
+
+    def shared(
+        self, name: str, reads: Iterable[str], compute: Callable[[], Select[Any]], *, by_index: bool = False
+    ) -> FromClause:
+        """Return rows that several computations read, or one row by row: a table if rows are materialized.
+
+        `reads` are the tables that `compute` reads: once a change is laid over one of them, the rows are computed
+        again. Without tables, it is a subquery.
+        """
+        if self.materialize is None:
+            return compute().subquery(name)
+        sources = tuple(self.rows[table] for table in reads)
+        key = (name, *map(id, sources))
+        if key not in self._known:  # which also keeps the sources alive: the ids stay theirs
+            self._known[key] = (sources, self.materialize(name, compute(), by_index=by_index))
+        return self._known[key][1].alias(name)
+
+    def materialized(self, materialize: Materialize, tables: Iterable[str] = ()) -> "BillingRelations":
+        """Return these relations with what computations share in temporary tables, and the rows of these tables too."""
+        rows = {table: materialize(table, select(self.rows[table])).alias(table) for table in tables}
+        return replace(self, rows={**self.rows, **rows}, materialize=materialize, _known={})
+
+    def once_written(self, target: str) -> "BillingRelations":
+        """Return the same relations, for reading after rows of a table were written in the same snapshot.
+
+        What was computed from it before is computed again. So is everything if triggers may have written other tables,
+        or if a table is a view, which may read any of them.
+        """
+        catalogue = self.schema.catalogue
+        if catalogue.views or catalogue.triggers_of(target):
+            return replace(self, _known={})
+        written = self.rows[target]
+        known = {key: one for key, one in self._known.items() if not any(source is written for source in one[0])}
+        return replace(self, _known=known)
+
+    def judging(self, tables: Iterable[str] | None) -> "BillingRelations":
+        """Return the same relations; invariants of values look at these tables only, or at all if it is None."""
+        return replace(self, judged=None if tables is None else frozenset(tables))
+
+    def judges(self, table: str) -> bool:
+        """Return whether invariants of values look at a table."""
+        return self.judged is None or table in self.judged
 
     def owner(self, table: str, row_id: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the tenant that owns the live row with this id, among all tenants; null if no row has it.

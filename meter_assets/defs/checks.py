@@ -21,6 +21,7 @@ from meter_assets.defs.step import failures, tenant_of
 from meter_assets.migration.evaluation import InvariantResult, advise, evaluate
 from meter_assets.migration.recorded_policy import policy_for_evaluation
 from meter_assets.migration.snapshot import tried_again
+from meter_assets.migration.temporary_tables import materialized
 from meter_assets.rules.invariants import Invariant, Severity, of_group
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
@@ -90,10 +91,11 @@ def _evaluated(
     Returns the results, and in which values that policy differs from the configured one.
     """
     tenant, database, given = tenant_of(context, billing), billing.database, policy.policy()
-    with database.snapshot() as connection:
+    with database.read(given) as snapshot:
+        connection, schema = snapshot.connection, snapshot.schema
         chosen, differences = policy_for_evaluation(database, connection, tenant, context.run.run_id, given)
-        schema = database.schema(connection)
-        results = evaluate(connection, invariants, billing_relations(schema, chosen, tenant.id))
+        relations = materialized(billing_relations(schema, chosen, tenant.id), snapshot.tables)
+        results = evaluate(connection, invariants, relations)
         return advise(connection, schema, tenant, results), differences
 
 

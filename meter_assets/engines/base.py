@@ -285,6 +285,21 @@ class DatabaseEngine(Protocol):
     def analyze_if_never(self, connection: Connection) -> None:
         """Gather statistics of the whole database, if the engine does not do so by itself and nobody ever has."""
 
+    def begin_reading(self, connection: Connection) -> bool:
+        """Let an open transaction of `reader` write nothing but temporary tables; return whether it may have these."""
+
+    def may_materialize(self, connection: Connection) -> bool:
+        """Return whether an open transaction may have temporary tables."""
+
+    def materialize(
+        self, connection: Connection, name: str, rows: Select[Any], *, reads_only: bool, by_index: bool
+    ) -> None:
+        """Compute rows into a temporary table of the open transaction, with statistics.
+
+        With `reads_only`, the transaction can write nothing else, before and afterwards. With `by_index`, few rows of a
+        large table are looked up in an index.
+        """
+
     def analyze_temporary(self, connection: Connection, name: str) -> None:
         """Gather statistics of one of our temporary tables, if the planner has none."""
 

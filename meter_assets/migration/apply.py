@@ -19,6 +19,7 @@ from meter_assets.migration.side_effects import money_elsewhere, require_no_othe
 from meter_assets.migration.stages import Moment, Situation, require
 from meter_assets.migration.step_report import StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import RunningStep, StepRun, prepare_run
+from meter_assets.migration.temporary_tables import tables_for_writing
 
 
 def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
@@ -56,9 +57,11 @@ def _run_once(database: BillingDatabase, schema: BillingSchema, run: StepRun, en
     with database.transaction() as connection:
         database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
         require_trusted(connection, schema, run)
-        step = prepare_run(schema, run)
+        tables = tables_for_writing(connection)
+        prepared = prepare_run(schema, run, tables)
+        require(connection, Moment.before, Situation(prepared, prepared.relations))
+        step = prepared.computed(tables)
         change, relations = step.change, step.relations
-        require(connection, Moment.before, Situation(step, relations))
         summary = summarize_change(connection, change, relations)
         journaled = record(connection, change, schema, entry)
         commits = record_commit(connection, change, schema, entry, journaled)
@@ -68,7 +71,7 @@ def _run_once(database: BillingDatabase, schema: BillingSchema, run: StepRun, en
         notes = unlike_the_backup(connection, change, relations)
         write(connection, change, schema, entry, journaled)
         notes += require_no_other_changes(connection, schema, change, entry, elsewhere)
-        require(connection, Moment.written, Situation(step, relations, changed))
+        require(connection, Moment.written, Situation(step, relations.once_written(change.target), changed))
         report = step_report(connection, change, relations, changed, summary).with_notes(notes)
         succeed(connection, schema, entry, commits=commits)
         if report.changed:

@@ -12,7 +12,7 @@ plans only the rest. Add here what is special about batches; what all step runs 
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -41,6 +41,7 @@ from meter_assets.migration.step_report import (
     summarize_change,
 )
 from meter_assets.migration.step_run import PreparedStep, RunningStep, StepRun, prepare_run
+from meter_assets.migration.temporary_tables import tables_for_writing
 
 ROUNDS, ROUNDS_WITHOUT_WAITING = 5, 2
 """How often a step is planned at most, and how many of these rounds do not wait for locked rows."""
@@ -149,16 +150,16 @@ def _planned(
     number: int,
     missed: Table | None,
 ) -> Plan:
-    step = prepare_run(schema, run)
-    change = step.change
     with connection.begin():
         _lock_tenant(database, connection, schema, run)
         require_trusted(connection, schema, run)
+        step = prepare_run(schema, run, tables_for_writing(connection))
         require(connection, Moment.before, Situation(step, step.relations))
+        change = step.change
         examined = _temporary_table(
             connection, f"meter_migration_examined_{number}", _missed_only(change.examined, missed)
         )
-        planned = change.stored_in(examined)
+        planned = change.materialized_in(examined)
         rows = _temporary_table(connection, f"meter_migration_plan_{number}", _with_versions(step, planned.rows))
         summary = summarize_change(connection, planned, step.relations)
         require(connection, Moment.computed, Situation(step, step.relations, rows))
@@ -167,7 +168,7 @@ def _planned(
         ranges = tuple(_ranges(connection, rows, size))
         session = engine_of(connection).session_of(connection)
         notes = set(unlike_the_backup(connection, planned, step.relations))
-    return Plan(run, replace(step, change=planned), rows, examined, summary, ranges, number, session, notes)
+    return Plan(run, step.with_change(planned), rows, examined, summary, ranges, number, session, notes)
 
 
 def _lock_tenant(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> None:

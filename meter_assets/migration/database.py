@@ -4,7 +4,7 @@ It combines a URL with its engine and turns errors of drivers into our own error
 engine; what depends on the engine belongs in `engines`. Nothing here knows the rules of the migration, or Dagster.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
@@ -41,6 +41,7 @@ from meter_assets.errors import (
     UnsuitableSchema,
 )
 from meter_assets.migration.snapshot import Snapshot, tried_again
+from meter_assets.migration.temporary_tables import tables_for_reading
 from meter_assets.migration.tenant_locks import TenantLocks, tenant_locked
 from meter_assets.migration.tenants import (
     SkippedTenant,
@@ -103,14 +104,20 @@ class BillingDatabase:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Open a read-only transaction that reads one snapshot of the database.
+        """Open a read-only transaction that reads one snapshot of the database. Raises what `_reading` raises."""
+        with self._reading(self.backend.read_only) as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self, prepared: Callable[[Connection], Connection]) -> Iterator[Connection]:
+        """Open a transaction of the reader.
 
         Raises DatabaseUnreachable, DemoDatabaseMissing, UnreadableValue, and StatementFailed if the database refuses a
         statement: SnapshotCancelled if it can be tried again at once.
         """
         try:
-            with self._connected(self.reader) as connection:
-                connection = self.backend.read_only(connection)
+            with self._connected(self.reader) as unprepared:
+                connection = prepared(unprepared)
                 with connection.begin():
                     yield connection
         except DBAPIError as error:
@@ -118,9 +125,13 @@ class BillingDatabase:
 
     @contextmanager
     def read(self, policy: Policy) -> Iterator[Snapshot]:
-        """Open a snapshot with the schema, to be read under a policy. Raises what `snapshot` and `schema` raise."""
-        with self.snapshot() as connection:
-            yield Snapshot(connection, self.schema(connection), policy)
+        """Open a snapshot with the schema, to be read under a policy. Raises what `snapshot` and `schema` raise.
+
+        It may compute rows into temporary tables, and write nothing else.
+        """
+        with self._reading(lambda connection: connection) as connection:
+            tables = tables_for_reading(connection)
+            yield Snapshot(connection, self.schema(connection), policy, tables)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -16,6 +16,7 @@ from meter_assets.billing.step_runs import tenants_with
 from meter_assets.foreign_text import Shown, quoted
 from meter_assets.migration.tenants import Tenant
 from meter_assets.rules.invariants import Invariant, Severity
+from meter_assets.rules.invariants.screens import Screen, suspects
 from meter_assets.rules.steps import STEPS
 
 SAMPLES = 10
@@ -53,19 +54,39 @@ def evaluate(
     *,
     only_ids: Select[Any] | None = None,
 ) -> list[InvariantResult]:
-    """Evaluate the invariants on the relations: one statement finds the violated ones, one more each reads samples.
+    """Evaluate the invariants on the relations: one pass over each table for those with screens, one for the others.
 
-    So the database computes the relations once for all invariants. `only_ids` restricts the result to violations whose
-    subject is among these ids: the rows that a step has written.
+    Only those that may be violated are evaluated one by one, with samples. `only_ids` restricts the result to
+    violations whose subject is among these ids: the rows that a step has written.
     """
     wanted = list(invariants)
-    if len(wanted) <= 1:
-        return [_evaluate_one(connection, one, relations, only_ids) for one in wanted]
-    violated = _violated(connection, wanted, relations, only_ids)
+    screens = {one.name: one.screens(relations) for one in wanted if one.screens is not None}
+    suspected = _suspected(connection, screens, relations, only_ids)
+    others = [one for one in wanted if one.name not in screens]
+    suspected |= (
+        {one.name for one in others} if len(others) <= 1 else _violated(connection, others, relations, only_ids)
+    )
     return [
-        _evaluate_one(connection, one, relations, only_ids) if one.name in violated else _result_of(one, [], [])
+        _evaluate_one(connection, one, relations, only_ids) if one.name in suspected else _result_of(one, [], [])
         for one in wanted
     ]
+
+
+def _suspected(
+    connection: Connection,
+    screens: Mapping[str, Sequence[Screen]],
+    relations: BillingRelations,
+    only_ids: Select[Any] | None,
+) -> set[str]:
+    """Return the names of the invariants that a row may violate, by their screens."""
+    named = [(name, one) for name, found in screens.items() for one in found]
+    suspected: set[str] = set()
+    for of in dict.fromkeys(one.of for _, one in named):
+        names = [name for name, one in named if one.of == of]
+        found = suspects(relations, [one for _, one in named if one.of == of], only_ids)
+        counts = connection.execute(found).one()
+        suspected |= {name for name, count in zip(names, counts, strict=True) if count}
+    return suspected
 
 
 def _violated(
@@ -78,6 +99,8 @@ def _violated(
         )
         for one in invariants
     ]
+    if not counts:
+        return set()
     return {row.name for row in connection.execute(union_all(*counts)) if row.violations}
 
 

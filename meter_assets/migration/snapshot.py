@@ -15,6 +15,7 @@ from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import SnapshotCancelled
+from meter_assets.migration.temporary_tables import TemporaryTables
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,6 +47,8 @@ class Snapshot:
     connection: Connection
     schema: BillingSchema
     policy: Policy
+    tables: TemporaryTables | None = None
+    """Its temporary tables, if it was asked for them and may have them."""
 
     def relations(self, tenant_id: Any = None, *, deleted_too: bool = False) -> BillingRelations:
         """Return the rows of one tenant, of a list of tenants, or of all; see `billing_relations`."""

@@ -66,14 +66,15 @@ class Stage:
 def _guards_before(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:
     """Evaluate the guards before a step, all at once: the user may override any but those of values."""
     values, before = at.step.guards.values, () if at.step.allow_invalid else at.step.guards.before
-    found = [one for one in evaluate(dict.fromkeys((*values, *before)), at.relations, None) if not one.passed]
+    results = evaluate([one for one in values if one not in before], at.relations.judging(at.step.reads), None)
+    found = [one for one in (*results, *evaluate(before, at.relations, None)) if not one.passed]
     if not found:
         return None
     names = {one.name for one in values}
     of_values = [one for one in found if one.name in names]
     violated = of_values or found
     return BlockedByInvariants(
-        at.step.change.name,
+        at.step.name,
         at.step.tenant,
         violations_by_name(violated),
         remedies=[one.remedy for one in violated],

@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select, true
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select
 
 from meter_assets.billing.change import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
 from meter_assets.billing.conditions import as_text
 from meter_assets.billing.money import exact, or_zero, total
+from meter_assets.billing.own_tables import Effect
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import MONEY_COLUMNS
 from meter_assets.foreign_text import Shown, shown
@@ -111,21 +112,27 @@ class ChangeSummary:
 def summarize_change(connection: Connection, change: Change, relations: BillingRelations) -> ChangeSummary:
     """Count every row that the change examines, and add up the columns that it writes, in one statement if it can be.
 
-    The sums are columns of the counts; where nothing is examined, there is no row to have them.
+    A step that updates rows examines every row of its table, so that they have the sums.
     """
-    row, target = change.outcomes.subquery("outcomes"), relations.rows[change.target]
-    sums = [total(exact(target.c[name])).label(name) for name in change.money_columns]
+    if change.effect is not Effect.UPDATE or change.undoes:
+        target = relations.rows[change.target]
+        columns = {name: exact(target.c[name]) for name in change.money_columns}
+        added_up = connection.execute(select(*(total(one) for one in columns.values()))).one() if columns else ()
+        return ChangeSummary(_tallies(connection, change, ())[0], dict(zip(columns, added_up, strict=True)))
+    return ChangeSummary(*_tallies(connection, change, change.money_columns))
+
+
+def _tallies(
+    connection: Connection, change: Change, columns: Sequence[str]
+) -> tuple[dict[tuple[str, str | None], RowsAndMoney], dict[str, Decimal]]:
+    """Return the examined rows by outcome and label, and the sums of these columns over all of them."""
+    row = change.examined.subquery("examined")
     counts = [func.count().label("rows"), total(row.c.money).label("money")]
-    counted = select(row.c.outcome, row.c.label, *counts).group_by(row.c.outcome, row.c.label).order_by(row.c.label)
-    if sums:
-        in_all = select(*sums).subquery("sums")  # one row: the target is read once for all of them
-        counted = counted.add_columns(*in_all.c).select_from(row.join(in_all, true())).group_by(*in_all.c)
-    found = connection.execute(counted).all()
+    sums = [total(exact(row.c[f"{name}_before"])) for name in columns]
+    counted = select(row.c.outcome, row.c.label, *counts, *sums).group_by(row.c.outcome, row.c.label)
+    found = connection.execute(counted.order_by(row.c.label)).all()
     tallies = {(one.outcome, one.label): RowsAndMoney(rows=one.rows, money=one.money) for one in found}
-    if not sums:
-        return ChangeSummary(tallies, {})
-    added_up = found[0][4:] if found else connection.execute(select(*sums)).one()
-    return ChangeSummary(tallies, dict(zip(change.money_columns, added_up, strict=True)))
+    return tallies, {name: sum((one[4 + at] for one in found), Decimal(0)) for at, name in enumerate(columns)}
 
 
 def step_report(

@@ -5,7 +5,8 @@ runs is in `apply` and `batches`, and its checks are in `stages`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 from meter_assets.billing.change import Change
@@ -16,6 +17,7 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.migration.step_report import StepReport
+from meter_assets.migration.temporary_tables import TemporaryTables, materialized
 from meter_assets.rules.steps import STEPS, Step, StepGuards
 from meter_assets.rules.undo import undo, written_later
 
@@ -75,33 +77,55 @@ class RunningStep:
 
 @dataclass(frozen=True)
 class PreparedStep:
-    """A step of one tenant that is ready to run: its change, the relations that it reads, and its guards."""
+    """A step of one tenant that is ready to run: the relations that it reads, its change, and its guards."""
 
     tenant: str
     """The tenant's key."""
+    name: str
+    """The step's name."""
     relations: BillingRelations
-    change: Change
+    compute: Callable[[], Change]
     guards: StepGuards
     allow_invalid: bool = False
+    reads: tuple[str, ...] | None = None
+    """The tables whose values it reads; None for all."""
 
     @property
     def schema(self) -> BillingSchema:
         """The schema of the relations."""
         return self.relations.schema
 
+    @cached_property
+    def change(self) -> Change:
+        """What it would change. It is not asked for before the guards of the step have been evaluated."""
+        return self.compute()
+
+    def with_change(self, change: Change) -> "PreparedStep":
+        """Return this step with its change as it was computed."""
+        return replace(self, compute=lambda: change)
+
+    def computed(self, tables: TemporaryTables | None) -> "PreparedStep":
+        """Compute the change into a temporary table, and return the step that reads it there; itself without tables."""
+        return self if tables is None else self.with_change(tables.change(self.change))
+
 
 def prepare(step: Step, tenant: str, relations: BillingRelations, *, allow_invalid: bool = False) -> PreparedStep:
     """Return a step that is ready to run on these relations of a tenant."""
-    return PreparedStep(tenant, relations, step.compute(relations), step.guards, allow_invalid)
+    return PreparedStep(
+        tenant, step.name, relations, partial(step.compute, relations), step.guards, allow_invalid, step.reads
+    )
 
 
-def prepare_run(schema: BillingSchema, run: StepRun) -> PreparedStep:
-    """Return the step that a step run executes, or the undoing of its recorded step."""
+def prepare_run(schema: BillingSchema, run: StepRun, tables: TemporaryTables | None) -> PreparedStep:
+    """Return the step that a step run executes, or the undoing of its recorded step.
+
+    With `tables`, what it computes from the billing tables for several statements is in temporary tables.
+    """
     if run.undoes is None:
-        relations = billing_relations(schema, run.policy, run.tenant.id)
+        relations = materialized(billing_relations(schema, run.policy, run.tenant.id), tables)
         return prepare(STEPS[run.step], run.tenant.key, relations, allow_invalid=run.allow_invalid)
     step = schema.journaled[run.step]
     relations = billing_relations(schema, run.policy, run.tenant.id, deleted_too=True)
     kept = written_later(schema, run.tenant.id, step, run.undoes.id)
-    change = undo(relations, step, run.undoes.id, run.undoes.run_id, kept)
-    return PreparedStep(run.tenant.key, relations, change, StepGuards())
+    compute = partial(undo, relations, step, run.undoes.id, run.undoes.run_id, kept)
+    return PreparedStep(run.tenant.key, run.step, relations, compute, StepGuards())

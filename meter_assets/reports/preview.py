@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
 
+from meter_assets.billing.change import Change
 from meter_assets.billing.conditions import as_text, has_status, is_one_of
 from meter_assets.billing.invoice_lines import its_bill
 from meter_assets.billing.ledger import balance_bases
@@ -27,9 +28,13 @@ from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.stages import Moment, Situation, problems
 from meter_assets.migration.step_report import SHOWN_ROWS, Money, StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import PreparedStep, prepare
+from meter_assets.migration.temporary_tables import TemporaryTables, materialized
 from meter_assets.reports.export import export_changed
 from meter_assets.rules.invariants import INVARIANTS, Group, Invariant, Severity
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step, invariants_about
+
+READ_OFTEN = ("customers", "meters", "meter_assignments", "invoices", "payments")
+"""The billing tables whose rows of the tenant most of a preview's statements read."""
 
 
 class StatusSummary(BaseModel):
@@ -116,8 +121,8 @@ def preview(
     """
     folder = None if export is None else export / file_name(tenant.key, LONGEST_NAME)
     with database.read(policy) as snapshot:
-        connection, relations = snapshot.connection, snapshot.relations(tenant.id)
-        before = relations
+        connection, tables = snapshot.connection, snapshot.tables
+        before = relations = materialized(snapshot.relations(tenant.id), tables, *READ_OFTEN)
         statuses, bill_types = _statuses(connection, relations), _bill_types(connection, relations)
         unread = list(_unread_columns(snapshot.schema, policy))
         evaluations = _Evaluations(connection)
@@ -127,11 +132,11 @@ def preview(
         obstacles = [_refusal(tenant, differences)] if differences and not policy_changed else []
         for name in steps:
             step = prepare(STEPS[name], tenant.key, relations, allow_invalid=not validate)
-            report, found, relations = _preview_step(connection, step, evaluations)
+            change, report, found, relations = _preview_step(connection, step, tables, evaluations)
             reports.append(report)
             obstacles += found
             if folder is not None:
-                export_changed(connection, step.change, before, folder, name)
+                export_changed(connection, change, before, folder, name)
         bases = _bases(connection, relations)
         results = evaluations.of(_related_to(steps), relations) if validate else None
     return Preview(
@@ -165,20 +170,22 @@ def triggers_of(schema: BillingSchema, steps: Sequence[str]) -> list[str]:
 
 
 def _preview_step(
-    connection: Connection, step: PreparedStep, evaluations: "_Evaluations"
-) -> tuple[StepReport, list[str], BillingRelations]:
-    """Run the stages of a step; return its report, the obstacles, and the relations after its change.
+    connection: Connection, prepared: PreparedStep, tables: TemporaryTables | None, evaluations: "_Evaluations"
+) -> tuple[Change, StepReport, list[str], BillingRelations]:
+    """Run the stages of a step; return its change, its report, the obstacles, and the relations after the change.
 
     Violated invariants that would block the step are not among the obstacles: the preview reports each of them.
     """
-    change, relations, after = step.change, step.relations, step.relations.after(step.change)
+    relations = prepared.relations
+    list(problems(connection, Moment.before, Situation(prepared, relations), evaluations.evaluate))
+    step = prepared.computed(tables)
+    change, after = step.change, relations.after(step.change)
     changed = change.changed
-    list(problems(connection, Moment.before, Situation(step, relations), evaluations.evaluate))
     report = step_report(connection, change, relations, changed, summarize_change(connection, change, relations))
     found = list(problems(connection, Moment.computed, Situation(step, relations, changed), evaluations.evaluate))
     evaluations.forget(change.name)
     found += problems(connection, Moment.written, Situation(step, after, changed), evaluations.evaluate)
-    return report, [str(one) for one in found], after
+    return change, report, [str(one) for one in found], after
 
 
 class _Evaluations:
@@ -202,8 +209,11 @@ class _Evaluations:
     def evaluate(
         self, invariants: Iterable[Invariant], relations: BillingRelations, only_ids: Select[Any] | None
     ) -> list[InvariantResult]:
-        """Return results for a stage; what the whole tenant passes is not evaluated again for `only_ids`."""
-        wanted = list(invariants)
+        """Return results for a stage; what the whole tenant passes is not evaluated again for `only_ids`.
+
+        Values are looked at in all tables: what is known of them is known for every step.
+        """
+        wanted, relations = list(invariants), relations.judging(None)
         results = self.of(wanted, relations)
         if only_ids is None:
             return results

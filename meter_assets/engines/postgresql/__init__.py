@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import make_dsn
-from sqlalchemy import URL, Connection, Engine, Numeric, make_url
+from sqlalchemy import URL, Connection, Engine, Numeric, Select, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -21,7 +21,7 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import urls
 from meter_assets.engines.base import Examined, Failure, LockOwner, LockScope
 from meter_assets.engines.postgresql import constructs as constructs
-from meter_assets.engines.postgresql import sessions
+from meter_assets.engines.postgresql import sessions, temporary_tables
 from meter_assets.engines.postgresql.catalogue import hidden_rows, read_catalogue
 from meter_assets.engines.postgresql.connections import writer as writer
 from meter_assets.engines.postgresql.copies import copy_tables as copy_tables
@@ -40,7 +40,7 @@ NAME = "postgresql"
 SCHEMES: tuple[str, ...] = ("postgresql", "postgres", "postgresql+psycopg2")
 SECONDS_UNTIL_BUSY: float = 0
 """No program can lock the whole database."""
-TEMPORARY_SCHEMA = "pg_temp"
+TEMPORARY_SCHEMA = temporary_tables.SCHEMA
 URL_NAMES = "names a running server, its port, user and database"
 _FAILURES = {
     "40001": Failure.CONFLICT,  # serialization_failure; also a standby's conflict with recovery
@@ -234,6 +234,21 @@ def capacity(kind: TypeEngine[Any]) -> tuple[int, int] | None:
 
 def analyze_if_never(connection: Connection) -> None:
     """Do nothing: the server gathers statistics by itself."""
+
+
+def begin_reading(connection: Connection) -> bool:
+    """Let the transaction write nothing but temporary tables, if it may have these."""
+    return temporary_tables.begin_reading(connection)
+
+
+def may_materialize(connection: Connection) -> bool:
+    """Return whether the role may have temporary tables, and the server is no standby."""
+    return temporary_tables.may_materialize(connection)
+
+
+def materialize(connection: Connection, name: str, rows: Select[Any], *, reads_only: bool, by_index: bool) -> None:
+    """Compute rows into a table that is dropped at the end of the transaction."""
+    temporary_tables.materialize(connection, name, rows, reads_only=reads_only, by_index=by_index)
 
 
 def analyze_temporary(connection: Connection, name: str) -> None:

@@ -115,7 +115,8 @@ def _unchanged(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) 
 
 @compiles(is_number, "postgresql")
 def _is_not_nan(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CAST({compiler.process(element.clauses, **kw)} AS TEXT) NOT IN ('NaN', 'Infinity', '-Infinity')"
+    value = compiler.process(element.clauses, **kw)
+    return f"{value} - {value} = 0"  # for NaN and the infinities, the difference is NaN
 
 
 @compiles(has_decimals, "postgresql")
@@ -123,6 +124,11 @@ def _equals_rounded(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: 
     value, digits = element.clauses
     money, places = compiler.process(value, **kw), int(compiler.process(digits, **kw))
     most = f"{MOST_MINOR_UNITS // 10**places}.{MOST_MINOR_UNITS % 10**places:0{places}d}".rstrip(".")
+    kind = value.type
+    if isinstance(kind, Numeric) and kind.precision is not None and (kind.scale or 0) <= places:
+        whole_digits = kind.precision - (kind.scale or 0)
+        if 10**whole_digits <= MOST_MINOR_UNITS // 10**places:  # the type of the column leaves nothing else but NaN
+            return f"({money} IS NULL OR {money} - {money} = 0)"
     return f"({money} IS NULL OR ({money} = round({money}, {places}) AND abs({money}) < {most}))"
 
 

@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, Select, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateTableAs
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.own_tables import JournaledStep
@@ -269,6 +270,22 @@ def analyze_if_never(connection: Connection) -> None:
     known = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'").scalar()
     if not known:
         connection.exec_driver_sql("ANALYZE")
+
+
+def begin_reading(connection: Connection) -> bool:
+    """Return True: a connection that cannot write the file may have temporary tables in another one."""
+    return True
+
+
+def may_materialize(connection: Connection) -> bool:
+    """Return True: temporary tables are in a file of their own."""
+    return True
+
+
+def materialize(connection: Connection, name: str, rows: Select[Any], *, reads_only: bool, by_index: bool) -> None:
+    """Create the table with its rows; it is dropped when the connection is closed."""
+    connection.execute(CreateTableAs(rows, name, temporary=True, schema=TEMPORARY_SCHEMA))
+    connection.exec_driver_sql(f"ANALYZE {TEMPORARY_SCHEMA}.{name}")
 
 
 def analyze_temporary(connection: Connection, name: str) -> None:

@@ -15,15 +15,18 @@ from meter_assets.billing.money import ZERO, exact, or_zero, total
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 from meter_assets.rules.invariants.references import evidence
+from meter_assets.rules.invariants.screens import INVOICES, PAYMENTS, screen
 
 
 def _openings(relations: BillingRelations) -> FromClause:
     """Return the earliest counted invoice of each meter that brings something forward."""
+    return relations.shared("openings", ("invoices",), lambda: _first_invoices(relations))
+
+
+def _first_invoices(relations: BillingRelations) -> Select[Any]:
     first = invoices_in_order(relations)
     brought = or_zero(exact(first.c.balance_brought_forward))
-    return (
-        select(first, brought.label("opening_balance")).where(first.c.place == 1, brought != ZERO).subquery("openings")
-    )
+    return select(first, brought.label("opening_balance")).where(first.c.place == 1, brought != ZERO)
 
 
 def _older_than_opening(relations: BillingRelations) -> Select[Any]:
@@ -150,6 +153,7 @@ ASSUMPTIONS = (
         "If it reverses the payment, give it a status that does not count too; if it is a refund of its own, nothing "
         "has to be done.",
         _mirrors_uncounted_payment,
+        screens=screen(PAYMENTS, lambda at: exact(at.row.c.amount) < ZERO),
     ),
     Invariant(
         "every_payment_customer_is_its_invoice_customer",
@@ -160,6 +164,7 @@ ASSUMPTIONS = (
         "invoice is the wrong one: a person has to check.",
         "If the payment belongs to another invoice, correct invoice_id, and set meter_id to that invoice's meter.",
         _of_another_customer,
+        screens=screen(PAYMENTS, lambda at: at.row.c.customer_id != at.invoice.c.customer_id),
     ),
     Invariant(
         "no_counted_payment_pays_an_uncounted_invoice",
@@ -171,6 +176,7 @@ ASSUMPTIONS = (
         "If the payment was given back, give it a status that does not count; if it is a credit, nothing has to be "
         "done.",
         _of_uncounted_invoice,
+        screens=screen(PAYMENTS, lambda at: ~at.relations.is_counted(INVOICES, at.invoice)),
     ),
     Invariant(
         "every_opening_balance_has_one_first_invoice",

@@ -6,7 +6,7 @@ Add here invariants that read stored or recomputed balances. Those of the transa
 
 from typing import Any
 
-from sqlalchemy import FromClause, Select, Subquery, and_, case, func, or_, select
+from sqlalchemy import FromClause, Select, and_, case, func, or_, select
 
 from meter_assets.billing.conditions import as_text, is_active
 from meter_assets.billing.constructs import nulls_last
@@ -174,8 +174,13 @@ def _kept_net(kept: FromClause) -> Any:
     return or_zero(exact(kept.c.balance)) - or_zero(exact(kept.c.overpayment))
 
 
-def _net_of_customers_meters(relations: BillingRelations) -> Subquery:
+def _net_of_customers_meters(relations: BillingRelations) -> FromClause:
     """Return, per customer, the net of the actively assigned meters or, without any, of all meters ever assigned."""
+    reads = ("meter_assignments", "customers", "meters")
+    return relations.shared("customers_meters", reads, lambda: _sums_of_assigned_meters(relations))
+
+
+def _sums_of_assigned_meters(relations: BillingRelations) -> Select[Any]:
     made, meter = relations.assignments_that_count(), relations.meters
     active = case((is_active(made), 1), else_=0)
     pairs = (
@@ -190,7 +195,6 @@ def _net_of_customers_meters(relations: BillingRelations) -> Subquery:
         .join(meter, and_(meter.c.id == chosen.c.meter_id, meter.c.tenant_id == chosen.c.tenant_id))
         .where(chosen.c.active == chosen.c.any_active)
         .group_by(chosen.c.tenant_id, chosen.c.customer_id)
-        .subquery("customers_meters")
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Select
 
 from meter_assets.billing.relations import BillingRelations
+from meter_assets.rules.invariants.screens import Screens
 
 
 class Group(StrEnum):
@@ -47,6 +48,8 @@ class Invariant:
     description: str
     remedy: str
     violations: Callable[[BillingRelations], Select[Any]]
+    screens: Screens | None = None
+    """Conditions of which each violation fulfils one; without them, `violations` itself is always evaluated."""
     former_names: tuple[str, ...] = ()
     """Its names in earlier versions, which old records and Dagster events still have."""
 

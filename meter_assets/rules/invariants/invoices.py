@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from sqlalchemy import FromClause, Select, Text, and_, case, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, case, cast, func, literal, or_, select
 
 from meter_assets.billing.invoice_lines import (
     AMOUNTS,
@@ -12,6 +12,7 @@ from meter_assets.billing.invoice_lines import (
     LINE_AMOUNT_NULL,
     LINE_OF_OTHER_TENANT,
     equals_its_lines,
+    has_defects,
     its_bill,
     line_defects,
     line_sums,
@@ -27,17 +28,19 @@ from meter_assets.rules.invariants.references import (
     evidence,
     meter_not_of_tenant,
     rows_by_status,
+    screens_of_meters,
     uncounted_without_meter,
     unknown_statuses,
     without_meter,
 )
+from meter_assets.rules.invariants.screens import BILLS, Context, screen
+from meter_assets.rules.invariants.screens import INVOICES as PASS
 
 
 def _does_not_add_up(relations: BillingRelations, *, counted: bool) -> Select[Any]:
     invoice = rows_by_status("invoices", relations, counted=counted)
-    parts = or_zero(exact(invoice.c.amount)) + or_zero(exact(invoice.c.balance_brought_forward))
     shown = [exact(invoice.c[name]).label(name) for name in ("amount", "balance_brought_forward")]
-    return evidence("invoices", invoice, *shown).where(parts != or_zero(exact(invoice.c.total_amount)))
+    return evidence("invoices", invoice, *shown).where(_does_not_equal_its_parts(invoice))
 
 
 def _differs_from_its_lines(relations: BillingRelations, *, counted: bool) -> Select[Any]:
@@ -136,8 +139,28 @@ def _brought_forward_differs(relations: BillingRelations) -> Select[Any]:
         at.c.meter_id,
         brought.label("balance_brought_forward"),
         at.c.owed.label("meter_owed_before"),
-    ).where(at.c.is_payment == 0, at.c.place > 1, brought != at.c.owed, brought != positive_part(at.c.owed))
+    ).where(at.c.place > 1, brought != at.c.owed, brought != positive_part(at.c.owed))
 
+
+def _does_not_equal_its_parts(invoice: FromClause) -> ColumnElement[bool]:
+    parts = or_zero(exact(invoice.c.amount)) + or_zero(exact(invoice.c.balance_brought_forward))
+    return parts != or_zero(exact(invoice.c.total_amount))
+
+
+def _has_odd_amounts(at: Context) -> ColumnElement[bool]:
+    return or_(at.row.c.not_exact > 0, *(~is_number(at.row.c[name]) for name in AMOUNTS))
+
+
+def _fits_not(at: Context) -> ColumnElement[bool]:
+    return or_(*(~fits_currency(at.row.c[name], at.relations.policy) for name in AMOUNTS))
+
+
+_SCREENS = screens_of_meters(PASS)
+_DOES_NOT_ADD_UP = screen(PASS, lambda at: _does_not_equal_its_parts(at.row))
+_DIFFERS = screen(PASS, lambda at: ~equals_its_lines(at.row))
+_INCOMPLETE = screen(PASS, lambda at: has_defects(at.row))
+_NOT_A_NUMBER = screen(PASS, _has_odd_amounts)
+_OF_NO_CURRENCY = screen(PASS, _fits_not)
 
 INVOICES = (
     Invariant(
@@ -148,6 +171,7 @@ INVOICES = (
         "Every counted invoice has a meter.",
         "Set invoices.meter_id to the meter that was billed; then run the tenant again.",
         partial(without_meter, "invoices"),
+        screens=_SCREENS["without_meter"],
     ),
     Invariant(
         "every_invoice_meter_exists_in_its_tenant",
@@ -157,6 +181,7 @@ INVOICES = (
         "An invoice's meter is an existing meter of its tenant.",
         "Set invoices.meter_id to the meter of the invoice's tenant that was billed; then run the tenant again.",
         partial(meter_not_of_tenant, "invoices"),
+        screens=_SCREENS["meter_not_of_tenant"],
     ),
     Invariant(
         "every_counted_invoice_adds_up",
@@ -166,6 +191,7 @@ INVOICES = (
         "Amount and balance brought forward add up to the total of every counted invoice.",
         "Correct the invoice's amounts (or give it lines, from which they are recomputed); then run the tenant again.",
         partial(_does_not_add_up, counted=True),
+        screens=_DOES_NOT_ADD_UP,
     ),
     Invariant(
         "every_counted_invoice_equals_its_lines",
@@ -176,6 +202,7 @@ INVOICES = (
         "Materialize invoice_amounts for the tenant: it recomputes them. If they differ again, something else writes "
         "invoices.",
         partial(_differs_from_its_lines, counted=True),
+        screens=_DIFFERS,
     ),
     Invariant(
         "every_invoice_line_is_complete",
@@ -186,6 +213,7 @@ INVOICES = (
         "Enter the missing amount, or set invoice_bills.bill_id to a bill of the invoice's tenant, or correct the "
         "line's tenant_id, or delete the line; then run the tenant again.",
         _incomplete_lines,
+        screens=_INCOMPLETE,
     ),
     Invariant(
         "every_invoice_amount_is_a_number",
@@ -196,6 +224,7 @@ INVOICES = (
         "NaN.",
         "Enter the amounts that were billed; then run the tenant again.",
         _not_a_number,
+        screens=_NOT_A_NUMBER,
     ),
     Invariant(
         "every_invoice_amount_fits_the_currency",
@@ -207,6 +236,7 @@ INVOICES = (
         "Correct the amounts, or give the invoice lines, from which they are recomputed. If the currency has more "
         "decimals, set the policy currency_decimals.",
         _amounts_of_no_currency,
+        screens=_OF_NO_CURRENCY,
     ),
     Invariant(
         "every_bill_type_has_one_meaning",
@@ -218,6 +248,7 @@ INVOICES = (
         "Name the bill type in the policy brought_forward_bill_types if it is earlier debt, or in charge_bill_types if "
         "it is a charge; then run the tenant again.",
         bill_types_of_two_meanings,
+        screens=screen(BILLS, lambda at: at.row.c.is_undecided == 1),
     ),
     Invariant(
         "every_invoice_status_is_known",
@@ -228,6 +259,7 @@ INVOICES = (
         "uncounted_invoice_statuses. An invoice without a status counts.",
         "Name the status in the policy to which it belongs; then run the tenant again.",
         partial(unknown_statuses, "invoices"),
+        screens=screen(PASS, lambda at: at.has_unknown_status()),
     ),
     Invariant(
         "every_uncounted_invoice_has_a_meter",
@@ -238,6 +270,7 @@ INVOICES = (
         "matters to programs that read its meter.",
         "Nothing has to be done; set its meter_id if a program reads it.",
         partial(uncounted_without_meter, "invoices"),
+        screens=_SCREENS["uncounted_without_meter"],
     ),
     Invariant(
         "every_uncounted_invoice_adds_up",
@@ -248,6 +281,7 @@ INVOICES = (
         "them, so no balance depends on it.",
         "Nothing has to be done; correct the amounts before the invoice is given a status that counts.",
         partial(_does_not_add_up, counted=False),
+        screens=_DOES_NOT_ADD_UP,
     ),
     Invariant(
         "every_uncounted_invoice_equals_its_lines",
@@ -258,6 +292,7 @@ INVOICES = (
         "no balance depends on it.",
         "Materialize invoice_amounts for the tenant: it recomputes them too.",
         partial(_differs_from_its_lines, counted=False),
+        screens=_DIFFERS,
     ),
     Invariant(
         "every_uncounted_invoice_line_is_complete",
@@ -269,6 +304,7 @@ INVOICES = (
         "Enter the missing amount, or set invoice_bills.bill_id to a bill of the invoice's tenant, or delete the "
         "line; then run the tenant again.",
         _incomplete_uncounted_lines,
+        screens=_INCOMPLETE,
     ),
     Invariant(
         "every_invoice_has_lines",
@@ -279,6 +315,7 @@ INVOICES = (
         "cannot be verified.",
         "Compare the invoice with what was sent to the customer; add its lines if they were lost.",
         _without_lines,
+        screens=screen(PASS, lambda at: at.row.c.lines.is_(None)),
     ),
     Invariant(
         "every_brought_forward_equals_what_the_meter_owed",

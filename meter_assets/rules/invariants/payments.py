@@ -12,10 +12,13 @@ from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 from meter_assets.rules.invariants.references import (
     evidence,
     meter_not_of_tenant,
+    screens_of_meters,
     uncounted_without_meter,
     unknown_statuses,
     without_meter,
 )
+from meter_assets.rules.invariants.screens import PAYMENTS as PASS
+from meter_assets.rules.invariants.screens import screen
 
 
 def _not_its_invoices_meter(relations: BillingRelations) -> Select[Any]:
@@ -49,6 +52,8 @@ def _not_a_number(relations: BillingRelations) -> Select[Any]:
     ).where(~is_number(payment.c.amount))
 
 
+_SCREENS = screens_of_meters(PASS)
+
 PAYMENTS = (
     Invariant(
         "every_counted_payment_has_a_meter",
@@ -59,6 +64,7 @@ PAYMENTS = (
         "Give its customer an active meter assignment, or its invoice a meter, or correct its invoice_id or "
         "customer_id; then run the tenant again.",
         partial(without_meter, "payments"),
+        screens=_SCREENS["without_meter"],
     ),
     Invariant(
         "every_payment_meter_exists_in_its_tenant",
@@ -68,6 +74,7 @@ PAYMENTS = (
         "A payment's meter is an existing meter of its tenant.",
         "Set payments.meter_id to a meter of the payment's tenant, or to null so that the migration finds one.",
         partial(meter_not_of_tenant, "payments"),
+        screens=_SCREENS["meter_not_of_tenant"],
     ),
     Invariant(
         "every_payment_amount_is_a_number",
@@ -77,6 +84,7 @@ PAYMENTS = (
         "Every payment's amount is a number: no text (which SQLite allows in any column), no NaN.",
         "Enter what was paid in payments.amount; then run the tenant again.",
         _not_a_number,
+        screens=screen(PASS, lambda at: ~is_number(at.row.c.amount)),
     ),
     Invariant(
         "every_payment_status_is_known",
@@ -87,6 +95,7 @@ PAYMENTS = (
         "uncounted_payment_statuses. A payment without a status counts.",
         "Name the status in the policy to which it belongs; then run the tenant again.",
         partial(unknown_statuses, "payments"),
+        screens=screen(PASS, lambda at: at.has_unknown_status()),
     ),
     Invariant(
         "every_uncounted_payment_has_a_meter",
@@ -97,6 +106,7 @@ PAYMENTS = (
         "matters to programs that read its meter.",
         "Nothing has to be done; fix its references as for a counted payment if a program reads them.",
         partial(uncounted_without_meter, "payments"),
+        screens=_SCREENS["uncounted_without_meter"],
     ),
     Invariant(
         "every_payment_meter_is_its_invoice_meter",
@@ -107,6 +117,7 @@ PAYMENTS = (
         "check it.",
         "If the payment belongs to the invoice's meter, set payments.meter_id to it and run the tenant again.",
         _not_its_invoices_meter,
+        screens=screen(PASS, lambda at: at.row.c.meter_id != at.invoice.c.meter_id),
     ),
     Invariant(
         "no_payment_meter_needs_review",
@@ -128,5 +139,6 @@ PAYMENTS = (
         "Every counted payment has an amount. A missing amount counts as 0, which may not be what was paid.",
         "Enter what was paid in payments.amount, or give the payment a status that does not count.",
         _without_amount,
+        screens=screen(PASS, lambda at: at.row.c.amount.is_(None)),
     ),
 )

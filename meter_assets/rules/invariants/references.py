@@ -12,6 +12,7 @@ from meter_assets.billing.invoice_lines import line_sums
 from meter_assets.billing.money import ZERO, exact, or_zero, total
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import MONEY_COLUMNS
+from meter_assets.rules.invariants.screens import Screens, screen
 
 _EVIDENCE = {
     "payments": ("payment_id", "amount", ("customer_id", "invoice_id", "status")),
@@ -81,6 +82,15 @@ def meter_not_of_tenant(table: str, relations: BillingRelations) -> Select[Any]:
         .outerjoin(meter, _its_meter(row, meter))
         .where(row.c.meter_id.is_not(None), meter.c.id.is_(None), or_(counted, owner.is_not(None)))
     )
+
+
+def screens_of_meters(of: str) -> dict[str, Screens]:
+    """Return the screens of `without_meter`, `uncounted_without_meter` and `meter_not_of_tenant`, by these names."""
+    return {
+        "without_meter": screen(of, lambda at: and_(at.row.c.meter_id.is_(None), at.is_counted())),
+        "uncounted_without_meter": screen(of, lambda at: and_(at.meter.c.id.is_(None), ~at.is_counted())),
+        "meter_not_of_tenant": screen(of, lambda at: and_(at.meter.c.id.is_(None), at.row.c.meter_id.is_not(None))),
+    }
 
 
 def _its_meter(row: FromClause, meter: FromClause) -> ColumnElement[bool]:

@@ -5,7 +5,9 @@ They read the tables as they are stored, with soft-deleted rows where these matt
 any table could be misread; what rows mean together is in the modules of the other groups.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -30,6 +32,7 @@ from meter_assets.billing.money import fits_currency, fits_sums, is_number
 from meter_assets.billing.relations import TENANT_TABLES, BillingRelations
 from meter_assets.billing.schema import MONEY_COLUMNS, SOFT_DELETE_COLUMN, IdScope
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
+from meter_assets.rules.invariants.screens import INVOICES, PAYMENTS, Context, Screen, stored
 
 _TABLES = (*TENANT_TABLES, "invoice_bills")
 _DATES = (("invoices", "invoice_date"), ("payments", "paid_at"))
@@ -60,7 +63,7 @@ def _ambiguous_ids(relations: BillingRelations) -> Select[Any]:
 
 
 def _ids_found_twice(relations: BillingRelations) -> Iterator[Select[Any]]:
-    for table in _TABLES:
+    for table in filter(relations.judges, _TABLES):
         row = relations.stored(table)
         if relations.schema.id_scope(table) is not IdScope.nowhere:
             if not isinstance(row.c.id.type, Integer):  # SQLite accepts nulls in a key of text
@@ -70,7 +73,7 @@ def _ids_found_twice(relations: BillingRelations) -> Iterator[Select[Any]]:
         one = grouped.subquery(f"ids_of_{table}")
         times = (cast(one.c.times, String(20)) + literal(" rows")).label("found")
         yield select(one.c.tenant_id, _place(table, "id", one), times).where((one.c.times > 1) | one.c.id.is_(None))
-    if relations.schema.id_scope("invoices") is not IdScope.everywhere:
+    if relations.judges("invoice_bills") and relations.schema.id_scope("invoices") is not IdScope.everywhere:
         yield _lines_of_two_invoices(relations)
 
 
@@ -87,32 +90,65 @@ def _lines_of_two_invoices(relations: BillingRelations) -> Select[Any]:
     return select(invoice.c.tenant_id, _place("invoices", "id", invoice), found).join(other, same_id).distinct()
 
 
-def _invalid_dates(relations: BillingRelations) -> Select[Any]:
+@dataclass(frozen=True)
+class _Value:
+    """A column of a table in which some values have no meaning: a screen, and a part of the SELECT of violations."""
+
+    table: str
+    column: str
+    has_no_meaning: Callable[[FromClause], ColumnElement[bool]]
+
+
+_Values = Callable[[BillingRelations], Iterable[_Value]]
+
+
+def _violations(values: _Values, relations: BillingRelations) -> Select[Any]:
+    rows: dict[str, FromClause] = {}
+    parts = []
+    for one in _judged(values, relations):
+        row = rows.setdefault(one.table, relations.stored(one.table))
+        parts.append(_found(one.table, one.column, row, one.has_no_meaning(row)))
+    return _all_of(relations, parts)
+
+
+def _screens(values: _Values, relations: BillingRelations) -> tuple[Screen, ...]:
+    return tuple(Screen(stored(one.table), partial(_is_suspect, one)) for one in _judged(values, relations))
+
+
+def _judged(values: _Values, relations: BillingRelations) -> Iterator[_Value]:
+    return (one for one in values(relations) if relations.judges(one.table))
+
+
+def _is_suspect(value: _Value, at: Context) -> ColumnElement[bool]:
+    return value.has_no_meaning(at.row)
+
+
+def _dates(relations: BillingRelations) -> Iterator[_Value]:
     schema = relations.schema
-    columns = [*_DATES, *((table, SOFT_DELETE_COLUMN) for table in _TABLES)]
-    stored = {table: relations.stored(table) for table, column in columns if schema.has(table, column)}
-    return _all_of(
-        relations,
-        (
-            _found(table, column, stored[table], ~is_date(stored[table].c[column]))
-            for table, column in columns
-            if schema.has(table, column)
-        ),
-    )
+    for table, column in (*_DATES, *((table, SOFT_DELETE_COLUMN) for table in _TABLES)):
+        if schema.has(table, column):
+            yield _Value(table, column, partial(_is_no_date, column))
 
 
-def _invalid_flags(relations: BillingRelations) -> Select[Any]:
+def _is_no_date(column: str, row: FromClause) -> ColumnElement[bool]:
+    return ~is_date(row.c[column])
+
+
+def _flags(relations: BillingRelations) -> Iterator[_Value]:
     schema, policy = relations.schema, relations.policy
     marks = {(table, column): None for table in _TABLES for column in schema.columns_that_may_delete(table)}
     named = dict.fromkeys(_named_columns(policy.deletion_columns))
     ignored = _named_columns(policy.ignored_columns)
-    columns = [("meter_assignments", "is_active"), *(one for one in {**marks, **named} if one not in ignored)]
-    stored = {table: relations.stored(table) for table, _ in columns}
-    flags = [(table, column) for table, column in columns if not isinstance(stored[table].c[column].type, String)]
-    return _all_of(
-        relations,
-        (_found(table, column, stored[table], ~is_flag(stored[table].c[column])) for table, column in flags),
-    )
+    for table, column in [
+        ("meter_assignments", "is_active"),
+        *(one for one in {**marks, **named} if one not in ignored),
+    ]:
+        if not isinstance(schema.tables[table].c[column].type, String):
+            yield _Value(table, column, partial(_is_no_flag, column))
+
+
+def _is_no_flag(column: str, row: FromClause) -> ColumnElement[bool]:
+    return ~is_flag(row.c[column])
 
 
 def _named_columns(names: Iterable[str]) -> list[tuple[str, str]]:
@@ -120,33 +156,46 @@ def _named_columns(names: Iterable[str]) -> list[tuple[str, str]]:
     return [(table, column) for table, _, column in (name.partition(".") for name in names) if table in _TABLES]
 
 
-def _balances_not_numbers(relations: BillingRelations) -> Select[Any]:
-    parts = []
+def _balances(relations: BillingRelations) -> Iterator[_Value]:
     for table in ("customers", "meters"):
-        row = relations.stored(table)
-        names = [name for name in MONEY_COLUMNS[table] if relations.schema.has(table, name)]
-        parts += [_found(table, name, row, ~is_number(row.c[name])) for name in names]
-    return _all_of(relations, parts)
+        for name in MONEY_COLUMNS[table]:
+            if relations.schema.has(table, name):
+                yield _Value(table, name, partial(_is_no_number, name))
+
+
+def _is_no_number(column: str, row: FromClause) -> ColumnElement[bool]:
+    return ~is_number(row.c[column])
+
+
+def _deletions(relations: BillingRelations) -> Iterator[_Value]:
+    policy = relations.policy
+    for table in _TABLES:
+        for column in relations.schema.columns_that_may_delete(table):
+            if f"{table}.{column}" not in (*policy.deletion_columns, *policy.ignored_columns):
+                yield _Value(table, column, partial(_is_deleted_elsewhere, relations, table, column))
+
+
+def _is_deleted_elsewhere(relations: BillingRelations, table: str, column: str, row: FromClause) -> ColumnElement[bool]:
+    return and_(is_set(row.c[column]), relations.is_live(table, row))
 
 
 def _amounts_of_no_currency(relations: BillingRelations) -> Select[Any]:
     payment, line, policy = relations.counted_payments(), relations.lines, relations.policy
     bad_payment = and_(is_number(payment.c.amount), ~fits_currency(payment.c.amount, policy))
     bad_line = and_(is_number(line.c.amount), ~fits_sums(line.c.amount, policy))
-    return _all_of(
-        relations,
-        (_found("payments", "amount", payment, bad_payment), _found("invoice_bills", "amount", line, bad_line)),
-    )
+    parts = {
+        "payments": _found("payments", "amount", payment, bad_payment),
+        "invoice_bills": _found("invoice_bills", "amount", line, bad_line),
+    }
+    return _all_of(relations, (part for table, part in parts.items() if relations.judges(table)))
 
 
-def _deleted_elsewhere(relations: BillingRelations) -> Select[Any]:
-    policy, parts = relations.policy, []
-    for table in _TABLES:
-        row = relations.stored(table)
-        for column in relations.schema.columns_that_may_delete(table):
-            if f"{table}.{column}" not in (*policy.deletion_columns, *policy.ignored_columns):
-                parts.append(_found(table, column, row, relations.is_live(table, row), is_set(row.c[column])))
-    return _all_of(relations, parts)
+def _screens_of_amounts(relations: BillingRelations) -> tuple[Screen, ...]:
+    screens = {
+        "payments": Screen(PAYMENTS, lambda at: ~fits_currency(at.row.c.amount, at.relations.policy)),
+        "invoice_bills": Screen(INVOICES, lambda at: at.row.c.not_exact > 0),
+    }
+    return tuple(one for table, one in screens.items() if relations.judges(table))
 
 
 VALUES = (
@@ -169,7 +218,8 @@ VALUES = (
         "Every date is null or an ISO date (2024-01-31, with or without a time) of the years 1 to 9999. Text in "
         "another form would be sorted wrongly, and an empty deleted_at could mean either.",
         "Write the date in ISO form, or null where there is none; then run the tenant again.",
-        _invalid_dates,
+        partial(_violations, _dates),
+        screens=partial(_screens, _dates),
     ),
     Invariant(
         "every_flag_is_true_or_false",
@@ -178,7 +228,8 @@ VALUES = (
         "place",
         "Every flag is true, false or null as its engine has them in a column of its type.",
         "Set the flag to true or false (on SQLite to 1 or 0); then run the tenant again.",
-        _invalid_flags,
+        partial(_violations, _flags),
+        screens=partial(_screens, _flags),
     ),
     Invariant(
         "every_balance_is_a_number",
@@ -188,7 +239,8 @@ VALUES = (
         "The balances of customers and meters are numbers or null: no text, which SQLite allows in any column, and no "
         "NaN.",
         "Enter the balance, or null where it is not known; then run the tenant again.",
-        _balances_not_numbers,
+        partial(_violations, _balances),
+        screens=partial(_screens, _balances),
     ),
     Invariant(
         "every_amount_fits_the_currency",
@@ -200,6 +252,7 @@ VALUES = (
         "Correct the amount. If the currency has more decimals, set the policy currency_decimals; if the sums of lines "
         "are to be rounded, set the policy rounding_of_sums.",
         _amounts_of_no_currency,
+        screens=_screens_of_amounts,
     ),
     Invariant(
         "no_row_is_deleted_by_an_unknown_column",
@@ -209,6 +262,7 @@ VALUES = (
         "No row is marked as deleted, void or archived by a column whose meaning the policy does not name.",
         "Name the column in the policy deletion_columns if such rows have no financial effect, or in ignored_columns "
         "if the column does not matter.",
-        _deleted_elsewhere,
+        partial(_violations, _deletions),
+        screens=partial(_screens, _deletions),
     ),
 )

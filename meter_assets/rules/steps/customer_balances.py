@@ -4,7 +4,9 @@ It is not part of the migration. A customer without an active meter is skipped a
 what the customer owes. Add here what only this step computes; what steps share is in `billing`.
 """
 
-from sqlalchemy import Subquery, and_, case, literal, select
+from typing import Any
+
+from sqlalchemy import FromClause, Select, and_, case, literal, select
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
 from meter_assets.billing.conditions import is_active
@@ -44,8 +46,13 @@ def customer_balances(relations: BillingRelations) -> Change:
     )
 
 
-def _active_meter_sums(relations: BillingRelations) -> Subquery:
+def _active_meter_sums(relations: BillingRelations) -> FromClause:
     """Return, per customer with an active meter, the sums over these meters, each counted once, in exact form."""
+    reads = ("meter_assignments", "customers", "meters")
+    return relations.shared("active_meter_sums", reads, lambda: _sums_of_meters(relations))
+
+
+def _sums_of_meters(relations: BillingRelations) -> Select[Any]:
     made, meter = relations.assignments_that_count(), relations.meters
     pairs = (
         select(made.c.tenant_id, made.c.customer_id, made.c.meter_id)
@@ -61,7 +68,6 @@ def _active_meter_sums(relations: BillingRelations) -> Subquery:
         )
         .join(meter, and_(meter.c.id == pairs.c.meter_id, meter.c.tenant_id == pairs.c.tenant_id))
         .group_by(pairs.c.tenant_id, pairs.c.customer_id)
-        .subquery("active_meter_sums")
     )
 
 
@@ -76,6 +82,7 @@ STEP = Step(
     worth_title="net before",
     context=("name",),
     recognized_by=(CREATED_AT_COLUMN, "name"),
+    reads=("customers", "meters", "meter_assignments"),
     guards=StepGuards(values=of_group(Group.values), before=(*of_group(Group.backup), *errors_of(Group.balances))),
     needs_backup=False,
     compute=customer_balances,

@@ -49,6 +49,7 @@ STEP = Step(
     worth=(("balance", 1), ("overpayment", -1)),
     worth_title="net",
     context=("name",),
+    reads=("customers",),
     guards=StepGuards(values=of_group(Group.values), after=of_group(Group.backup)),
     checks=(Group.values, Group.backup),
     corrects=of_group(Group.backup),

@@ -58,6 +58,7 @@ STEP = Step(
     worth_title="total before",
     context=("invoice_number",),
     recognized_by=(CREATED_AT_COLUMN, "meter_id", "invoice_number", "invoice_date"),
+    reads=("invoices", "invoice_bills", "bills"),
     guards=StepGuards(
         values=of_group(Group.values),
         before=named("every_bill_type_has_one_meaning"),

@@ -5,7 +5,7 @@ Add a new rule's condition here, and its name in `billing.payment_rules`.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Subquery, and_, case, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, func, select
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
 from meter_assets.billing.conditions import is_active
@@ -32,6 +32,7 @@ INVOICE_WITHOUT_METER = "invoice_without_meter"
 CUSTOMER_MISSING = "customer_missing"
 CUSTOMER_WITHOUT_METER = "customer_without_meter"
 METER_OF_OTHER_TENANT = "meter_of_other_tenant"
+_ASSIGNMENTS = ("meter_assignments", "customers", "meters")
 
 
 def payment_meter_ids(relations: BillingRelations) -> Change:
@@ -65,6 +66,7 @@ STEP = Step(
     context=("amount", "customer_id", "invoice_id"),
     recognized_by=(CREATED_AT_COLUMN, "customer_id", "invoice_id", "amount", "paid_at"),
     for_review=FOR_REVIEW,
+    reads=("payments", "invoices", "customers", "meters", "meter_assignments"),
     guards=StepGuards(
         values=of_group(Group.values),
         of_written_rows=named("every_payment_meter_exists_in_its_tenant"),
@@ -142,12 +144,16 @@ def _by_customer(customer: FromClause, assigned: FromClause, foreign: FromClause
     )
 
 
-def _assigned_meters(relations: BillingRelations) -> Subquery:
+def _assigned_meters(relations: BillingRelations) -> FromClause:
     """Return, per customer, the meter of the first assignment (active ones first) and the number of active meters.
 
     The number 2 means several. The query uses windows and one grouping instead of a join, because engines estimate its
     number of rows well.
     """
+    return relations.shared("assigned", _ASSIGNMENTS, lambda: _first_meters(relations))
+
+
+def _first_meters(relations: BillingRelations) -> Select[Any]:
     made = relations.assignments_that_count()
     active = case((is_active(made), 1), else_=0)
     first_meter = func.first_value(made.c.meter_id, type_=made.c.meter_id.type).over(
@@ -158,24 +164,23 @@ def _assigned_meters(relations: BillingRelations) -> Subquery:
     ).subquery("assignments_in_order")
     another = case((one.c.meter_id != one.c.first_meter, one.c.active), else_=0)
     of_customer = (one.c.tenant_id, one.c.customer_id, one.c.first_meter)
-    return (
-        select(
-            one.c.tenant_id,
-            one.c.customer_id,
-            one.c.first_meter.label("meter_id"),
-            (func.max(one.c.active) + func.max(another)).label("active_meters"),
-        )
-        .group_by(*of_customer)
-        .subquery("assigned")
-    )
+    return select(
+        one.c.tenant_id,
+        one.c.customer_id,
+        one.c.first_meter.label("meter_id"),
+        (func.max(one.c.active) + func.max(another)).label("active_meters"),
+    ).group_by(*of_customer)
 
 
-def _customers_with_meters_of_other_tenants(relations: BillingRelations) -> Subquery:
+def _customers_with_meters_of_other_tenants(relations: BillingRelations) -> FromClause:
+    return relations.shared("assigned_elsewhere", _ASSIGNMENTS, lambda: _assigned_elsewhere(relations))
+
+
+def _assigned_elsewhere(relations: BillingRelations) -> Select[Any]:
     made, meter = relations.rows["meter_assignments"], relations.meters
     return (
         select(made.c.tenant_id, made.c.customer_id)
         .outerjoin(meter, and_(meter.c.id == made.c.meter_id, meter.c.tenant_id == made.c.tenant_id))
         .where(meter.c.id.is_(None), _is_elsewhere(relations, "meters", made.c.meter_id))
         .distinct()
-        .subquery("assigned_elsewhere")
     )

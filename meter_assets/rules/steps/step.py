@@ -33,6 +33,8 @@ class Step(JournaledStep):
     """The step in words, as an imperative: "Give payments their meter ids"."""
     compute: Callable[[BillingRelations], Change]
     guards: StepGuards = StepGuards()
+    reads: tuple[str, ...] | None = None
+    """The billing tables whose values it reads, if not all: invariants of values guard it for these only."""
     checks: tuple[Group, ...] = ()
     """The groups of invariants about the rows that the step writes: the checks of its asset."""
     corrects: tuple[Invariant, ...] = ()

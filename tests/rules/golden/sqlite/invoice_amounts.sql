@@ -61,43 +61,38 @@ WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
 WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
 WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
 ELSE NULL END END AS label, coalesce(CAST(ROUND(MIN(MAX(recomputed.total_amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) AS money, recomputed.amount AS amount_before, (recomputed.lines_amount / 10000.0) AS amount_after, recomputed.balance_brought_forward AS balance_brought_forward_before, (recomputed.lines_balance_brought_forward / 10000.0) AS balance_brought_forward_after, recomputed.total_amount AS total_amount_before, (recomputed.lines_total_amount / 10000.0) AS total_amount_after
-FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.line_of_other_tenant AS line_of_other_tenant, line_sums.bill_missing AS bill_missing, line_sums.bill_of_other_tenant AS bill_of_other_tenant, line_sums.line_amount_null AS line_amount_null, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, 0 AS is_rounded
+FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.meter_id AS meter_id, invoices.status AS status, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.line_of_other_tenant AS line_of_other_tenant, line_sums.bill_missing AS bill_missing, line_sums.bill_of_other_tenant AS bill_of_other_tenant, line_sums.line_amount_null AS line_amount_null, line_sums.not_exact AS not_exact, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, 0 AS is_rounded
 FROM (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
 FROM invoices
 WHERE invoices.tenant_id = 1
 AND invoices.deleted_at IS NULL) AS invoices
 LEFT OUTER JOIN (SELECT invoice_bills.tenant_id AS tenant_id, invoice_bills.invoice_id AS invoice_id, count(*) AS lines, coalesce(sum(CASE
-WHEN (NOT (bills.bill_type IS NOT NULL
-AND lower(TRIM(bills.bill_type, '
-
-
-
-')) IN ('balance'))) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
+WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) != 1) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
 ELSE 0 END), 0) AS charges, coalesce(sum(CASE
-WHEN (bills.bill_type IS NOT NULL
-AND lower(TRIM(bills.bill_type, '
-
-
-
-')) IN ('balance')) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
+WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) = 1) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
 ELSE 0 END), 0) AS brought_forward, sum(CASE
 WHEN (invoice_bills.line_tenant_id IS NOT NULL
 AND invoice_bills.line_tenant_id != invoice_bills.tenant_id) THEN 1
 ELSE 0 END) AS line_of_other_tenant, sum(CASE
-WHEN (bills.id IS NULL
+WHEN (kinds_of_bills.id IS NULL
 AND (SELECT bills.tenant_id
 FROM bills
 WHERE bills.id = invoice_bills.bill_id
 AND bills.deleted_at IS NULL) IS NULL) THEN 1
 ELSE 0 END) AS bill_missing, sum(CASE
-WHEN (bills.id IS NULL
+WHEN (kinds_of_bills.id IS NULL
 AND (SELECT bills.tenant_id
 FROM bills
 WHERE bills.id = invoice_bills.bill_id
 AND bills.deleted_at IS NULL) IS NOT NULL) THEN 1
 ELSE 0 END) AS bill_of_other_tenant, sum(CASE
 WHEN (invoice_bills.amount IS NULL) THEN 1
-ELSE 0 END) AS line_amount_null
+ELSE 0 END) AS line_amount_null, sum(CASE
+WHEN ((invoice_bills.amount IS NULL OR (typeof(invoice_bills.amount) IN ('integer', 'real')
+AND COALESCE(invoice_bills.amount - invoice_bills.amount = 0, 0))) = 0 OR ((invoice_bills.amount IS NULL OR (ABS(invoice_bills.amount * 10000 - ROUND(invoice_bills.amount * 10000)) < 0.001 + ABS(invoice_bills.amount) * 4.5e-12
+AND ABS(invoice_bills.amount) < 225179981368.0))
+AND COALESCE(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) % 100, 0) = 0) = 0) THEN 1
+ELSE 0 END) AS not_exact
 FROM (SELECT invoices.tenant_id AS tenant_id, invoice_bills.id AS id, invoice_bills.invoice_id AS invoice_id, invoice_bills.bill_id AS bill_id, invoice_bills.amount AS amount, invoice_bills.tenant_id AS line_tenant_id, invoices.status AS status
 FROM invoice_bills
 JOIN (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
@@ -108,11 +103,26 @@ WHERE invoice_bills.deleted_at IS NULL
 AND invoice_bills.invoice_id IN (SELECT every_invoice.id
 FROM invoices AS every_invoice
 WHERE every_invoice.tenant_id = 1)) AS invoice_bills
-LEFT OUTER JOIN (SELECT bills.id AS id, bills.tenant_id AS tenant_id, bills.bill_type AS bill_type
+LEFT OUTER JOIN (SELECT bills.tenant_id AS tenant_id, bills.id AS id, bills.bill_type AS bill_type, CASE
+WHEN (bills.bill_type IS NOT NULL
+AND lower(TRIM(bills.bill_type, '
+
+
+
+')) IN ('balance')) THEN 1
+ELSE 0 END AS is_brought_forward, CASE
+WHEN (bills.bill_type IS NOT NULL
+AND lower(TRIM(bills.bill_type, '
+
+
+
+')) IN ('balance', 'electricity', 'energy', 'gas', 'heating', 'power', 'sewage', 'sewer', 'tax', 'vat', 'wastewater', 'water')) THEN 0
+ELSE 1 END AS is_undecided
+FROM (SELECT bills.id AS id, bills.tenant_id AS tenant_id, bills.bill_type AS bill_type
 FROM bills
 WHERE bills.tenant_id = 1
-AND bills.deleted_at IS NULL) AS bills ON bills.id = invoice_bills.bill_id
-AND bills.tenant_id = invoice_bills.tenant_id
+AND bills.deleted_at IS NULL) AS bills) AS kinds_of_bills ON kinds_of_bills.id = invoice_bills.bill_id
+AND kinds_of_bills.tenant_id = invoice_bills.tenant_id
 GROUP BY invoice_bills.tenant_id, invoice_bills.invoice_id) AS line_sums ON line_sums.invoice_id = invoices.id
 AND line_sums.tenant_id = invoices.tenant_id) AS recomputed) AS examined
 WHERE examined.outcome = 'would_change';
@@ -180,43 +190,38 @@ WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
 WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
 WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
 ELSE NULL END END AS label, coalesce(CAST(ROUND(MIN(MAX(recomputed.total_amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0) AS money, recomputed.amount AS amount_before, (recomputed.lines_amount / 10000.0) AS amount_after, recomputed.balance_brought_forward AS balance_brought_forward_before, (recomputed.lines_balance_brought_forward / 10000.0) AS balance_brought_forward_after, recomputed.total_amount AS total_amount_before, (recomputed.lines_total_amount / 10000.0) AS total_amount_after
-FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.line_of_other_tenant AS line_of_other_tenant, line_sums.bill_missing AS bill_missing, line_sums.bill_of_other_tenant AS bill_of_other_tenant, line_sums.line_amount_null AS line_amount_null, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, 0 AS is_rounded
+FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.meter_id AS meter_id, invoices.status AS status, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.line_of_other_tenant AS line_of_other_tenant, line_sums.bill_missing AS bill_missing, line_sums.bill_of_other_tenant AS bill_of_other_tenant, line_sums.line_amount_null AS line_amount_null, line_sums.not_exact AS not_exact, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, 0 AS is_rounded
 FROM (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
 FROM invoices
 WHERE invoices.tenant_id = 1
 AND invoices.deleted_at IS NULL) AS invoices
 LEFT OUTER JOIN (SELECT invoice_bills.tenant_id AS tenant_id, invoice_bills.invoice_id AS invoice_id, count(*) AS lines, coalesce(sum(CASE
-WHEN (NOT (bills.bill_type IS NOT NULL
-AND lower(TRIM(bills.bill_type, '
-
-
-
-')) IN ('balance'))) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
+WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) != 1) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
 ELSE 0 END), 0) AS charges, coalesce(sum(CASE
-WHEN (bills.bill_type IS NOT NULL
-AND lower(TRIM(bills.bill_type, '
-
-
-
-')) IN ('balance')) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
+WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) = 1) THEN coalesce(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER), 0)
 ELSE 0 END), 0) AS brought_forward, sum(CASE
 WHEN (invoice_bills.line_tenant_id IS NOT NULL
 AND invoice_bills.line_tenant_id != invoice_bills.tenant_id) THEN 1
 ELSE 0 END) AS line_of_other_tenant, sum(CASE
-WHEN (bills.id IS NULL
+WHEN (kinds_of_bills.id IS NULL
 AND (SELECT bills.tenant_id
 FROM bills
 WHERE bills.id = invoice_bills.bill_id
 AND bills.deleted_at IS NULL) IS NULL) THEN 1
 ELSE 0 END) AS bill_missing, sum(CASE
-WHEN (bills.id IS NULL
+WHEN (kinds_of_bills.id IS NULL
 AND (SELECT bills.tenant_id
 FROM bills
 WHERE bills.id = invoice_bills.bill_id
 AND bills.deleted_at IS NULL) IS NOT NULL) THEN 1
 ELSE 0 END) AS bill_of_other_tenant, sum(CASE
 WHEN (invoice_bills.amount IS NULL) THEN 1
-ELSE 0 END) AS line_amount_null
+ELSE 0 END) AS line_amount_null, sum(CASE
+WHEN ((invoice_bills.amount IS NULL OR (typeof(invoice_bills.amount) IN ('integer', 'real')
+AND COALESCE(invoice_bills.amount - invoice_bills.amount = 0, 0))) = 0 OR ((invoice_bills.amount IS NULL OR (ABS(invoice_bills.amount * 10000 - ROUND(invoice_bills.amount * 10000)) < 0.001 + ABS(invoice_bills.amount) * 4.5e-12
+AND ABS(invoice_bills.amount) < 225179981368.0))
+AND COALESCE(CAST(ROUND(MIN(MAX(invoice_bills.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) % 100, 0) = 0) = 0) THEN 1
+ELSE 0 END) AS not_exact
 FROM (SELECT invoices.tenant_id AS tenant_id, invoice_bills.id AS id, invoice_bills.invoice_id AS invoice_id, invoice_bills.bill_id AS bill_id, invoice_bills.amount AS amount, invoice_bills.tenant_id AS line_tenant_id, invoices.status AS status
 FROM invoice_bills
 JOIN (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
@@ -227,10 +232,25 @@ WHERE invoice_bills.deleted_at IS NULL
 AND invoice_bills.invoice_id IN (SELECT every_invoice.id
 FROM invoices AS every_invoice
 WHERE every_invoice.tenant_id = 1)) AS invoice_bills
-LEFT OUTER JOIN (SELECT bills.id AS id, bills.tenant_id AS tenant_id, bills.bill_type AS bill_type
+LEFT OUTER JOIN (SELECT bills.tenant_id AS tenant_id, bills.id AS id, bills.bill_type AS bill_type, CASE
+WHEN (bills.bill_type IS NOT NULL
+AND lower(TRIM(bills.bill_type, '
+
+
+
+')) IN ('balance')) THEN 1
+ELSE 0 END AS is_brought_forward, CASE
+WHEN (bills.bill_type IS NOT NULL
+AND lower(TRIM(bills.bill_type, '
+
+
+
+')) IN ('balance', 'electricity', 'energy', 'gas', 'heating', 'power', 'sewage', 'sewer', 'tax', 'vat', 'wastewater', 'water')) THEN 0
+ELSE 1 END AS is_undecided
+FROM (SELECT bills.id AS id, bills.tenant_id AS tenant_id, bills.bill_type AS bill_type
 FROM bills
 WHERE bills.tenant_id = 1
-AND bills.deleted_at IS NULL) AS bills ON bills.id = invoice_bills.bill_id
-AND bills.tenant_id = invoice_bills.tenant_id
+AND bills.deleted_at IS NULL) AS bills) AS kinds_of_bills ON kinds_of_bills.id = invoice_bills.bill_id
+AND kinds_of_bills.tenant_id = invoice_bills.tenant_id
 GROUP BY invoice_bills.tenant_id, invoice_bills.invoice_id) AS line_sums ON line_sums.invoice_id = invoices.id
 AND line_sums.tenant_id = invoices.tenant_id) AS recomputed) AS examined;

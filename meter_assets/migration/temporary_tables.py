@@ -1,0 +1,59 @@
+"""Temporary tables of one transaction: what several statements read is computed once.
+
+A transaction that only reads may have them too; it stays unable to write anything else. Where a role or a server allows
+none, such as a standby, each statement computes what it reads: the results are the same. Add here what every temporary
+table of ours has in common; how an engine makes one is in `engines`.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, FromClause, Select, column, select, table
+
+from meter_assets.billing.change import Change
+from meter_assets.billing.relations import BillingRelations
+from meter_assets.engines import engine_of
+
+_PREFIX = "meter_assets"
+_COUNTER = "meter-assets: temporary tables so far"
+
+
+class TemporaryTables:
+    """The temporary tables of a transaction; they are gone when it ends."""
+
+    def __init__(self, connection: Connection, *, reads_only: bool = False) -> None:
+        """Take the connection of the open transaction, and whether it only reads."""
+        self._connection = connection
+        self._reads_only = reads_only
+
+    def __call__(self, name: str, rows: Select[Any], *, by_index: bool = False) -> FromClause:
+        """Compute rows into a new table, and return it. With `by_index`, the rows of a large table are looked up."""
+        engine, info = engine_of(self._connection), self._connection.info
+        info[_COUNTER] = info.get(_COUNTER, 0) + 1  # a connection may have several transactions
+        full_name = f"{_PREFIX}_{info[_COUNTER]}_{name}"
+        named = rows.subquery("computed")
+        labelled = select(*(one.label(one.key) for one in named.c))
+        engine.materialize(self._connection, full_name, labelled, reads_only=self._reads_only, by_index=by_index)
+        columns = (column(one.key, one.type) for one in named.c)
+        return table(full_name, *columns, schema=engine.TEMPORARY_SCHEMA)
+
+    def change(self, change: Change) -> Change:
+        """Compute the examined rows of a change into a table, and return the change that reads them there."""
+        return change.materialized_in(self(f"examined_{change.name}", change.examined))
+
+
+def tables_for_writing(connection: Connection) -> TemporaryTables | None:
+    """Return the temporary tables of an open transaction that may write; None if it may have none."""
+    return TemporaryTables(connection) if engine_of(connection).may_materialize(connection) else None
+
+
+def tables_for_reading(connection: Connection) -> TemporaryTables | None:
+    """Let the open transaction only read, and return its temporary tables; None if it may have none."""
+    return TemporaryTables(connection, reads_only=True) if engine_of(connection).begin_reading(connection) else None
+
+
+def materialized(relations: BillingRelations, tables: TemporaryTables | None, *names: str) -> BillingRelations:
+    """Return relations that share what they compute in temporary tables, and the rows of the named billing tables.
+
+    Without tables, returns the relations as they are.
+    """
+    return relations if tables is None else relations.materialized(tables, names)

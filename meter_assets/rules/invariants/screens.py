@@ -1,0 +1,102 @@
+"""Screens: cheap conditions on rows, of which every violation of an invariant fulfils one.
+
+Almost all rows fulfil almost all invariants. So one pass over a table looks for suspects of many invariants, and only
+an invariant with a suspect is evaluated by its own SELECT. A screen may find too much, but never too little. Conditions
+that few rows fulfil come first in it: the others are then hardly ever computed. Add a pass here if several invariants
+look at the same joined rows; which screens an invariant has is said in its own module.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, select
+
+from meter_assets.billing.conditions import has_status
+from meter_assets.billing.invoice_lines import kinds_of_bills, recomputed
+from meter_assets.billing.relations import BillingRelations
+
+PAYMENTS = "payments"
+"""Each payment, with the invoice and the meter of its tenant that it names."""
+INVOICES = "invoices"
+"""Each invoice, with the sums of its lines, and with the meter of its tenant that it names."""
+BILLS = "bills"
+"""Each bill, with what the policy says of its type."""
+_STORED = "stored_"
+
+
+def stored(table: str) -> str:
+    """Return the name of the pass over all rows of a table as they are stored, soft-deleted ones too."""
+    return _STORED + table
+
+
+@dataclass(frozen=True)
+class Context:
+    """The rows of one pass: those of a table, each with what it names, or nulls."""
+
+    relations: BillingRelations
+    row: FromClause
+    source: FromClause
+    invoice: FromClause
+    meter: FromClause
+    table: str
+
+    def is_counted(self) -> ColumnElement[bool]:
+        """Return whether the payment or the invoice counts."""
+        return self.relations.is_counted(self.table, self.row)
+
+    def has_unknown_status(self) -> ColumnElement[bool]:
+        """Return whether the payment or the invoice has a status that the policy does not name."""
+        known = [status for statuses in self.relations.statuses(self.table) for status in statuses]
+        return and_(self.row.c.status.is_not(None), ~has_status(self.row, known))
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A condition on the rows of a pass: if no row fulfils it, nothing violates the invariant."""
+
+    of: str
+    is_suspect: Callable[[Context], ColumnElement[bool]]
+
+
+Screens = Callable[[BillingRelations], tuple[Screen, ...]]
+"""Returns the screens of an invariant in a database."""
+
+
+def always(*screens: Screen) -> Screens:
+    """Return the screens of an invariant that has the same ones in every database."""
+    return lambda relations: screens
+
+
+def screen(of: str, is_suspect: Callable[[Context], ColumnElement[bool]]) -> Screens:
+    """Return the only screen of an invariant."""
+    return always(Screen(of, is_suspect))
+
+
+def suspects(relations: BillingRelations, screens: Sequence[Screen], only_ids: Select[Any] | None) -> Select[Any]:
+    """Return the SELECT of the number of suspects of each of these screens, which belong to the same pass."""
+    at = _context(screens[0].of, relations)
+    # The ids are looked at last: hardly any row is a suspect.
+    among = () if only_ids is None else (at.row.c.id.in_(only_ids),)
+    counts: list[Any] = [func.count(case((and_(one.is_suspect(at), *among), 1))) for one in screens]
+    return select(*counts).select_from(at.source)
+
+
+def _context(name: str, relations: BillingRelations) -> Context:
+    if name.startswith(_STORED):
+        row = relations.stored(name.removeprefix(_STORED))
+        return Context(relations, row, row, row, row, name)
+    if name == BILLS:
+        row = kinds_of_bills(relations)
+        return Context(relations, row, row, row, row, name)
+    meter = relations.meters
+    if name == INVOICES:
+        row = recomputed(relations)
+        return Context(relations, row, row.outerjoin(meter, _names(row, "meter_id", meter)), row, meter, name)
+    row, invoice = relations.payments, relations.invoices
+    joined = row.outerjoin(invoice, _names(row, "invoice_id", invoice)).outerjoin(meter, _names(row, "meter_id", meter))
+    return Context(relations, row, joined, invoice, meter, name)
+
+
+def _names(row: FromClause, key: str, other: FromClause) -> ColumnElement[bool]:
+    return and_(other.c.id == row.c[key], other.c.tenant_id == row.c.tenant_id)
