@@ -73,7 +73,7 @@ def _ids_found_twice(relations: BillingRelations) -> Iterator[Select[Any]]:
         one = grouped.subquery(f"ids_of_{table}")
         times = (cast(one.c.times, String(20)) + literal(" rows")).label("found")
         yield select(one.c.tenant_id, _place(table, "id", one), times).where((one.c.times > 1) | one.c.id.is_(None))
-    if relations.judges("invoice_bills") and relations.schema.id_scope("invoices") is not IdScope.everywhere:
+    if relations.judges("invoices") and relations.schema.id_scope("invoices") is not IdScope.everywhere:
         yield _lines_of_two_invoices(relations)
 
 
