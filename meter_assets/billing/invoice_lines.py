@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, false, func, literal, null, or_, select
 
 from meter_assets.billing.conditions import is_one_of
-from meter_assets.billing.money import ZERO, exact, fits_sums, is_number, or_zero, rounded_by, total
+from meter_assets.billing.money import exact, fits_sums, is_number, or_zero, rounded_by, total
 from meter_assets.billing.policy import InvoicesWithoutBills, Policy, RoundingOfSums
 from meter_assets.billing.relations import BillingRelations
 
@@ -24,7 +24,7 @@ LINE_AMOUNT_NULL = "line_amount_null"
 
 
 def recomputed(relations: BillingRelations) -> Subquery:
-    """Return every invoice with the sums of its lines in exact form, and the number of lines with each defect."""
+    """Return every invoice with the sums of its lines in exact form, and the first of the defects of its lines."""
     invoice, sums = relations.invoices, line_sums(relations)
     sides = (or_zero(sums.c.charges), or_zero(sums.c.brought_forward))
     charges, brought_forward = (rounded_by(relations.policy, side) for side in sides)
@@ -33,8 +33,7 @@ def recomputed(relations: BillingRelations) -> Subquery:
     return (
         select(
             *(invoice.c[name] for name in ("tenant_id", "id", "meter_id", "status", *AMOUNTS)),
-            sums.c.lines,
-            *(sums.c[name] for name in (*_DEFECTS, "not_exact")),
+            *(sums.c[name] for name in ("lines", "first_defect", "not_exact")),
             charges.label("lines_amount"),
             brought_forward.label("lines_balance_brought_forward"),
             (charges + brought_forward).label("lines_total_amount"),
@@ -88,9 +87,10 @@ def _kinds(relations: BillingRelations) -> Select[Any]:
 
 
 def line_sums(relations: BillingRelations) -> FromClause:
-    """Return, per invoice that has lines: their count, their sums in exact form, and how many have each defect.
+    """Return, per invoice that has lines: their count, their sums in exact form, and the first of their defects.
 
-    `not_exact` is the number of lines whose amount is no number, or cannot be added up exactly.
+    `first_defect` is the place of that defect among the reasons of `line_defects`, or null. `not_exact` is the number
+    of lines whose amount is no number, or cannot be added up exactly.
     """
     return relations.shared("line_sums", ("invoice_bills", "bills"), lambda: _sums_of_lines(relations), by_index=True)
 
@@ -100,8 +100,10 @@ def _sums_of_lines(relations: BillingRelations) -> Select[Any]:
     is_brought_forward = func.coalesce(bill.c.is_brought_forward, 0) == 1
     is_inexact = or_(~is_number(line.c.amount), ~fits_sums(line.c.amount, relations.policy))
 
+    defects = line_defects(relations, line, bill).values()
+
     def sum_where(condition: ColumnElement[bool]) -> ColumnElement[Decimal]:
-        return total(case((condition, or_zero(exact(line.c.amount))), else_=ZERO))
+        return total(case((condition, exact(line.c.amount))))
 
     return (
         select(
@@ -110,11 +112,8 @@ def _sums_of_lines(relations: BillingRelations) -> Select[Any]:
             func.count().label("lines"),
             sum_where(~is_brought_forward).label("charges"),
             sum_where(is_brought_forward).label("brought_forward"),
-            *(
-                func.sum(case((bad, 1), else_=0)).label(reason)
-                for reason, bad in line_defects(relations, line, bill).items()
-            ),
-            func.sum(case((is_inexact, 1), else_=0)).label("not_exact"),
+            func.min(case(*((bad, place) for place, bad in enumerate(defects)))).label("first_defect"),
+            func.count(case((is_inexact, 1))).label("not_exact"),
         )
         .outerjoin(bill, its_bill(line, bill))
         .group_by(line.c.tenant_id, line.c.invoice_id)
@@ -123,14 +122,14 @@ def _sums_of_lines(relations: BillingRelations) -> Select[Any]:
 
 def has_defects(invoice: FromClause) -> ColumnElement[bool]:
     """Return whether a `recomputed` invoice has a line that is not complete."""
-    return or_(*(invoice.c[reason] > 0 for reason in _DEFECTS))
+    return invoice.c.first_defect.is_not(None)
 
 
 def reason_to_skip(invoice: FromClause, policy: Policy) -> ColumnElement[str | None]:
     """Return why a `recomputed` invoice keeps its amounts; null if they are recomputed from its lines."""
     kept = policy.invoices_without_bills is InvoicesWithoutBills.keep
     without_lines = literal(NO_LINES) if kept else null()
-    defects = [(invoice.c[reason] > 0, literal(reason)) for reason in _DEFECTS]
+    defects = [(invoice.c.first_defect == place, literal(reason)) for place, reason in enumerate(_DEFECTS)]
     return case((invoice.c.lines.is_(None), without_lines), *defects, else_=null())
 
 

@@ -79,14 +79,10 @@ def _suspected(
     only_ids: Select[Any] | None,
 ) -> set[str]:
     """Return the names of the invariants that a row may violate, by their screens."""
-    named = [(name, one) for name, found in screens.items() for one in found]
-    suspected: set[str] = set()
-    for of in dict.fromkeys(one.of for _, one in named):
-        names = [name for name, one in named if one.of == of]
-        found = suspects(relations, [one for _, one in named if one.of == of], only_ids)
-        counts = connection.execute(found).one()
-        suspected |= {name for name, count in zip(names, counts, strict=True) if count}
-    return suspected
+    counted = suspects(relations, screens, only_ids)
+    if counted is None:
+        return set()
+    return {str(name) for name, count in connection.execute(counted).mappings().one().items() if count}
 
 
 def _violated(

@@ -226,7 +226,14 @@ class _Evaluations:
         """Forget the results that a step may change: those of its own invariants and of later steps' invariants."""
         order = list(STEPS)
         later = order[order.index(step) :] if STEPS[step].checks else order
-        self._known = {name: one for name, one in self._known.items() if guarded_step(Group(one.group)) not in later}
+        kept = (
+            (Group.values,) if STEPS[step].checks else ()
+        )  # what steps with checks write are values that they computed
+        self._known = {
+            name: one
+            for name, one in self._known.items()
+            if one.group in kept or guarded_step(Group(one.group)) not in later
+        }
 
 
 def _related_to(steps: Sequence[str]) -> list[Invariant]:

@@ -6,11 +6,14 @@ that few rows fulfil come first in it: the others are then hardly ever computed.
 look at the same joined rows; which screens an invariant has is said in its own module.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import chain
+from operator import add
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, select, true
 
 from meter_assets.billing.conditions import has_status
 from meter_assets.billing.invoice_lines import kinds_of_bills, recomputed
@@ -23,6 +26,7 @@ INVOICES = "invoices"
 BILLS = "bills"
 """Each bill, with what the policy says of its type."""
 _STORED = "stored_"
+_NTH = "__"
 
 
 def stored(table: str) -> str:
@@ -63,23 +67,46 @@ Screens = Callable[[BillingRelations], tuple[Screen, ...]]
 """Returns the screens of an invariant in a database."""
 
 
-def always(*screens: Screen) -> Screens:
-    """Return the screens of an invariant that has the same ones in every database."""
-    return lambda relations: screens
-
-
 def screen(of: str, is_suspect: Callable[[Context], ColumnElement[bool]]) -> Screens:
     """Return the only screen of an invariant."""
-    return always(Screen(of, is_suspect))
+    only = (Screen(of, is_suspect),)
+    return lambda relations: only
 
 
-def suspects(relations: BillingRelations, screens: Sequence[Screen], only_ids: Select[Any] | None) -> Select[Any]:
-    """Return the SELECT of the number of suspects of each of these screens, which belong to the same pass."""
-    at = _context(screens[0].of, relations)
+def suspects(
+    relations: BillingRelations, screens: Mapping[str, Sequence[Screen]], only_ids: Select[Any] | None
+) -> Select[Any] | None:
+    """Return the SELECT of the number of suspects of each invariant, by its name: every pass once, in one statement.
+
+    `only_ids` restricts suspects to the rows with these ids. Returns None if there are no screens.
+    """
+    named = [(name, one) for name, found in screens.items() for one in found]
+    passes = [
+        _pass(relations, of, [(name, one) for name, one in named if one.of == of], only_ids)
+        for of in dict.fromkeys(one.of for _, one in named)
+    ]
+    if not passes:
+        return None
+    together = reduce(lambda one, other: one.join(other, true()), passes[1:], passes[0])
+    counted: dict[str, list[ColumnElement[int]]] = {}
+    for column in chain.from_iterable(one.c for one in passes):
+        counted.setdefault(str(column.key).partition(_NTH)[0], []).append(column)
+    sums: list[Any] = [reduce(add, found).label(name) for name, found in counted.items()]
+    return select(*sums).select_from(together)
+
+
+def _pass(
+    relations: BillingRelations, of: str, screens: Sequence[tuple[str, Screen]], only_ids: Select[Any] | None
+) -> FromClause:
+    """Return one row with the number of suspects of each screen of a pass."""
+    at = _context(of, relations)
     # The ids are looked at last: hardly any row is a suspect.
     among = () if only_ids is None else (at.row.c.id.in_(only_ids),)
-    counts: list[Any] = [func.count(case((and_(one.is_suspect(at), *among), 1))) for one in screens]
-    return select(*counts).select_from(at.source)
+    counts: list[Any] = [
+        func.count(case((and_(one.is_suspect(at), *among), 1))).label(f"{name}{_NTH}{nth}")
+        for nth, (name, one) in enumerate(screens)
+    ]
+    return select(*counts).select_from(at.source).subquery(f"pass_over_{of}")
 
 
 def _context(name: str, relations: BillingRelations) -> Context:

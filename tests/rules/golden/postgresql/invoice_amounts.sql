@@ -3,10 +3,10 @@ SELECT examined.tenant_id, examined.id, examined.amount_before, examined.amount_
 FROM (SELECT recomputed.tenant_id AS tenant_id, recomputed.id AS id, CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END IS NULL
 AND recomputed.amount IS NOT DISTINCT FROM recomputed.lines_amount
 AND recomputed.balance_brought_forward IS NOT DISTINCT FROM recomputed.lines_balance_brought_forward
@@ -14,10 +14,10 @@ AND recomputed.total_amount IS NOT DISTINCT FROM recomputed.lines_total_amount) 
 WHEN (CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END IS NULL) THEN CASE
 WHEN (recomputed.lines IS NULL) THEN 'zero_without_lines'
 WHEN recomputed.is_rounded THEN 'rounded_sum_of_lines'
@@ -25,10 +25,10 @@ ELSE 'sum_of_lines' END END IS NOT NULL) THEN 'would_change'
 ELSE 'unresolved' END AS outcome, CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END IS NULL
 AND recomputed.amount IS NOT DISTINCT FROM recomputed.lines_amount
 AND recomputed.balance_brought_forward IS NOT DISTINCT FROM recomputed.lines_balance_brought_forward
@@ -36,60 +36,53 @@ AND recomputed.total_amount IS NOT DISTINCT FROM recomputed.lines_total_amount) 
 WHEN (CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END IS NULL) THEN CASE
 WHEN (recomputed.lines IS NULL) THEN 'zero_without_lines'
 WHEN recomputed.is_rounded THEN 'rounded_sum_of_lines'
 ELSE 'sum_of_lines' END END IS NOT NULL) THEN CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END IS NULL) THEN CASE
 WHEN (recomputed.lines IS NULL) THEN 'zero_without_lines'
 WHEN recomputed.is_rounded THEN 'rounded_sum_of_lines'
 ELSE 'sum_of_lines' END END
 ELSE CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END END AS label, coalesce(recomputed.total_amount, 0) AS money, recomputed.amount AS amount_before, recomputed.lines_amount AS amount_after, recomputed.balance_brought_forward AS balance_brought_forward_before, recomputed.lines_balance_brought_forward AS balance_brought_forward_after, recomputed.total_amount AS total_amount_before, recomputed.lines_total_amount AS total_amount_after
-FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.meter_id AS meter_id, invoices.status AS status, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.line_of_other_tenant AS line_of_other_tenant, line_sums.bill_missing AS bill_missing, line_sums.bill_of_other_tenant AS bill_of_other_tenant, line_sums.line_amount_null AS line_amount_null, line_sums.not_exact AS not_exact, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, false AS is_rounded
+FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.meter_id AS meter_id, invoices.status AS status, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.first_defect AS first_defect, line_sums.not_exact AS not_exact, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, false AS is_rounded
 FROM (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
 FROM invoices
 WHERE invoices.tenant_id = 1
 AND invoices.deleted_at IS NULL) AS invoices
 LEFT OUTER JOIN (SELECT invoice_bills.tenant_id AS tenant_id, invoice_bills.invoice_id AS invoice_id, count(*) AS lines, coalesce(sum(CASE
-WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) != 1) THEN coalesce(invoice_bills.amount, 0)
-ELSE 0 END), 0) AS charges, coalesce(sum(CASE
-WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) = 1) THEN coalesce(invoice_bills.amount, 0)
-ELSE 0 END), 0) AS brought_forward, sum(CASE
+WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) != 1) THEN invoice_bills.amount END), 0) AS charges, coalesce(sum(CASE
+WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) = 1) THEN invoice_bills.amount END), 0) AS brought_forward, min(CASE
 WHEN (invoice_bills.line_tenant_id IS NOT NULL
-AND invoice_bills.line_tenant_id != invoice_bills.tenant_id) THEN 1
-ELSE 0 END) AS line_of_other_tenant, sum(CASE
+AND invoice_bills.line_tenant_id != invoice_bills.tenant_id) THEN 0
 WHEN (kinds_of_bills.id IS NULL
 AND (SELECT bills.tenant_id
 FROM bills
 WHERE bills.id = invoice_bills.bill_id
 AND bills.deleted_at IS NULL) IS NULL) THEN 1
-ELSE 0 END) AS bill_missing, sum(CASE
 WHEN (kinds_of_bills.id IS NULL
 AND (SELECT bills.tenant_id
 FROM bills
 WHERE bills.id = invoice_bills.bill_id
-AND bills.deleted_at IS NULL) IS NOT NULL) THEN 1
-ELSE 0 END) AS bill_of_other_tenant, sum(CASE
-WHEN (invoice_bills.amount IS NULL) THEN 1
-ELSE 0 END) AS line_amount_null, sum(CASE
-WHEN (NOT invoice_bills.amount - invoice_bills.amount = 0 OR NOT (invoice_bills.amount IS NULL OR invoice_bills.amount - invoice_bills.amount = 0)) THEN 1
-ELSE 0 END) AS not_exact
+AND bills.deleted_at IS NULL) IS NOT NULL) THEN 2
+WHEN (invoice_bills.amount IS NULL) THEN 3 END) AS first_defect, count(CASE
+WHEN (NOT invoice_bills.amount - invoice_bills.amount = 0 OR NOT (invoice_bills.amount IS NULL OR invoice_bills.amount - invoice_bills.amount = 0)) THEN 1 END) AS not_exact
 FROM (SELECT invoices.tenant_id AS tenant_id, invoice_bills.id AS id, invoice_bills.invoice_id AS invoice_id, invoice_bills.bill_id AS bill_id, invoice_bills.amount AS amount, invoice_bills.tenant_id AS line_tenant_id, invoices.status AS status
 FROM invoice_bills
 JOIN (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
@@ -129,10 +122,10 @@ SELECT examined.tenant_id, examined.id, examined.outcome, examined.label, examin
 FROM (SELECT recomputed.tenant_id AS tenant_id, recomputed.id AS id, CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END IS NULL
 AND recomputed.amount IS NOT DISTINCT FROM recomputed.lines_amount
 AND recomputed.balance_brought_forward IS NOT DISTINCT FROM recomputed.lines_balance_brought_forward
@@ -140,10 +133,10 @@ AND recomputed.total_amount IS NOT DISTINCT FROM recomputed.lines_total_amount) 
 WHEN (CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END IS NULL) THEN CASE
 WHEN (recomputed.lines IS NULL) THEN 'zero_without_lines'
 WHEN recomputed.is_rounded THEN 'rounded_sum_of_lines'
@@ -151,10 +144,10 @@ ELSE 'sum_of_lines' END END IS NOT NULL) THEN 'would_change'
 ELSE 'unresolved' END AS outcome, CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END IS NULL
 AND recomputed.amount IS NOT DISTINCT FROM recomputed.lines_amount
 AND recomputed.balance_brought_forward IS NOT DISTINCT FROM recomputed.lines_balance_brought_forward
@@ -162,60 +155,53 @@ AND recomputed.total_amount IS NOT DISTINCT FROM recomputed.lines_total_amount) 
 WHEN (CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END IS NULL) THEN CASE
 WHEN (recomputed.lines IS NULL) THEN 'zero_without_lines'
 WHEN recomputed.is_rounded THEN 'rounded_sum_of_lines'
 ELSE 'sum_of_lines' END END IS NOT NULL) THEN CASE
 WHEN (CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END IS NULL) THEN CASE
 WHEN (recomputed.lines IS NULL) THEN 'zero_without_lines'
 WHEN recomputed.is_rounded THEN 'rounded_sum_of_lines'
 ELSE 'sum_of_lines' END END
 ELSE CASE
 WHEN (recomputed.lines IS NULL) THEN 'no_lines'
-WHEN (recomputed.line_of_other_tenant > 0) THEN 'line_of_other_tenant'
-WHEN (recomputed.bill_missing > 0) THEN 'bill_missing'
-WHEN (recomputed.bill_of_other_tenant > 0) THEN 'bill_of_other_tenant'
-WHEN (recomputed.line_amount_null > 0) THEN 'line_amount_null'
+WHEN (recomputed.first_defect = 0) THEN 'line_of_other_tenant'
+WHEN (recomputed.first_defect = 1) THEN 'bill_missing'
+WHEN (recomputed.first_defect = 2) THEN 'bill_of_other_tenant'
+WHEN (recomputed.first_defect = 3) THEN 'line_amount_null'
 ELSE NULL END END AS label, coalesce(recomputed.total_amount, 0) AS money, recomputed.amount AS amount_before, recomputed.lines_amount AS amount_after, recomputed.balance_brought_forward AS balance_brought_forward_before, recomputed.lines_balance_brought_forward AS balance_brought_forward_after, recomputed.total_amount AS total_amount_before, recomputed.lines_total_amount AS total_amount_after
-FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.meter_id AS meter_id, invoices.status AS status, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.line_of_other_tenant AS line_of_other_tenant, line_sums.bill_missing AS bill_missing, line_sums.bill_of_other_tenant AS bill_of_other_tenant, line_sums.line_amount_null AS line_amount_null, line_sums.not_exact AS not_exact, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, false AS is_rounded
+FROM (SELECT invoices.tenant_id AS tenant_id, invoices.id AS id, invoices.meter_id AS meter_id, invoices.status AS status, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, line_sums.lines AS lines, line_sums.first_defect AS first_defect, line_sums.not_exact AS not_exact, coalesce(line_sums.charges, 0) AS lines_amount, coalesce(line_sums.brought_forward, 0) AS lines_balance_brought_forward, coalesce(line_sums.charges, 0) + coalesce(line_sums.brought_forward, 0) AS lines_total_amount, false AS is_rounded
 FROM (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
 FROM invoices
 WHERE invoices.tenant_id = 1
 AND invoices.deleted_at IS NULL) AS invoices
 LEFT OUTER JOIN (SELECT invoice_bills.tenant_id AS tenant_id, invoice_bills.invoice_id AS invoice_id, count(*) AS lines, coalesce(sum(CASE
-WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) != 1) THEN coalesce(invoice_bills.amount, 0)
-ELSE 0 END), 0) AS charges, coalesce(sum(CASE
-WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) = 1) THEN coalesce(invoice_bills.amount, 0)
-ELSE 0 END), 0) AS brought_forward, sum(CASE
+WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) != 1) THEN invoice_bills.amount END), 0) AS charges, coalesce(sum(CASE
+WHEN (coalesce(kinds_of_bills.is_brought_forward, 0) = 1) THEN invoice_bills.amount END), 0) AS brought_forward, min(CASE
 WHEN (invoice_bills.line_tenant_id IS NOT NULL
-AND invoice_bills.line_tenant_id != invoice_bills.tenant_id) THEN 1
-ELSE 0 END) AS line_of_other_tenant, sum(CASE
+AND invoice_bills.line_tenant_id != invoice_bills.tenant_id) THEN 0
 WHEN (kinds_of_bills.id IS NULL
 AND (SELECT bills.tenant_id
 FROM bills
 WHERE bills.id = invoice_bills.bill_id
 AND bills.deleted_at IS NULL) IS NULL) THEN 1
-ELSE 0 END) AS bill_missing, sum(CASE
 WHEN (kinds_of_bills.id IS NULL
 AND (SELECT bills.tenant_id
 FROM bills
 WHERE bills.id = invoice_bills.bill_id
-AND bills.deleted_at IS NULL) IS NOT NULL) THEN 1
-ELSE 0 END) AS bill_of_other_tenant, sum(CASE
-WHEN (invoice_bills.amount IS NULL) THEN 1
-ELSE 0 END) AS line_amount_null, sum(CASE
-WHEN (NOT invoice_bills.amount - invoice_bills.amount = 0 OR NOT (invoice_bills.amount IS NULL OR invoice_bills.amount - invoice_bills.amount = 0)) THEN 1
-ELSE 0 END) AS not_exact
+AND bills.deleted_at IS NULL) IS NOT NULL) THEN 2
+WHEN (invoice_bills.amount IS NULL) THEN 3 END) AS first_defect, count(CASE
+WHEN (NOT invoice_bills.amount - invoice_bills.amount = 0 OR NOT (invoice_bills.amount IS NULL OR invoice_bills.amount - invoice_bills.amount = 0)) THEN 1 END) AS not_exact
 FROM (SELECT invoices.tenant_id AS tenant_id, invoice_bills.id AS id, invoice_bills.invoice_id AS invoice_id, invoice_bills.bill_id AS bill_id, invoice_bills.amount AS amount, invoice_bills.tenant_id AS line_tenant_id, invoices.status AS status
 FROM invoice_bills
 JOIN (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
