@@ -1,0 +1,1 @@
+"""Benchmarks of the migration itself against what the database could do at best."""
