@@ -66,6 +66,29 @@ class RowsConstraint:
     """The statement that removes it."""
 
 
+READ_BY: Mapping[str, str] = {
+    **dict.fromkeys(("customers", "meters", "meter_assignments", "bills", "invoices", "payments"), "tenant_id"),
+    "invoice_bills": "invoice_id",
+}
+"""The column by which the rows of one tenant are found in each billing table."""
+
+
+@dataclass(frozen=True)
+class MissingIndex:
+    """A billing table without an index that begins with the column by which its rows are found."""
+
+    table: str
+    column: str
+    of_large_table: bool
+    """Whether the table has so many rows that reading all of them for each tenant takes long."""
+
+    def __str__(self) -> str:
+        """Return what is missing, and the statement that creates it."""
+        return (
+            f"{self.table} ({self.column}): CREATE INDEX ix_{self.table}_{self.column} ON {self.table} ({self.column})"
+        )
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """What a database's catalogue says about the billing tables."""
@@ -83,6 +106,7 @@ class Catalogue:
     triggers: tuple[Trigger, ...] = ()
     row_constraints: tuple[RowConstraint, ...] = ()
     rows_constraints: tuple[RowsConstraint, ...] = ()
+    missing_indexes: tuple[MissingIndex, ...] = ()
 
     @cached_property
     def constraint_columns(self) -> Mapping[str, frozenset[str]]:
@@ -96,6 +120,16 @@ class Catalogue:
     def triggers_of(self, table: str) -> tuple[Trigger, ...]:
         """Return the triggers and rules that run when a step updates this table."""
         return tuple(one for one in self.triggers if one.table == table)
+
+    def has_index(self, table: str) -> bool:
+        """Return whether the rows of a tenant, or the lines of an invoice, are found by an index."""
+        return all(one.table != table for one in self.missing_indexes)
+
+    @property
+    def slow(self) -> str | None:
+        """Which large tables are read whole for each tenant, as one line, with the statements that change that."""
+        large = [str(one) for one in self.missing_indexes if one.of_large_table]
+        return f"Read whole for each tenant, because they have no index: {'; '.join(large)}" if large else None
 
     @property
     def where(self) -> str | None:

@@ -377,7 +377,10 @@ def _line_of_tenant(schema: BillingSchema, line: FromClause, tenant_id: Any) -> 
     if tenant_id is None:
         return true()
     every = schema.tables["invoices"].alias("every_invoice")
-    return member_of(line.c.invoice_id, select(every.c.id).where(_of_tenant(every, tenant_id)).scalar_subquery())
+    ids = select(every.c.id).where(_of_tenant(every, tenant_id))
+    if not schema.catalogue.has_index("invoice_bills"):
+        return line.c.invoice_id.in_(ids)
+    return member_of(line.c.invoice_id, ids.scalar_subquery())
 
 
 def _backup_rows(schema: BillingSchema, customers: FromClause, tenant_id: Any) -> Subquery:

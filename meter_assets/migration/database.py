@@ -256,7 +256,7 @@ class BillingDatabase:
         return schema
 
     def header(self, schema: BillingSchema | None = None) -> list[str]:
-        """Return lines for the start of a command: where the tables are, whether the server may lag, unread rows.
+        """Return lines for the start of a command: where the tables are, and what a person should know about them.
 
         `schema` is that of an open snapshot. Without it, raises what `known_schema` raises.
         """
@@ -265,7 +265,7 @@ class BillingDatabase:
             with self.snapshot() as connection:
                 unread = rows_without_tenant(connection, tables)
         where = f"Tables: {known.catalogue.where}" if known.catalogue.where else None
-        return [line for line in (where, self._standby, unread) if line]
+        return [line for line in (where, self._standby, unread, known.catalogue.slow) if line]
 
     def make_own_tables(self, connection: Connection, *, to_roll_back: bool = False) -> BillingSchema:
         """Create the missing ones of our own tables, and return the schema with them.

@@ -14,7 +14,16 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 
-from meter_assets.billing.catalogue import EXAMINED, Catalogue, RowConstraint, RowsConstraint, Trigger, words
+from meter_assets.billing.catalogue import (
+    EXAMINED,
+    READ_BY,
+    Catalogue,
+    MissingIndex,
+    RowConstraint,
+    RowsConstraint,
+    Trigger,
+    words,
+)
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
 from meter_assets.engines.base import Examined
@@ -25,6 +34,9 @@ from meter_assets.formatting import show_time
 _QUOTE = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 
 _TIMING = re.compile(r"\b(BEFORE|AFTER|INSTEAD OF)\b.*?\bFOR EACH (ROW|STATEMENT)\b", re.DOTALL)
+
+_WITH_INDEXES = ("r", "p")
+_BYTES_OF_A_LARGE_TABLE = 16 * 2**20
 
 Found = Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]]
 """What the statement found: by kind, the billing table and the details."""
@@ -65,7 +77,16 @@ def _catalogue(found: Found, written: set[tuple[str, str]]) -> Catalogue:
         triggers=tuple(dict.fromkeys(_triggers(found, written))),
         row_constraints=tuple(_row_constraints(found)),
         rows_constraints=tuple(_rows_constraints(found, written)),
+        missing_indexes=tuple(_missing_indexes(found)),
     )
+
+
+def _missing_indexes(found: Found) -> Iterator[MissingIndex]:
+    indexed = {(table, detail["column"]) for table, detail in found.get("index", ())}
+    for table, detail in found.get("table", ()):
+        column = READ_BY.get(table)
+        if column is not None and detail["kind"] in _WITH_INDEXES and (table, column) not in indexed:
+            yield MissingIndex(table, column, of_large_table=detail["bytes"] >= _BYTES_OF_A_LARGE_TABLE)
 
 
 # Problems

@@ -46,7 +46,7 @@ WITH RECURSIVE billing AS (
     FROM domains d JOIN pg_catalog.pg_type t ON t.oid = d.typbasetype WHERE t.typtype = 'd'
 )
 SELECT 'table' AS what, CAST(relname AS text) AS at, pg_catalog.jsonb_build_object(
-    'schema', nspname, 'kind', relkind, 'inherited', relkind = 'r' AND EXISTS (
+    'schema', nspname, 'kind', relkind, 'bytes', pg_catalog.pg_table_size(oid), 'inherited', relkind = 'r' AND EXISTS (
         SELECT FROM pg_catalog.pg_inherits WHERE inhparent = billing.oid)) AS detail FROM billing
 UNION ALL SELECT 'namesake', b.relname, pg_catalog.jsonb_build_object('schema', n.nspname)
     FROM billing b JOIN pg_catalog.pg_class c ON c.relname = b.relname AND c.oid <> b.oid
@@ -119,6 +119,10 @@ UNION ALL SELECT 'key', b.relname, pg_catalog.jsonb_build_object('name', x.relna
     LEFT JOIN pg_catalog.pg_constraint c ON c.conindid = x.oid AND c.conrelid = b.oid
         AND c.contype = ANY('{u,x}'::"char"[])
     WHERE (i.indisunique OR i.indisexclusion) AND NOT i.indisprimary AND i.indisready
+UNION ALL SELECT 'index', b.relname, pg_catalog.jsonb_build_object('column', a.attname)
+    FROM billing b JOIN pg_catalog.pg_index i ON i.indrelid = b.oid
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = b.oid AND a.attnum = i.indkey[0]
+    WHERE i.indisvalid AND i.indpred IS NULL
 UNION ALL SELECT 'upper case', CAST(l.name AS text), pg_catalog.jsonb_build_object(
         'schema', n.nspname, 'name', c.relname)
     FROM pg_catalog.unnest(CAST(:billing AS name[])) AS l(name)

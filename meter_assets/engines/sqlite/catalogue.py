@@ -10,7 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Connection, inspect
 from sqlalchemy.engine.interfaces import ReflectedUniqueConstraint
 
-from meter_assets.billing.catalogue import Catalogue, RowConstraint, RowsConstraint, Trigger, columns_in, words
+from meter_assets.billing.catalogue import (
+    READ_BY,
+    Catalogue,
+    MissingIndex,
+    RowConstraint,
+    RowsConstraint,
+    Trigger,
+    columns_in,
+    words,
+)
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
 from meter_assets.engines.base import Examined
@@ -25,6 +34,7 @@ _TRIGGER = re.compile(
 _UNIQUE_INDEX = re.compile(
     r"\bUNIQUE\s+INDEX\b.*?\bON\s+\S+\s*\((.*?)\)\s*(?:WHERE\s+(.*?))?;?\s*$", re.IGNORECASE | re.DOTALL
 )
+_ROWS_OF_A_LARGE_TABLE = 100_000
 _SEPARATE_CHECK = "a CHECK of SQLite belongs to the table: create the table again without it"
 _SEPARATE_KEY = "a UNIQUE of SQLite belongs to the table: create the table again without it"
 
@@ -46,8 +56,29 @@ def read_catalogue(connection: Connection, schema: BillingSchema) -> Examined:
         triggers=tuple(_triggers(objects, written)),
         row_constraints=tuple(_checks(connection, schema, objects, written)),
         rows_constraints=tuple(_keys(connection, objects, written)),
+        missing_indexes=tuple(_missing_indexes(connection, objects)),
     )
     return Examined(catalogue, list(_problems(objects, set(written))))
+
+
+def _missing_indexes(connection: Connection, objects: Objects) -> Iterator[MissingIndex]:
+    """Yield large tables without the index by which their rows are found; small ones are read fast without it."""
+    for table, column in READ_BY.items():
+        if ("table", table) not in objects or "WITHOUT" in words(objects["table", table][1].upper()):
+            continue
+        last = connection.exec_driver_sql(f"SELECT max(rowid) FROM {table}").scalar()
+        if (last or 0) >= _ROWS_OF_A_LARGE_TABLE and column not in _first_columns(connection, table):
+            yield MissingIndex(table, column, of_large_table=True)
+
+
+def _first_columns(connection: Connection, table: str) -> set[str]:
+    """Return the columns with which the indexes of a table begin, those of keys and constraints too."""
+    indexes = connection.exec_driver_sql(
+        "SELECT i.name FROM pragma_index_list(?) AS l JOIN pragma_index_info(l.name) AS i WHERE i.seqno = 0 "
+        "AND l.partial = 0",
+        (table,),
+    )
+    return {str(name) for name in indexes.scalars()}
 
 
 def _problems(objects: Objects, written: set[str]) -> Iterator[str]:
