@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, text
 
 from bench.speed.data import Size, fill
+from meter_assets.engines import parse_url
 from meter_assets.migration.database import BillingDatabase
 from tests.support.servers import PostgresServer, start_postgres
 
@@ -87,7 +88,7 @@ class Postgresql:
         if url is None:
             self._server = start_postgres(durable=True)
             url = self._server.url("postgres")
-        self._url = make_url(url)
+        _, self._url = parse_url(url, "--url")
         self._administrator = create_engine(self._url, isolation_level="AUTOCOMMIT")
         with self._administrator.connect() as connection:
             self.version = str(connection.scalar(text("SHOW server_version")))
