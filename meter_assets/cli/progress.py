@@ -1,10 +1,15 @@
-"""Shows the progress of a run on the terminal: one line per finished step, and a spinner with the current step.
+"""Shows the progress of a run on the terminal: one line per finished step, and below it what is being done.
 
-Add here what is shown during a run. What is shown after it is in `results`.
+That is a bar that is redrawn, with the rows that the current step has written, the tenants that are done, and the time
+left; where nothing can be redrawn, a line every ten seconds at most. Add here what is shown during a run. What is shown
+after it is in `results`.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 from dagster import DagsterEventType, EventLogEntry
 from rich.status import Status
@@ -13,7 +18,9 @@ from rich.text import Text
 from meter_assets.cli.results import STEPS, Results
 from meter_assets.cli.runner import TenantRun
 from meter_assets.foreign_text import named, shown
+from meter_assets.formatting import show_duration
 from meter_assets.migration.database import Tenant
+from meter_assets.migration.progress import Lines, StepProgress, progress_told
 from meter_assets.rules.invariants import Group
 from meter_assets.rules.steps import STEPS as EVERY_STEP
 from meter_assets.rules.steps import guarded_step
@@ -24,14 +31,52 @@ VALIDATIONS = {
 }
 
 
+_CELLS = 20
+
+
+@dataclass
+class Pace:
+    """How many of the tenants are done, and about how long the others take, by their rows."""
+
+    tenants: Sequence[Tenant]
+    rows: Mapping[Any, int] = field(default_factory=dict)
+    """The invoices and payments of each tenant id, if they were counted."""
+    done: int = 0
+    rows_done: int = 0
+    started: float = field(default_factory=lambda: time.monotonic())
+
+    def finish(self, tenant: Tenant) -> None:
+        """Count a tenant as done."""
+        self.done += 1
+        self.rows_done += self._rows_of(tenant)
+
+    def seconds_left(self) -> float | None:
+        """Return about how long the tenants that are not done take; None until one is done."""
+        left = sum(map(self._rows_of, self.tenants)) - self.rows_done
+        return (time.monotonic() - self.started) / self.rows_done * left if self.rows_done else None
+
+    def _rows_of(self, tenant: Tenant) -> int:
+        return 1 + self.rows.get(tenant.id, 0)  # a tenant without rows takes time too
+
+    def __str__(self) -> str:
+        """Return it in words; nothing for a single tenant."""
+        if len(self.tenants) == 1:
+            return ""
+        left = self.seconds_left()
+        time_left = "" if left is None else f", about {show_duration(left)} left"
+        return f"{self.done:,} of {len(self.tenants):,} tenants done{time_left}"
+
+
 class Progress:
     """Prints one line per step from a run's events, in the order of the six steps, and updates the spinner."""
 
-    def __init__(self, terminal: Results, status: Status | None, *, brief: bool) -> None:
-        """Take the terminal, the spinner if there is one, and whether to omit a preview."""
+    def __init__(self, terminal: Results, status: Status | None, pace: Pace, *, brief: bool) -> None:
+        """Take the terminal, the spinner if there is one, the pace of all tenants, and whether to omit a preview."""
         self._brief = brief
         self._terminal = terminal
         self._status = status
+        self._pace = pace
+        self._lines = Lines(lambda line: terminal.print("; ".join(filter(None, (line, str(pace))))), with_tenant=False)
         self._ended: set[str] = set()
         self._waiting = [*STEPS, *(name for name in EVERY_STEP if name not in STEPS)]
 
@@ -42,11 +87,22 @@ class Progress:
             return
         key = event.step_key or ""
         if event.event_type is DagsterEventType.STEP_START and self._status is not None:
-            self._status.update(Text(f"  {shown(key.replace('_', ' '))} ..."))
+            self._redraw(self._status, shown(key.replace("_", " ")))
         if event.event_type in (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE):
             self._ended.add(key)
             while self._waiting and self._show(run, self._waiting[0]):
                 self._waiting.pop(0)
+
+    def told(self, progress: StepProgress) -> None:
+        """Take how far a step is."""
+        if self._status is None:
+            self._lines(progress)
+        else:
+            self._redraw(self._status, f"{_bar(progress, self._terminal.console.encoding)}{progress}")
+
+    def _redraw(self, status: Status, doing: str) -> None:
+        words = " · ".join(filter(None, (f"{doing} ...", str(self._pace))))
+        status.update(Text(f"  {words}", no_wrap=True, overflow="ellipsis"))
 
     def finish(self, run: TenantRun) -> None:
         """Show the remaining steps: a step before them did not run, so they were not shown in order."""
@@ -72,10 +128,23 @@ class Progress:
         return False
 
 
+def _bar(progress: StepProgress, encoding: str) -> str:
+    """Return a bar of the rows that a step has written; nothing before it is known how many it will write."""
+    if not progress.rows_to_do:
+        return ""
+    full, empty = "━─" if encoding.startswith("utf") else "#-"
+    cells = progress.rows_done * _CELLS // progress.rows_to_do
+    return f"{full * cells}{empty * (_CELLS - cells)} "
+
+
 @contextmanager
-def following(terminal: Results, tenant: Tenant, at: int, of: int, *, brief: bool = False) -> Iterator[Progress]:
+def following(
+    terminal: Results, tenant: Tenant, at: int, of: int, pace: Pace, *, brief: bool = False
+) -> Iterator[Progress]:
     """Show the progress of a tenant's run. If brief, omit the preview: `Results.preview_summary` shows it."""
     if not brief:
         terminal.heading(f"Tenant {named(tenant.key, tenant.name)} ({at} of {of})")
     with terminal.spinner(f"tenant {shown(tenant.key)}: starting") as status:
-        yield Progress(terminal, status, brief=brief)
+        progress = Progress(terminal, status, pace, brief=brief)
+        with progress_told(progress.told):
+            yield progress

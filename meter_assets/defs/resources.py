@@ -4,7 +4,7 @@ Add a resource here. The limits of a run config are in `launchpad`; the meaning 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -18,6 +18,7 @@ from meter_assets.defs import launchpad
 from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.errors import ConfigurationError, MissingPartition
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.progress import Lines, progress_told
 from meter_assets.runtime import run_tags
 from meter_assets.runtime.interrupts import raised_again
 from meter_assets.runtime.own_instance import require_own_instance
@@ -93,10 +94,17 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["BillingResource"]:
-        """Set up, and tear down in the end. Meanwhile no termination of the run is lost, and its log has its waits."""
-        waits = waits_shown(context.log.warning) if context.log else nullcontext()
-        with raised_again(), waits, super().yield_for_execution(context):
-            yield self
+        """Set up, and tear down in the end.
+
+        Meanwhile no termination of the run is lost, and its log has its waits for locks, and how far its steps are.
+        """
+        with ExitStack() as meanwhile:
+            meanwhile.enter_context(raised_again())
+            if context.log:
+                meanwhile.enter_context(waits_shown(context.log.warning))
+                meanwhile.enter_context(progress_told(Lines(context.log.info)))
+            with super().yield_for_execution(context):
+                yield self
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Release the tenants that the run locked."""

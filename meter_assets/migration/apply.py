@@ -14,6 +14,7 @@ from meter_assets.migration.batches import run_in_batches
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import record, record_commit, recorded, write
 from meter_assets.migration.journal_audit import require_trusted
+from meter_assets.migration.progress import CHECKING, COMPUTING, VERIFYING, WRITING, StepProgress, tell
 from meter_assets.migration.recording import locked_and_prepared, record_step_run, retry_on_conflict, succeed
 from meter_assets.migration.side_effects import money_elsewhere, require_no_other_changes, unlike_the_backup
 from meter_assets.migration.stages import Moment, Situation, require
@@ -59,10 +60,13 @@ def _run_once(database: BillingDatabase, schema: BillingSchema, run: StepRun, en
         require_trusted(connection, schema, run)
         tables = tables_for_writing(connection)
         prepared = prepare_run(schema, run, tables)
+        tell(StepProgress(run.step, run.tenant.key, CHECKING))
         require(connection, Moment.before, Situation(prepared, prepared.relations))
+        tell(StepProgress(run.step, run.tenant.key, COMPUTING))
         step = prepared.computed(tables)
         change, relations = step.change, step.relations
         summary = summarize_change(connection, change, relations)
+        tell(StepProgress(run.step, run.tenant.key, WRITING, 0, summary.would_change))
         journaled = record(connection, change, schema, entry)
         commits = record_commit(connection, change, schema, entry, journaled)
         changed = recorded(change, schema, entry)
@@ -71,6 +75,7 @@ def _run_once(database: BillingDatabase, schema: BillingSchema, run: StepRun, en
         notes = unlike_the_backup(connection, change, relations)
         write(connection, change, schema, entry, journaled)
         notes += require_no_other_changes(connection, schema, change, entry, elsewhere)
+        tell(StepProgress(run.step, run.tenant.key, VERIFYING, journaled, journaled))
         require(connection, Moment.written, Situation(step, relations.once_written(change.target), changed))
         report = step_report(connection, change, relations, changed, summary).with_notes(notes)
         succeed(connection, schema, entry, commits=commits)

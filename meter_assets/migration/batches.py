@@ -29,6 +29,7 @@ from meter_assets.errors import RowsKeepChanging, SessionChanged, StepError, Sto
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import IdRange, record, record_commit, recorded, row_id_of, write
 from meter_assets.migration.journal_audit import require_trusted
+from meter_assets.migration.progress import CHECKING, COMPUTING, WRITING, StepProgress, tell
 from meter_assets.migration.recording import record_step_run, retry_on_conflict, succeed
 from meter_assets.migration.side_effects import money_elsewhere, require_no_other_changes, unlike_the_backup
 from meter_assets.migration.stages import Moment, Situation, require
@@ -120,7 +121,11 @@ def _one_round(
     """
     with record_step_run(database, schema, run) as entry:
         plan = _planned(database, connection, schema, run, size, len(earlier), missed)
-        changed = sum(_batch(database, connection, plan, entry, part) for part in range(len(plan.ranges)))
+        changed, started = 0, time.monotonic()
+        for part in range(len(plan.ranges)):
+            changed += _batch(database, connection, plan, entry, part)
+            seconds, to_do = time.monotonic() - started, plan.summary.would_change
+            tell(StepProgress(run.step, run.tenant.key, WRITING, changed, to_do, seconds))
         left = plan.summary.would_change - changed
         if left and len(earlier) + 1 == ROUNDS:
             raise RowsKeepChanging(run.title, sum(one.changed for one in earlier) + changed, left)
@@ -154,7 +159,9 @@ def _planned(
         _lock_tenant(database, connection, schema, run)
         require_trusted(connection, schema, run)
         step = prepare_run(schema, run, tables_for_writing(connection))
+        tell(StepProgress(run.step, run.tenant.key, CHECKING))
         require(connection, Moment.before, Situation(step, step.relations))
+        tell(StepProgress(run.step, run.tenant.key, COMPUTING))
         change = step.change
         examined = _temporary_table(
             connection, f"meter_migration_examined_{number}", _missed_only(change.examined, missed)

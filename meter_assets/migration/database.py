@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -49,6 +50,7 @@ from meter_assets.migration.tenants import (
     live_tenants,
     may_lack_tenant,
     named_tenants,
+    rows_of_each,
     rows_without_tenant,
 )
 from meter_assets.migration.tenants import Tenant as Tenant
@@ -281,6 +283,12 @@ class BillingDatabase:
         if self._remembers:
             self._schema = schema
         return schema
+
+    @tried_again
+    def rows_of_each(self) -> dict[Any, int]:
+        """Return the number of invoices and payments of each tenant id. Raises what `snapshot` and `schema` raise."""
+        with self.snapshot() as connection:
+            return rows_of_each(connection, self.schema(connection))
 
     @tried_again
     def every_tenant(self) -> list[Tenant]:

@@ -78,6 +78,7 @@ def test_a_wait_for_a_lock_names_its_owner_once(on_postgresql: CommandLine, case
         f'Waiting for a lock of process {process} of the database server (application "{APPLICATION}", user '
         "meter_assets, idle in transaction, its query started 20"
     )
+    assert said[0].endswith(', its statement "SELECT pg_backend_pid()").')
     if command == MIGRATE:
         assert said[0] in warnings_of_the_run(on_postgresql)
 

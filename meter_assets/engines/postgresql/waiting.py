@@ -24,10 +24,13 @@ from meter_assets.formatting import show_time
 SECONDS_TO_ASK = 5.0
 """How long the second connection may take; a pooler may have no connection for it."""
 SHOWN_OWNERS = 3
+_NOT_TOLD = "<insufficient privilege>"
+"""What the server has in place of the statement of a role that this one may not watch."""
 _ASKING_UNTIL: ContextVar[float | None] = ContextVar("asking until", default=None)
 # Through a pooler, the driver does not know the server's process; a step's transaction has a name of its own.
 _OWNERS = """
-SELECT DISTINCT a.pid, a.application_name, a.usename, a.state, a.query_start
+SELECT DISTINCT a.pid, a.application_name, a.usename, a.state, a.query_start,
+    pg_catalog.left(a.query, 60)
 FROM pg_catalog.pg_stat_activity w
 CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
 JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid
@@ -143,9 +146,11 @@ def _line(owners: list[tuple[Any, ...]]) -> str:
 
 def _owner(row: tuple[Any, ...]) -> str:
     """Return a session in words; of another role's, the server may show only its name."""
-    process, application, user, state, since = row
+    process, application, user, state, since, statement = row
     words = [f"application {quoted(application)}"] if application else []
     words += [f"user {quoted(user)}"] if user else []
     words += [shown(state)] if state else []
     words += [f"its query started {show_time(since)}"] if since else []
+    told = " ".join((statement or "").split())
+    words += [f"its statement {quoted(told)}"] if told and not told.startswith(_NOT_TOLD) else []
     return f"process {process} of the database server ({', '.join(words)})"
