@@ -8,6 +8,7 @@ PostgreSQL, a server is started that waits for the disk, unless --url names a da
 role may create databases.
 """
 
+import hashlib
 import re
 import statistics
 import sys
@@ -175,19 +176,17 @@ def _written(measured: Measured, url: str, name: str) -> Iterator[None]:
         measured.also.setdefault(f"HOT, {name}", []).append(100 * float(without_index) / float(changed))
 
 
-def _contents(url: str, tenants: Sequence[int]) -> dict[str, list[tuple[object, ...]]]:
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        found = {
-            name: [
-                tuple(row)
-                for tenant in tenants
-                for row in connection.execute(
-                    text(f"SELECT {columns} FROM {name} WHERE tenant_id = {tenant} ORDER BY id")
-                )
-            ]
-            for name, columns in COMPARED.items()
-        }
+def _contents(url: str, tenants: Sequence[int]) -> dict[str, str]:
+    """Return a hash of the rows of each table that the migration writes: this process must not hold them all."""
+    engine, found = create_engine(url), {}
+    with engine.connect().execution_options(stream_results=True, yield_per=5_000) as connection:
+        for name, columns in COMPARED.items():
+            of_rows = hashlib.sha256()
+            for tenant in tenants:
+                wanted = text(f"SELECT {columns} FROM {name} WHERE tenant_id = {tenant} ORDER BY id")
+                for row in connection.execute(wanted):
+                    of_rows.update(repr(tuple(row)).encode())
+            found[name] = of_rows.hexdigest()
     engine.dispose()
     return found
 
