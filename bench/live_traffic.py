@@ -2,10 +2,10 @@
 
     python bench/live_traffic.py [--payments 300000] [--batch-size 10000] [--url URL of an empty PostgreSQL database]
 
-Migrations in batches and in one transaction alternate on copies of the same database, and their ratio is printed. Then
-writers in separate processes update payments, invoices and meters of the tenant and insert payments: without a
-migration, and during a migration of each kind. Without a URL, a PostgreSQL server is started that waits for the disk at
-each commit. The role must be allowed to create databases.
+Migrations in batches and in one transaction alternate on copies of the same database, and their ratio is printed.
+Then writers in separate processes update payments, invoices and meters of the tenant and insert payments: without a
+migration, and during a migration of each kind (batches also by load, `--batch-size auto`). Without a URL, a
+PostgreSQL server is started that waits for the disk at each commit. The role must be allowed to create databases.
 """
 
 import multiprocessing
@@ -30,7 +30,7 @@ from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.errors import StepError
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.step_run import StepRun
+from meter_assets.migration.step_run import AUTO, StepRun
 from meter_assets.rules.steps import MIGRATION
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -38,6 +38,7 @@ from tests.support.servers import start_postgres
 
 SECONDS_OF_QUIET = 10
 SECONDS_BETWEEN_WRITES = 0.02
+BY_LOAD = "the migration, by load"
 BACKUP = "customer_balances_backup"
 """The step that writes only our own rows, so it does not run in batches."""
 
@@ -122,15 +123,18 @@ def _connect(url: str) -> Any:
 
 
 def _print_ratios(original: Copies, batch_size: int, rounds: int) -> None:
-    ratios: dict[str, list[float]] = {step: [] for step in (*MIGRATION, "the migration")}
+    ratios: dict[str, list[float]] = {step: [] for step in (*MIGRATION, "the migration", BY_LOAD)}
     for _ in range(rounds):
         with original.copy() as url:
             whole = _migrate(url, None)
         with original.copy() as url:
             batched = _migrate(url, batch_size)
+        with original.copy() as url:
+            by_load = _migrate(url, AUTO)
         for step in MIGRATION:
             ratios[step].append(batched[step] / whole[step])
         ratios["the migration"].append(sum(batched.values()) / sum(whole.values()))
+        ratios[BY_LOAD].append(sum(by_load.values()) / sum(whole.values()))
     click.echo(f"Batches of {batch_size:,} / one transaction, median of {rounds} rounds (lowest to highest):")
     for name, found in ratios.items():
         click.echo(f"  {name:<26}{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})")
@@ -164,6 +168,7 @@ def _print_latencies(original: Copies, batch_size: int, writers: int) -> None:
         "no migration": 0,
         "in one transaction": None,
         f"batches of {batch_size:,}": batch_size,
+        "batches by load": AUTO,
     }
     for name, size in ways.items():
         with original.copy() as url, _writing(url, writers) as latencies:

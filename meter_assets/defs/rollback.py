@@ -40,7 +40,9 @@ class RollbackConfig(RunConfig):
         default=None, description="For a live rollback (dry_run: false): the id of the tenant, typed once more."
     )
     batch_size: int | None = Field(
-        default=None, description="Write this number of rows per transaction, for a large tenant while others write."
+        default=None,
+        description="Write this number of rows per transaction, for a large tenant while others write; -1: as many "
+        "as the load of the server allows.",
     )
     export_dir: str | None = Field(
         default=None,

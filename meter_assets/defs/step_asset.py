@@ -28,7 +28,8 @@ class StepConfig(RunConfig):
     batch_size: int | None = Field(
         default=None,
         description="Write this number of rows per transaction, in the order of their ids, so that others who write "
-        "the same rows wait for one batch at most (10000 is a good choice). Default: one transaction for the step.",
+        "the same rows wait for one batch at most (10000 is a good choice; -1: as many as take a quarter of a second, "
+        "and fewer while others wait or the server falls behind). Default: one transaction for the step.",
     )
 
 

@@ -137,6 +137,18 @@ class Scratch:
     """Keeps other rehearsals away from it."""
 
 
+@dataclass(frozen=True)
+class Load:
+    """Signs that a server or its users suffer from what is written."""
+
+    others_wait: bool = False
+    """Whether other sessions wait for locks of this transaction."""
+    seconds_of_lag: float = 0.0
+    """How far the slowest replica is behind."""
+    dead_share: float = 0.0
+    """Old versions of rows in the written table that are not removed yet, per row."""
+
+
 class DatabaseEngine(Protocol):
     """Everything that depends on the database. A URL argument was always returned by `parse_url` of the same engine."""
 
@@ -187,6 +199,9 @@ class DatabaseEngine(Protocol):
         This is the first call of the transaction. With `by_index`, an index finds its rows. With `one_snapshot`, all of
         its statements read the same rows, and a concurrent change of a row that it writes ends the batch.
         """
+
+    def load(self, connection: Connection, table: str) -> Load:
+        """Return the load of the server while a transaction that has written to a table is open."""
 
     def session_of(self, connection: Connection) -> int:
         """Return a number for the session of the server that executes the current transaction.

@@ -25,10 +25,12 @@ from meter_assets.billing.money import total
 from meter_assets.billing.own_tables import Effect
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import engine_of, is_conflict, is_kept_waiting
+from meter_assets.engines.base import Load
 from meter_assets.errors import RowsKeepChanging, SessionChanged, StepError, StoppedInBatches
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import IdRange, record, record_commit, recorded, row_id_of, write
 from meter_assets.migration.journal_audit import require_trusted
+from meter_assets.migration.pace import Pace
 from meter_assets.migration.progress import CHECKING, COMPUTING, WRITING, StepProgress, tell
 from meter_assets.migration.recording import record_step_run, retry_on_conflict, succeed
 from meter_assets.migration.side_effects import money_elsewhere, require_no_other_changes, unlike_the_backup
@@ -66,7 +68,6 @@ class Plan:
     rows: Table
     examined: Table
     summary: ChangeSummary
-    ranges: tuple[IdRange, ...]
     number: int
     """The number of its round, from 0."""
     session: int
@@ -81,17 +82,18 @@ class Plan:
 
 
 def run_in_batches(database: BillingDatabase, schema: BillingSchema, run: StepRun, size: int) -> StepReport:
-    """Run one step of one tenant with `size` rows per transaction, and report its changes.
+    """Run one step of one tenant with `size` rows per transaction (AUTO: by load), and report its changes.
 
     Raises what `apply.run_step` raises, and RowsKeepChanging if others change or lock the same rows in every round;
     then the committed batches stay, journaled, and the next run writes the rest.
     """
     rounds: list[StepReport] = []
     missed: Table | None = None
+    pace = Pace(size)
     with database.connection() as connection:
         while not rounds or missed is not None:
             try:
-                report, missed = _one_round(database, connection, schema, run, size, rounds, missed)
+                report, missed = _one_round(database, connection, schema, run, pace, rounds, missed)
             except StepError as error:
                 raise _with_changed_rows(run, rounds, error) from error.__cause__
             rounds.append(report)
@@ -111,7 +113,7 @@ def _one_round(
     connection: Connection,
     schema: BillingSchema,
     run: StepRun,
-    size: int,
+    pace: Pace,
     earlier: Sequence[StepReport],
     missed: Table | None,
 ) -> tuple[StepReport, Table | None]:
@@ -120,10 +122,13 @@ def _one_round(
     Each round is recorded as a separate step run, because others may have written its rows since the previous round.
     """
     with record_step_run(database, schema, run) as entry:
-        plan = _planned(database, connection, schema, run, size, len(earlier), missed)
+        plan = _planned(database, connection, schema, run, len(earlier), missed)
         changed, started = 0, time.monotonic()
-        for part in range(len(plan.ranges)):
-            changed += _batch(database, connection, plan, entry, part)
+        for part, keys in enumerate(_ranges(connection, plan, pace)):
+            began = time.monotonic()
+            written, load = _batch(database, connection, plan, entry, keys, part, pace)
+            changed += written
+            time.sleep(pace.after(time.monotonic() - began, load))
             seconds, to_do = time.monotonic() - started, plan.summary.would_change
             tell(StepProgress(run.step, run.tenant.key, WRITING, changed, to_do, seconds))
         left = plan.summary.would_change - changed
@@ -151,7 +156,6 @@ def _planned(
     connection: Connection,
     schema: BillingSchema,
     run: StepRun,
-    size: int,
     number: int,
     missed: Table | None,
 ) -> Plan:
@@ -172,10 +176,9 @@ def _planned(
         require(connection, Moment.computed, Situation(step, step.relations, rows))
         after = step.relations.after(planned)
         require(connection, Moment.written, Situation(step, after, rows, of_the_tenant=missed is None))
-        ranges = tuple(_ranges(connection, rows, size))
         session = engine_of(connection).session_of(connection)
         notes = set(unlike_the_backup(connection, planned, step.relations))
-    return Plan(run, step.with_change(planned), rows, examined, summary, ranges, number, session, notes)
+    return Plan(run, step.with_change(planned), rows, examined, summary, number, session, notes)
 
 
 def _lock_tenant(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> None:
@@ -219,31 +222,54 @@ def _temporary_table(connection: Connection, name: str, computed: Select[Any]) -
     return kept.table
 
 
-def _ranges(connection: Connection, table: Table, size: int) -> Iterator[IdRange]:
-    place = func.row_number().over(order_by=table.c.id)
-    one = select(table.c.id, place.label("place"), func.count().over().label("of")).subquery("planned")
-    last_of_each = select(one.c.id).where((one.c.place % size == 0) | (one.c.place == one.c.of)).order_by(one.c.id)
-    low = None
-    for high in connection.execute(last_of_each).scalars():
+def _ranges(connection: Connection, plan: Plan, pace: Pace) -> Iterator[IdRange]:
+    """Yield ranges of the planned ids in their order, each with as many rows as the pace has when it is asked for."""
+    table, low = plan.rows, None
+    while True:
+        later = select(table.c.id).where(IdRange(low).has(table.c.id)).order_by(table.c.id)
+        part = later.limit(pace.size).subquery("part")
+        with connection.begin():
+            _require_same_session(connection, plan)
+            high = connection.scalar(select(part.c.id).order_by(part.c.id.desc()).limit(1))
+        if high is None:
+            return
         yield IdRange(low, high)
         low = high
 
 
-def _batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: RunningStep, part: int) -> int:
-    """Write a part of the plan and return the number of rows; 0 if a lock or a conflict prevents it until the end."""
+def _batch(
+    database: BillingDatabase,
+    connection: Connection,
+    plan: Plan,
+    entry: RunningStep,
+    keys: IdRange,
+    part: int,
+    pace: Pace,
+) -> tuple[int, Load]:
+    """Write a part of the plan; return the number of rows and the load that was measured.
+
+    The number is 0 if a lock or a conflict prevents it until the end.
+    """
     deadline = time.monotonic() + (SECONDS_OF_RETRIES if plan.waits else 0)
     while True:
         try:
-            return retry_on_conflict(partial(_write_batch, database, connection, plan, entry, part))
+            return retry_on_conflict(partial(_write_batch, database, connection, plan, entry, keys, part, pace))
         except DBAPIError as error:
             if not (is_conflict(error) or is_kept_waiting(error)):
                 raise
             if time.monotonic() > deadline:
-                return 0
+                return 0, Load(others_wait=True)
 
 
-def _write_batch(database: BillingDatabase, connection: Connection, plan: Plan, entry: RunningStep, part: int) -> int:
-    keys = plan.ranges[part]
+def _write_batch(
+    database: BillingDatabase,
+    connection: Connection,
+    plan: Plan,
+    entry: RunningStep,
+    keys: IdRange,
+    part: int,
+    pace: Pace,
+) -> tuple[int, Load]:
     with connection.begin():
         _prepare_transaction(connection, plan)
         _require_same_session(connection, plan)
@@ -254,8 +280,9 @@ def _write_batch(database: BillingDatabase, connection: Connection, plan: Plan, 
         elsewhere = money_elsewhere(connection, plan.step.schema, batch, plan.run.tenant.id)
         write(connection, batch, plan.step.schema, entry, journaled, keys)
         plan.notes.update(require_no_other_changes(connection, plan.step.schema, batch, entry, elsewhere))
+        load = engine_of(connection).load(connection, batch.target) if pace.follows_load else Load()
         plan.run.about_to_commit()
-    return journaled
+    return journaled, load
 
 
 def _prepare_transaction(connection: Connection, plan: Plan) -> None:

@@ -21,6 +21,9 @@ from meter_assets.migration.temporary_tables import TemporaryTables, materialize
 from meter_assets.rules.steps import STEPS, Step, StepGuards
 from meter_assets.rules.undo import undo, written_later
 
+AUTO = -1
+"""The batch size that follows the load of the server: see `pace`."""
+
 
 def _nothing(*_: object) -> None:
     """Do nothing."""
@@ -30,7 +33,8 @@ def _nothing(*_: object) -> None:
 class StepRun:
     """A step of a tenant to run, with its run id and policy; or a recorded step to undo.
 
-    With `batch_size`, each transaction writes at most this many rows; without it, one transaction writes all rows.
+    With `batch_size`, each transaction writes at most this many rows, or with AUTO as many as the load of the server
+    allows; without it, one transaction writes all rows.
     """
 
     step: str
@@ -49,7 +53,7 @@ class StepRun:
 
     def __post_init__(self) -> None:
         """Raise InvalidSettings for a batch of no rows."""
-        if self.batch_size is not None and self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1 and self.batch_size != AUTO:
             raise InvalidSettings(f"batch_size is {self.batch_size}; expected a number of rows, 1 or more.")
 
     @property

@@ -26,6 +26,8 @@ from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogSt
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from sqlalchemy import ColumnElement, Connection, Delete, and_, delete, func, insert, literal, or_, select
 
+from meter_assets.runtime.sqlite_storage import PrivateEventLog
+
 PLACES_AT_ONCE = 1000
 NOT_RUN = "not_run"
 """The metadata entry of a result that says: the check was not run. See `unexecuted`."""
@@ -106,7 +108,9 @@ def delete_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> int:
         storage.delete_events(run_id)
         instance.compute_log_manager.delete_logs(prefix=[run_id])
         instance.delete_run(run_id)
-        if isinstance(storage, SqliteEventLogStorage):  # which leaves an empty file of the run
+        if isinstance(storage, PrivateEventLog):
+            storage.delete_file(run_id)
+        elif isinstance(storage, SqliteEventLogStorage):  # which leaves an empty file of the run
             Path(storage.path_for_shard(run_id)).unlink(missing_ok=True)
     return deleted
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import InvalidSettings
+from meter_assets.migration.step_run import AUTO
 
 MOST_ROWS = 1_000_000_000
 
@@ -35,10 +36,10 @@ def batch_sizes(run_config: Mapping[str, Any]) -> dict[str, int]:
     for step, op in _mapping(run_config.get("ops")).items():
         size = _mapping(_mapping(op).get("config")).get("batch_size")
         if isinstance(size, int):
-            if not 1 <= size <= MOST_ROWS:
+            if not 1 <= size <= MOST_ROWS and size != AUTO:
                 raise InvalidSettings(
-                    f"batch_size of {step} is {size}; expected a number of rows from 1 to {MOST_ROWS}. Nothing was "
-                    "changed."
+                    f"batch_size of {step} is {size}; expected a number of rows from 1 to {MOST_ROWS}, or {AUTO} for "
+                    "as many as the load of the server allows. Nothing was changed."
                 )
             found[step] = size
     return found

@@ -86,6 +86,15 @@ class PrivateEventLog(SqliteEventLogStorage):
         make_file(path)
         return self._open_files.connection(path)
 
+    def delete_file(self, run_id: str) -> None:
+        """Delete the file of a run, whose events were deleted before."""
+        path = Path(self.path_for_shard(run_id))
+        with self._db_lock:
+            self._open_files.close(path)
+            self._initialized_dbs.discard(run_id)
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+
     def dispose(self) -> None:
         """Close the files."""
         super().dispose()
@@ -124,10 +133,11 @@ class _OpenFiles:
             self._close(next(iter(self._connections)))
         return self._connections[key]
 
-    def close(self) -> None:
-        """Close all of them."""
+    def close(self, path: Path | None = None) -> None:
+        """Close a file, or all of them."""
         for key in list(self._connections):
-            self._close(key)
+            if path is None or key[1] == path:
+                self._close(key)
 
     def _close(self, key: tuple[int, Path, int]) -> None:
         connection = self._connections.pop(key)
@@ -151,7 +161,8 @@ class PooledRunStorage(SqliteRunStorage):
     def _engine_of(self, process: int) -> Engine:
         """Return the engine of a process: a forked one must not use the connections of its parent."""
         if process not in self._engines:
-            engine = create_engine(self._conn_string, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+            waiting = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
+            engine = create_engine(self._conn_string, connect_args=waiting, max_overflow=-1)
             event.listen(engine, "connect", lambda connection, _: connection.execute(_NORMAL))
             self._engines[process] = engine
         return self._engines[process]

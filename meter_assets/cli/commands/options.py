@@ -1,15 +1,37 @@
 """The options that several commands have. Add an option here for the second command that needs it."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from meter_assets.migration.step_run import AUTO
+
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
-batch_size = click.option(
+
+
+class RowsOrAuto(click.IntRange):
+    """A number of rows, or `auto`."""
+
+    name = "rows or auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or AUTO."""
+        return AUTO if value in ("auto", AUTO) else super().convert(value, param, ctx)
+
+
+fixed_batch_size = click.option(
     "--batch-size",
     type=click.IntRange(min=1),
     metavar="ROWS",
     help="Write this number of rows per transaction (for example 10000), so that other writers do not wait long.",
+)
+batch_size = click.option(
+    "--batch-size",
+    type=RowsOrAuto(min=1),
+    metavar="ROWS|auto",
+    help="Write this number of rows per transaction (for example 10000), so that other writers do not wait long; auto: "
+    "as many as take a quarter of a second, and fewer while others wait or the server falls behind.",
 )
 policy_changed = click.option(
     "--policy-changed",

@@ -23,7 +23,7 @@ from meter_assets.cli.selection import Asks, Selection, chosen_of_records, tenan
     metavar="URL",
     help="On PostgreSQL: the database for the copy, which is created, or is empty, or of an earlier rehearsal.",
 )
-@options.batch_size
+@options.fixed_batch_size
 @click.option("--keep", is_flag=True, help="Keep the copy and its runs, and print where they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @reports_errors()

@@ -12,14 +12,14 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import make_dsn
-from sqlalchemy import URL, Connection, Engine, Numeric, Select, make_url
+from sqlalchemy import URL, Connection, Engine, Numeric, Select, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.own_tables import JournaledStep
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import urls
-from meter_assets.engines.base import Examined, Failure, LockOwner, LockScope
+from meter_assets.engines.base import Examined, Failure, Load, LockOwner, LockScope
 from meter_assets.engines.postgresql import constructs as constructs
 from meter_assets.engines.postgresql import sessions, temporary_tables
 from meter_assets.engines.postgresql.catalogue import hidden_rows, read_catalogue
@@ -29,7 +29,13 @@ from meter_assets.engines.postgresql.dumps import is_dump as is_dump
 from meter_assets.engines.postgresql.dumps import restore as restore
 from meter_assets.engines.postgresql.grants import grants as grants
 from meter_assets.engines.postgresql.grants import obstacles_of
-from meter_assets.engines.postgresql.locks import READ_CURRENT_ROWS, AdvisoryLock, take_within, wait_to_make_tables
+from meter_assets.engines.postgresql.locks import (
+    LOAD,
+    READ_CURRENT_ROWS,
+    AdvisoryLock,
+    take_within,
+    wait_to_make_tables,
+)
 from meter_assets.engines.postgresql.own_tables import lock_own_tables as lock_own_tables
 from meter_assets.engines.postgresql.own_tables import own_table_problems as own_table_problems
 from meter_assets.engines.postgresql.scratch import claim_scratch as claim_scratch
@@ -139,6 +145,13 @@ def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index
     if by_index:
         # A batch has few rows; looking them up in an index is faster than reading the rows of all tenants.
         connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
+
+
+def load(connection: Connection, table: str) -> Load:
+    """Return who waits for this transaction, and how far replicas and autovacuum are behind."""
+    connection.execute(select(func.pg_stat_clear_snapshot()))  # a transaction sees the sessions of its first look
+    waiting, lag, dead, live = connection.execute(LOAD, {"table": table}).one()
+    return Load(bool(waiting), float(lag or 0), float(dead or 0) / max(1.0, float(live or 0)))
 
 
 def session_of(connection: Connection) -> int:

@@ -18,6 +18,17 @@ SECONDS_TO_NOTICE_A_DEAD_HOST = (30, 10, 3)
 """PostgreSQL probes a silent client after the first number of seconds, then at this interval, at most this often."""
 APPLICATION = "meter-assets run "
 """How the name of a connection with a lock begins."""
+LOAD = text(
+    """
+SELECT EXISTS (
+        SELECT FROM pg_catalog.pg_stat_activity a WHERE a.wait_event_type = 'Lock'
+            AND pg_catalog.pg_backend_pid() = ANY(pg_catalog.pg_blocking_pids(a.pid))
+    ), (SELECT extract(epoch FROM max(replay_lag)) FROM pg_catalog.pg_stat_replication), t.n_dead_tup, t.n_live_tup
+FROM (SELECT 1) AS one LEFT JOIN pg_catalog.pg_stat_user_tables t ON t.relid = pg_catalog.to_regclass(:table)
+"""
+)
+"""Who waits for this transaction; how far the slowest replica is behind, where the role may know it; old versions of
+rows of a table, and its rows."""
 READ_CURRENT_ROWS = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 """The first statement of a transaction whose statements each read the current rows."""
 _APPLICATION_MOST = 63

@@ -21,7 +21,7 @@ from sqlalchemy.types import TypeEngine
 from meter_assets.billing.own_tables import JournaledStep
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import urls
-from meter_assets.engines.base import Examined, Failure, LockOwner, LockScope, Purpose
+from meter_assets.engines.base import Examined, Failure, Load, LockOwner, LockScope, Purpose
 from meter_assets.engines.sqlite.catalogue import read_catalogue
 from meter_assets.engines.sqlite.constructs import RowsDigest
 from meter_assets.engines.sqlite.copies import claim_scratch as claim_scratch
@@ -141,6 +141,11 @@ def read_only(connection: Connection) -> Connection:
 
 def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index: bool, one_snapshot: bool) -> None:
     """Do nothing: after its start, no other transaction can write."""
+
+
+def load(connection: Connection, table: str) -> Load:
+    """Return no load: nobody else can write meanwhile, and others wait for the next pause anyway."""
+    return Load()
 
 
 def session_of(connection: Connection) -> int:
