@@ -68,6 +68,8 @@ class Plan:
     rows: Table
     examined: Table
     summary: ChangeSummary
+    ranges: tuple[IdRange, ...] | None
+    """The ids of each batch; None if the size of a batch follows the one before."""
     number: int
     """The number of its round, from 0."""
     session: int
@@ -122,9 +124,10 @@ def _one_round(
     Each round is recorded as a separate step run, because others may have written its rows since the previous round.
     """
     with record_step_run(database, schema, run) as entry:
-        plan = _planned(database, connection, schema, run, len(earlier), missed)
+        plan = _planned(database, connection, schema, run, pace, len(earlier), missed)
         changed, started = 0, time.monotonic()
-        for part, keys in enumerate(_ranges(connection, plan, pace)):
+        ranges = _ranges_by_load(connection, plan, pace) if plan.ranges is None else plan.ranges
+        for part, keys in enumerate(ranges):
             began = time.monotonic()
             written, load = _batch(database, connection, plan, entry, keys, part, pace)
             changed += written
@@ -156,6 +159,7 @@ def _planned(
     connection: Connection,
     schema: BillingSchema,
     run: StepRun,
+    pace: Pace,
     number: int,
     missed: Table | None,
 ) -> Plan:
@@ -176,9 +180,10 @@ def _planned(
         require(connection, Moment.computed, Situation(step, step.relations, rows))
         after = step.relations.after(planned)
         require(connection, Moment.written, Situation(step, after, rows, of_the_tenant=missed is None))
+        ranges = None if pace.follows_load else tuple(_ranges(connection, rows, pace.size))
         session = engine_of(connection).session_of(connection)
         notes = set(unlike_the_backup(connection, planned, step.relations))
-    return Plan(run, step.with_change(planned), rows, examined, summary, number, session, notes)
+    return Plan(run, step.with_change(planned), rows, examined, summary, ranges, number, session, notes)
 
 
 def _lock_tenant(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> None:
@@ -222,7 +227,17 @@ def _temporary_table(connection: Connection, name: str, computed: Select[Any]) -
     return kept.table
 
 
-def _ranges(connection: Connection, plan: Plan, pace: Pace) -> Iterator[IdRange]:
+def _ranges(connection: Connection, table: Table, size: int) -> Iterator[IdRange]:
+    place = func.row_number().over(order_by=table.c.id)
+    one = select(table.c.id, place.label("place"), func.count().over().label("of")).subquery("planned")
+    last_of_each = select(one.c.id).where((one.c.place % size == 0) | (one.c.place == one.c.of)).order_by(one.c.id)
+    low = None
+    for high in connection.execute(last_of_each).scalars():
+        yield IdRange(low, high)
+        low = high
+
+
+def _ranges_by_load(connection: Connection, plan: Plan, pace: Pace) -> Iterator[IdRange]:
     """Yield ranges of the planned ids in their order, each with as many rows as the pace has when it is asked for."""
     table, low = plan.rows, None
     while True:
