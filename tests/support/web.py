@@ -82,7 +82,18 @@ class Server:
         return self.ask("POST", path, {**own, **(headers or {})}, json.dumps({"query": query}))
 
     def websocket(self, headers: Mapping[str, str]) -> ClientConnection:
-        """Open a WebSocket for GraphQL. Raises websockets' InvalidStatus where it is refused."""
+        """Open a WebSocket for GraphQL. Raises websockets' InvalidStatus where it is refused.
+
+        On a busy machine, a handshake through nginx is rarely not answered at all. So it is tried three times.
+        """
+        for _ in range(2):
+            try:
+                return self._websocket(headers)
+            except TimeoutError:
+                continue
+        return self._websocket(headers)
+
+    def _websocket(self, headers: Mapping[str, str]) -> ClientConnection:
         scheme = "wss" if self.trusts else "ws"
         return connect(
             f"{scheme}://{self.host}:{self.port}/graphql",
@@ -91,7 +102,7 @@ class Server:
             subprotocols=["graphql-ws"],  # type: ignore[list-item]  # a NewType of str
             additional_headers={**self.headers, **headers},
             compression=None,
-            open_timeout=60,
+            open_timeout=20,
         )
 
     def _socket(self) -> socket.socket:
