@@ -14,8 +14,9 @@ SECONDS_AIMED_AT = 0.25
 FIRST, LEAST, MOST = 1_000, 100, 50_000
 """The rows of the first batch, and of the smallest and largest."""
 MOST_SECONDS_OF_LAG = 10.0
-MOST_DEAD_SHARE = 0.5
-"""Old versions of rows per row, above which the server has fallen behind: by default it removes them at a fifth."""
+MOST_DEAD_SHARE = 1.0
+"""Old versions of rows per row, above which the server has fallen behind: by default it removes them at a fifth. A step
+itself leaves one for each row that it writes."""
 LONGEST_PAUSE = 2.0
 
 

@@ -33,7 +33,7 @@ EVERY_PAYMENT = "UPDATE payments SET status = status"
         (SECONDS_AIMED_AT * 10, QUIET, FIRST / 2, 0.0),
         (SECONDS_AIMED_AT, WAITING, FIRST / 2, SECONDS_AIMED_AT),
         (SECONDS_AIMED_AT, Load(seconds_of_lag=60), FIRST, 1.25),
-        (SECONDS_AIMED_AT, Load(dead_share=0.9), FIRST, 1.25),
+        (SECONDS_AIMED_AT, Load(dead_share=1.5), FIRST, 1.25),
         (10.0, Load(seconds_of_lag=60), FIRST / 2, pace.LONGEST_PAUSE),
     ],
 )
