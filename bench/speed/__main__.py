@@ -32,14 +32,20 @@ from bench.speed.places import Place, Postgresql, Sqlite, machine, peak_megabyte
 
 TENANTS = 3
 """How many of the tenants are migrated."""
-HAND, FUSED, JUDGED, FIRST, WRITES = "by hand", "fused SELECT", "fused SELECT with verdicts", "live", "bare writes"
+HAND, FUSED, WITH_VERDICTS, FIRST, WRITES = (
+    "by hand",
+    "fused SELECT",
+    "fused SELECT with verdicts",
+    "live",
+    "bare writes",
+)
 ROWS = (
     ("live", HAND, 1.15),
     ("live with all checks", HAND, None),
     ("live, in batches of 10,000", FIRST, 1.25),
     ("live, nothing to change", FIRST, 0.35),
     ("dry run without verdicts", FUSED, 1.3),
-    ("dry run with verdicts", JUDGED, 1.5),
+    ("dry run with verdicts", WITH_VERDICTS, 1.5),
     ("validation", FIRST, 0.25),
     ("rollback", FIRST, None),
     ("live ", WRITES, 2.6),
@@ -117,7 +123,7 @@ def _one_round(measured: Measured, tenants: Sequence[int]) -> None:
     with place.copy() as url:
         contenders.prepare_by_hand(url)
         measure(FUSED, partial(contenders.fused, url, tenants, verdicts=False))
-        measure(JUDGED, partial(contenders.fused, url, tenants, verdicts=True))
+        measure(WITH_VERDICTS, partial(contenders.fused, url, tenants, verdicts=True))
         with _written(measured, url, HAND):
             measure(HAND, partial(contenders.by_hand, url, tenants))
         expected = _contents(url, tenants)

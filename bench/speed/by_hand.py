@@ -191,7 +191,7 @@ _VERDICTS = {
 
 def statement(template: str, engine: str, tenant: int, run: int = 0, *, verdicts: bool = False) -> str:
     """Return a statement for one tenant on an engine: SQLite adds up whole ten-thousandths, as it has no decimals."""
-    judged = _VERDICTS if verdicts else dict.fromkeys(_VERDICTS, "")
+    verdict_columns = _VERDICTS if verdicts else dict.fromkeys(_VERDICTS, "")
     if engine == "postgresql":
         names = {
             "exact_amount": "l.amount",
@@ -226,4 +226,4 @@ def statement(template: str, engine: str, tenant: int, run: int = 0, *, verdicts
             "billed": "billed / 10000.0",
             "paid": "paid / 10000.0",
         }
-    return template.format(tenant=tenant, run=run, **names, **judged)
+    return template.format(tenant=tenant, run=run, **names, **verdict_columns)

@@ -66,8 +66,8 @@ class BillingRelations:
     rows: Mapping[str, FromClause]
     assigned: FromClause
     """The payments to which the migration assigned a meter: tenant_id, id, meter_id_after and the applied rule."""
-    judged: frozenset[str] | None = None
-    """The tables whose values invariants look at, if not all: those that a step reads."""
+    tables_to_check: frozenset[str] | None = None
+    """The tables whose stored values the group `values` checks: those that a step reads; None for all."""
     materialize: Materialize | None = None
     """Computes what several computations read into a temporary table; None where it is a subquery of each."""
     _known: dict[Any, tuple[tuple[FromClause, ...], FromClause]] = field(
@@ -171,13 +171,13 @@ class BillingRelations:
         known = {key: one for key, one in self._known.items() if not any(source is written for source in one[0])}
         return replace(self, _known=known)
 
-    def judging(self, tables: Iterable[str] | None) -> "BillingRelations":
-        """Return the same relations; invariants of values look at these tables only, or at all if it is None."""
-        return replace(self, judged=None if tables is None else frozenset(tables))
+    def checking_values_of(self, tables: Iterable[str] | None) -> "BillingRelations":
+        """Return the same relations, in which the group `values` checks these tables only; None for all tables."""
+        return replace(self, tables_to_check=None if tables is None else frozenset(tables))
 
-    def judges(self, table: str) -> bool:
-        """Return whether invariants of values look at a table."""
-        return self.judged is None or table in self.judged
+    def checks_values_of(self, table: str) -> bool:
+        """Return whether the group `values` checks a table."""
+        return self.tables_to_check is None or table in self.tables_to_check
 
     def owner(self, table: str, row_id: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the tenant that owns the live row with this id, among all tenants; null if no row has it.

@@ -35,7 +35,7 @@ _CELLS = 20
 
 
 @dataclass
-class Pace:
+class TenantProgress:
     """How many of the tenants are done, and about how long the others take, by their rows."""
 
     tenants: Sequence[Tenant]
@@ -70,13 +70,15 @@ class Pace:
 class Progress:
     """Prints one line per step from a run's events, in the order of the six steps, and updates the spinner."""
 
-    def __init__(self, terminal: Results, status: Status | None, pace: Pace, *, brief: bool) -> None:
-        """Take the terminal, the spinner if there is one, the pace of all tenants, and whether to omit a preview."""
+    def __init__(self, terminal: Results, status: Status | None, of_tenants: TenantProgress, *, brief: bool) -> None:
+        """Take the terminal, the spinner if any, the progress of all tenants, and whether to omit a preview."""
         self._brief = brief
         self._terminal = terminal
         self._status = status
-        self._pace = pace
-        self._lines = Lines(lambda line: terminal.print("; ".join(filter(None, (line, str(pace))))), with_tenant=False)
+        self._of_tenants = of_tenants
+        self._lines = Lines(
+            lambda line: terminal.print("; ".join(filter(None, (line, str(of_tenants))))), with_tenant=False
+        )
         self._ended: set[str] = set()
         self._waiting = [*STEPS, *(name for name in EVERY_STEP if name not in STEPS)]
 
@@ -101,7 +103,7 @@ class Progress:
             self._redraw(self._status, f"{_bar(progress, self._terminal.console.encoding)}{progress}")
 
     def _redraw(self, status: Status, doing: str) -> None:
-        words = " · ".join(filter(None, (f"{doing} ...", str(self._pace))))
+        words = " · ".join(filter(None, (f"{doing} ...", str(self._of_tenants))))
         status.update(Text(f"  {words}", no_wrap=True, overflow="ellipsis"))
 
     def finish(self, run: TenantRun) -> None:
@@ -139,12 +141,12 @@ def _bar(progress: StepProgress, encoding: str) -> str:
 
 @contextmanager
 def following(
-    terminal: Results, tenant: Tenant, at: int, of: int, pace: Pace, *, brief: bool = False
+    terminal: Results, tenant: Tenant, at: int, of: int, of_tenants: TenantProgress, *, brief: bool = False
 ) -> Iterator[Progress]:
     """Show the progress of a tenant's run. If brief, omit the preview: `Results.preview_summary` shows it."""
     if not brief:
         terminal.heading(f"Tenant {named(tenant.key, tenant.name)} ({at} of {of})")
     with terminal.spinner(f"tenant {shown(tenant.key)}: starting") as status:
-        progress = Progress(terminal, status, pace, brief=brief)
+        progress = Progress(terminal, status, of_tenants, brief=brief)
         with progress_told(progress.told):
             yield progress

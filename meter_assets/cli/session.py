@@ -15,7 +15,7 @@ import dagster as dg
 from meter_assets import settings
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.cli.invocation import Invocation
-from meter_assets.cli.progress import Pace, following
+from meter_assets.cli.progress import TenantProgress, following
 from meter_assets.cli.question import ask
 from meter_assets.cli.results import Results
 from meter_assets.cli.resuming import Resumed, resume
@@ -213,7 +213,7 @@ class Session:
         self.runs = runs = []
         done = self.resumed.done if self.resumed else {}
         to_do = [tenant for tenant in self.tenants if tenant.key not in done]
-        pace = Pace(to_do, self.database.rows_of_each() if len(to_do) > 1 else {})
+        of_tenants = TenantProgress(to_do, self.database.rows_of_each() if len(to_do) > 1 else {})
         for at, tenant in enumerate(self.tenants, start=1):
             if tenant.key in done:
                 continue
@@ -221,13 +221,13 @@ class Session:
                 launch = replace(launch, tags=self.resumed.tags(len(self.tenants) - at))
             self.database.remember(refresh=at > 1)
             self.under_way = tenant
-            progressing = following(self.terminal, tenant, at, len(self.tenants), pace, brief=brief)
+            progressing = following(self.terminal, tenant, at, len(self.tenants), of_tenants, brief=brief)
             with shared_database(self.database), progressing as progress:
                 run = run_tenant(self.instance, self.definitions, launch, tenant, progress)
                 with nothing_raised(run):
                     progress.finish(run)
             runs.append(run)
-            pace.finish(tenant)
+            of_tenants.finish(tenant)
             self.under_way = None
             self.terminal.failed(run)
             if run.interrupted and at < len(self.tenants):

@@ -66,7 +66,9 @@ class Stage:
 def _guards_before(connection: Connection, evaluate: Evaluate, at: Situation) -> MeterAssetsError | None:
     """Evaluate the guards before a step, all at once: the user may override any but those of values."""
     values, before = at.step.guards.values, () if at.step.allow_invalid else at.step.guards.before
-    results = evaluate([one for one in values if one not in before], at.relations.judging(at.step.reads), None)
+    results = evaluate(
+        [one for one in values if one not in before], at.relations.checking_values_of(at.step.reads), None
+    )
     found = [one for one in (*results, *evaluate(before, at.relations, None)) if not one.passed]
     if not found:
         return None

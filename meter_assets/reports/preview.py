@@ -213,7 +213,7 @@ class _Evaluations:
 
         Values are looked at in all tables: what is known of them is known for every step.
         """
-        wanted, relations = list(invariants), relations.judging(None)
+        wanted, relations = list(invariants), relations.checking_values_of(None)
         results = self.of(wanted, relations)
         if only_ids is None:
             return results

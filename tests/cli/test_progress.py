@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from rich.status import Status
 
-from meter_assets.cli.progress import Pace, Progress
+from meter_assets.cli.progress import Progress, TenantProgress
 from meter_assets.cli.results import STEPS, Results
 from meter_assets.migration import progress
 from meter_assets.migration.progress import COMPUTING, WRITING, Lines, StepProgress
@@ -54,7 +54,7 @@ def test_a_bar_grows_with_the_rows_and_fits_the_line() -> None:
     terminal = Results()
     shown: list[str] = []
     status = SimpleNamespace(update=lambda text: shown.append(text.plain))
-    told = Progress(terminal, cast(Status, status), Pace([tenant(1)]), brief=False).told
+    told = Progress(terminal, cast(Status, status), TenantProgress([tenant(1)]), brief=False).told
     told(StepProgress("invoice_amounts", "1", COMPUTING))
     told(StepProgress("invoice_amounts", "1", WRITING, 50, 200, 30))
     full, empty = "━─" if terminal.console.encoding.startswith("utf") else "#-"
@@ -94,12 +94,12 @@ def test_the_time_left_is_that_of_the_rows_of_the_other_tenants(monkeypatch: pyt
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     tenants = [tenant(number) for number in (1, 2, 3)]
-    pace = Pace(tenants, {1: 99, 2: 299, 3: 599})
-    assert str(pace) == "0 of 3 tenants done"
+    of_tenants = TenantProgress(tenants, {1: 99, 2: 299, 3: 599})
+    assert str(of_tenants) == "0 of 3 tenants done"
     now += 10
-    pace.finish(tenants[0])
-    assert str(pace) == "1 of 3 tenants done, about 1 min 30 s left"
+    of_tenants.finish(tenants[0])
+    assert str(of_tenants) == "1 of 3 tenants done, about 1 min 30 s left"
     now += 30
-    pace.finish(tenants[1])
-    assert str(pace) == "2 of 3 tenants done, about 1 min 00 s left"
-    assert str(Pace(tenants[:1])) == ""
+    of_tenants.finish(tenants[1])
+    assert str(of_tenants) == "2 of 3 tenants done, about 1 min 00 s left"
+    assert str(TenantProgress(tenants[:1])) == ""

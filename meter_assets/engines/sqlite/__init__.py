@@ -290,8 +290,9 @@ def may_materialize(connection: Connection) -> bool:
 def materialize(connection: Connection, name: str, rows: Select[Any], *, reads_only: bool, by_index: bool) -> None:
     """Create the table with its rows; it is dropped when the connection is closed."""
     connection.execute(CreateTableAs(rows, name, temporary=True, schema=TEMPORARY_SCHEMA))
-    connection.exec_driver_sql(f"ANALYZE {TEMPORARY_SCHEMA}.{name}")
+    analyze_temporary(connection, f"{TEMPORARY_SCHEMA}.{name}")
 
 
 def analyze_temporary(connection: Connection, name: str) -> None:
-    """Do nothing: SQLite plans the statements that read our temporary tables well without statistics."""
+    """Count the rows: otherwise SQLite does not know which of two tables is the larger one."""
+    connection.exec_driver_sql(f"ANALYZE {name}")

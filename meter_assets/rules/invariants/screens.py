@@ -3,7 +3,7 @@
 Almost all rows fulfil almost all invariants. So one pass over a table looks for suspects of many invariants, and only
 an invariant with a suspect is evaluated by its own SELECT. A screen may find too much, but never too little. Conditions
 that few rows fulfil come first in it: the others are then hardly ever computed. Add a pass here if several invariants
-look at the same joined rows; which screens an invariant has is said in its own module.
+look at the same joined rows; the screens of an invariant are in its own module.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -63,7 +63,7 @@ def _ambiguous_ids(relations: BillingRelations) -> Select[Any]:
 
 
 def _ids_found_twice(relations: BillingRelations) -> Iterator[Select[Any]]:
-    for table in filter(relations.judges, _TABLES):
+    for table in filter(relations.checks_values_of, _TABLES):
         row = relations.stored(table)
         if relations.schema.id_scope(table) is not IdScope.nowhere:
             if not isinstance(row.c.id.type, Integer):  # SQLite accepts nulls in a key of text
@@ -73,7 +73,7 @@ def _ids_found_twice(relations: BillingRelations) -> Iterator[Select[Any]]:
         one = grouped.subquery(f"ids_of_{table}")
         times = (cast(one.c.times, String(20)) + literal(" rows")).label("found")
         yield select(one.c.tenant_id, _place(table, "id", one), times).where((one.c.times > 1) | one.c.id.is_(None))
-    if relations.judges("invoices") and relations.schema.id_scope("invoices") is not IdScope.everywhere:
+    if relations.checks_values_of("invoices") and relations.schema.id_scope("invoices") is not IdScope.everywhere:
         yield _lines_of_two_invoices(relations)
 
 
@@ -105,18 +105,18 @@ _Values = Callable[[BillingRelations], Iterable[_Value]]
 def _violations(values: _Values, relations: BillingRelations) -> Select[Any]:
     rows: dict[str, FromClause] = {}
     parts = []
-    for one in _judged(values, relations):
+    for one in _of_these_tables(values, relations):
         row = rows.setdefault(one.table, relations.stored(one.table))
         parts.append(_found(one.table, one.column, row, one.has_no_meaning(row)))
     return _all_of(relations, parts)
 
 
 def _screens(values: _Values, relations: BillingRelations) -> tuple[Screen, ...]:
-    return tuple(Screen(stored(one.table), partial(_is_suspect, one)) for one in _judged(values, relations))
+    return tuple(Screen(stored(one.table), partial(_is_suspect, one)) for one in _of_these_tables(values, relations))
 
 
-def _judged(values: _Values, relations: BillingRelations) -> Iterator[_Value]:
-    return (one for one in values(relations) if relations.judges(one.table))
+def _of_these_tables(values: _Values, relations: BillingRelations) -> Iterator[_Value]:
+    return (one for one in values(relations) if relations.checks_values_of(one.table))
 
 
 def _is_suspect(value: _Value, at: Context) -> ColumnElement[bool]:
@@ -187,7 +187,7 @@ def _amounts_of_no_currency(relations: BillingRelations) -> Select[Any]:
         "payments": _found("payments", "amount", payment, bad_payment),
         "invoice_bills": _found("invoice_bills", "amount", line, bad_line),
     }
-    return _all_of(relations, (part for table, part in parts.items() if relations.judges(table)))
+    return _all_of(relations, (part for table, part in parts.items() if relations.checks_values_of(table)))
 
 
 def _screens_of_amounts(relations: BillingRelations) -> tuple[Screen, ...]:
@@ -195,7 +195,7 @@ def _screens_of_amounts(relations: BillingRelations) -> tuple[Screen, ...]:
         "payments": Screen(PAYMENTS, lambda at: ~fits_currency(at.row.c.amount, at.relations.policy)),
         "invoice_bills": Screen(INVOICES, lambda at: at.row.c.not_exact > 0),
     }
-    return tuple(one for table, one in screens.items() if relations.judges(table))
+    return tuple(one for table, one in screens.items() if relations.checks_values_of(table))
 
 
 VALUES = (
