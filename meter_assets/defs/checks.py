@@ -21,7 +21,7 @@ from meter_assets.defs.step import failures, tenant_of
 from meter_assets.migration.evaluation import InvariantResult, advise, evaluate
 from meter_assets.migration.recorded_policy import policy_for_evaluation
 from meter_assets.migration.snapshot import tried_again
-from meter_assets.migration.temporary_tables import materialized
+from meter_assets.migration.temporary_tables import has_few_rows, materialized
 from meter_assets.rules.invariants import Invariant, Severity, of_group
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
@@ -94,7 +94,8 @@ def _evaluated(
     with database.read(given) as snapshot:
         connection, schema = snapshot.connection, snapshot.schema
         chosen, differences = policy_for_evaluation(database, connection, tenant, context.run.run_id, given)
-        relations = materialized(billing_relations(schema, chosen, tenant.id), snapshot.tables)
+        tables = None if has_few_rows(connection, schema, tenant.id) else snapshot.tables
+        relations = materialized(billing_relations(schema, chosen, tenant.id), tables)
         results = evaluate(connection, invariants, relations)
         return advise(connection, schema, tenant, results), differences
 

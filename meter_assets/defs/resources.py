@@ -103,6 +103,7 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             if context.log:
                 meanwhile.enter_context(waits_shown(context.log.warning))
                 meanwhile.enter_context(progress_told(Lines(context.log.info)))
+            meanwhile.enter_context(self.database.connections_kept())
             with super().yield_for_execution(context):
                 yield self
 

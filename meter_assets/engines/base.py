@@ -9,6 +9,7 @@ its own module. SQL constructs are declared in `billing.constructs` and `billing
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -187,6 +188,9 @@ class DatabaseEngine(Protocol):
 
     def reader(self, url: URL) -> Engine:
         """Return SQLAlchemy's engine for reading."""
+
+    def connections_kept(self, url: URL) -> AbstractContextManager[None]:
+        """Let consecutive transactions of `writer` and `reader` use the same connections, where that is faster."""
 
     def read_only(self, connection: Connection) -> Connection:
         """Return a connection of `reader` whose next transaction cannot write."""

@@ -20,7 +20,7 @@ from meter_assets.migration.side_effects import money_elsewhere, require_no_othe
 from meter_assets.migration.stages import Moment, Situation, require
 from meter_assets.migration.step_report import StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import RunningStep, StepRun, prepare_run
-from meter_assets.migration.temporary_tables import tables_for_writing
+from meter_assets.migration.temporary_tables import tables_unless_few_rows
 
 
 def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
@@ -58,7 +58,7 @@ def _run_once(database: BillingDatabase, schema: BillingSchema, run: StepRun, en
     with database.transaction() as connection:
         database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
         require_trusted(connection, schema, run)
-        tables = tables_for_writing(connection)
+        tables = tables_unless_few_rows(connection, schema, run.tenant.id)
         prepared = prepare_run(schema, run, tables)
         tell(StepProgress(run.step, run.tenant.key, CHECKING))
         require(connection, Moment.before, Situation(prepared, prepared.relations))

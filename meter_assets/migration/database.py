@@ -5,7 +5,7 @@ engine; what depends on the engine belongs in `engines`. Nothing here knows the 
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -145,6 +145,10 @@ class BillingDatabase:
         """
         with self.connection() as connection, connection.begin():
             yield connection
+
+    def connections_kept(self) -> AbstractContextManager[None]:
+        """Let consecutive transactions use the same connections meanwhile: to open one takes longer than to use it."""
+        return self.backend.connections_kept(self._url)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

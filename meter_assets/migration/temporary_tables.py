@@ -7,12 +7,15 @@ table of ours has in common; how an engine makes one is in `engines`.
 
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Select, column, select, table
+from sqlalchemy import Connection, FromClause, Select, column, func, literal, select, table, union_all
 
 from meter_assets.billing.change import Change
 from meter_assets.billing.relations import BillingRelations
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import engine_of
 
+FEW_ROWS = 1_000
+"""Up to this number of invoices, and of payments, of a tenant, computing them again is faster than creating tables."""
 _PREFIX = "meter_assets"
 _COUNTER = "meter-assets: temporary tables so far"
 
@@ -44,6 +47,24 @@ class TemporaryTables:
 def tables_for_writing(connection: Connection) -> TemporaryTables | None:
     """Return the temporary tables of an open transaction that may write; None if it may have none."""
     return TemporaryTables(connection) if engine_of(connection).may_materialize(connection) else None
+
+
+def tables_unless_few_rows(connection: Connection, schema: BillingSchema, tenant_id: Any) -> TemporaryTables | None:
+    """Return what `tables_for_writing` returns; None too if the tenant has few rows, which are found by an index."""
+    return None if has_few_rows(connection, schema, tenant_id) else tables_for_writing(connection)
+
+
+def has_few_rows(connection: Connection, schema: BillingSchema, tenant_id: Any) -> bool:
+    """Return whether a tenant's rows are found by indexes, and are so few that temporary tables would be slower."""
+    if schema.catalogue.missing_indexes:
+        return False
+    rows = schema.tables["invoices"], schema.tables["payments"]
+    first = [
+        select(literal(1).label("row")).where(one.c.tenant_id == tenant_id).limit(FEW_ROWS + 1).subquery()
+        for one in rows
+    ]
+    counts = union_all(*(select(func.count()).select_from(one) for one in first))
+    return all(count <= FEW_ROWS for count in connection.scalars(counts))
 
 
 def tables_for_reading(connection: Connection) -> TemporaryTables | None:

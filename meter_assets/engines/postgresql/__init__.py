@@ -23,6 +23,7 @@ from meter_assets.engines.base import Examined, Failure, Load, LockOwner, LockSc
 from meter_assets.engines.postgresql import constructs as constructs
 from meter_assets.engines.postgresql import sessions, temporary_tables
 from meter_assets.engines.postgresql.catalogue import hidden_rows, read_catalogue
+from meter_assets.engines.postgresql.connections import connections_kept as connections_kept
 from meter_assets.engines.postgresql.connections import writer as writer
 from meter_assets.engines.postgresql.copies import copy_tables as copy_tables
 from meter_assets.engines.postgresql.dumps import is_dump as is_dump
