@@ -247,7 +247,7 @@ def make_migrated_tenants(
                 connection.execute(update(table).values({UPDATED_AT_COLUMN: LONG_AGO}))
         engine_of(connection).analyze_if_never(connection)
     if not database.file:
-        with database.connection() as connection:
+        with database.session() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
     return made
 

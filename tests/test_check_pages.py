@@ -106,7 +106,7 @@ ODD_VALUES: Mapping[str, Mapping[str, Sequence[Any]]] = {
 
 
 def test_the_sql_of_the_pages_reads_odd_values_as_the_checks_do(books: Books) -> None:
-    with books.database.connection() as connection, connection.begin() as transaction:
+    with books.database.session() as connection, connection.begin() as transaction:
         for place, values in ODD_VALUES[connection.dialect.name].items():
             table, _, column = place.partition(".")
             ids = connection.execute(text(f"SELECT id FROM {table} WHERE tenant_id = {FAULTY} ORDER BY id")).scalars()
@@ -209,7 +209,7 @@ def test_the_sql_of_the_pages_finds_debt_that_is_repeated(books: Books, rows: Da
 
 
 def assert_finds_the_same(books: Books, rows: Database, tenant_id: int) -> None:
-    with books.database.connection() as connection, connection.begin() as transaction:
+    with books.database.session() as connection, connection.begin() as transaction:
         for table in (*books.schema.tables.values(), *books.schema.own.values()):
             connection.execute(delete(table))
         databases.load(connection, books.schema, rows)
@@ -246,7 +246,7 @@ FIXES = [(name, statement) for name in LOOK for statement in fixes(name)]
 def test_what_a_page_says_to_do_mends_a_row(books: Books, name: str, statement: str) -> None:
     """One row at least of those found, of which the others may be broken otherwise, once the tenant is run again."""
     invariant = next(one for one in INVARIANTS if one.name == name)
-    with books.database.connection() as connection, connection.begin() as transaction:
+    with books.database.session() as connection, connection.begin() as transaction:
         rows = [dict(row) for row in connection.execute(text(LOOK[name]), {"tenant": FAULTY}).mappings()]
         assert bool(rows) != (name in cannot_be_found(books)), "tables of this engine may be unable to violate it"
         assert not rows or any(

@@ -102,8 +102,16 @@ class Progress:
         else:
             self._redraw(self._status, f"{_bar(progress, self._terminal.console.encoding)}{progress}")
 
+    def tenant_done(self, tenant: Tenant) -> None:
+        """Take a tenant of many that is done."""
+        self._of_tenants.finish(tenant)
+        if self._status is None:
+            self._lines.say("")
+        else:
+            self._redraw(self._status, "")
+
     def _redraw(self, status: Status, doing: str) -> None:
-        words = " · ".join(filter(None, (f"{doing} ...", str(self._of_tenants))))
+        words = " · ".join(filter(None, (doing and f"{doing} ...", str(self._of_tenants))))
         status.update(Text(f"  {words}", no_wrap=True, overflow="ellipsis"))
 
     def finish(self, run: TenantRun) -> None:
@@ -148,5 +156,14 @@ def following(
         terminal.heading(f"Tenant {named(tenant.key, tenant.name)} ({at} of {of})")
     with terminal.spinner(f"tenant {shown(tenant.key)}: starting") as status:
         progress = Progress(terminal, status, of_tenants, brief=brief)
+        with progress_told(progress.told):
+            yield progress
+
+
+@contextmanager
+def following_many(terminal: Results, of_tenants: TenantProgress) -> Iterator[Progress]:
+    """Show how many of many tenants are done, and how far the step of the current one is."""
+    with terminal.spinner("starting") as status:
+        progress = Progress(terminal, status, of_tenants, brief=True)
         with progress_told(progress.told):
             yield progress

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from meter_assets import settings
 from meter_assets.billing.catalogue import Trigger
 from meter_assets.cli.invocation import Invocation
+from meter_assets.cli.many import Sums
 from meter_assets.cli.previews import Previews
 from meter_assets.cli.runner import TenantRun
 from meter_assets.errors.base import first_named
@@ -125,6 +126,13 @@ class Results(Previews):
             rows.append((named(run.tenant.key, run.tenant.name), result, *(f"{count:,}" for count in counts)))
         self.grid(render.Grid("Summary", headings, tuple(rows)))
 
+    def summary_of_many(self, sums: Sums, failed: Sequence[Tenant]) -> None:
+        """Print the sums over many tenants, and which invariants of severity WARN they violate."""
+        self.grid(sums.grid(failed))
+        warnings = sums.warnings()
+        if warnings.rows:
+            self.grid(warnings)
+
     def validation_summary(self, runs: Sequence[TenantRun]) -> None:
         """Print one line per tenant and violated invariant."""
         rows = []
@@ -143,36 +151,38 @@ class Results(Previews):
     def what_next(
         self,
         database: BillingDatabase,
-        runs: Sequence[TenantRun],
+        good: Sequence[Tenant],
+        bad: Sequence[Tenant],
+        *,
+        changed: int,
         seconds: float,
         without_backup: Sequence[Tenant] | None,
         given: Invocation,
     ) -> None:
         """Print how long the command took, how to run failed tenants again, what to verify, and where the backup is.
 
-        `without_backup` are the tenants that have no backup, if that is known.
+        `good` are the tenants that succeeded, `bad` those that failed. `without_backup` are the tenants that have no
+        backup, if that is known.
         """
-        good = [run.tenant.key for run in runs if run.succeeded]
-        bad = [run.tenant.key for run in runs if not run.succeeded]
-        changed = sum(report.changed for run in runs for report in run.reports.values())
-        ours = settings.command("meter-assets")
-        self.print(f"\n{len(good)} of {len(runs)} tenants done in {seconds:.1f} s; {changed:,} rows changed.")
+        tenants, ours = len(good) + len(bad), settings.command("meter-assets")
+        self.print(f"\n{len(good):,} of {tenants:,} tenants done in {seconds:.1f} s; {changed:,} rows changed.")
         if not changed and not bad:
             self.print("Nothing had to be changed: 0 rows were changed, 0 rows were journaled.")
         if bad:
-            self.print(f"Failed: {', '.join(bad)}. Fix the errors above, then run these tenants again:", style="red")
-            self.command(f"  {given.again(bad)}")
+            keys = [one.key for one in bad]
+            self.print(f"Failed: {', '.join(keys)}. Fix the errors above, then run these tenants again:", style="red")
+            self.command(f"  {given.again(keys)}")
         self.command(f"Verify:  {ours} validate-meter-financial-data")
         self.command(f"Read:    {ours} history")
         self.command(f"         {ours} ui   # every run, check and changed row")
         if without_backup is not None:
-            self._backup(database, runs, without_backup)
+            self._backup(database, tenants, without_backup)
 
-    def _backup(self, database: BillingDatabase, runs: Sequence[TenantRun], without_backup: Sequence[Tenant]) -> None:
-        if len(without_backup) == len(runs):
+    def _backup(self, database: BillingDatabase, tenants: int, without_backup: Sequence[Tenant]) -> None:
+        if len(without_backup) == tenants:
             self.print("Backup:  none yet: no run of these tenants has completed one. It is the first step of a run.")
             return
-        missing = f" (none yet of tenant {', '.join(one.key for one in without_backup)})" if without_backup else ""
+        missing = f" (none yet of tenant {_keys(without_backup)})" if without_backup else ""
         table = f"table customer_balances_backup{missing}"
         self.print(f"Backup:  {table}; journal: tables meter_migration_*; both in {database.url}")
 
@@ -185,15 +195,19 @@ class Results(Previews):
             )
 
     def interrupted(
-        self, runs: Sequence[TenantRun], under_way: Tenant | None, left: Sequence[Tenant], again: str
+        self,
+        done: Sequence[Tenant],
+        failed: Sequence[Tenant],
+        under_way: Sequence[Tenant],
+        left: Sequence[Tenant],
+        again: str,
     ) -> None:
         """Print which tenants are done, under way and not begun, and how to continue."""
-        failed = [run.tenant for run in runs if not run.succeeded]
         self.print("")
-        self.print(f"Done:       {_keys([run.tenant for run in runs if run.succeeded])}")
+        self.print(f"Done:       {_keys(done)}")
         if failed:
             self.print(f"Failed:     {_keys(failed)}", style="red")
-        self.print(f"Under way:  {_keys([under_way] if under_way else [])}")
+        self.print(f"Under way:  {_keys(under_way)}")
         self.print(f"Not begun:  {_keys(left)}")
         self.command(f"Continue:   {again}")
 

@@ -17,6 +17,7 @@ import dagster as dg
 
 from meter_assets import settings
 from meter_assets.cli.invocation import Invocation
+from meter_assets.defs.many_tenants import FINISHED
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.run_history import recorded_steps
 from meter_assets.runtime import run_tags
@@ -26,6 +27,8 @@ from meter_assets.version import __version__
 COMMAND, DIGEST, LEFT = (
     f"{run_tags.HIDDEN}meter_assets/{name}" for name in ("command", "command_digest", "tenants_left")
 )
+_HOW, _JOBS = ("--yes", "--stop-on-failure"), "--jobs"
+"""The options that do not change what a command does; the second one has a value."""
 CONTINUED_WITHIN = timedelta(hours=24)
 
 
@@ -59,11 +62,18 @@ def resume(
     tags = newest.dagster_run.tags
     if tags[LEFT] == "0" and newest.dagster_run.status is not dg.DagsterRunStatus.CANCELED:
         return Resumed(uuid4().hex, digest)
-    succeeded = dg.RunsFilter(tags={COMMAND: tags[COMMAND]}, statuses=[dg.DagsterRunStatus.SUCCESS])
-    finished = {run.tags[run_tags.PARTITION]: run.run_id for run in instance.get_runs(succeeded)}
+    runs = instance.get_runs(dg.RunsFilter(tags={COMMAND: tags[COMMAND]}))
+    finished = {key: run.run_id for run in reversed(runs) for key in _finished_by(run)}
     last = {str(step.tenant_id): step.run_id for step in recorded_steps(database, tenants)}
     done = {key: run_id for key, run_id in finished.items() if last.get(key) == run_id}
     return Resumed(tags[COMMAND], digest, done)
+
+
+def _finished_by(run: dg.DagsterRun) -> list[str]:
+    """Return the keys of the tenants that a run has finished; one of many tenants may have ended early."""
+    if FINISHED in run.tags:
+        return list(json.loads(run.tags[FINISHED]))
+    return [run.tags[run_tags.PARTITION]] if run.is_success and run_tags.PARTITION in run.tags else []
 
 
 def _digest(database: BillingDatabase, invocation: Invocation, tenants: Sequence[Tenant]) -> str:
@@ -71,7 +81,8 @@ def _digest(database: BillingDatabase, invocation: Invocation, tenants: Sequence
 
     With another policy, the tenants that are finished would have to be examined again.
     """
-    options = [word for word in invocation.options if word not in ("--yes", "--stop-on-failure")]
+    words = iter(invocation.options)
+    options = [word for word in words if word not in _HOW and not (word == _JOBS and next(words))]
     place = [str(database.identity), [tenant.key for tenant in tenants]]
     what = [invocation.name, options, settings.policy().model_dump_json(), *place, __version__]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]

@@ -1,6 +1,7 @@
-"""Runs a job for one tenant on the Dagster instance, in this process, and collects the results from its events.
+"""Runs a job for one tenant or for many on the Dagster instance, in this process, and collects the results.
 
-Add here what is read from the events of a run. Nothing here prints: output belongs in `progress` and `results`.
+Those of a tenant's run are collected from its events. Add here what is read from the events of a run. Nothing here
+prints: output belongs in `progress` and `results`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ import dagster as dg
 from dagster import DagsterEventType, EventLogEntry
 
 from meter_assets.cli.output import problems
+from meter_assets.defs.many_tenants import migrate_many_tenants, migrate_tenants
 from meter_assets.defs.metadata import REPORT
 from meter_assets.defs.migration_preview import CHECK as PREVIEW_CHECK
 from meter_assets.defs.results import CHECKS_FAILED, EVALUATED_WITH
@@ -37,24 +39,30 @@ INTERRUPTED = "Interrupted on the command line."
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-@dataclass
-class TenantRun:
-    """The results of one run of one tenant."""
+@dataclass(kw_only=True)
+class JobRun:
+    """How one run of a job has ended."""
 
-    tenant: Tenant
-    run_id: str
+    run_id: str = field(default_factory=lambda: str(uuid4()))
     succeeded: bool = False
-    reports: dict[str, StepReport] = field(default_factory=dict)
-    preview: Preview | None = None
-    rollback: Rollback | None = None
-    results: list[InvariantResult] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    evaluated_with: str = ""
-    """With which policy the results were evaluated, if it is not the configured one."""
     interrupted: bool = False
     """Whether an interrupt (Ctrl-C) came during the run, even if the run has succeeded all the same."""
     not_shown: Exception | None = None
     """An error of showing its progress, which does not change its result."""
+
+
+@dataclass(kw_only=True)
+class TenantRun(JobRun):
+    """The results of one run of one tenant."""
+
+    tenant: Tenant
+    reports: dict[str, StepReport] = field(default_factory=dict)
+    preview: Preview | None = None
+    rollback: Rollback | None = None
+    results: list[InvariantResult] = field(default_factory=list)
+    evaluated_with: str = ""
+    """With which policy the results were evaluated, if it is not the configured one."""
 
     @property
     def exit_status(self) -> int:
@@ -103,34 +111,81 @@ def run_tenant(
     `watch` is called for every event, with the run so far. An interrupt (Ctrl-C) is raised again after Dagster has
     recorded that the run was canceled. A run that has succeeded although it was interrupted is returned.
     """
-    run = TenantRun(tenant, str(uuid4()))
+    run = TenantRun(tenant=tenant)
     job = definitions.resolve_job_def(launch.job)
     if launch.assets or launch.checks:
         job = job.get_subset(
             asset_selection={dg.AssetKey(name) for name in launch.assets} or None,
             asset_check_selection={dg.AssetCheckKey(dg.AssetKey(asset), name) for asset, name in launch.checks} or None,
         )
+    # A job that has only checks has no partitions: the tag names the tenant.
+    of_tenant = {} if job.partitions_def else {run_tags.PARTITION: tenant.key}
 
-    def listen(entry: EventLogEntry) -> None:
-        already = run.interrupted
+    def read(entry: EventLogEntry) -> None:
         _read(run, entry)
-        if run.interrupted and not already:
-            _cancel_when_it_ends(instance, run)
+
+    def show(entry: EventLogEntry) -> None:
         with nothing_raised(run):
             watch(run, entry)
 
-    of_tenant = {} if job.partitions_def else {run_tags.PARTITION: tenant.key}
+    partition = tenant.key if job.partitions_def else None
+    _execute(instance, job, run, launch.config_for(tenant), partition, {**of_tenant, **launch.tags}, read, show)
+    return run
+
+
+def run_many(
+    instance: dg.DagsterInstance,
+    definitions: dg.Definitions,
+    run: JobRun,
+    config: Mapping[str, Any],
+    resources: Mapping[str, Any],
+    tags: Mapping[str, str],
+) -> None:
+    """Run the job for many tenants with the config of its op. Raises KeyboardInterrupt as `run_tenant`."""
+    job = definitions.resolve_job_def(migrate_many_tenants.name)
+
+    def read(entry: EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is not None and event.event_type is DagsterEventType.STEP_FAILURE:
+            _read_failure(run, event)
+        elif event is not None and event.is_job_failure and was_interrupted(event):
+            run.interrupted = True
+
+    _execute(instance, job, run, {"ops": {migrate_tenants.name: {"config": config}}, **resources}, None, tags, read)
+
+
+def _execute(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    run: JobRun,
+    config: Mapping[str, Any],
+    partition: str | None,
+    tags: Mapping[str, str],
+    read: Callable[[EventLogEntry], None],
+    show: Callable[[EventLogEntry], None] = lambda entry: None,
+) -> None:
+    """Execute a job in this process; `read` and then `show` get each of its events.
+
+    Raises KeyboardInterrupt for a run that an interrupt has ended.
+    """
+
+    def listen(entry: EventLogEntry) -> None:
+        already = run.interrupted
+        read(entry)
+        if run.interrupted and not already:
+            _cancel_when_it_ends(instance, run)
+        show(entry)
+
     instance.add_event_listener(run.run_id, listen)
     with interrupts_noticed() as interrupt_came:
         try:
             result = job.execute_in_process(
-                run_config={**QUIET, **launch.config_for(tenant)},
+                run_config={**QUIET, **config},
                 instance=instance,
                 run_id=run.run_id,
                 raise_on_error=False,
-                # A job that has only checks has no partitions: the tag names the tenant.
-                partition_key=tenant.key if job.partitions_def else None,
-                tags={**tags_of_this_process(), **repository_tag(instance), **of_tenant, **launch.tags},
+                partition_key=partition,
+                tags={**tags_of_this_process(), **repository_tag(instance), **tags},
             )
             run.succeeded = result.success
         except INTERRUPTS:  # Dagster may have recorded no end of the run
@@ -139,11 +194,10 @@ def run_tenant(
     _record_what_was_not_shown(instance, run)
     if run.interrupted and not run.succeeded:
         _cancel_unless_succeeded(instance, run)
-    return run
 
 
 @contextmanager
-def nothing_raised(run: TenantRun) -> Iterator[None]:
+def nothing_raised(run: JobRun) -> Iterator[None]:
     """Show something of a run, and store an error of that in the run. Raised, it would end this run or the next."""
     try:
         yield
@@ -151,7 +205,7 @@ def nothing_raised(run: TenantRun) -> Iterator[None]:
         run.not_shown = run.not_shown or error
 
 
-def _record_what_was_not_shown(instance: dg.DagsterInstance, run: TenantRun) -> None:
+def _record_what_was_not_shown(instance: dg.DagsterInstance, run: JobRun) -> None:
     """Write into the run's log in Dagster why a part of its output was not shown."""
     found = problems()
     if run.not_shown is not None:
@@ -162,14 +216,14 @@ def _record_what_was_not_shown(instance: dg.DagsterInstance, run: TenantRun) -> 
             instance.report_engine_event(f"{problem} The run went on.", recorded)
 
 
-def _cancel_when_it_ends(instance: dg.DagsterInstance, run: TenantRun) -> None:
+def _cancel_when_it_ends(instance: dg.DagsterInstance, run: JobRun) -> None:
     """Let Dagster record the run of an interrupted step as canceled when it ends, instead of failed."""
     recorded = instance.get_run_by_id(run.run_id)
     if recorded is not None and not recorded.is_finished:
         instance.report_run_canceling(recorded, INTERRUPTED)
 
 
-def _cancel_unless_succeeded(instance: dg.DagsterInstance, run: TenantRun) -> None:
+def _cancel_unless_succeeded(instance: dg.DagsterInstance, run: JobRun) -> None:
     """Make Dagster record an interrupted run as canceled, also if it has recorded that the run failed.
 
     Raises KeyboardInterrupt, unless Dagster has recorded that the run succeeded.
@@ -213,14 +267,15 @@ def _read(run: TenantRun, entry: EventLogEntry) -> None:
         run.interrupted = True
 
 
-def _read_failure(run: TenantRun, event: dg.DagsterEvent) -> None:
+def _read_failure(run: JobRun, event: dg.DagsterEvent) -> None:
     if was_interrupted(event):
         run.interrupted = True
         return
     data = event.step_failure_data
     failure = data.user_failure_data
     if failure is not None:
-        _read_rollback(run, failure.metadata)
+        if isinstance(run, TenantRun):
+            _read_rollback(run, failure.metadata)
         if CHECKS_FAILED not in failure.metadata:  # the results of the checks were already read
             run.errors.append(str(failure.description))
     elif data.error is not None:

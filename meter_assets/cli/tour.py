@@ -36,7 +36,7 @@ def tour(size: DemoSize, seed: int, *, fresh: bool, yes: bool) -> int:
         terminal.heading("2. The migration, tenant by tenant")
         session.migrate("migrate_meter_financials")
         _explain(terminal, session)
-    failed = {run.tenant.key for run in session.runs if not run.succeeded}
+    failed = {run.tenant.key for run in session.failed}
     return int(bool(failed - {str(BROKEN_TENANT)}))
 
 
@@ -102,7 +102,7 @@ def _counts(made: Demo) -> str:
 def _explain(terminal: Terminal, session: Session) -> None:
     """Print why the faulty tenant failed, how to fix it, and what to examine next."""
     ours = settings.command("meter-assets")
-    blocked = next((run for run in session.runs if run.tenant.key == str(BROKEN_TENANT) and not run.succeeded), None)
+    blocked = next((run for run in session.failed if run.tenant.key == str(BROKEN_TENANT)), None)
     if blocked is not None:
         names = ", ".join(one.name for one in blocked.violated)
         terminal.heading(f"3. Why tenant {named(blocked.tenant.key, blocked.tenant.name)} was blocked")

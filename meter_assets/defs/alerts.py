@@ -170,7 +170,7 @@ def _message(reader: Reader, run_id: str, found: Sequence[Outcome], ui: str) -> 
     results = reader.evaluations([*failing[:LISTED], *recovered[:LISTED]])
 
     def listed(outcomes: Sequence[Outcome]) -> list[News]:
-        return [_one_news(one, results.get(one.storage_id), ui) for one in outcomes[:LISTED]]
+        return [_one_news(one, results.get(one), ui) for one in outcomes[:LISTED]]
 
     databases = dict.fromkeys(filter(None, (_entry(one, DATABASE) for one in results.values())))
     return Message(

@@ -5,12 +5,11 @@ a field of the asset's step (`rules.steps`).
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
-from meter_assets.billing.relations import billing_relations
 from meter_assets.defs.blocked_steps import record_blocked_steps
 from meter_assets.defs.check_pages import how_to_fix
 from meter_assets.defs.partitions import TENANTS
@@ -18,10 +17,8 @@ from meter_assets.defs.passes import judge_all
 from meter_assets.defs.resources import CHECKS_SUFFIX, BillingResource, PolicyResource
 from meter_assets.defs.results import checks_failed, evidence, other_policy, place, sentence
 from meter_assets.defs.step import failures, tenant_of
-from meter_assets.migration.evaluation import InvariantResult, advise, evaluate
-from meter_assets.migration.recorded_policy import policy_for_evaluation
-from meter_assets.migration.snapshot import tried_again
-from meter_assets.migration.temporary_tables import has_few_rows, materialized
+from meter_assets.migration.evaluation import InvariantResult
+from meter_assets.migration.validation import validate
 from meter_assets.rules.invariants import Invariant, Severity, of_group
 from meter_assets.rules.steps import STEPS
 from meter_assets.runtime.retries import never_start_again
@@ -49,8 +46,9 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
                 yield from judge_all(context, billing, policy, selected)
                 return
             wanted = [one for one in invariants.values() if one.name in selected]
-            results, differences = _evaluated(context, billing, policy, wanted)
-            where = place(tenant_of(context, billing).name, billing.database.url)
+            tenant = tenant_of(context, billing)
+            results, differences = validate(billing.database, tenant, context.run.run_id, policy.policy(), wanted)
+            where = place(tenant.name, billing.database.url)
         failed = [one for one in results if not one.passed and one.severity is Severity.ERROR]
         if failed:
             never_start_again()
@@ -77,27 +75,6 @@ def _spec(invariant: Invariant, asset: dg.AssetsDefinition) -> dg.AssetCheckSpec
             partitions_def=TENANTS,
             metadata={"group": invariant.group.value, "severity": invariant.severity.value},
         )
-
-
-@tried_again
-def _evaluated(
-    context: dg.AssetCheckExecutionContext,
-    billing: BillingResource,
-    policy: PolicyResource,
-    invariants: Sequence[Invariant],
-) -> tuple[list[InvariantResult], list[str]]:
-    """Evaluate the invariants by the policy that the tenant was migrated with.
-
-    Returns the results, and in which values that policy differs from the configured one.
-    """
-    tenant, database, given = tenant_of(context, billing), billing.database, policy.policy()
-    with database.read(given) as snapshot:
-        connection, schema = snapshot.connection, snapshot.schema
-        chosen, differences = policy_for_evaluation(database, connection, tenant, context.run.run_id, given)
-        tables = None if has_few_rows(connection, schema, tenant.id) else snapshot.tables
-        relations = materialized(billing_relations(schema, chosen, tenant.id), tables)
-        results = evaluate(connection, invariants, relations)
-        return advise(connection, schema, tenant, results), differences
 
 
 def _result(result: InvariantResult, asset: dg.AssetKey, also: Mapping[str, Any]) -> dg.AssetCheckResult:

@@ -27,8 +27,8 @@ from meter_assets.runtime.run_config import batch_sizes
 from meter_assets.runtime.sentences import RunRefused
 from meter_assets.runtime.waits import waits_shown
 
-JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants"})
-"""The jobs that materialize nothing: one reports a missing tenant itself, the other is for all tenants."""
+JOBS_OF_OPS = frozenset({"rollback_meter_financials", "watch_migrated_tenants", "migrate_many_tenants"})
+"""The jobs without assets: one reports a missing tenant itself, the others are for several tenants."""
 OF_ALL_TENANTS = "tenant_overview"
 """The asset without partitions."""
 CHECKS_SUFFIX = "_checks"
@@ -103,8 +103,9 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             if context.log:
                 meanwhile.enter_context(waits_shown(context.log.warning))
                 meanwhile.enter_context(progress_told(Lines(context.log.info)))
-            meanwhile.enter_context(self.database.connections_kept())
             with super().yield_for_execution(context):
+                if context.run is not None:
+                    meanwhile.enter_context(self.database.connections_kept())
                 yield self
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:

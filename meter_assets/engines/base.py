@@ -28,6 +28,9 @@ from meter_assets.engines.failures import Failure as Failure
 from meter_assets.engines.failures import reason as reason
 from meter_assets.errors import MeterAssetsError
 
+NOT_KEPT = "meter-assets: closed after its use"
+"""In the info of a connection: another one is opened in its place, without its temporary tables."""
+
 
 class Purpose(StrEnum):
     """The purpose of a role. A role for migrating cannot roll back, which is a separate purpose."""
@@ -159,6 +162,8 @@ class DatabaseEngine(Protocol):
     """The schemes of accepted URLs: the part before ://."""
     SECONDS_UNTIL_BUSY: float
     """How long a connection waits while another program locks the whole database."""
+    WRITES_AT_ONCE: bool
+    """Whether several connections may write different rows at once."""
     URL_NAMES: str
     """What a URL must name, as the end of a sentence: Check that it ..."""
     TEMPORARY_SCHEMA: str

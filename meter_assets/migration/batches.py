@@ -92,7 +92,7 @@ def run_in_batches(database: BillingDatabase, schema: BillingSchema, run: StepRu
     rounds: list[StepReport] = []
     missed: Table | None = None
     pace = Pace(size)
-    with database.connection() as connection:
+    with database.session() as connection:
         while not rounds or missed is not None:
             try:
                 report, missed = _one_round(database, connection, schema, run, pace, rounds, missed)

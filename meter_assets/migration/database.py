@@ -19,7 +19,7 @@ from meter_assets.billing.policy import Policy
 from meter_assets.billing.reflection import own_tables_present, read_schema
 from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema, known_schema
 from meter_assets.engines import parse_url, urls
-from meter_assets.engines.base import LockOwner, LockScope, LockUnavailable, Purpose, TenantLock
+from meter_assets.engines.base import NOT_KEPT, LockOwner, LockScope, LockUnavailable, Purpose, TenantLock
 from meter_assets.engines.failures import (
     Failure,
     advice_for,
@@ -74,6 +74,10 @@ class BillingDatabase:
         self._tenants: tuple[list[Tenant], list[SkippedTenant]] | None = None
         self._standby: str | None = None
         """A sentence about the server, if it is a standby."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let another process open the database for itself: nothing that is open or remembered here is passed on."""
+        return partial(BillingDatabase, demo=self._demo), (self._url.render_as_string(hide_password=False),)
 
     @property
     def url(self) -> str:
@@ -143,7 +147,7 @@ class BillingDatabase:
         others changed since, it fails (see `engines.is_conflict`). Raises DatabaseUnreachable, DatabaseBusy and
         NotWritable; other errors of the database are raised unchanged.
         """
-        with self.connection() as connection, connection.begin():
+        with self._writing() as connection, connection.begin():
             yield connection
 
     def connections_kept(self) -> AbstractContextManager[None]:
@@ -151,8 +155,17 @@ class BillingDatabase:
         return self.backend.connections_kept(self._url)
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """Open a connection for several consecutive transactions. Raises what `transaction` raises."""
+    def session(self) -> Iterator[Connection]:
+        """Open a connection for several consecutive transactions, which is closed afterwards with its temporary tables.
+
+        Raises what `transaction` raises.
+        """
+        with self._writing() as connection:
+            connection.info[NOT_KEPT] = True
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
         try:
             with self._connected(self.engine) as connection:
                 yield connection

@@ -78,7 +78,11 @@ class Lines:
 
     def __call__(self, progress: StepProgress) -> None:
         """Take the progress of a step."""
+        self.say(f"tenant {shown(progress.tenant)}: {progress}" if self._with_tenant else f"  {progress}")
+
+    def say(self, line: str) -> None:
+        """Take a line."""
         now = time.monotonic()
         if now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
-            self._show(f"tenant {shown(progress.tenant)}: {progress}" if self._with_tenant else f"  {progress}")
+            self._show(line)

@@ -1,4 +1,4 @@
-"""Stores, reads and deletes many check evaluations at once in Dagster's event log.
+"""Stores, reads and deletes many check evaluations at once in Dagster's event log, and stores many materializations.
 
 Dagster stores one evaluation per transaction (dagster issues 19618 and 18149 request batches), reads one check at a
 time (minutes for a thousand tenants), and does not delete the evaluations of a deleted run (dagster pull request
@@ -6,6 +6,7 @@ time (minutes for a thousand tenants), and does not delete the evaluations of a 
 Dagster's own SQL storages. Add here what reads or writes evaluations; materializations are in `materializations`.
 """
 
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +18,12 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, EventLogEntry, deserialize_value
 
+# The type of a field of the public AssetCheckEvaluation, which is not exported: no public API as of 1.13.
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+
+# The contents of the event of a materialization, which a run reports one by one: no public API as of 1.13.
+from dagster._core.events import StepMaterializationData
+
 # The status values in the table of evaluations: no public API as of 1.13.
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
@@ -24,11 +31,37 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 # events, and evaluations only as they happen: no public API as of 1.13 (dagster issues 19618 and 18149).
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+
+# The public classes of events are of this kind: no public API as of 1.13 replaces a field of one.
+from dagster_shared.record import replace
 from sqlalchemy import ColumnElement, Connection, Delete, and_, delete, func, insert, literal, or_, select
 
 from meter_assets.runtime.sqlite_storage import PrivateEventLog
 
 PLACES_AT_ONCE = 1000
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "AssetCheckEvaluation": {
+        **dict.fromkeys(("blocking", "description", "target_materialization_data")),
+        "metadata": {},
+        "severity": {"__enum__": "AssetCheckSeverity.ERROR"},
+    },
+    "AssetMaterialization": {"description": None},
+    "DagsterEvent": {
+        **dict.fromkeys(("message", "pid", "solid_handle", "step_handle", "step_key", "step_kind_value")),
+        "logging_tags": {},
+    },
+    "EventLogEntry": {"message": "", "step_key": None, "pipeline_name": None},
+    "EventMetadataEntry": {"description": None},
+    "StepMaterializationData": {"asset_lineage": []},
+    "TableColumn": {
+        "constraints": {"__class__": "TableColumnConstraints", "nullable": True, "other": [], "unique": False},
+        "description": None,
+        "type": "string",
+    },
+    "TableSchema": {"constraints": {"__class__": "TableConstraints", "other": []}},
+}
+"""The values that Dagster reads for missing fields of each class in the log."""
+_INSERT = insert(SqlEventLogStorageTable).returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
 NOT_RUN = "not_run"
 """The metadata entry of a result that says: the check was not run. See `unexecuted`."""
 
@@ -39,9 +72,16 @@ def says_not_run(event: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 def store_evaluations(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, evaluations: Sequence[dg.AssetCheckEvaluation]
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    evaluations: Sequence[dg.AssetCheckEvaluation],
+    *,
+    brief: bool = False,
 ) -> None:
-    """Store check evaluations as results of a run, all or none of them."""
+    """Store check evaluations as results of a run, all or none of them.
+
+    If `brief`, the event of one that passes does not name the materialization that it is about; its row still does.
+    """
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
         for one in evaluations:
@@ -51,12 +91,61 @@ def store_evaluations(
         return
     # Two statements for all rows: with one statement per row, composing the statements would take most of the time.
     # Dagster's SQLite storage also has a file per run, for the page of the run; that page need not list these events.
-    events = [storage._event_to_row(_entry(run, one)) for one in evaluations]
-    log = SqlEventLogStorageTable
+    told = [replace(one, target_materialization_data=None) if brief and one.passed else one for one in evaluations]
+    events = [_row(storage, _entry(run, one)) for one in told]
+    # An evaluation is stored twice, in the log and in the table of evaluations. Of those of a partition that pass, the
+    # log gets one, to which all of them refer: nothing reads the others there.
+    logged = {_in_log(one): event for one, event in zip(reversed(evaluations), reversed(events), strict=True)}
     with storage.index_transaction() as connection:
-        ids = connection.scalars(insert(log).returning(log.c.id, sort_by_parameter_order=True), events).all()
-        rows = [_execution(*one) for one in zip(evaluations, events, ids, strict=True)]
+        ids = dict(zip(logged, connection.scalars(_INSERT, list(logged.values())).all(), strict=True))
+        rows = [_execution(one, event, ids[_in_log(one)]) for one, event in zip(evaluations, events, strict=True)]
         connection.execute(insert(AssetCheckExecutionsTable), rows)
+
+
+def _in_log(evaluation: dg.AssetCheckEvaluation) -> tuple[str | None, str, str]:
+    """Return a key of the event in the log to which an evaluation refers: its own, unless it passes."""
+    own = ("", "") if evaluation.passed else (evaluation.asset_key.to_string(), evaluation.check_name)
+    return (evaluation.partition, *own)
+
+
+def _row(storage: SqlEventLogStorage, entry: EventLogEntry) -> dict[str, Any]:
+    """Return the row of an event in the log, much shorter than Dagster's: without fields that have their defaults."""
+    row = storage._event_to_row(entry)
+    return {**row, "event": json.dumps(_without_defaults(json.loads(row["event"])), separators=(",", ":"))}
+
+
+def _without_defaults(stored: Any) -> Any:
+    if isinstance(stored, list):
+        return [_without_defaults(one) for one in stored]
+    if not isinstance(stored, dict):
+        return stored
+    defaults = _DEFAULTS.get(str(stored.get("__class__")), {})
+    return {key: _without_defaults(one) for key, one in stored.items() if key not in defaults or one != defaults[key]}
+
+
+def store_materializations(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, materializations: Sequence[dg.AssetMaterialization]
+) -> list[AssetCheckEvaluationTargetMaterializationData]:
+    """Store materializations of a run, all or none of them; return, for each, what an evaluation of it refers to."""
+    storage = instance.event_log_storage
+    entries = [_entry(run, one) for one in materializations]
+    if not isinstance(storage, SqlEventLogStorage):
+        for entry in entries:
+            instance.handle_new_event(entry)
+        return [_target(run, entry, 0) for entry in entries]
+    if not entries:
+        return []
+    with storage.index_transaction() as connection:
+        ids = connection.scalars(_INSERT, [_row(storage, one) for one in entries]).all()
+        storage._store_asset_event_tags(connection, entries, ids)
+        last = {entry.get_dagster_event().asset_key: (entry, at) for entry, at in zip(entries, ids, strict=True)}
+        for entry, at in last.values():  # the row of an asset names its last materialization
+            storage._store_asset_event(connection, entry, at)
+    return [_target(run, *one) for one in zip(entries, ids, strict=True)]
+
+
+def _target(run: dg.DagsterRun, entry: EventLogEntry, place: int) -> AssetCheckEvaluationTargetMaterializationData:
+    return AssetCheckEvaluationTargetMaterializationData(storage_id=place, run_id=run.run_id, timestamp=entry.timestamp)
 
 
 def _execution(evaluation: dg.AssetCheckEvaluation, event: Mapping[str, Any], event_id: int) -> dict[str, Any]:
@@ -76,10 +165,12 @@ def _execution(evaluation: dg.AssetCheckEvaluation, event: Mapping[str, Any], ev
     }
 
 
-def _entry(run: dg.DagsterRun, evaluation: dg.AssetCheckEvaluation) -> EventLogEntry:
+def _entry(run: dg.DagsterRun, of: dg.AssetCheckEvaluation | dg.AssetMaterialization) -> EventLogEntry:
+    is_made = isinstance(of, dg.AssetMaterialization)
+    kind = DagsterEventType.ASSET_MATERIALIZATION if is_made else DagsterEventType.ASSET_CHECK_EVALUATION
     event = DagsterEvent(
-        event_type_value=DagsterEventType.ASSET_CHECK_EVALUATION.value,
-        event_specific_data=evaluation,
+        event_type_value=kind.value,
+        event_specific_data=StepMaterializationData(of) if isinstance(of, dg.AssetMaterialization) else of,
         job_name=run.job_name,
     )
     return EventLogEntry(  # type: ignore[no-untyped-call]
@@ -87,8 +178,7 @@ def _entry(run: dg.DagsterRun, evaluation: dg.AssetCheckEvaluation) -> EventLogE
         level="info",
         user_message="",
         run_id=run.run_id,
-        timestamp=time.time(),
-        job_name=run.job_name,
+        timestamp=round(time.time(), 3),
         dagster_event=event,
     )
 
@@ -212,20 +302,20 @@ class Reader:
         failed = found.c.execution_status == AssetCheckExecutionRecordStatus.FAILED.value
         return {(one.check, one.partition) for one in self._read(found.c.run_id.in_(list(run_ids)), failed)}
 
-    def evaluations(self, outcomes: Sequence[Outcome]) -> dict[int, dg.AssetCheckEvaluation]:
-        """Return the full evaluations of these results, by their places in the event log."""
-        log, found = SqlEventLogStorageTable, {}
-        runs = {one.storage_id: one.run_id for one in outcomes}
-        places = list(runs)
+    def evaluations(self, outcomes: Sequence[Outcome]) -> dict[Outcome, dg.AssetCheckEvaluation]:
+        """Return the full evaluations of these results."""
+        rows, found = AssetCheckExecutionsTable, {}
+        wanted = {(one.run_id, one.check, one.partition): one for one in outcomes}
+        runs = list({one.run_id for one in outcomes})
+        columns = rows.c.run_id, rows.c.check_name, rows.c.partition
         with self._connection() as connection:
-            for at in range(0, len(places), PLACES_AT_ONCE):
-                wanted = log.c.id.in_(places[at : at + PLACES_AT_ONCE])
-                for row in connection.execute(select(log.c.id, log.c.run_id, log.c.event).where(wanted)):
-                    event = deserialize_value(row.event, EventLogEntry).dagster_event
-                    if (
-                        event is not None and row.run_id == runs[row.id]
-                    ):  # not an event of another run that has this place now
-                        found[row.id] = event.asset_check_evaluation_data
+            for at in range(0, len(runs), PLACES_AT_ONCE):
+                of_runs = self._evaluated(), rows.c.run_id.in_(runs[at : at + PLACES_AT_ONCE])
+                for row in connection.execute(select(*columns, rows.c.evaluation_event).where(*of_runs)):
+                    outcome = wanted.get((row.run_id, row.check_name, row.partition))
+                    event = None if outcome is None else deserialize_value(row.evaluation_event, EventLogEntry)
+                    if outcome is not None and event is not None and event.dagster_event is not None:
+                        found[outcome] = event.dagster_event.asset_check_evaluation_data
         return found
 
     def _read(self, *wanted: ColumnElement[bool], nth: ColumnElement[int] | None = None) -> list[Outcome]:

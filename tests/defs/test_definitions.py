@@ -80,6 +80,7 @@ JOBS = {
     "validate_meter_financial_data": CHECKS,
     "sync_customer_balances": {"customer_balances"},
     "rollback_meter_financials": {"undo_steps"},
+    "migrate_many_tenants": {"migrate_tenants"},
     "watch_migrated_tenants": {"judge_migrated_tenants"},
     "delete_old_watching_runs": {"delete_runs_that_watched"},
 }

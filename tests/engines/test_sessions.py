@@ -160,7 +160,7 @@ def test_settings_arrive_through_a_pooler(
 @contextmanager
 def temporary_payments(database: BillingDatabase) -> Iterator[Any]:
     """A connection with a temporary table that has the name of a billing table."""
-    with database.connection() as connection:
+    with database.session() as connection:
         with connection.begin():
             connection.execute(text("CREATE TEMPORARY TABLE payments AS SELECT * FROM payments WHERE false"))
         yield connection

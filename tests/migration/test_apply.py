@@ -31,6 +31,7 @@ from meter_assets.errors import (
     StepError,
     TenantLocked,
 )
+from meter_assets.migration import temporary_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.recording import ATTEMPTS
 from meter_assets.reports.preview import preview
@@ -443,7 +444,10 @@ def _statements_by_step(url: str, customers: int) -> dict[str, int]:
 
 @pytest.mark.slow
 @pytest.mark.by_default("sqlite")
-def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(billing_url: str) -> None:
+def test_the_number_of_statements_does_not_depend_on_the_number_of_rows(
+    billing_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(temporary_tables, "FEW_ROWS", 0)
     assert _statements_by_step(billing_url, customers=10) == _statements_by_step(billing_url, customers=1_000)
 
 

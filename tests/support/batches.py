@@ -86,11 +86,11 @@ def before_each_batch(database: BillingDatabase, do: Callable[[int, int], None])
             patch.setattr(connection, "begin", begin_later)
             yield connection
 
-    connect = database.connection
+    connect = database.session
     event.listen(database.engine, "before_cursor_execute", count_plans)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(database, "connection", watched)
+            patch.setattr(database, "session", watched)
             yield
     finally:
         event.remove(database.engine, "before_cursor_execute", count_plans)

@@ -24,6 +24,7 @@ MIGRATE = "migrate_meter_financials"
 @options.batch_size
 @options.policy_changed
 @click.option("--skip-validation", is_flag=True, help="Skip the checks (steps 4 and 6).")
+@options.jobs
 @options.verbose
 @options.no_skip
 @options.yes
@@ -36,6 +37,7 @@ def migrate_meter_financials(
     batch_size: int | None,
     policy_changed: bool,
     skip_validation: bool,
+    jobs: int | None,
     yes: bool,
     export: Path | None,
     no_skip: bool,
@@ -54,6 +56,10 @@ def migrate_meter_financials(
             )
         session.confirm("migrate", yes)
         session.resume(no_skip=no_skip)
+        if session.migrates_many(jobs):
+            return session.migrate_many(
+                jobs or 1, validates=not skip_validation, batch_size=batch_size, policy_changed=policy_changed
+            )
         job = MIGRATE + ("_without_validation" if skip_validation else "")
         return session.migrate(job, batch_size=batch_size, policy_changed=policy_changed)
 

@@ -45,6 +45,13 @@ no_skip = click.option(
     help="Run all tenants. Default: if the same command ended early within the last 24 hours, continue it and skip the "
     "tenants that it has finished.",
 )
+jobs = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Migrate this number of tenants at once, each in a process of its own (PostgreSQL only). One run of Dagster "
+    "is then of up to 100 tenants, as it is anyway for more than 50.",
+)
 verbose = click.option("--verbose", is_flag=True, help="With --dry-run of several tenants: show each of them in full.")
 yes = click.option("--yes", is_flag=True, help="Write without asking for confirmation first.")
 export = click.option(

@@ -48,6 +48,7 @@ SCHEMES: tuple[str, ...] = ("postgresql", "postgres", "postgresql+psycopg2")
 SECONDS_UNTIL_BUSY: float = 0
 """No program can lock the whole database."""
 TEMPORARY_SCHEMA = temporary_tables.SCHEMA
+WRITES_AT_ONCE = True
 URL_NAMES = "names a running server, its port, user and database"
 _FAILURES = {
     "40001": Failure.CONFLICT,  # serialization_failure; also a standby's conflict with recovery

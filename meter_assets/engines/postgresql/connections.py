@@ -13,6 +13,7 @@ import psycopg2.extensions
 from sqlalchemy import URL, Engine, QueuePool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from meter_assets.engines.base import NOT_KEPT
 from meter_assets.engines.postgresql.sessions import prepare
 from meter_assets.engines.postgresql.waiting import wait, watch
 
@@ -43,7 +44,7 @@ def writer(url: URL) -> Engine:
 
     @event.listens_for(engine, "checkin")
     def _returned(connection: Any, entry: ConnectionPoolEntry) -> None:
-        if connection is not None and not _keeping[url]:
+        if connection is not None and (NOT_KEPT in entry.info or not _keeping[url]):
             entry.close()
 
     return engine

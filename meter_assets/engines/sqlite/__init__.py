@@ -39,6 +39,7 @@ NAME = "sqlite"
 SCHEMES: tuple[str, ...] = ("sqlite", "sqlite+pysqlite")
 SECONDS_UNTIL_BUSY: float = 30
 TEMPORARY_SCHEMA = "temp"
+WRITES_AT_ONCE = False
 URL_NAMES = "names its file"
 INSTRUCTIONS_BETWEEN_INTERRUPTS = 100_000
 _PRIMARY = 0xFF
