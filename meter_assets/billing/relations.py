@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Subquery,
     and_,
+    bindparam,
     case,
     false,
     func,
@@ -53,6 +54,11 @@ class Materialize(Protocol):
         """Take a name for it. With `by_index`, rows of a large table are looked up where few of them are read."""
 
 
+class _AnyTenant:
+    """Stands for the id of a tenant that is given when a statement is run."""
+
+
+ANY_TENANT = _AnyTenant()
 TENANT_TABLES = ("customers", "meters", "meter_assignments", "bills", "invoices", "payments")
 
 
@@ -68,6 +74,8 @@ class BillingRelations:
     """The payments to which the migration assigned a meter: tenant_id, id, meter_id_after and the applied rule."""
     tables_to_check: frozenset[str] | None = None
     """The tables whose stored values the group `values` checks: those that a step reads; None for all."""
+    as_stored: bool = False
+    """Whether they are one tenant's rows as they are in the billing tables, read there by each statement."""
     materialize: Materialize | None = None
     """Computes what several computations read into a temporary table; None where it is a subquery of each."""
     _known: dict[Any, tuple[tuple[FromClause, ...], FromClause]] = field(
@@ -156,7 +164,7 @@ class BillingRelations:
     def materialized(self, materialize: Materialize, tables: Iterable[str] = ()) -> "BillingRelations":
         """Return these relations with what computations share in temporary tables, and the rows of these tables too."""
         rows = {table: materialize(table, select(self.rows[table])).alias(table) for table in tables}
-        return replace(self, rows={**self.rows, **rows}, materialize=materialize, _known={})
+        return replace(self, rows={**self.rows, **rows}, as_stored=False, materialize=materialize, _known={})
 
     def once_written(self, target: str) -> "BillingRelations":
         """Return the same relations, for reading after rows of a table were written in the same snapshot.
@@ -170,6 +178,17 @@ class BillingRelations:
         written = self.rows[target]
         known = {key: one for key, one in self._known.items() if not any(source is written for source in one[0])}
         return replace(self, _known=known)
+
+    def of_any_tenant(self) -> "BillingRelations":
+        """Return the same rows of a tenant whose id is a parameter; only for relations `as_stored`."""
+        relations = billing_relations(self.schema, self.policy, ANY_TENANT)
+        return replace(relations, tables_to_check=self.tables_to_check)
+
+    @property
+    def tenant_parameters(self) -> dict[str, Any]:
+        """The parameters of the statements of `of_any_tenant` that make them read this tenant's rows."""
+        every = chain(self.schema.tables.values(), self.schema.own.values())
+        return {_parameter(one.c.tenant_id): self.tenant_id for one in every if "tenant_id" in one.c}
 
     def checking_values_of(self, tables: Iterable[str] | None) -> "BillingRelations":
         """Return the same relations, in which the group `values` checks these tables only; None for all tables."""
@@ -252,10 +271,10 @@ class BillingRelations:
         written = change.overlay(self.rows[change.target], changed)
         rows = {**self.rows, change.target: _with_generated(self.schema, change.target, written)}
         if change.name != PAYMENT_METER_IDS:
-            return replace(self, rows=rows)
+            return replace(self, rows=rows, as_stored=False)
         names = list(self.assigned.c.keys())
         both = select(self.assigned).union_all(select(*(changed.c[name] for name in names)))
-        return replace(self, rows=rows, assigned=both.subquery("assigned_payments"))
+        return replace(self, rows=rows, as_stored=False, assigned=both.subquery("assigned_payments"))
 
 
 def billing_relations(
@@ -263,8 +282,9 @@ def billing_relations(
 ) -> BillingRelations:
     """Return the tables as they are: of one tenant, of a list of tenants, or of all (every row has its tenant_id).
 
-    The policy decides which rows count and which rules apply. With `deleted_too`, soft-deleted rows are included; a
-    rollback needs them. Raises UnknownPolicy if the policy names a column that the database lacks.
+    The policy decides which rows count and which rules apply. `tenant_id` may be ANY_TENANT. With `deleted_too`,
+    soft-deleted rows are included; a rollback needs them. Raises UnknownPolicy if the policy names a column that the
+    database lacks.
     """
     _require_columns(schema, policy)
     rows: dict[str, FromClause] = {
@@ -273,7 +293,13 @@ def billing_relations(
     rows["invoice_bills"] = _tenant_lines(schema, policy, rows["invoices"], tenant_id)
     rows[BACKUP] = _backup_rows(schema, rows["customers"], tenant_id)
     assigned = _assigned_payments(schema, rows["payments"], tenant_id)
-    return BillingRelations(schema, policy, tenant_id, rows, assigned)
+    as_stored = tenant_id is not None and not isinstance(tenant_id, list) and not deleted_too
+    return BillingRelations(schema, policy, tenant_id, rows, assigned, as_stored=as_stored)
+
+
+def _parameter(column: ColumnElement[Any]) -> str:
+    """Return the name of the parameter with the tenant's id in the type of a column."""
+    return f"tenant_id_{type(column.type).__name__.lower()}"
 
 
 def _of_tenant(rows: FromClause, tenant_id: Any) -> ColumnElement[bool]:
@@ -281,6 +307,8 @@ def _of_tenant(rows: FromClause, tenant_id: Any) -> ColumnElement[bool]:
         return true()
     if isinstance(tenant_id, list):
         return rows.c.tenant_id.in_(tenant_id)
+    if isinstance(tenant_id, _AnyTenant):
+        return rows.c.tenant_id == bindparam(_parameter(rows.c.tenant_id), type_=rows.c.tenant_id.type)
     return rows.c.tenant_id == literal(tenant_id, rows.c.tenant_id.type)
 
 

@@ -56,7 +56,7 @@ class ManyTenantsConfig(RunConfig):
         description="Write this number of rows per transaction; -1: as many as the load of the server allows. Default: "
         "one transaction per step.",
     )
-    validates: bool = Field(default=True, description="Evaluate the checks after each step.")
+    validates: bool = Field(default=True, description="Evaluate all checks of a tenant after its steps.")
     stop_on_failure: bool = Field(default=False, description="Begin no other tenant after one that failed.")
     fails: bool = Field(
         default=True,

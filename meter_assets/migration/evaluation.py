@@ -3,11 +3,13 @@
 Add here new ways to evaluate. Invariants themselves are in `rules.invariants`.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, RowMapping, Select, func, literal, select, union_all
+from sqlalchemy import CompoundSelect, Connection, RowMapping, Select, func, literal, select, union_all
 
 from meter_assets.billing.own_tables import RUNS
 from meter_assets.billing.relations import BillingRelations
@@ -16,7 +18,7 @@ from meter_assets.billing.step_runs import tenants_with
 from meter_assets.foreign_text import Shown, quoted
 from meter_assets.migration.tenants import Tenant
 from meter_assets.rules.invariants import Invariant, Severity
-from meter_assets.rules.invariants.screens import Screen, suspects
+from meter_assets.rules.invariants.screens import suspects
 from meter_assets.rules.steps import STEPS
 
 SAMPLES = 10
@@ -59,45 +61,81 @@ def evaluate(
     Only those that may be violated are evaluated one by one, with samples. `only_ids` restricts the result to
     violations whose subject is among these ids: the rows that a step has written.
     """
-    wanted = list(invariants)
-    screens = {one.name: one.screens(relations) for one in wanted if one.screens is not None}
-    suspected = _suspected(connection, screens, relations, only_ids)
-    others = [one for one in wanted if one.name not in screens]
-    suspected |= (
-        {one.name for one in others} if len(others) <= 1 else _violated(connection, others, relations, only_ids)
-    )
-    return [
-        _evaluate_one(connection, one, relations, only_ids) if one.name in suspected else _result_of(one, [], [])
-        for one in wanted
-    ]
+    wanted = tuple(invariants)
+    if not relations.as_stored or only_ids is not None:
+        return _Evaluation(wanted, relations, only_ids).results(connection, {})
+    return _kept_evaluation(wanted, relations).results(connection, relations.tenant_parameters)
 
 
-def _suspected(
-    connection: Connection,
-    screens: Mapping[str, Sequence[Screen]],
-    relations: BillingRelations,
-    only_ids: Select[Any] | None,
-) -> set[str]:
-    """Return the names of the invariants that a row may violate, by their screens."""
-    counted = suspects(relations, screens, only_ids)
-    if counted is None:
-        return set()
-    return {str(name) for name, count in connection.execute(counted).mappings().one().items() if count}
+class _Evaluation:
+    """The statements that evaluate some invariants on some relations, each composed when it is needed first."""
+
+    def __init__(
+        self, invariants: tuple[Invariant, ...], relations: BillingRelations, only_ids: Select[Any] | None = None
+    ) -> None:
+        self._invariants, self._relations, self._only_ids = invariants, relations, only_ids
+        self._of_one: dict[str, Select[Any]] = {}
+
+    def results(self, connection: Connection, parameters: Mapping[str, Any]) -> list[InvariantResult]:
+        """Run the statements with these parameters; return the results in the order of the invariants."""
+        suspected = self._suspected(connection, parameters)
+        return [
+            self._result(connection, one, parameters) if one.name in suspected else _result_of(one, [], [])
+            for one in self._invariants
+        ]
+
+    def _suspected(self, connection: Connection, parameters: Mapping[str, Any]) -> set[str]:
+        """Return the names of the invariants that a row may violate: by their screens, or all that have none."""
+        found = {one.name for one in self._without_screens}
+        if self._violated is not None:
+            found = {row.name for row in connection.execute(self._violated, parameters) if row.violations}
+        if self._screens is not None:
+            counts = connection.execute(self._screens, parameters).mappings().one()
+            found |= {str(name) for name, count in counts.items() if count}
+        return found
+
+    @cached_property
+    def _without_screens(self) -> list[Invariant]:
+        return [one for one in self._invariants if one.screens is None]
+
+    @cached_property
+    def _screens(self) -> Select[Any] | None:
+        """The number of suspects of each invariant with screens."""
+        screens = {one.name: one.screens(self._relations) for one in self._invariants if one.screens is not None}
+        return suspects(self._relations, screens, self._only_ids)
+
+    @cached_property
+    def _violated(self) -> CompoundSelect[Any] | None:
+        """The number of violations of each invariant without screens; None if there is at most one."""
+        counts = [
+            select(literal(one.name).label("name"), func.count().label("violations")).select_from(
+                _violations(one, self._relations, self._only_ids).subquery()
+            )
+            for one in self._without_screens
+        ]
+        return union_all(*counts) if len(counts) > 1 else None
+
+    def _result(self, connection: Connection, invariant: Invariant, parameters: Mapping[str, Any]) -> InvariantResult:
+        if invariant.name not in self._of_one:
+            self._of_one[invariant.name] = _first_violations(invariant, self._relations, self._only_ids)
+        statement = self._of_one[invariant.name]
+        rows = connection.execute(statement, parameters).mappings().all()
+        return _result_of(invariant, rows, [one.key for one in statement.selected_columns if one.key != _IN_ALL])
 
 
-def _violated(
-    connection: Connection, invariants: Sequence[Invariant], relations: BillingRelations, only_ids: Select[Any] | None
-) -> set[str]:
-    """Return the names of the invariants that any row violates."""
-    counts = [
-        select(literal(one.name).label("name"), func.count().label("violations")).select_from(
-            _violations(one, relations, only_ids).subquery()
-        )
-        for one in invariants
-    ]
-    if not counts:
-        return set()
-    return {row.name for row in connection.execute(union_all(*counts)) if row.violations}
+_KEPT: OrderedDict[tuple[Any, ...], tuple[BillingSchema, _Evaluation]] = OrderedDict()
+_MOST_KEPT = 64
+
+
+def _kept_evaluation(invariants: tuple[Invariant, ...], relations: BillingRelations) -> _Evaluation:
+    """Return the evaluation of invariants on the rows of any tenant, composed once: that takes longer than it runs."""
+    key = (id(relations.schema), relations.policy, relations.tables_to_check, tuple(map(id, invariants)))
+    if key not in _KEPT:  # which also keeps the schema and the invariants alive: the ids stay theirs
+        _KEPT[key] = relations.schema, _Evaluation(invariants, relations.of_any_tenant())
+    _KEPT.move_to_end(key)
+    if len(_KEPT) > _MOST_KEPT:
+        _KEPT.popitem(last=False)
+    return _KEPT[key][1]
 
 
 def _violations(invariant: Invariant, relations: BillingRelations, only_ids: Select[Any] | None) -> Select[Any]:
@@ -146,21 +184,16 @@ def violations_by_name(results: Iterable[InvariantResult]) -> dict[str, tuple[in
     return {one.name: (one.violations, one.example) for one in results if not one.passed}
 
 
-def _evaluate_one(
-    connection: Connection,
-    invariant: Invariant,
-    relations: BillingRelations,
-    only_ids: Select[Any] | None,
-) -> InvariantResult:
+_IN_ALL = "violations_in_all"
+
+
+def _first_violations(invariant: Invariant, relations: BillingRelations, only_ids: Select[Any] | None) -> Select[Any]:
     found = invariant.violations(relations).subquery("violations")
-    in_all = func.count().over().label("violations_in_all")
+    in_all = func.count().over().label(_IN_ALL)
     # The count is the first sort key, although all rows have the same count: to sort by the id alone, a server may scan
     # the index of the whole table to find the first few rows of one tenant.
     statement = select(in_all, found).order_by(in_all, found.c[invariant.subject]).limit(SAMPLES)
-    if only_ids is not None:
-        statement = statement.where(found.c[invariant.subject].in_(only_ids))
-    rows = connection.execute(statement).mappings().all()
-    return _result_of(invariant, rows, list(found.c.keys()))
+    return statement if only_ids is None else statement.where(found.c[invariant.subject].in_(only_ids))
 
 
 def evaluate_each(
@@ -183,7 +216,7 @@ def _evaluate_each(
     tenant_ids: Sequence[Any],
 ) -> Mapping[Any, InvariantResult]:
     found = invariant.violations(relations).subquery("violations")
-    of_tenant = func.count().over(partition_by=found.c.tenant_id).label("violations_in_all")
+    of_tenant = func.count().over(partition_by=found.c.tenant_id).label(_IN_ALL)
     place = func.row_number().over(partition_by=found.c.tenant_id, order_by=found.c[invariant.subject])
     counted = select(of_tenant, place.label("place"), found).subquery("counted")
     statement = select(counted).where(counted.c.place <= SAMPLES).order_by(counted.c.tenant_id, counted.c.place)
@@ -204,6 +237,6 @@ def _result_of(invariant: Invariant, rows: Sequence[RowMapping], shown: Sequence
         subject=invariant.subject,
         description=invariant.description,
         remedy=invariant.remedy,
-        violations=rows[0]["violations_in_all"] if rows else 0,
+        violations=rows[0][_IN_ALL] if rows else 0,
         samples=[{key: str(row[key]) for key in shown} for row in rows],
     )

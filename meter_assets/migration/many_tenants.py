@@ -1,6 +1,7 @@
-"""Migrates many tenants, one after the other or several at once: all steps of a tenant, with the checks after each.
+"""Migrates many tenants, one after the other or several at once: all steps of a tenant, then all of its checks.
 
-A tenant that fails ends there, and the others go on. Nothing here knows Dagster: `defs.many_tenants` records what was
+A tenant that fails ends there, and the others go on. The checks are evaluated once, in one snapshot: each step refuses
+by itself what a check before it would have blocked. Nothing here knows Dagster: `defs.many_tenants` records what was
 done. Add here what is done with each tenant; the processes that do it are in `workers`.
 """
 
@@ -19,8 +20,8 @@ from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.migration.validation import validate
-from meter_assets.rules.invariants import Severity, of_group
-from meter_assets.rules.steps import MIGRATION, STEPS
+from meter_assets.rules.invariants import Severity
+from meter_assets.rules.steps import MIGRATION, STEPS, invariants_about
 
 SECONDS_REMEMBERED = 30.0
 """How long what was read of a database's schema is used for the tenants that follow."""
@@ -40,7 +41,7 @@ class Migration:
 
 @dataclass
 class MigratedTenant:
-    """What was done with a tenant: its steps in order, with their seconds, and the checks after them."""
+    """What was done with a tenant: its steps in order, with their seconds, and then its checks."""
 
     tenant: Tenant
     reports: list[tuple[StepReport, float]] = field(default_factory=list)
@@ -63,7 +64,7 @@ def migrate_tenant(
     migration: Migration,
     go_on: Callable[[], bool] = lambda: True,
 ) -> MigratedTenant:
-    """Run the steps of a tenant, with the checks after each, until one fails; an interrupt ends them too.
+    """Run the steps of a tenant and then its checks, until one fails; an interrupt ends them too.
 
     `go_on` is asked before each step. The tenant is not locked afterwards.
     """
@@ -72,9 +73,9 @@ def migrate_tenant(
         for step in MIGRATION:
             if not go_on():
                 raise KeyboardInterrupt
-            _migrate(database, migration, step, found)
-            if found.failure:
-                break
+            _run(database, migration, step, found)
+        if migration.validates:
+            _validate(database, migration, found)
     except MeterAssetsError as error:
         found.failure = str(error)
     except Exception as error:
@@ -86,34 +87,31 @@ def migrate_tenant(
     return found
 
 
-def _migrate(database: BillingDatabase, migration: Migration, step: str, found: MigratedTenant) -> None:
+def _run(database: BillingDatabase, migration: Migration, step: str, found: MigratedTenant) -> None:
     started = monotonic()
 
     def add(report: StepReport) -> None:
         found.reports.append((report, monotonic() - started))
 
-    batch_size = migration.batch_size if STEPS[step].batchable else None
     run = StepRun(
         step,
         found.tenant,
         migration.run_id,
         migration.policy,
-        allow_invalid=False,
-        batch_size=batch_size,
+        batch_size=migration.batch_size if STEPS[step].batchable else None,
         policy_changed=migration.policy_changed,
         also_ran=add,
     )
     add(run_step(database, run))
-    if not migration.validates:
-        return
-    invariants = {one.name: one for group in STEPS[step].checks for one in of_group(group)}
-    results, found.policy_differences = validate(
-        database, found.tenant, migration.run_id, migration.policy, list(invariants.values())
+
+
+def _validate(database: BillingDatabase, migration: Migration, found: MigratedTenant) -> None:
+    found.results, found.policy_differences = validate(
+        database, found.tenant, migration.run_id, migration.policy, invariants_about(MIGRATION)
     )
-    found.results += results
-    violated = [one.name for one in results if not one.passed and one.severity is Severity.ERROR]
+    violated = [one.name for one in found.results if not one.passed and one.severity is Severity.ERROR]
     if violated:
-        found.failure = f"Checks of {step} failed: {', '.join(violated)}."
+        found.failure = f"Checks failed: {', '.join(violated)}."
 
 
 Listener = Callable[[MigratedTenant], object]

@@ -7,7 +7,7 @@ import dagster as dg
 from dagster import deserialize_value
 from dagster._core.storage.event_log import SqlEventLogStorage
 
-from meter_assets.defs.many_tenants import migrate_many_tenants
+from meter_assets.defs.retention import delete_old_watching_runs
 from meter_assets.runtime import event_log
 
 
@@ -37,7 +37,7 @@ def test_what_is_stored_briefly_is_read_as_it_was(tmp_path: Path) -> None:
         ),
     ]
     with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
-        run = instance.create_run_for_job(migrate_many_tenants)
+        run = instance.create_run_for_job(delete_old_watching_runs)
         storage = instance.event_log_storage
         assert isinstance(storage, SqlEventLogStorage)
         for one in events:
