@@ -120,7 +120,7 @@ class _Evaluation:
             self._of_one[invariant.name] = _first_violations(invariant, self._relations, self._only_ids)
         statement = self._of_one[invariant.name]
         rows = connection.execute(statement, parameters).mappings().all()
-        return _result_of(invariant, rows, [one.key for one in statement.selected_columns if one.key != _IN_ALL])
+        return _result_of(invariant, rows, [str(one.key) for one in statement.selected_columns if one.key != _IN_ALL])
 
 
 _KEPT: OrderedDict[tuple[Any, ...], tuple[BillingSchema, _Evaluation]] = OrderedDict()
