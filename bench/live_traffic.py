@@ -29,8 +29,9 @@ from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.errors import StepError
 from meter_assets.migration.apply import run_step
+from meter_assets.migration.batch_size import AUTO
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.step_run import AUTO, StepRun
+from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.steps import MIGRATION
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from meter_assets.billing.own_tables import RUNNING
 from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import named, shown
 from meter_assets.formatting import in_utc, show_duration, show_time
@@ -17,8 +18,34 @@ from meter_assets.reports.tables import LONGEST_CELL, Grid
 _WIDE_ENOUGH_FOR_NAMES = 120
 
 
-def show_runs(terminal: Terminal, runs: Sequence[RunRecord], names: Mapping[str, str], older: int) -> None:
-    """Print one row per run, newest first, then the reasons of those that did not succeed.
+Progress = Mapping[tuple[str, str], str]
+"""How far the runs are that have not ended, in words, by their ids and their tenants."""
+
+
+def progress_of(runs: Sequence[RunRecord]) -> Progress:
+    """Return how far those of the runs are that have not ended, as the logs of their runs in Dagster say."""
+    running = [one for one in runs if one.outcome == RUNNING]
+    if not running:
+        return {}
+    from meter_assets.migration.progress import beginning  # both take time to load, and are seldom needed
+    from meter_assets.runtime.instance import UnusableInstance, open_instance
+    from meter_assets.runtime.run_events import newest_line
+
+    found = {}
+    try:
+        with open_instance() as instance:
+            for one in running:
+                tenant = str(one.tenant_id)
+                found[one.run_id, tenant] = newest_line(instance, one.run_id, beginning(tenant)) or ""
+    except UnusableInstance:
+        return {}
+    return {run: line for run, line in found.items() if line}
+
+
+def show_runs(
+    terminal: Terminal, runs: Sequence[RunRecord], names: Mapping[str, str], older: int, progress: Progress
+) -> None:
+    """Print one row per run, newest first, then how far it is, or the reason if it did not succeed.
 
     `names` are the names of tenants by their keys, `older` is how many runs are not shown.
     """
@@ -32,11 +59,13 @@ def show_runs(terminal: Terminal, runs: Sequence[RunRecord], names: Mapping[str,
         Grid("Runs, newest first", ("started (UTC)", "run", "tenant", "outcome", "rows", "took"), tuple(rows))
     )
     for run in runs:
-        _show_messages(terminal, run)
+        _show_messages(terminal, run, progress)
     _show_rest(terminal, runs, older)
 
 
-def show_steps(terminal: Terminal, runs: Sequence[RunRecord], names: Mapping[str, str], older: int) -> None:
+def show_steps(
+    terminal: Terminal, runs: Sequence[RunRecord], names: Mapping[str, str], older: int, progress: Progress
+) -> None:
     """Print each run, newest first, with one row for each of its steps."""
     for run in runs:
         tenant = named(str(run.tenant_id), names[str(run.tenant_id)])
@@ -47,12 +76,17 @@ def show_steps(terminal: Terminal, runs: Sequence[RunRecord], names: Mapping[str
             rows.append((_took(one), shown(one.step), shown(one.outcome), _count(one.rows_changed), *undone))
         headings += ["undoes run"] if run.undoes else []
         terminal.grid(Grid("", tuple(headings), tuple(rows)))
-        _show_messages(terminal, run)
+        _show_messages(terminal, run, progress)
     _show_rest(terminal, runs, older)
 
 
 def as_json(
-    runs: Sequence[RunRecord], names: Mapping[str, str], older: int, altered: Sequence[str], skipped: Sequence[str]
+    runs: Sequence[RunRecord],
+    names: Mapping[str, str],
+    older: int,
+    progress: Progress,
+    altered: Sequence[str],
+    skipped: Sequence[str],
 ) -> str:
     """Return runs as JSON: all fields, whole ids, times in ISO 8601 (UTC).
 
@@ -68,6 +102,7 @@ def as_json(
                 "finished_at": _iso(run.finished_at),
                 "outcome": run.outcome,
                 "rows_changed": run.rows_changed,
+                "progress": progress.get((run.run_id, str(run.tenant_id))),
                 "undoes_run_ids": run.undoes,
                 "steps": [_step_as_json(one) for one in run.steps],
             }
@@ -115,7 +150,9 @@ def _count(rows: int | None) -> str:
     return "-" if rows is None else f"{rows:,}"
 
 
-def _show_messages(terminal: Terminal, run: RunRecord) -> None:
+def _show_messages(terminal: Terminal, run: RunRecord, progress: Progress) -> None:
+    if line := progress.get((run.run_id, str(run.tenant_id))):
+        terminal.evidence(f"Run {_short(run)}, tenant {shown(run.tenant_id)}, when last told: {shown(line)}")
     for step in run.steps:
         if step.message:
             what = f"Run {_short(run)}, tenant {shown(run.tenant_id)}, {shown(step.step)} {shown(step.outcome)}"

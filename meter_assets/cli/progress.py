@@ -70,15 +70,24 @@ class TenantProgress:
 class Progress:
     """Prints one line per step from a run's events, in the order of the six steps, and updates the spinner."""
 
-    def __init__(self, terminal: Results, status: Status | None, of_tenants: TenantProgress, *, brief: bool) -> None:
-        """Take the terminal, the spinner if any, the progress of all tenants, and whether to omit a preview."""
+    def __init__(
+        self,
+        terminal: Results,
+        status: Status | None,
+        of_tenants: TenantProgress,
+        *,
+        brief: bool,
+        lines: Lines | None = None,
+    ) -> None:
+        """Take the terminal, the spinner if any, the progress of all tenants, and whether to omit a preview.
+
+        `lines` are those of the run before, so that there are not more of them for several runs than for one.
+        """
         self._brief = brief
         self._terminal = terminal
         self._status = status
         self._of_tenants = of_tenants
-        self._lines = Lines(
-            lambda line: terminal.print("; ".join(filter(None, (line, str(of_tenants))))), with_tenant=False
-        )
+        self._lines = lines or lines_of(terminal, of_tenants)
         self._ended: set[str] = set()
         self._waiting = [*STEPS, *(name for name in EVERY_STEP if name not in STEPS)]
 
@@ -138,6 +147,11 @@ class Progress:
         return False
 
 
+def lines_of(terminal: Results, of_tenants: TenantProgress) -> Lines:
+    """Return what prints the progress where nothing can be redrawn."""
+    return Lines(lambda line: terminal.print("; ".join(filter(None, (line, str(of_tenants))))), with_tenant=False)
+
+
 def _bar(progress: StepProgress, encoding: str) -> str:
     """Return a bar of the rows that a step has written; nothing before it is known how many it will write."""
     if not progress.rows_to_do:
@@ -161,9 +175,9 @@ def following(
 
 
 @contextmanager
-def following_many(terminal: Results, of_tenants: TenantProgress) -> Iterator[Progress]:
-    """Show how many of many tenants are done, and how far the step of the current one is."""
+def following_many(terminal: Results, of_tenants: TenantProgress, lines: Lines) -> Iterator[Progress]:
+    """Show how many of many tenants are done, and how far the step of the current one is; `lines` of all their runs."""
     with terminal.spinner("starting") as status:
-        progress = Progress(terminal, status, of_tenants, brief=True)
+        progress = Progress(terminal, status, of_tenants, brief=True, lines=lines)
         with progress_told(progress.told):
             yield progress

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from meter_assets import settings
 from meter_assets.billing.catalogue import Trigger
 from meter_assets.cli.invocation import Invocation
-from meter_assets.cli.many import Sums
 from meter_assets.cli.previews import Previews
 from meter_assets.cli.runner import TenantRun
+from meter_assets.cli.sums import Sums
 from meter_assets.errors.base import first_named
 from meter_assets.foreign_text import named
 from meter_assets.formatting import counted

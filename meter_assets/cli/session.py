@@ -4,8 +4,8 @@ Add a method here for what a command launches and shows. `commands` parse the ar
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,23 +15,20 @@ import dagster as dg
 from meter_assets import settings
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.cli.invocation import Invocation
-from meter_assets.cli.many import MANY, WAVE, Sums
-from meter_assets.cli.progress import TenantProgress, following, following_many
+from meter_assets.cli.progress import TenantProgress, following
 from meter_assets.cli.question import ask
 from meter_assets.cli.results import Results
 from meter_assets.cli.resuming import Resumed, resume
-from meter_assets.cli.runner import JobRun, Launch, TenantRun, nothing_raised, run_many, run_tenant
+from meter_assets.cli.runner import Launch, TenantRun, nothing_raised, run_tenant
 from meter_assets.cli.selection import EVERY, Selection, restricted, skipped_tenants
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.launchpad import allow_export
-from meter_assets.defs.many_tenants import processes, shared_processes
 from meter_assets.defs.partitions import sync_partitions
 from meter_assets.defs.resources import shared_database
 from meter_assets.defs.rollback import undo_steps
 from meter_assets.errors import MeterAssetsError, NotAsRecorded
 from meter_assets.migration.backup import tenants_without_backup
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.migration.many_tenants import MigratedTenant, tenants_told
 from meter_assets.migration.rollback import steps_to_undo, tenants_of_run
 from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.migration.tenants import SkippedTenant
@@ -110,100 +107,16 @@ class Session:
         self.terminal.discrepancies(runs)
         self.terminal.summary(runs)
         changed = sum(report.changed for run in runs for report in run.reports.values())
-        self._say_what_next(changed, [run.tenant for run in runs if BACKUP not in run.reports])
+        self.say_what_next(changed, [run.tenant for run in runs if BACKUP not in run.reports])
         return self._exit_status(runs)
 
-    def migrates_many(self, jobs: int | None) -> bool:
-        """Return whether one run of Dagster migrates many tenants: there are many, or several are run at once."""
-        return jobs is not None or len(self._to_do()) > MANY
-
-    def migrate_many(
-        self, jobs: int = 1, *, validates: bool = True, batch_size: int | None = None, policy_changed: bool = False
-    ) -> int:
-        """Migrate the tenants with a hundred in each run, this number of them at once, and show the results.
-
-        A tenant that fails is run alone after the others of its run, so that its run says why. Returns the exit status.
-        Raises SharedSessions, and InvalidSettings for several jobs where only one process can write.
-        """
-        if batch_size:
-            self.database.require_own_session()
-        to_do, sums = self._to_do(), Sums()
-        if not to_do:
-            return int(bool(self.skipped))
-        op = {
-            "validates": validates,
-            "batch_size": batch_size,
-            "stop_on_failure": self.stop_on_failure,
-            "fails": False,
-        }
-        job = "migrate_meter_financials" + ("" if validates else "_without_validation")
-        alone = migration(job, batch_size=batch_size, policy_changed=policy_changed)
-        of_tenants = TenantProgress(to_do, self.database.rows_of_each())
-        migrating = processes(self.database, jobs)
-        self.terminal.heading(f"{len(to_do):,} tenants, {jobs:,} at once")
-        with closing(migrating), shared_processes(migrating), self.database.connections_kept():
-            for at in range(0, len(to_do), WAVE):
-                wave = to_do[at : at + WAVE]
-                tags = self.resumed.tags(len(to_do) - at - len(wave)) if self.resumed else {}
-                for tenant in self._run_wave(wave, op, _policy_config(policy_changed), tags, of_tenants, sums):
-                    self._run_failed(tenant, replace(alone, tags=tags), sums)
-                if self.failed and self.stop_on_failure:
-                    break
-        failed = [run.tenant for run in self.failed]
-        self.terminal.summary_of_many(sums, failed)
-        self._say_what_next(sums.changed, failed)
-        self.terminal.skipped_tenants(self.skipped)
-        return int(bool(self.failed or self.skipped))
-
-    def _run_wave(
-        self,
-        wave: Sequence[Tenant],
-        op: Mapping[str, Any],
-        resources: Mapping[str, Any],
-        tags: Mapping[str, str],
-        of_tenants: TenantProgress,
-        sums: Sums,
-    ) -> list[Tenant]:
-        """Migrate some tenants in one run; return those that failed."""
-        failed: list[Tenant] = []
-
-        def told(one: MigratedTenant) -> None:
-            if one.interrupt is not None:
-                self.under_way.append(one.tenant)
-                return
-            if one.succeeded:
-                self.done.append(one.tenant)
-                sums.add(one.tenant, [report for report, _ in one.reports], one.results)
-            else:
-                failed.append(one.tenant)
-            with nothing_raised(run):
-                progress.tenant_done(one.tenant)
-
-        run = JobRun()
-        with following_many(self.terminal, of_tenants) as progress, tenants_told(told), shared_database(self.database):
-            config = {**op, "tenants": [tenant.key for tenant in wave]}
-            run_many(self.instance, self.definitions, run, config, resources, tags)
-        for error in run.errors:
-            self.terminal.evidence(error, style="red")
-        if run.interrupted:
-            raise KeyboardInterrupt
-        if not run.succeeded:
-            begun = {*self.done, *failed}
-            failed += [tenant for tenant in wave if tenant not in begun]
-        return failed
-
-    def _run_failed(self, tenant: Tenant, launch: Launch, sums: Sums) -> None:
-        """Run a tenant of many alone that has failed."""
-        run = self._run_one(launch, tenant, 1, 1, TenantProgress([tenant]))
-        if run.succeeded:
-            sums.add(tenant, list(run.reports.values()), run.results)
-
-    def _to_do(self) -> list[Tenant]:
+    def to_do(self) -> list[Tenant]:
         """Return the tenants without those that the same command has finished before."""
         done = self.resumed.done if self.resumed else {}
         return [tenant for tenant in self.tenants if tenant.key not in done]
 
-    def _say_what_next(self, changed: int, perhaps_without_backup: Sequence[Tenant]) -> None:
+    def say_what_next(self, changed: int, perhaps_without_backup: Sequence[Tenant]) -> None:
+        """Print what is left to do, after this number of rows was changed."""
         self.terminal.what_next(
             self.database,
             self.done,
@@ -296,7 +209,7 @@ class Session:
         if steps is not None:
             config["steps"] = list(steps)
         ops = {"migration_preview": {"config": config}}
-        launch = Launch("preview_meter_financials", config={"ops": ops, **_policy_config(policy_changed)})
+        launch = Launch("preview_meter_financials", config={"ops": ops, **policy_config(policy_changed)})
         is_single = len(self.tenants) == 1 and not brief
         with allow_export(export):
             runs = self._run_all(launch, brief=not is_single)
@@ -319,14 +232,14 @@ class Session:
         """Run a job for every tenant. After a failure, go on with the others unless stop_on_failure is set."""
         runs: list[TenantRun] = []
         self.done, self.failed = [], []
-        to_do = self._to_do()
+        to_do = self.to_do()
         of_tenants = TenantProgress(to_do, self.database.rows_of_each() if len(to_do) > 1 else {})
         for tenant in to_do:
             at = self.tenants.index(tenant) + 1
             if self.resumed is not None:
                 launch = replace(launch, tags=self.resumed.tags(len(self.tenants) - at))
             self.database.remember(refresh=at > 1)
-            runs.append(self._run_one(launch, tenant, at, len(self.tenants), of_tenants, brief=brief))
+            runs.append(self.run_one(launch, tenant, at, len(self.tenants), of_tenants, brief=brief))
             of_tenants.finish(tenant)
             if runs[-1].interrupted and at < len(self.tenants):
                 raise KeyboardInterrupt
@@ -334,10 +247,10 @@ class Session:
                 break
         return runs
 
-    def _run_one(
+    def run_one(
         self, launch: Launch, tenant: Tenant, at: int, of: int, of_tenants: TenantProgress, *, brief: bool = False
     ) -> TenantRun:
-        """Run a job for one tenant, and show its progress and why it failed."""
+        """Run a job for one tenant, show its progress and why it failed, and return the run."""
         self.under_way = [tenant]
         progressing = following(self.terminal, tenant, at, of, of_tenants, brief=brief)
         with shared_database(self.database), progressing as progress:
@@ -359,10 +272,11 @@ def migration(
     """Return how to launch the steps (default: all) of a migration, in batches if a size is given."""
     batched = [step for step in steps or MIGRATION if STEPS[step].batchable and batch_size]
     in_batches = {step: {"config": {"batch_size": batch_size}} for step in batched}
-    return Launch(job, assets=steps, config={"ops": in_batches, **_policy_config(policy_changed)})
+    return Launch(job, assets=steps, config={"ops": in_batches, **policy_config(policy_changed)})
 
 
-def _policy_config(policy_changed: bool) -> dict[str, Any]:
+def policy_config(policy_changed: bool) -> dict[str, Any]:
+    """Return the part of a run config that lets the policy differ from the one that a tenant was migrated with."""
     return {"resources": {"policy": {"config": {"policy_changed": True}}}} if policy_changed else {}
 
 

@@ -8,7 +8,7 @@ measures it is in `engines`.
 """
 
 from meter_assets.engines.base import Load
-from meter_assets.migration.step_run import AUTO
+from meter_assets.migration.batch_size import AUTO
 
 SECONDS_AIMED_AT = 0.25
 FIRST, LEAST, MOST = 1_000, 100, 50_000

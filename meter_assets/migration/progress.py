@@ -48,6 +48,11 @@ class StepProgress:
         return f"{self.step.replace('_', ' ')}: {', '.join(parts)}"
 
 
+def beginning(tenant: str) -> str:
+    """Return how a line about the progress of a tenant begins."""
+    return f"tenant {shown(tenant)}: "
+
+
 Listener = Callable[[StepProgress], object]
 _LISTENERS: list[Listener] = []
 
@@ -78,7 +83,7 @@ class Lines:
 
     def __call__(self, progress: StepProgress) -> None:
         """Take the progress of a step."""
-        self.say(f"tenant {shown(progress.tenant)}: {progress}" if self._with_tenant else f"  {progress}")
+        self.say(f"{beginning(progress.tenant)}{progress}" if self._with_tenant else f"  {progress}")
 
     def say(self, line: str) -> None:
         """Take a line."""

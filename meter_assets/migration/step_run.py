@@ -14,15 +14,13 @@ from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import InvalidSettings
+from meter_assets.migration.batch_size import AUTO
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.temporary_tables import TemporaryTables, materialized
 from meter_assets.rules.steps import STEPS, Step, StepGuards
 from meter_assets.rules.undo import undo, written_later
-
-AUTO = -1
-"""The batch size that follows the load of the server: see `pace`."""
 
 
 def _nothing(*_: object) -> None:

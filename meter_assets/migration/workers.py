@@ -21,6 +21,7 @@ from meter_assets.engines import waiting
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.many_tenants import MigratedTenant, Migration, Remembered, migrate_tenant
+from meter_assets.migration.progress import StepProgress, progress_told, tell
 
 SECONDS_UNTIL_ENDED_AGAIN = 5.0
 """An interrupt can be lost in a callback: a worker that goes on is interrupted again."""
@@ -98,6 +99,8 @@ class Workers:
             if isinstance(said, MigratedTenant):
                 worker.tenant = None
                 done.append(said)
+            elif isinstance(said, StepProgress):
+                tell(said)
             else:
                 waiting.tell(said)
         return done
@@ -140,6 +143,18 @@ class _Told(logging.Handler):
         self._pipe.send(record.getMessage())
 
 
+class _Progress:
+    """Sends how far a step is, once in a second at most."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe, self._sent = pipe, monotonic()
+
+    def __call__(self, progress: StepProgress) -> None:
+        if monotonic() - self._sent >= 1:
+            self._sent = monotonic()
+            self._pipe.send(progress)
+
+
 def _work(pipe: Pipe, database: BillingDatabase) -> None:
     """Migrate the tenants that come through a pipe, until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal: the first one decides
@@ -150,7 +165,7 @@ def _work(pipe: Pipe, database: BillingDatabase) -> None:
     database.remember()
     remembered = Remembered(database)
     try:
-        with database.connections_kept():
+        with database.connections_kept(), progress_told(_Progress(pipe)):
             while True:
                 tenant, migration = pipe.recv()
                 remembered.refresh()

@@ -19,9 +19,6 @@ import click
 import yaml
 from dagster import DagsterError, DagsterInstance, DagsterRun, EventLogEntry
 
-# The name of the folder that `dagster dev` removes when it ends: no public API as of 1.13 (dagster issue 20005).
-from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
-
 # The required interface of a class in dagster.yaml: no public API as of 1.13 (dagster issues 26342 and 3288).
 from dagster._config.config_schema import UserConfigSchema
 
@@ -61,6 +58,10 @@ MAX_RUNS_VARIABLE = "METER_ASSETS_MAX_CONCURRENT_RUNS"
 DAGSTER_HOME_VARIABLE = "DAGSTER_HOME"
 CONFIG_FILE = "dagster.yaml"
 FOLDER = settings.HOME / "dagster"
+TEMPORARY_PREFIX = ".tmp_dagster_home_"
+"""How the name of the folder begins that `dagster dev` removes when it ends. Dagster's own constant (dagster issue
+20005) is in the module of its command line, which takes long to load.
+"""
 _QUIET: Mapping[str, Any] = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
 _NO_CAPTURE: Mapping[str, Any] = {
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
@@ -244,7 +245,7 @@ def shipped_config() -> str:
 
 def _permanent_folder(base_dir: Path) -> Path:
     """Return the folder, or our own folder beside it if `dagster dev` would remove this one when it ends."""
-    temporary = base_dir.name.startswith(TMP_DAGSTER_HOME_PREFIX)
+    temporary = base_dir.name.startswith(TEMPORARY_PREFIX)
     return (base_dir.parent / FOLDER if temporary else base_dir).absolute()
 
 

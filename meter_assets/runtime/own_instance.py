@@ -20,6 +20,7 @@ from meter_assets.private_files import make_file, make_folder
 from meter_assets.runtime.instance import (
     CONFIG_FILE,
     DAGSTER_HOME_VARIABLE,
+    TEMPORARY_PREFIX,
     ForeignInstance,
     UnusableInstance,
     instance_ref,
@@ -52,11 +53,8 @@ def require_own_instance(instance: DagsterInstance) -> None:
 
 def _require_own(ref: InstanceRef) -> None:
     if not is_own(ref):
-        # The name of the folder that `dagster dev` removes when it ends: see `instance`. Its module loads all commands.
-        from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
-
         folder = Path(ref.local_artifact_storage.base_dir)
-        raise ForeignInstance(None if folder.name.startswith(TMP_DAGSTER_HOME_PREFIX) else folder)
+        raise ForeignInstance(None if folder.name.startswith(TEMPORARY_PREFIX) else folder)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import InvalidSettings
-from meter_assets.migration.step_run import AUTO
+from meter_assets.migration.batch_size import AUTO
 
 MOST_ROWS = 1_000_000_000
 

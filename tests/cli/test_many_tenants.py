@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from meter_assets.billing.schema import billing_tables
-from meter_assets.cli import session
+from meter_assets.cli import many_tenants as command
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import many_tenants
 from meter_assets.defs.many_tenants import FINISHED, migrate_many_tenants
@@ -38,7 +38,7 @@ SECONDS = 60
 
 def in_one_run(shell: CommandLine, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Ended:
     """Migrate as for very many tenants."""
-    monkeypatch.setattr(session, "MANY", 2)
+    monkeypatch.setattr(command, "MANY", 2)
     return shell(*MIGRATE, *arguments)
 
 

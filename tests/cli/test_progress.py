@@ -1,19 +1,22 @@
 """The progress of a run: a bar that leaves nothing behind at a terminal, plain lines elsewhere and in Dagster's log."""
 
+import json
 import re
 import time
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from rich.status import Status
 
 from meter_assets.cli.progress import Progress, TenantProgress
 from meter_assets.cli.results import STEPS, Results
-from meter_assets.migration import progress
+from meter_assets.migration import apply, progress
+from meter_assets.migration.journal import write
 from meter_assets.migration.progress import COMPUTING, WRITING, Lines, StepProgress
+from meter_assets.rules.steps import MIGRATION
 from meter_assets.runtime.instance import FOLDER
-from tests.support.command_line import ALSO_HEALTHY, HEALTHY, CommandLine
+from tests.support.command_line import ALSO_HEALTHY, HEALTHY, CommandLine, Ended
 from tests.support.databases import tenant
 from tests.support.terminals import on_a_terminal, screen
 
@@ -103,3 +106,19 @@ def test_the_time_left_is_that_of_the_rows_of_the_other_tenants(monkeypatch: pyt
     of_tenants.finish(tenants[1])
     assert str(of_tenants) == "2 of 3 tenants done, about 1 min 00 s left"
     assert str(TenantProgress(tenants[:1])) == ""
+
+
+def test_the_history_says_how_far_a_run_is(on_postgresql: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Ended] = []
+
+    def look_and_write(*of_step: Any, **also: Any) -> None:
+        shown.extend((on_postgresql("history"), on_postgresql("history", "--json")))
+        write(*of_step, **also)
+
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(apply, "write", look_and_write)
+    assert on_postgresql(*MIGRATE).status == 0
+    assert any("tenant 1, when last told: payment meter ids: writing, 0 of" in one.words for one in shown), shown
+    told = [json.loads(one.printed)["runs"][0] for one in shown if one.printed.startswith("{")]
+    assert {run["progress"].partition(":")[0] for run in told} == {step.replace("_", " ") for step in MIGRATION}
+    assert "when last told" not in on_postgresql("history").words

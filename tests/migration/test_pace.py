@@ -8,8 +8,8 @@ from sqlalchemy import text
 from meter_assets.engines import engine_of
 from meter_assets.engines.base import Load
 from meter_assets.migration import pace
+from meter_assets.migration.batch_size import AUTO
 from meter_assets.migration.pace import FIRST, LEAST, MOST, SECONDS_AIMED_AT, Pace
-from meter_assets.migration.step_run import AUTO
 from meter_assets.rules.steps import MIGRATION
 from tests.support.batches import in_batches
 from tests.support.command_line import HEALTHY, CommandLine

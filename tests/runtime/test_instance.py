@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from dagster._cli.utils import TMP_DAGSTER_HOME_PREFIX
 from sqlalchemy import create_engine, inspect
 
 from meter_assets.errors import InvalidSettings
@@ -17,6 +18,7 @@ from meter_assets.runtime.instance import (
     DAGSTER_HOME_VARIABLE,
     FOLDER,
     POSTGRES_URL_VARIABLE,
+    TEMPORARY_PREFIX,
     open_instance,
     shipped_config,
 )
@@ -228,3 +230,7 @@ def test_the_workspace_names_our_definitions() -> None:
     workspace = yaml.safe_load((CHECKOUT / "workspace.yaml").read_text())
     named = {"module_name": "meter_assets.definitions", "location_name": "meter_assets"}
     assert workspace == {"load_from": [{"python_module": named}]}
+
+
+def test_the_folder_that_dagster_dev_removes_has_the_name_that_we_expect() -> None:
+    assert TEMPORARY_PREFIX == TMP_DAGSTER_HOME_PREFIX

@@ -46,6 +46,7 @@ def migrate_meter_financials(
     """Migrate tenants: the backup, payments' meter ids, invoice amounts, and meter balances."""
     if export is not None and not dry_run:
         raise InvalidSettings("--export requires --dry-run: it writes the rows that would change.")
+    from meter_assets.cli.many_tenants import are_many, migrate_many
     from meter_assets.cli.session import open_session
 
     given = Invocation.current()
@@ -56,11 +57,16 @@ def migrate_meter_financials(
             )
         session.confirm("migrate", yes)
         session.resume(no_skip=no_skip)
-        if session.migrates_many(jobs):
-            return session.migrate_many(
-                jobs or 1, validates=not skip_validation, batch_size=batch_size, policy_changed=policy_changed
-            )
         job = MIGRATE + ("_without_validation" if skip_validation else "")
+        if are_many(session, jobs):
+            return migrate_many(
+                session,
+                job,
+                jobs or 1,
+                validates=not skip_validation,
+                batch_size=batch_size,
+                policy_changed=policy_changed,
+            )
         return session.migrate(job, batch_size=batch_size, policy_changed=policy_changed)
 
 

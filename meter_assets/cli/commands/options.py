@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from meter_assets.migration.step_run import AUTO
+from meter_assets.migration.batch_size import AUTO
 
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 

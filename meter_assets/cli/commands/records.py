@@ -20,7 +20,7 @@ def history(tenants: Selection, limit: int, steps: bool, machine_readable: bool)
 
     The exit status is 1 if somebody else has changed the records, or if a tenant is skipped because of its id.
     """
-    from meter_assets.cli.history import as_json, show_runs, show_steps
+    from meter_assets.cli.history import as_json, progress_of, show_runs, show_steps
     from meter_assets.cli.terminal import Terminal
     from meter_assets.migration.run_history import altered_records, recorded_runs
 
@@ -29,10 +29,11 @@ def history(tenants: Selection, limit: int, steps: bool, machine_readable: bool)
     names = {tenant.key: tenant.name for tenant in chosen}
     runs, older = recorded_runs(database, chosen, limit)
     altered, skipped = altered_records(database, chosen), skipped_tenants(database, tenants)
+    progress = progress_of(runs)
     if machine_readable:
-        click.echo(as_json(runs, names, older, list(map(str, altered)), list(map(str, skipped))))
+        click.echo(as_json(runs, names, older, progress, list(map(str, altered)), list(map(str, skipped))))
         return int(bool(altered or skipped))
-    (show_steps if steps else show_runs)(terminal, runs, names, older)
+    (show_steps if steps else show_runs)(terminal, runs, names, older, progress)
     for one in altered:
         terminal.evidence(str(one), style="red")
     terminal.skipped_tenants(skipped)

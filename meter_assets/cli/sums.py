@@ -15,10 +15,6 @@ from meter_assets.migration.step_report import StepReport
 from meter_assets.reports.tables import Grid
 from meter_assets.rules.invariants import Severity
 
-MANY = 50
-"""More tenants than this are migrated many in a run, unless --jobs says so for fewer."""
-WAVE = 100
-"""How many tenants are migrated in one run of Dagster."""
 NAMED = 20
 
 
