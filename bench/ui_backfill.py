@@ -49,15 +49,15 @@ def main(tenants: int, broken: int, hours: float) -> None:
 def _measure(stack: Stack, instance: dg.DagsterInstance, tenants: int, faulty: list[int], seconds: float) -> None:
     until(lambda: len(instance.get_dynamic_partitions("tenants")) == tenants, "the partitions exist", 120)
     started = time.monotonic()
-    _launch_backfill(stack, [str(number + 1) for number in range(tenants)])
-    until(lambda: _ended(instance) >= tenants // 2, "half of the runs have ended", seconds)
+    launch_backfill(stack, [str(number + 1) for number in range(tenants)])
+    until(lambda: ended(instance) >= tenants // 2, "half of the runs have ended", seconds)
     print(f"half of the runs: {time.monotonic() - started:.0f} s")
     _launch_rollback(stack)
     waited = time.monotonic()
     rollback = dg.RunsFilter(job_name="rollback_meter_financials", statuses=list(ENDED))
     until(lambda: instance.get_runs_count(rollback) == 1, "the rollback has ended", seconds)
     print(f"a dry run of a rollback, launched then, ended after {time.monotonic() - waited:.0f} s")
-    until(lambda: _ended(instance) == tenants, "all runs have ended", seconds)
+    until(lambda: ended(instance) == tenants, "all runs have ended", seconds)
     print(f"all runs: {time.monotonic() - started:.0f} s")
     statuses = Counter(run.status.value for run in instance.get_runs(dg.RunsFilter(job_name="__ASSET_JOB")))
     states = tenant_overviews(instance, stack.database)
@@ -67,11 +67,13 @@ def _measure(stack: Stack, instance: dg.DagsterInstance, tenants: int, faulty: l
     print(f"with a payment without a meter: {faulty}; not migrated: {', '.join(failed)}")
 
 
-def _ended(instance: dg.DagsterInstance) -> int:
+def ended(instance: dg.DagsterInstance) -> int:
+    """Return how many runs of assets have ended."""
     return instance.get_runs_count(dg.RunsFilter(job_name="__ASSET_JOB", statuses=list(ENDED)))
 
 
-def _launch_backfill(stack: Stack, tenants: list[str]) -> None:
+def launch_backfill(stack: Stack, tenants: list[str]) -> None:
+    """Launch a backfill of the migration's assets, as the UI does."""
     assets = ", ".join(f'{{path: ["{step}"]}}' for step in MIGRATION)
     names = ", ".join(f'"{one}"' for one in tenants)
     _ask(

@@ -133,7 +133,7 @@ class BillingRelations:
             return none.subquery("backed_up_to")
         done = in_force(self.schema)
         rows = func.sum(func.coalesce(done.c.rows_changed, 0)).label("rows")
-        succeeded = done.c.step == BACKUP, done.c.outcome == SUCCEEDED
+        succeeded = done.c.step == BACKUP, done.c.outcome == SUCCEEDED, _of_tenant(done, self.tenant_id)
         complete = select(done.c.tenant_id, rows).where(*succeeded).group_by(done.c.tenant_id).subquery("complete")
         ids_show_order = isinstance(kind, Integer)
         greatest = func.max(kept.c.customer_id) if ids_show_order else typed_null(kind)

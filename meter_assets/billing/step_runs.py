@@ -5,7 +5,7 @@ Add a SELECT of the records here if relations or several packages need it. Recor
 
 from typing import Any
 
-from sqlalchemy import Select, Subquery, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, exists, func, or_, select
 
 from meter_assets.billing.own_tables import COMMITS, OUTCOMES, RUNS, SUCCEEDED
 from meter_assets.billing.schema import BillingSchema
@@ -14,6 +14,7 @@ from meter_assets.billing.schema import BillingSchema
 def step_runs(schema: BillingSchema, name: str = "step_runs") -> Subquery:
     """Return every step run with its outcome: the columns of RUNS, with the current values of those about its end.
 
+    Its tables are joined by the tenant too, so that those of one tenant are found without reading the others'.
     `rows_changed` is the number of rows that its committed transactions journaled; null if it runs and has none yet.
     """
     runs = schema.own[RUNS]
@@ -24,7 +25,8 @@ def step_runs(schema: BillingSchema, name: str = "step_runs") -> Subquery:
         return select(*started, *ended, *context).subquery(name)
     outcomes, commits = schema.own[OUTCOMES], schema.own[COMMITS]
     rows = func.sum(commits.c.rows_changed).label("rows_changed")
-    changed = select(commits.c.step_run_id, rows).group_by(commits.c.step_run_id).subquery("changed")
+    of_each = commits.c.step_run_id, commits.c.tenant_id
+    changed = select(*of_each, rows).group_by(*of_each).subquery("changed")
     has_ended = outcomes.c.step_run_id.is_not(None)
     in_all = func.coalesce(changed.c.rows_changed, runs.c.rows_changed, case((has_ended, 0)))
     ended_as = [
@@ -33,9 +35,13 @@ def step_runs(schema: BillingSchema, name: str = "step_runs") -> Subquery:
         in_all.label("rows_changed"),
         case((has_ended, outcomes.c.message), else_=runs.c.message).label("message"),
     ]
-    joined = runs.outerjoin(outcomes, outcomes.c.step_run_id == runs.c.id)
-    joined = joined.outerjoin(changed, changed.c.step_run_id == runs.c.id)
+    joined = runs.outerjoin(outcomes, _of_run(outcomes, runs)).outerjoin(changed, _of_run(changed, runs))
     return select(*started, *ended_as, *context).select_from(joined).subquery(name)
+
+
+def _of_run(recorded: FromClause, runs: FromClause) -> ColumnElement[bool]:
+    """Return whether what is recorded belongs to a step run."""
+    return and_(recorded.c.step_run_id == runs.c.id, recorded.c.tenant_id == runs.c.tenant_id)
 
 
 def keeps_outcomes(schema: BillingSchema) -> bool:

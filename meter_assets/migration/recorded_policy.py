@@ -71,10 +71,11 @@ def recorded_policies(
         return {}
     done, runs = in_force(schema), schema.own[RUNS]
     newest = select(func.max(done.c.id)).where(done.c.step != BACKUP).group_by(done.c.tenant_id)
-    if tenant_id is not None:
-        newest = newest.where(done.c.tenant_id == tenant_id)
-    found = connection.execute(select(runs.c.tenant_id, runs.c.policy).where(runs.c.id.in_(newest)))
-    return {row.tenant_id: RecordedPolicy(_read(row.policy)) for row in found}
+    found = select(runs.c.tenant_id, runs.c.policy)
+    if tenant_id is not None:  # said of both, so that neither reads the runs of other tenants
+        newest, found = newest.where(done.c.tenant_id == tenant_id), found.where(runs.c.tenant_id == tenant_id)
+    rows = connection.execute(found.where(runs.c.id.in_(newest)))
+    return {row.tenant_id: RecordedPolicy(_read(row.policy)) for row in rows}
 
 
 def differences_from_recorded(

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from meter_assets.billing.own_tables import BLOCKED, FAILED, INTERRUPTED, PARTIAL, RUNNING, RUNS
 from meter_assets.billing.schema import BillingSchema
@@ -164,7 +164,7 @@ def recorded_steps_of(
     With `run_ids`, only those of these runs.
     """
     runs, undone = step_runs(schema), schema.own[RUNS].alias("undone")
-    joined = runs.outerjoin(undone, undone.c.id == runs.c.undoes)
+    joined = runs.outerjoin(undone, and_(undone.c.id == runs.c.undoes, undone.c.tenant_id == runs.c.tenant_id))
     statement = select(runs, undone.c.run_id.label("undoes_run_id")).select_from(joined).order_by(runs.c.id)
     if tenant_ids is not None:
         statement = statement.where(runs.c.tenant_id.in_(tenant_ids))

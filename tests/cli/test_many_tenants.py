@@ -159,6 +159,8 @@ def test_several_jobs_need_a_database_that_several_can_write(on_sqlite: CommandL
     ended = on_sqlite(*MIGRATE, "--jobs", "2")
     assert ended.status == 2
     assert "--jobs is 2, but sqlite lets one process write at a time. Leave --jobs out." in ended.words
+    dry = on_sqlite("migrate-meter-financials", "--dry-run", "--jobs", "2")
+    assert (dry.status, "--jobs is not for --dry-run" in dry.words) == (2, True)
 
 
 # Several processes

@@ -46,6 +46,8 @@ def migrate_meter_financials(
     """Migrate tenants: the backup, payments' meter ids, invoice amounts, and meter balances."""
     if export is not None and not dry_run:
         raise InvalidSettings("--export requires --dry-run: it writes the rows that would change.")
+    if jobs is not None and dry_run:
+        raise InvalidSettings("--jobs is not for --dry-run: a dry run previews one tenant after the other.")
     from meter_assets.cli.many_tenants import are_many, migrate_many
     from meter_assets.cli.session import open_session
 
