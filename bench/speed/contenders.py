@@ -19,8 +19,8 @@ from meter_assets.migration.rollback import roll_back
 from meter_assets.migration.step_run import StepRun
 from meter_assets.migration.temporary_tables import materialized
 from meter_assets.reports.preview import preview
-from meter_assets.rules.invariants import of_group
-from meter_assets.rules.steps import MIGRATION
+from meter_assets.rules.invariants import Invariant, of_group
+from meter_assets.rules.steps import MIGRATION, invariants_about
 from meter_assets.rules.steps import STEPS as OURS
 
 Work = Callable[[], object]
@@ -59,25 +59,19 @@ class Ours:
                 size = batch_size if OURS[name].batchable else None
                 run_step(self.database, StepRun(name, tenant, f"bench {self._runs}", POLICY, batch_size=size))
                 if checks:
-                    self._check(tenant, name)
+                    self._check(tenant, [one for group in OURS[name].checks for one in of_group(group)])
 
         self._each(migrate)
 
-    def _check(self, tenant: Tenant, step: str) -> None:
-        groups = OURS[step].checks
-        if groups:
+    def _check(self, tenant: Tenant, invariants: Sequence[Invariant]) -> None:
+        if invariants:
             with self.database.read(POLICY) as snapshot:
                 relations = materialized(snapshot.relations(tenant.id), snapshot.tables)
-                evaluate(snapshot.connection, [one for group in groups for one in of_group(group)], relations)
+                evaluate(snapshot.connection, invariants, relations)
 
     def validate(self) -> None:
-        """Evaluate all checks of each tenant, as the job of the validation does."""
-
-        def check(tenant: Tenant) -> None:
-            for step in MIGRATION:
-                self._check(tenant, step)
-
-        self._each(check)
+        """Evaluate all checks of each tenant in one snapshot, as the job of the validation does."""
+        self._each(lambda tenant: self._check(tenant, invariants_about(MIGRATION)))
 
     def roll_back(self) -> None:
         """Roll each tenant back."""

@@ -3,7 +3,7 @@
 Add a resource here. The limits of a run config are in `launchpad`; the meaning of each policy is in `billing.policy`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
@@ -18,6 +18,7 @@ from meter_assets.defs import launchpad
 from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.errors import ConfigurationError, MissingPartition
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.progress import Lines, progress_told
 from meter_assets.runtime import run_tags
 from meter_assets.runtime.interrupts import raised_again
@@ -61,6 +62,7 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     needs_own_instance: ClassVar[bool] = True
     """Whether a run is refused in an instance of another project. A component belongs to that project."""
     _database: BillingDatabase | None = PrivateAttr(default=None)
+    _validated: dict[str, tuple[Mapping[str, InvariantResult], list[str]]] = PrivateAttr(default_factory=dict)
 
     @property
     def database(self) -> BillingDatabase:
@@ -69,6 +71,14 @@ class BillingResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             own, shared = settings.billing_database(self.url or self.scope.url), _SHARED.get()
             self._database = shared if shared is not None and shared.identity == own.identity else own
         return self._database
+
+    def keep_validated(self, run_id: str, results: Mapping[str, InvariantResult], differences: list[str]) -> None:
+        """Keep what one op of a run has evaluated for the others."""
+        self._validated = {run_id: (results, differences)}
+
+    def validated_by(self, run_id: str) -> tuple[Mapping[str, InvariantResult], list[str]] | None:
+        """Return the results of this run by invariant, and in which values the policy differs, if they were kept."""
+        return self._validated.get(run_id)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Refuse a run config that names a forbidden place, a run without a tenant, and batches that cannot run.

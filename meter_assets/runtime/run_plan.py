@@ -23,3 +23,19 @@ def assets_after(context: dg.AssetCheckExecutionContext) -> list[dg.AssetKey]:
             if definition is not None and (chosen is None or one.key in chosen):
                 found += list(definition.keys)
     return found
+
+
+def checks_of_run(context: dg.AssetCheckExecutionContext) -> frozenset[dg.AssetCheckKey] | None:
+    """Return the checks that this run evaluates; None if it materializes assets too, between its checks."""
+    step = context.op_execution_context.get_step_execution_context()
+    layer, chosen = step.job.get_definition().asset_layer, context.run.step_keys_to_execute
+    found: set[dg.AssetCheckKey] = set()
+    for one in step.execution_plan.get_all_steps_in_topo_order():
+        definition = layer.get_assets_def_for_node(one.node_handle)
+        if definition is None or (chosen is not None and one.key not in chosen):
+            continue
+        if definition.keys:
+            return None
+        found.update(definition.check_keys)
+    selected = context.run.asset_check_selection
+    return frozenset(found if selected is None else found.intersection(selected))

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event
 
 from tests.support.command_line import ALSO_HEALTHY, HEALTHY, CommandLine, make_small_tenants
 
-MOST = 200
+MOST = 210
 """A fifth of them make temporary tables."""
 STEPS = 4
 
