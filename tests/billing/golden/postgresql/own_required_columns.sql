@@ -26,6 +26,8 @@ CREATE TABLE meter_migration_outcomes (
     PRIMARY KEY (step_run_id)
 );
 
+CREATE INDEX ix_meter_migration_outcomes_tenant_id ON meter_migration_outcomes (tenant_id);
+
 CREATE TABLE meter_migration_commits (
     step_run_id INTEGER NOT NULL,
     tenant_id BIGINT NOT NULL,
@@ -36,6 +38,8 @@ CREATE TABLE meter_migration_commits (
     up_to_id VARCHAR(255),
     PRIMARY KEY (step_run_id, part)
 );
+
+CREATE INDEX ix_meter_migration_commits_tenant_id ON meter_migration_commits (tenant_id);
 
 CREATE TABLE customer_balances_backup (
     tenant_id BIGINT NOT NULL,
@@ -60,6 +64,8 @@ CREATE TABLE meter_migration_retired_backups (
     PRIMARY KEY (step_run_id, customer_id)
 );
 
+CREATE INDEX ix_meter_migration_retired_backups_tenant_id ON meter_migration_retired_backups (tenant_id);
+
 CREATE TABLE meter_migration_payment_meter_ids (
     step_run_id INTEGER NOT NULL,
     run_id VARCHAR(64) NOT NULL,
@@ -70,6 +76,8 @@ CREATE TABLE meter_migration_payment_meter_ids (
     rule VARCHAR(64) NOT NULL,
     PRIMARY KEY (step_run_id, payment_id)
 );
+
+CREATE INDEX ix_meter_migration_payment_meter_ids_tenant_id ON meter_migration_payment_meter_ids (tenant_id);
 
 CREATE TABLE meter_migration_invoice_amounts (
     step_run_id INTEGER NOT NULL,
@@ -86,6 +94,8 @@ CREATE TABLE meter_migration_invoice_amounts (
     PRIMARY KEY (step_run_id, invoice_id)
 );
 
+CREATE INDEX ix_meter_migration_invoice_amounts_tenant_id ON meter_migration_invoice_amounts (tenant_id);
+
 CREATE TABLE meter_migration_meter_balances (
     step_run_id INTEGER NOT NULL,
     run_id VARCHAR(64) NOT NULL,
@@ -99,6 +109,8 @@ CREATE TABLE meter_migration_meter_balances (
     PRIMARY KEY (step_run_id, meter_id)
 );
 
+CREATE INDEX ix_meter_migration_meter_balances_tenant_id ON meter_migration_meter_balances (tenant_id);
+
 CREATE TABLE meter_migration_customer_balances (
     step_run_id INTEGER NOT NULL,
     run_id VARCHAR(64) NOT NULL,
@@ -111,3 +123,5 @@ CREATE TABLE meter_migration_customer_balances (
     rule VARCHAR(64) NOT NULL,
     PRIMARY KEY (step_run_id, customer_id)
 );
+
+CREATE INDEX ix_meter_migration_customer_balances_tenant_id ON meter_migration_customer_balances (tenant_id);
