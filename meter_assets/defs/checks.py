@@ -79,7 +79,7 @@ def _validated(
     if together is None:
         return validate(billing.database, tenant, run_id, policy.policy(), wanted)
     if billing.validated_by(run_id) is None:
-        names = {key.name for key in together}
+        names = {key.name for key in together} | {one.name for one in wanted}
         every = [one for one in INVARIANTS if one.name in names]
         found, differences = validate(billing.database, tenant, run_id, policy.policy(), every)
         billing.keep_validated(run_id, {one.name: one for one in found}, differences)

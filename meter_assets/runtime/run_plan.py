@@ -38,4 +38,4 @@ def checks_of_run(context: dg.AssetCheckExecutionContext) -> frozenset[dg.AssetC
             return None
         found.update(definition.check_keys)
     selected = context.run.asset_check_selection
-    return frozenset(found if selected is None else found.intersection(selected))
+    return frozenset(found.intersection(selected) if selected else found)  # the launchpad selects none: it means all
