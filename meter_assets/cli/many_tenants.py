@@ -16,7 +16,7 @@ from meter_assets.cli.sums import Sums
 from meter_assets.defs.many_tenants import processes, shared_processes
 from meter_assets.defs.resources import shared_database
 from meter_assets.migration.database import Tenant
-from meter_assets.migration.many_tenants import MigratedTenant, tenants_told
+from meter_assets.migration.many_tenants import MigratedTenant, Migrating
 from meter_assets.migration.progress import Lines
 
 MANY = 50
@@ -61,9 +61,9 @@ def migrate_many(
     )
     migrating = processes(session.database, jobs)
     session.terminal.heading(f"{len(to_do):,} tenants, {jobs:,} at once")
-    with closing(migrating), shared_processes(migrating), session.database.connections_kept():
+    with closing(migrating), session.database.connections_kept():
         for at in range(0, len(to_do), WAVE):
-            waves.run(to_do[at : at + WAVE], left=max(0, len(to_do) - at - WAVE))
+            waves.run(migrating, to_do[at : at + WAVE], left=max(0, len(to_do) - at - WAVE))
             if session.failed and session.stop_on_failure:
                 break
     failed = [run.tenant for run in session.failed]
@@ -86,16 +86,16 @@ class _Waves:
     lines: Lines
     sums: Sums = field(default_factory=Sums)
 
-    def run(self, tenants: Sequence[Tenant], left: int) -> None:
+    def run(self, migrating: Migrating, tenants: Sequence[Tenant], left: int) -> None:
         """Migrate tenants in one run, and those that failed again, each alone; `left` are the tenants after them."""
         resumed = self.session.resumed
         tags = resumed.tags(left) if resumed else {}
-        for tenant in self._failed(tenants, tags):
+        for tenant in self._failed(migrating, tenants, tags):
             run = self.session.run_one(replace(self.alone, tags=tags), tenant, 1, 1, TenantProgress([tenant]))
             if run.succeeded:
                 self.sums.add(tenant, list(run.reports.values()), run.results)
 
-    def _failed(self, tenants: Sequence[Tenant], tags: Mapping[str, str]) -> list[Tenant]:
+    def _failed(self, migrating: Migrating, tenants: Sequence[Tenant], tags: Mapping[str, str]) -> list[Tenant]:
         """Migrate tenants in one run; return those that failed."""
         session, run = self.session, JobRun()
         failed: list[Tenant] = []
@@ -113,7 +113,7 @@ class _Waves:
                 progress.tenant_done(one.tenant)
 
         progressing = following_many(session.terminal, self.of_tenants, self.lines)
-        with progressing as progress, tenants_told(told), shared_database(session.database):
+        with progressing as progress, shared_processes(migrating, told), shared_database(session.database):
             config = {**self.config, "tenants": [tenant.key for tenant in tenants]}
             run_many(session.instance, session.definitions, run, config, self.resources, tags)
         for error in run.errors:

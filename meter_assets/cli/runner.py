@@ -145,11 +145,8 @@ def run_many(
     job = definitions.resolve_job_def(migrate_many_tenants.name)
 
     def read(entry: EventLogEntry) -> None:
-        event = entry.dagster_event
-        if event is not None and event.event_type is DagsterEventType.STEP_FAILURE:
-            _read_failure(run, event)
-        elif event is not None and event.is_job_failure and was_interrupted(event):
-            run.interrupted = True
+        if entry.dagster_event is not None:
+            _read_end(run, entry.dagster_event)
 
     _execute(instance, job, run, {"ops": {migrate_tenants.name: {"config": config}}, **resources}, None, tags, read)
 
@@ -261,7 +258,13 @@ def _read(run: TenantRun, entry: EventLogEntry) -> None:
             if EVALUATED_WITH in evaluation.metadata
             else run.evaluated_with
         )
-    elif event.event_type is DagsterEventType.STEP_FAILURE:
+    else:
+        _read_end(run, event)
+
+
+def _read_end(run: JobRun, event: dg.DagsterEvent) -> None:
+    """Add why a run failed, if an event says that, or that it was interrupted."""
+    if event.event_type is DagsterEventType.STEP_FAILURE:
         _read_failure(run, event)
     elif event.is_job_failure and was_interrupted(event):
         run.interrupted = True

@@ -232,10 +232,11 @@ class Session:
         """Run a job for every tenant. After a failure, go on with the others unless stop_on_failure is set."""
         runs: list[TenantRun] = []
         self.done, self.failed = [], []
-        to_do = self.to_do()
+        to_do, done = self.to_do(), self.resumed.done if self.resumed else {}
         of_tenants = TenantProgress(to_do, self.database.rows_of_each() if len(to_do) > 1 else {})
-        for tenant in to_do:
-            at = self.tenants.index(tenant) + 1
+        for at, tenant in enumerate(self.tenants, start=1):
+            if tenant.key in done:
+                continue
             if self.resumed is not None:
                 launch = replace(launch, tags=self.resumed.tags(len(self.tenants) - at))
             self.database.remember(refresh=at > 1)

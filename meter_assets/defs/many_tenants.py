@@ -7,8 +7,8 @@ tenant is in `migration.many_tenants`.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from time import monotonic
 from typing import Any
@@ -24,7 +24,7 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import named
 from meter_assets.formatting import counted
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.migration.many_tenants import InThisProcess, MigratedTenant, Migrating, Migration, tell
+from meter_assets.migration.many_tenants import InThisProcess, MigratedTenant, Migrating, Migration
 from meter_assets.migration.progress import SECONDS_BETWEEN_LINES
 from meter_assets.migration.workers import Workers
 from meter_assets.reports.tables import Grid
@@ -65,13 +65,14 @@ class ManyTenantsConfig(RunConfig):
     )
 
 
-_SHARED: ContextVar[Migrating | None] = ContextVar("shared processes", default=None)
+Told = Callable[[MigratedTenant], object]
+_SHARED: ContextVar[tuple[Migrating, Told] | None] = ContextVar("shared processes", default=None)
 
 
 @contextmanager
-def shared_processes(migrating: Migrating) -> Iterator[None]:
-    """Let the runs of this process use the same workers: they need a second to start."""
-    token = _SHARED.set(migrating)
+def shared_processes(migrating: Migrating, told: Told) -> Iterator[None]:
+    """Let the runs of this process use the same workers, which need a second to start, and tell of each tenant."""
+    token = _SHARED.set((migrating, told))
     try:
         yield
     finally:
@@ -93,24 +94,29 @@ def migrate_tenants(
     with failures():
         tenants = billing.database.tenants(config.tenants) if config.tenants else []
         shared = _SHARED.get()
-        migrating = shared or processes(billing.database, config.jobs)
+        migrating, told = shared or (processes(billing.database, config.jobs), lambda done: None)
     migration = Migration(
         context.run.run_id, policy.policy(), config.validates, config.batch_size, bool(policy.policy_changed)
     )
     record = _Record(context, billing, len(tenants))
+
+    def go_on() -> bool:
+        return not (config.stop_on_failure and record.failed)
+
     try:
-        with failures():
-            for done in migrating.migrate(tenants, migration, lambda: not (config.stop_on_failure and record.failed)):
+        with failures(), closing(migrating.migrate(tenants, migration, go_on)) as each:
+            for done in each:
                 record.add(done)
-                tell(done)
+                told(done)
     finally:
-        for one in migrating.interrupted:
+        left = migrating.interrupted
+        for one in left:
             record.add(one)
-            tell(one)
-        migrating.interrupted.clear()
         record.store()
         if shared is None:
             migrating.close()
+        for one in left:
+            told(one)
     entries = _metadata(record)
     if record.failed and config.fails:
         said = f"{counted(len(record.failed), 'tenant')} failed; {record.succeeded:,} succeeded."
@@ -137,7 +143,7 @@ class _Record:
         self._url = billing.database.url
         self._to_store: list[MigratedTenant] = []
         self._finished: list[str] = []
-        self._stored_at = self._said_at = self._started = monotonic()
+        self._stored_at = self._said_at = monotonic()
         self.failed: list[MigratedTenant] = []
         self.rows_changed = 0
 

@@ -11,7 +11,7 @@ plans only the rest. Add here what is special about batches; what all step runs 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -129,7 +129,8 @@ def _one_round(
         ranges = _ranges_by_load(connection, plan, pace) if plan.ranges is None else plan.ranges
         for part, keys in enumerate(ranges):
             began = time.monotonic()
-            written, load = _batch(database, connection, plan, entry, keys, part, pace)
+            write = partial(_write_batch, database, connection, plan, entry, keys, part, pace)
+            written, load = _tried(write, plan)
             changed += written
             time.sleep(pace.after(time.monotonic() - began, load))
             seconds, to_do = time.monotonic() - started, plan.summary.would_change
@@ -252,15 +253,7 @@ def _ranges_by_load(connection: Connection, plan: Plan, pace: Pace) -> Iterator[
         low = high
 
 
-def _batch(
-    database: BillingDatabase,
-    connection: Connection,
-    plan: Plan,
-    entry: RunningStep,
-    keys: IdRange,
-    part: int,
-    pace: Pace,
-) -> tuple[int, Load]:
+def _tried(write: Callable[[], tuple[int, Load]], plan: Plan) -> tuple[int, Load]:
     """Write a part of the plan; return the number of rows and the load that was measured.
 
     The number is 0 if a lock or a conflict prevents it until the end.
@@ -268,7 +261,7 @@ def _batch(
     deadline = time.monotonic() + (SECONDS_OF_RETRIES if plan.waits else 0)
     while True:
         try:
-            return retry_on_conflict(partial(_write_batch, database, connection, plan, entry, keys, part, pace))
+            return retry_on_conflict(write)
         except DBAPIError as error:
             if not (is_conflict(error) or is_kept_waiting(error)):
                 raise

@@ -5,8 +5,7 @@ by itself what a check before it would have blocked. Nothing here knows Dagster:
 done. Add here what is done with each tenant; the processes that do it are in `workers`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
@@ -114,36 +113,16 @@ def _validate(database: BillingDatabase, migration: Migration, found: MigratedTe
         found.failure = f"Checks failed: {', '.join(violated)}."
 
 
-Listener = Callable[[MigratedTenant], object]
-_LISTENERS: list[Listener] = []
-
-
-@contextmanager
-def tenants_told(listener: Listener) -> Iterator[None]:
-    """Call a function with each tenant of this process that is done, until the context ends."""
-    _LISTENERS.append(listener)
-    try:
-        yield
-    finally:
-        _LISTENERS.remove(listener)
-
-
-def tell(done: MigratedTenant) -> None:
-    """Tell that a tenant is done."""
-    for listener in tuple(_LISTENERS):
-        listener(done)
-
-
 class Migrating(Protocol):
     """What migrates many tenants: this process, or several workers."""
 
     interrupted: list[MigratedTenant]
-    """What was done of the tenants that were under way when an interrupt came."""
+    """What was done of the tenants that were not yielded yet when an interrupt came."""
 
     def migrate(
         self, tenants: Sequence[Tenant], migration: Migration, go_on: Callable[[], bool]
-    ) -> Iterator[MigratedTenant]:
-        """Yield each tenant once it is done. `go_on` is asked before each."""
+    ) -> Generator[MigratedTenant]:
+        """Yield each tenant once it is done. `go_on` is asked before each. To close it is an interrupt."""
 
     def close(self) -> None:
         """End it."""
@@ -159,7 +138,7 @@ class InThisProcess:
 
     def migrate(
         self, tenants: Sequence[Tenant], migration: Migration, go_on: Callable[[], bool] = lambda: True
-    ) -> Iterator[MigratedTenant]:
+    ) -> Generator[MigratedTenant]:
         """Yield each tenant once it is done. `go_on` is asked before each. Raises what interrupted one."""
         remembered = Remembered(self._database)
         for tenant in tenants:

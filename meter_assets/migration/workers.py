@@ -8,7 +8,7 @@ do with a tenant is in `many_tenants`.
 import gc
 import logging
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection as Pipe
@@ -51,9 +51,9 @@ class Workers:
 
     def migrate(
         self, tenants: Sequence[Tenant], migration: Migration, go_on: Callable[[], bool] = lambda: True
-    ) -> Iterator[MigratedTenant]:
+    ) -> Generator[MigratedTenant]:
         """Yield each tenant once it is done. `go_on` is asked before each. An interrupt ends those under way."""
-        to_do = list(reversed(tenants))
+        to_do, done = list(reversed(tenants)), list[MigratedTenant]()
         try:
             while True:
                 self._workers += [self._started() for _ in range(self._jobs - len(self._workers))]
@@ -63,8 +63,11 @@ class Workers:
                         worker.pipe.send((worker.tenant, migration))
                 if not self._busy():
                     return
-                yield from self._next()
-        except BaseException:
+                done = self._next()
+                while done:
+                    yield done.pop(0)
+        except BaseException:  # an interrupt, or the caller wants no more of them
+            self.interrupted += done
             self._interrupt()
             raise
 

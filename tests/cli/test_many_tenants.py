@@ -14,13 +14,12 @@ from sqlalchemy import text
 
 from meter_assets.billing.schema import billing_tables
 from meter_assets.cli import many_tenants as command
+from meter_assets.cli.progress import Progress
 from meter_assets.definitions import build_definitions
-from meter_assets.defs import many_tenants
 from meter_assets.defs.many_tenants import FINISHED, migrate_many_tenants
 from meter_assets.defs.migration_preview import CHECK as PREVIEW_CHECK
 from meter_assets.defs.resources import BillingResource
 from meter_assets.demo.faults import FAULTS
-from meter_assets.migration.many_tenants import MigratedTenant, tell
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.rules.steps import MIGRATION
 from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine, Ended
@@ -255,14 +254,32 @@ def _drop_trigger(shell: CommandLine) -> None:
     raise AssertionError("the trigger is still in use")
 
 
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_between_two_tenants_ends_the_others_too(
+    on_postgresql: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes while one is recorded: the workers have the others under way, or have just finished one."""
+    monkeypatch.setattr(Progress, "tenant_done", interrupted)
+    first = on_postgresql(*MIGRATE, "--jobs", "2")
+    assert first.status == 130, first.printed
+    with on_postgresql.instance() as instance:
+        (run,) = instance.get_runs()
+        finished = json.loads(run.tags[FINISHED])
+    assert finished, "what was finished is recorded"
+    monkeypatch.undo()
+    monkeypatch.chdir(on_postgresql.folder)
+    again = on_postgresql(*MIGRATE, "--jobs", "2")
+    assert again.status == 0, again.printed
+    assert f"{3 - len(finished)} of {3 - len(finished)} tenants done" in again.printed
+
+
 def test_what_is_finished_is_not_run_again(on_sqlite: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     shell = on_sqlite
 
-    def tell_and_interrupt(done: MigratedTenant) -> None:
-        tell(done)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(many_tenants, "tell", tell_and_interrupt)
+    monkeypatch.setattr(Progress, "tenant_done", interrupted)
     first = in_one_run(shell, monkeypatch)
     assert first.status == 130, first.printed
     assert "Done: 1 Under way: none Not begun: 2, 3" in first.words
