@@ -246,7 +246,7 @@ def make_migrated_tenants(
             if name != "tenants" and UPDATED_AT_COLUMN in table.c:
                 connection.execute(update(table).values({UPDATED_AT_COLUMN: LONG_AGO}))
         engine_of(connection).analyze_if_never(connection)
-    if not database.file:
+    if database.backend.NAME == "postgresql":
         with database.session() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
     return made

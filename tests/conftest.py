@@ -13,6 +13,7 @@ import pytest
 import meter_assets.engines  # noqa: F401  # registers how engines compile our SQL constructs
 from meter_assets.migration import temporary_tables
 from tests.support.command_line import CommandLine, on_small_tenants
+from tests.support.mariadb import MariaDbServer, start_mariadb
 from tests.support.replay import (  # noqa: F401  (hooks)
     pytest_configure,
     pytest_report_header,
@@ -40,9 +41,15 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("default")
 
-NEEDS_A_SERVER = frozenset({"postgres_server", "postgres_url"})
+NEEDS_A_SERVER = frozenset({"postgres_server", "postgres_url", "mariadb_server", "mariadb_url"})
 TABLES = ("steps/", "invariants/", "test_undo", "test_every")
-ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.server))
+ENGINES = (
+    "sqlite",
+    pytest.param("postgresql", marks=pytest.mark.server),
+    pytest.param("mysql", marks=pytest.mark.server),
+)
+_URLS = {"postgresql": "postgres_url", "mysql": "mariadb_url"}
+_SERVERS = {"postgresql": "postgres_server", "mysql": "mariadb_server"}
 
 
 def pytest_collection_finish() -> None:
@@ -56,12 +63,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what asks for a server, so that `-m "not server"` leaves it out, and what is thorough on its engine."""
     if "MUTANT_UNDER_TEST" in os.environ:  # which is set by mutmut, that gives tests in no order: the cheapest first
         items.sort(key=lambda item: (*("tests/rules/" + kind not in item.nodeid for kind in TABLES), item.nodeid))
+    left_out = [one for one in items if _leaves_out(one)]
+    items[:] = [one for one in items if one not in left_out]
     for item in items:
         chosen, called = item.get_closest_marker("by_default"), getattr(item, "callspec", None)
         if chosen and called and called.params["engine_name"] not in chosen.args:
             item.add_marker(pytest.mark.thorough)
         if NEEDS_A_SERVER & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)
+
+
+def _leaves_out(item: pytest.Item) -> bool:
+    """Return whether a test is not about the engine of its parameters: it is marked `not_on` that engine."""
+    excluded, called = item.get_closest_marker("not_on"), getattr(item, "callspec", None)
+    return bool(excluded and called and called.params.get("engine_name") in excluded.args)
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +128,21 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDbServer]:
+    """A MariaDB server, started when the first test needs it; one for each worker of pytest-xdist."""
+    server = start_mariadb()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: MariaDbServer) -> Iterator[str]:
+    """The URL of a fresh MariaDB database, which is dropped afterwards."""
+    with mariadb_server.database() as url:
+        yield url
+
+
 @pytest.fixture(scope="session", params=ENGINES)
 def engine_name(request: pytest.FixtureRequest) -> str:
     """Each engine in turn."""
@@ -122,7 +152,7 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def billing_url(engine_name: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a fresh database on each engine in turn."""
-    return _sqlite_url(tmp_path) if engine_name == "sqlite" else request.getfixturevalue("postgres_url")
+    return _sqlite_url(tmp_path) if engine_name == "sqlite" else request.getfixturevalue(_URLS[engine_name])
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +163,7 @@ def empty_billing_url(
     if engine_name == "sqlite":
         yield _sqlite_url(tmp_path_factory.mktemp("shared"))
     else:
-        with request.getfixturevalue("postgres_server").database() as url:
+        with request.getfixturevalue(_SERVERS[engine_name]).database() as url:
             yield url
 
 

@@ -10,10 +10,29 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Dialect, String
+from sqlalchemy import DateTime, Dialect, String, Text
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.errors import ConstructNotImplemented
+
+
+class AnyText(Text):
+    """The type of a column in our own tables that stores a text of any length."""
+
+
+class PointInTime(DateTime):
+    """The type of a column in our own tables that stores a point in time, to the microsecond."""
+
+    def __init__(self) -> None:
+        """Create the type of times with a time zone, where the engine has one."""
+        super().__init__(timezone=True)
+
+
+@compiles(AnyText)
+@compiles(PointInTime)
+def _no_such_type(element: TypeEngine[Any], compiler: Any, **kw: Any) -> str:
+    raise not_implemented(type(element), compiler.dialect)
 
 
 class DateText(String):

@@ -39,7 +39,12 @@ class ExactMoney(TypeDecorator[Decimal]):
 
 
 class AnyMoney(Numeric[Decimal]):
-    """The type of a column in our own tables that stores any money without rounding it."""
+    """The type of a column in our own tables that stores any money of a billing column without rounding it."""
+
+    def __init__(self, like: TypeEngine[Any] | None = None) -> None:
+        """Take the type of the billing column, for an engine without a type that stores any number."""
+        super().__init__()
+        self.like = like
 
 
 @compiles(AnyMoney)

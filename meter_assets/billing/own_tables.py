@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
-    DateTime,
     FromClause,
     Identity,
     Integer,
@@ -20,11 +19,10 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
-    Text,
 )
 from sqlalchemy.types import TypeEngine
 
-from meter_assets.billing.engine_types import as_journaled
+from meter_assets.billing.engine_types import AnyText, PointInTime, as_journaled
 from meter_assets.billing.money import AnyMoney, exact, or_zero
 
 RUNS = "meter_migration_runs"
@@ -136,13 +134,13 @@ def _runs_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
         _id_column("tenant_id", billing["tenants"].c.id, index=True),
         Column("step", String(64), nullable=False),
         Column("undoes", Integer),
-        Column("started_at", DateTime(timezone=True), nullable=False),
+        Column("started_at", PointInTime(), nullable=False),
         # Version 1.0.0 wrote these four when a step run ended. Today they keep their first values: running, and null.
-        Column("finished_at", DateTime(timezone=True)),
+        Column("finished_at", PointInTime()),
         Column("outcome", String(16), nullable=False),
         Column("rows_changed", Integer),
-        Column("message", Text),
-        Column("policy", Text, nullable=False),
+        Column("message", AnyText()),
+        Column("policy", AnyText(), nullable=False),
         Column("software_version", String(64), nullable=False),
     )
 
@@ -154,8 +152,8 @@ def _outcomes_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
         Column("step_run_id", Integer, primary_key=True, autoincrement=False),
         _id_column("tenant_id", billing["tenants"].c.id, index=True),
         Column("outcome", String(16), nullable=False),
-        Column("finished_at", DateTime(timezone=True), nullable=False),
-        Column("message", Text),
+        Column("finished_at", PointInTime(), nullable=False),
+        Column("message", AnyText()),
         Column("seal", String(64), nullable=False),
     )
 
@@ -181,9 +179,9 @@ def _backup_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
         metadata,
         _id_column("tenant_id", billing["tenants"].c.id),
         _id_column("customer_id", billing["customers"].c.id),
-        Column("balance", AnyMoney()),
-        Column("overpayment", AnyMoney()),
-        Column("backed_up_at", DateTime(timezone=True), nullable=False),
+        Column("balance", AnyMoney(billing["customers"].c.balance.type)),
+        Column("overpayment", AnyMoney(billing["customers"].c.overpayment.type)),
+        Column("backed_up_at", PointInTime(), nullable=False),
         Column("run_id", String(64), nullable=False),
         PrimaryKeyConstraint("tenant_id", "customer_id"),
     )
@@ -203,7 +201,7 @@ def _journal_table(
 ) -> Table:
     values: list[Column[Any]] = []
     for name, stored_as in columns.items():
-        kind = AnyMoney() if name in step.money else stored_as
+        kind = AnyMoney(stored_as) if name in step.money else stored_as
         values += [Column(f"{name}_{side}", as_journaled(kind)) for side in ("before", "after")]
     values += [Column(seen(name), as_journaled(kind)) for name, kind in recognized.items()]
     return Table(

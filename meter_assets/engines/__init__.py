@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from meter_assets.engines import postgresql, sqlite
+from meter_assets.engines import mysql, postgresql, sqlite
 from meter_assets.engines.base import DatabaseEngine, Failure
 from meter_assets.engines.urls import InvalidUrl
 from meter_assets.errors import NAMES_THE_DATABASE, InvalidSettings
 
-ENGINES: Mapping[str, DatabaseEngine] = {"sqlite": sqlite, "postgresql": postgresql}
+ENGINES: Mapping[str, DatabaseEngine] = {"sqlite": sqlite, "postgresql": postgresql, "mysql": mysql}
 """Each engine's module, by the name of its SQLAlchemy dialect."""
 
 
@@ -38,7 +38,7 @@ def parse_url(given: str, named_by: str = NAMES_THE_DATABASE) -> tuple[DatabaseE
         pass
     raise InvalidSettings(
         f"{named_by} does not name a database that can be used. Expected something like "
-        "sqlite:////srv/billing.db or postgresql://user:password@host/billing."
+        "sqlite:////srv/billing.db, postgresql://user:password@host/billing or mysql://user:password@host/billing."
     )
 
 

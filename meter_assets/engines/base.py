@@ -166,8 +166,13 @@ class DatabaseEngine(Protocol):
     """Whether several connections may write different rows at once."""
     URL_NAMES: str
     """What a URL must name, as the end of a sentence: Check that it ..."""
-    TEMPORARY_SCHEMA: str
-    """The schema of temporary tables: a name with it never means another table."""
+    PLANS_FIRST: bool
+    """Whether a step must be planned in one transaction and written in another.
+
+    It must be where a statement that writes does not read the snapshot of its transaction.
+    """
+    TEMPORARY_SCHEMA: str | None
+    """The schema of temporary tables: a name with it never means another table; None if they have no schema."""
 
     # URLs
 
@@ -189,7 +194,10 @@ class DatabaseEngine(Protocol):
         """Return why the database is missing, if that can be found out without connecting."""
 
     def writer(self, url: URL) -> Engine:
-        """Return SQLAlchemy's engine for writing; a transaction reads one snapshot and never overwrites newer rows."""
+        """Return SQLAlchemy's engine for writing.
+
+        A transaction reads one snapshot and never overwrites newer rows, unless the engine `PLANS_FIRST`.
+        """
 
     def reader(self, url: URL) -> Engine:
         """Return SQLAlchemy's engine for reading."""
@@ -200,10 +208,15 @@ class DatabaseEngine(Protocol):
     def read_only(self, connection: Connection) -> Connection:
         """Return a connection of `reader` whose next transaction cannot write."""
 
+    def begin_planning(self, connection: Connection) -> None:
+        """Let all statements of a transaction of `writer` read one snapshot. This is its first call."""
+
     def prepare_batch(
-        self, connection: Connection, milliseconds_to_wait: int, *, by_index: bool, one_snapshot: bool
+        self, connection: Connection, milliseconds_to_wait: int | None, *, by_index: bool, one_snapshot: bool
     ) -> None:
         """Prepare a transaction that writes one batch: it reads the current rows, and waits for locks only this long.
+
+        Without a time, it waits as long as other transactions do.
 
         This is the first call of the transaction. With `by_index`, an index finds its rows. With `one_snapshot`, all of
         its statements read the same rows, and a concurrent change of a row that it writes ends the batch.
@@ -241,8 +254,12 @@ class DatabaseEngine(Protocol):
         Raises LockUnavailable, and SQLAlchemyError if there is no connection.
         """
 
-    def lock_tenant_within(self, connection: Connection, tenant: str, owner: LockOwner) -> bool:
+    def lock_tenant_within(
+        self, connection: Connection, schema: BillingSchema, tenant_id: Any, tenant: str, owner: LockOwner
+    ) -> bool:
         """Acquire a second lock of the tenant for this transaction; return whether that was possible.
+
+        `tenant` is its key.
 
         It prevents two steps of a tenant from running at the same time, even if the first lock was lost with its
         connection.
@@ -324,8 +341,8 @@ class DatabaseEngine(Protocol):
         large table are looked up in an index.
         """
 
-    def analyze_temporary(self, connection: Connection, name: str) -> None:
-        """Gather statistics of one of our temporary tables, if the planner has none."""
+    def keep(self, connection: Connection, name: str, rows: Select[Any]) -> None:
+        """Compute rows into a temporary table that is dropped with the connection: with a unique id, and statistics."""
 
     # Copies, for a rehearsal
 

@@ -12,7 +12,7 @@ from meter_assets.foreign_text import shown
 
 LONGEST_REASON = 500
 """The most characters of a server's message that are shown: a trigger may raise a text of any length."""
-_DRIVERS = ("sqlalchemy.", "psycopg2.", "sqlite3.", "meter_assets.engines.")
+_DRIVERS = ("sqlalchemy.", "psycopg2.", "pymysql.", "sqlite3.", "meter_assets.engines.")
 
 
 class Failure(Enum):

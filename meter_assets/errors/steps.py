@@ -78,6 +78,18 @@ class RowsKeepChanging(StepError):
         )
 
 
+class RowsChangedSincePlan(StepError):
+    """Other programs changed or deleted rows of a step between its plan and its write."""
+
+    def __init__(self, title: str, rows: int) -> None:
+        """Take the step in words, and how many rows were changed."""
+        self.rows = rows
+        super().__init__(
+            f"{title} was rolled back: other programs changed {rows:,} of its rows after it had read them. Run the "
+            "tenant again, or with --batch-size."
+        )
+
+
 class StoppedInBatches(StepError):
     """A step in batches stopped after it had committed some of them."""
 

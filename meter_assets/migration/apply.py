@@ -9,11 +9,13 @@ from functools import partial
 
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.schema import BillingSchema
+from meter_assets.errors import RowsChangedSincePlan
 from meter_assets.migration.backup import backup_to_take, has_backup
 from meter_assets.migration.batches import run_in_batches
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import record, record_commit, recorded, write
 from meter_assets.migration.journal_audit import require_trusted
+from meter_assets.migration.plan import begin_writing, plan_step, unwritten_since_plan
 from meter_assets.migration.progress import CHECKING, COMPUTING, VERIFYING, WRITING, StepProgress, tell
 from meter_assets.migration.recording import locked_and_prepared, record_step_run, retry_on_conflict, succeed
 from meter_assets.migration.side_effects import money_elsewhere, require_no_other_changes, unlike_the_backup
@@ -47,14 +49,15 @@ def _run_alone(database: BillingDatabase, schema: BillingSchema, run: StepRun) -
     if run.batch_size is not None:
         return run_in_batches(database, schema, run, run.batch_size)
     with record_step_run(database, schema, run) as entry:
-        report = retry_on_conflict(partial(_run_once, database, schema, run, entry))
+        once = _plan_and_write if database.backend.PLANS_FIRST else _run_once
+        report = retry_on_conflict(partial(once, database, schema, run, entry))
     if run.step == BACKUP and not run.rolls_back:
         database.checked(run.tenant).add(has_backup(run))
     return report
 
 
 def _run_once(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: RunningStep) -> StepReport:
-    """Run a whole step in one transaction."""
+    """Run a whole step in one transaction, all of whose statements read one snapshot."""
     with database.transaction() as connection:
         database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
         require_trusted(connection, schema, run)
@@ -81,4 +84,32 @@ def _run_once(database: BillingDatabase, schema: BillingSchema, run: StepRun, en
         succeed(connection, schema, entry, commits=commits)
         if report.changed:
             run.about_to_commit()
+    return report
+
+
+def _plan_and_write(database: BillingDatabase, schema: BillingSchema, run: StepRun, entry: RunningStep) -> StepReport:
+    """Plan a step in one transaction, and write all of its rows in the next, if others have changed none since.
+
+    Raises RowsChangedSincePlan.
+    """
+    with database.session() as connection:
+        plan = plan_step(database, connection, schema, run)
+        step, summary, change = plan.step, plan.summary, plan.step.change
+        tell(StepProgress(run.step, run.tenant.key, WRITING, 0, summary.would_change))
+        with connection.begin():
+            begin_writing(connection, plan)
+            database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
+            journaled = record(connection, change, schema, entry, unwritten_since_plan(plan))
+            if journaled != summary.would_change:
+                raise RowsChangedSincePlan(run.title, summary.would_change - journaled)
+            commits = record_commit(connection, change, schema, entry, journaled)
+            elsewhere = money_elsewhere(connection, schema, change, run.tenant.id)
+            write(connection, change, schema, entry, journaled)
+            plan.notes.update(require_no_other_changes(connection, schema, change, entry, elsewhere))
+            tell(StepProgress(run.step, run.tenant.key, VERIFYING, journaled, journaled))
+            changed = recorded(change, schema, entry)
+            report = step_report(connection, change, step.relations, changed, summary).with_notes(sorted(plan.notes))
+            succeed(connection, schema, entry, commits=commits)
+            if report.changed:
+                run.about_to_commit()
     return report

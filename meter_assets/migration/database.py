@@ -161,7 +161,7 @@ class BillingDatabase:
         Raises what `transaction` raises.
         """
         with self._writing() as connection:
-            connection.info[NOT_KEPT] = True
+            connection.info[NOT_KEPT] = not self.backend.PLANS_FIRST
             yield connection
 
     @contextmanager
@@ -383,14 +383,25 @@ class BillingDatabase:
         return self._locks.checked(tenant.key)
 
     def lock_within(
-        self, connection: Connection, schema: BillingSchema, tenant: Tenant, run_id: str, *, to_roll_back: bool = False
+        self,
+        connection: Connection,
+        schema: BillingSchema,
+        tenant: Tenant,
+        run_id: str,
+        *,
+        to_roll_back: bool = False,
+        writes: bool = True,
     ) -> None:
         """Lock the tenant for this transaction too, in case the connection of the first lock is cut; call it first.
 
-        This also locks and verifies our own tables. Raises TenantLocked and OwnTablesNotTrusted.
+        This also locks and verifies our own tables. `writes` is False for a transaction that only plans. Raises
+        TenantLocked and OwnTablesNotTrusted.
         """
         self.lock_own_tables(connection, schema, to_roll_back=to_roll_back)
-        if not self.backend.lock_tenant_within(connection, tenant.key, LockOwner.this_process(run_id)):
+        if not writes and self.backend.PLANS_FIRST:  # a lock of a transaction that reads one snapshot keeps others out
+            return
+        owner = LockOwner.this_process(run_id)
+        if not self.backend.lock_tenant_within(connection, schema, tenant.id, tenant.key, owner):
             raise self._locked(tenant, LockScope.step)
 
     def lock_own_tables(self, connection: Connection, schema: BillingSchema, *, to_roll_back: bool = False) -> None:

@@ -24,6 +24,7 @@ from meter_assets.errors import (
     BlockedByInvariants,
     MeterAssetsError,
     NotWritable,
+    RowsChangedSincePlan,
     StepError,
     StepUnconfirmed,
     TenantLockLost,
@@ -49,8 +50,8 @@ def retry_on_conflict(transaction: Callable[[], T], attempts: int = ATTEMPTS) ->
     """Run a transaction and return its result; if others change the same rows at the same time, run it again."""
     try:
         return transaction()
-    except DBAPIError as error:
-        if is_conflict(error) and attempts > 1:
+    except (DBAPIError, RowsChangedSincePlan) as error:
+        if attempts > 1 and (isinstance(error, RowsChangedSincePlan) or is_conflict(error)):
             return retry_on_conflict(transaction, attempts - 1)
         raise
 

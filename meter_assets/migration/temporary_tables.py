@@ -36,12 +36,23 @@ class TemporaryTables:
         named = rows.subquery("computed")
         labelled = select(*(one.label(one.key) for one in named.c))
         engine.materialize(self._connection, full_name, labelled, reads_only=self._reads_only, by_index=by_index)
-        columns = (column(one.key, one.type) for one in named.c)
-        return table(full_name, *columns, schema=engine.TEMPORARY_SCHEMA)
+        return _table(full_name, named, engine.TEMPORARY_SCHEMA)
 
     def change(self, change: Change) -> Change:
         """Compute the examined rows of a change into a table, and return the change that reads them there."""
         return change.materialized_in(self(f"examined_{change.name}", change.examined))
+
+
+def kept_table(connection: Connection, name: str, rows: Select[Any]) -> FromClause:
+    """Compute rows with a unique id into a table that is dropped with the connection, and return it."""
+    engine = engine_of(connection)
+    engine.keep(connection, name, rows)
+    return _table(name, rows.subquery("computed"), engine.TEMPORARY_SCHEMA)
+
+
+def _table(name: str, rows: FromClause, schema: str | None) -> FromClause:
+    # With a schema, where the engine has one for temporary tables, no table of the database has the same name.
+    return table(name, *(column(one.key, one.type) for one in rows.c), schema=schema)
 
 
 def tables_for_writing(connection: Connection) -> TemporaryTables | None:

@@ -5,7 +5,8 @@ program reads a text of the database as a formula. Add other exports here; the m
 """
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,9 @@ def export_changed(
     place, *columns = (one for one in shown_columns(change, changed) if one.key != "id")
     rows, names = _recognized(changed, change, relations)
     wanted = [place, changed.c.id, *names, *columns]
-    found = _streamed(connection, select(*wanted).select_from(rows).order_by(changed.c.id))
     headings = [str(column.key) for column in wanted]
-    _write(folder, name, headings, (_values(row, headings, change) for row in found))
+    with _streamed(connection, select(*wanted).select_from(rows).order_by(changed.c.id)) as found:
+        _write(folder, name, headings, (_values(row, headings, change) for row in found))
 
 
 def export_skipped(
@@ -57,10 +58,13 @@ def export_skipped(
         return
     skipped = skipped_rows(change.skipped, change.money_columns).order_by(None).subquery("skipped_rows")
     rows, names = _recognized(skipped, change, relations)
-    found = _streamed(connection, select(*skipped.c, *names).select_from(rows).order_by(skipped.c.id))
+    statement = select(*skipped.c, *names).select_from(rows).order_by(skipped.c.id)
     first, *others = change.skipped.selected_columns.keys()
     headings = [first, *(str(one.key) for one in names), *others]
-    _write(folder, name, headings, (_values(as_listed(_with_money(row, change)), headings, change) for row in found))
+    with _streamed(connection, statement) as found:
+        _write(
+            folder, name, headings, (_values(as_listed(_with_money(row, change)), headings, change) for row in found)
+        )
 
 
 def _recognized(
@@ -106,9 +110,11 @@ def _as_money(value: Any) -> Any:
     return f"{value + 0:.{decimals}f}"  # the sum has no negative zero
 
 
-def _streamed(connection: Connection, statement: Select[Any]) -> Iterable[RowMapping]:
+@contextmanager
+def _streamed(connection: Connection, statement: Select[Any]) -> Iterator[Iterable[RowMapping]]:
     options = {"stream_results": True, "yield_per": ROWS_AT_A_TIME}
-    return connection.execute(statement, execution_options=options).mappings()
+    with connection.execute(statement, execution_options=options) as found:  # read to its end, or given up
+        yield found.mappings()
 
 
 def _write(folder: Path, name: str, headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:

@@ -193,23 +193,33 @@ def _newer(relations: BillingRelations, step: JournaledStep, step_run: int) -> S
     was_restored = and_(restored.c.step_run_id == entry.c.step_run_id, restored.c.id == entry.c[row_id])
     same_row = and_(row.c.id == entry.c[row_id], row.c.tenant_id == entry.c.tenant_id)
     of_row: dict[str, Any] = {"partition_by": entry.c[row_id], "order_by": entry.c.step_run_id.desc()}
-    is_newest = func.row_number().over(**of_row) == 1
-    matches = []
-    for name in columns:
-        found = case((is_newest, row.c[name]), else_=func.lag(entry.c[f"{name}_before"]).over(**of_row))
-        matches.append(_is_as_written(step, entry, name, found))
-    matches.append(_is_same_row(schema, step, entry, row))
+    is_same_row = and_(row.c.id.is_not(None), _is_same_row(schema, step, entry, row))
     sides = [entry.c[f"{name}_{side}"] for name in columns for side in ("before", "after")]
-    entries = (
-        select(entry.c[row_id].label("id"), entry.c.step_run_id, *sides)
-        .add_columns(case((and_(row.c.id.is_not(None), *matches), 1), else_=0).label("matches"))
+    # MariaDB 10.11 computes a window in a condition wrongly, so each is a column first.
+    later = [func.lag(entry.c[f"{name}_before"]).over(**of_row).label(f"{name}_later") for name in columns]
+    placed = (
+        select(entry.c[row_id].label("id"), entry.c.step_run_id, *sides, *later)
+        .add_columns(func.row_number().over(**of_row).label("at"), case((is_same_row, 1), else_=0).label("is_there"))
+        .add_columns(*(row.c[name].label(f"{name}_now") for name in columns))
         .select_from(entry.join(runs, runs.c.id == entry.c.step_run_id))
         .outerjoin(row, same_row)
         .outerjoin(restored, was_restored)
         .where(entry.c.tenant_id == relations.tenant_id, entry.c.step_run_id > step_run)
         .where(runs.c.undoes.is_(None), restored.c.id.is_(None))
-        .subquery("entries")
+        .subquery("placed_entries")
     )
+    matches = [
+        _is_as_written(
+            step, placed, name, case((placed.c.at == 1, placed.c[f"{name}_now"]), else_=placed.c[f"{name}_later"])
+        )
+        for name in columns
+    ]
+    entries = select(
+        placed.c.id,
+        placed.c.step_run_id,
+        *(placed.c[one.key] for one in sides),
+        case((and_(placed.c.is_there == 1, *matches), 1), else_=0).label("matches"),
+    ).subquery("entries")
     so_far = func.min(entries.c.matches).over(partition_by=entries.c.id, order_by=entries.c.step_run_id.desc())
     return select(entries, so_far.label("is_restored")).subquery("newer_entries")
 

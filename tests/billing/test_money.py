@@ -58,6 +58,8 @@ def test_money_reads_well(value: Decimal | None, shown: str) -> None:
 def test_an_amount_that_is_no_number_is_an_error(billing_url: str, engine_name: str) -> None:
     make_small_tenants(billing_url)
     database = BillingDatabase(billing_url)
+    if engine_name == "mysql":
+        pytest.skip("it keeps nothing but numbers in a column of money")
     no_number = {"sqlite": "'1,234.50'", "postgresql": "'NaN'"}[engine_name]
     with database.transaction() as connection:
         connection.execute(text(f"UPDATE payments SET amount = {no_number} WHERE id = 1"))

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event
 
 from tests.support.command_line import ALSO_HEALTHY, HEALTHY, CommandLine, make_small_tenants
 
-MOST = 210
+MOST = {"sqlite": 210, "postgresql": 210, "mysql": 270}  # there, the schema is read table by table
 """A fifth of them make temporary tables."""
 STEPS = 4
 
@@ -40,13 +40,13 @@ def statements_of(shell: CommandLine) -> Iterator[list[str]]:
 
 
 @pytest.mark.slow
-def test_a_whole_run_of_one_tenant_sends_few_statements(shell: CommandLine) -> None:
+def test_a_whole_run_of_one_tenant_sends_few_statements(shell: CommandLine, engine_name: str) -> None:
     """The first run, which creates our own tables, one of another tenant, and one that changes nothing."""
     for tenant in (HEALTHY, ALSO_HEALTHY, HEALTHY):
         with statements_of(shell) as sent:
             assert shell("migrate-meter-financials", "--tenant", tenant, "--yes").status == 0
         assert sum("INSERT INTO meter_migration_runs" in one for one in sent) == STEPS
-        assert len(sent) < MOST, tenant
+        assert len(sent) < MOST[engine_name], tenant
         assert sum("FROM tenants" in one for one in sent) == 1, "all tenants are read once"
 
 

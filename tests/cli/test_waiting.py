@@ -140,7 +140,10 @@ def on_terminal(shell: CommandLine, *command: str) -> Iterator[Terminal]:
 def everything_locked(shell: CommandLine, command: tuple[str, ...]) -> Iterator[None]:
     """Keep a live run in its first step, and a preview at its first query of payments."""
     with shell.database.transaction() as connection:
-        if shell.database.file is None:
+        if connection.dialect.name == "mysql":
+            lock = "SELECT id FROM payments WHERE tenant_id = 1 FOR UPDATE"
+            connection.execute(text(lock if command == MIGRATE else "LOCK TABLES payments WRITE"))
+        elif shell.database.file is None:
             connection.execute(text(POSTGRESQL["rows" if command == MIGRATE else "a table"][1]))
         elif command != MIGRATE:
             connection.execute(text("PRAGMA cache_size = 1"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Column, Date, Dialect, Integer, MetaData, Table, literal_column
-from sqlalchemy.dialects import mssql, mysql, postgresql, sqlite
+from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -21,8 +21,12 @@ from meter_assets.billing.schema import billing_tables
 from meter_assets.engines import ENGINES
 from meter_assets.errors import ConstructNotImplemented
 
-OURS: dict[str, Callable[[], Any]] = {"sqlite": sqlite.dialect, "postgresql": postgresql.dialect}
-OTHERS: dict[str, Callable[[], Any]] = {"mysql": mysql.dialect, "mssql": mssql.dialect}
+OURS: dict[str, Callable[[], Any]] = {
+    "sqlite": sqlite.dialect,
+    "postgresql": postgresql.dialect,
+    "mysql": mysql.dialect,
+}
+OTHERS: dict[str, Callable[[], Any]] = {"oracle": oracle.dialect, "mssql": mssql.dialect}
 ROWS = Table("rows", MetaData(), Column("id", Integer), Column("on_day", Date))
 
 

@@ -53,7 +53,8 @@ def test_engines_do_not_import_each_other() -> None:
     [
         "",
         "billing.db",
-        "mysql://user@host/billing",
+        "mysql://user:s3cret@host",
+        "mariadb+asyncmy://user:s3cret@host/billing",
         "oracle://user:s3cret@host/billing",
         "postgresql+asyncpg://user:s3cret@host/billing",
         "postgresql://user:s3cret@host:port/billing",
@@ -74,6 +75,9 @@ def test_a_url_of_no_engine_is_refused_without_repeating_it(url: str) -> None:
         ("postgresql://user@host/billing", "postgresql", None),
         ("postgres://user@host/billing", "postgresql", None),
         ("postgresql+psycopg2://user@host/billing", "postgresql", None),
+        ("mysql://user@host/billing", "mysql", None),
+        ("mariadb://user@host/billing", "mysql", None),
+        ("mariadb+pymysql://user@host:3307/billing", "mysql", None),
     ],
 )
 def test_a_url_names_its_engine(url: str, engine: str, file: Path | None) -> None:
@@ -94,6 +98,9 @@ def test_a_url_names_its_engine(url: str, engine: str, file: Path | None) -> Non
         ("postgresql", Numeric(9), (9, 0)),
         ("postgresql", Numeric(), None),
         ("postgresql", BigInteger(), None),
+        ("mysql", Numeric(14, 2), (14, 2)),
+        ("mysql", Numeric(9), (9, 0)),
+        ("mysql", BigInteger(), None),
     ],
 )
 def test_how_many_digits_a_column_keeps(engine: str, kind: TypeEngine[Any], digits: tuple[int, int] | None) -> None:

@@ -1,6 +1,6 @@
 """Our own tables are used only if they are ours: what somebody else made or added is found before anything is run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from meter_assets.rules.steps import STEPS
 from tests.support.command_line import HEALTHY, on_small_tenants
 from tests.support.databases import after_journaling, everything, migrate, start_over
 from tests.support.ledger import owing_20
+from tests.support.mariadb import MariaDbServer
 
 SCHEMA = billing_tables()
 
@@ -75,7 +76,7 @@ ON_POSTGRESQL = {
 ON_SQLITE = {
     "has the trigger evil": (
         JOURNAL,
-        f"CREATE TRIGGER evil AFTER INSERT ON {PAYMENTS} BEGIN INSERT INTO stolen VALUES (1); END",
+        f"CREATE TRIGGER evil AFTER INSERT ON {PAYMENTS} FOR EACH ROW BEGIN INSERT INTO stolen VALUES (1); END",
     ),
     "is not an ordinary table": (
         JOURNAL.replace(PAYMENTS, "behind"),
@@ -86,6 +87,17 @@ ON_SQLITE = {
         JOURNAL,
         f"CREATE INDEX evil ON {PAYMENTS} (abs(payment_id))",
     ),
+}
+ON_MYSQL = {
+    "has the trigger evil": (
+        JOURNAL,
+        f"CREATE TRIGGER evil AFTER INSERT ON {PAYMENTS} FOR EACH ROW INSERT INTO stolen VALUES (1)",
+    ),
+    "is not an ordinary table": ON_SQLITE["is not an ordinary table"],
+    "has no transactions: its storage engine is": (f"{JOURNAL} ENGINE = MyISAM",),
+    "has the constraint": (JOURNAL.replace("NOT NULL, PRIMARY", "NOT NULL, CHECK (rule <> ''), PRIMARY"),),
+    "has a column that meter-assets did not create, evil": (JOURNAL, f"ALTER TABLE {PAYMENTS} ADD evil integer"),
+    "has a default for the column rule": (JOURNAL, f"ALTER TABLE {PAYMENTS} ALTER rule SET DEFAULT 'evil'"),
 }
 COMMANDS = (
     ("migrate-meter-financials", "--yes"),
@@ -185,12 +197,23 @@ def test_while_a_step_writes_nobody_adds_a_trigger(postgres_url: str) -> None:
 def test_on_sqlite_what_is_not_ours_is_found(tmp_path: Path, subtests: pytest.Subtests) -> None:
     for number, (problem, statements) in enumerate(ON_SQLITE.items()):
         with subtests.test(problem):
-            database = start_over(f"sqlite:///{tmp_path}/{number}.db", SCHEMA, owing_20())
-            as_owner(database, "CREATE TABLE stolen (id INTEGER)", *statements)
-            before = everything(database)
-            with pytest.raises(OwnTablesNotTrusted, match=problem):
-                migrate(database, 1)
-            assert everything(database) == before
+            assert_found(f"sqlite:///{tmp_path}/{number}.db", problem, statements)
+
+
+def test_on_mysql_what_is_not_ours_is_found(mariadb_server: MariaDbServer, subtests: pytest.Subtests) -> None:
+    for problem, statements in ON_MYSQL.items():
+        with subtests.test(problem), mariadb_server.database() as url:
+            assert_found(url, problem, statements)
+
+
+def assert_found(url: str, problem: str, statements: Iterable[str]) -> None:
+    """Fail unless what others made keeps a migration from writing anything, and is named."""
+    database = start_over(url, SCHEMA, owing_20())
+    as_owner(database, "CREATE TABLE stolen (id INTEGER)", *statements)
+    before = everything(database)
+    with pytest.raises(OwnTablesNotTrusted, match=problem):
+        migrate(database, 1)
+    assert everything(database) == before
 
 
 @pytest.mark.slow
@@ -202,7 +225,8 @@ def test_every_command_says_what_is_not_ours_and_changes_nothing(
         shell.change(*EVIL)
     else:
         shell.change("CREATE TABLE stolen (id INTEGER)")
-    shell.change(*{"postgresql": ON_POSTGRESQL, "sqlite": ON_SQLITE}[engine_name]["has the trigger evil"])
+    on_engine = {"postgresql": ON_POSTGRESQL, "sqlite": ON_SQLITE, "mysql": ON_MYSQL}[engine_name]
+    shell.change(*on_engine["has the trigger evil"])
     before = everything(shell.database)
     for command in COMMANDS:
         ended = shell(*command, "--tenant", HEALTHY)

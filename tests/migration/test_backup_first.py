@@ -50,8 +50,8 @@ def keep_balances(database: BillingDatabase) -> None:
         connection.exec_driver_sql("UPDATE invoices SET total_amount = total_amount + 1")
         for table, change in CHANGES.items():
             update = f"UPDATE customers SET {change} WHERE tenant_id = NEW.tenant_id"
-            if connection.dialect.name == "sqlite":
-                statements = [f"CREATE TRIGGER keep_{table} AFTER UPDATE ON {table} BEGIN {update}; END"]
+            if connection.dialect.name != "postgresql":
+                statements = [f"CREATE TRIGGER keep_{table} AFTER UPDATE ON {table} FOR EACH ROW BEGIN {update}; END"]
             else:
                 body = f"BEGIN {update}; RETURN NEW; END"
                 statements = [

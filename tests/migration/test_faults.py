@@ -30,6 +30,7 @@ from tests.support.faults.points import AFTER, BEFORE, COMMIT, SENT, where_it_ma
 from tests.support.faults.stages import Stage, stage_of
 from tests.support.faults.strikes import Kind, Strike
 from tests.support.faults.trial import Part, Trial, contents_of
+from tests.support.mariadb import MariaDbServer
 from tests.support.servers import PostgresServer
 
 pytestmark = pytest.mark.slow
@@ -94,6 +95,12 @@ def sqlite(children: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def postgresql(children: Nursery, postgres_server: PostgresServer) -> Iterator[Theatre]:
     with postgres_server.database() as url, theatre_at(url, children) as theatre:
+        yield theatre
+
+
+@pytest.fixture(scope="module")
+def mysql(children: Nursery, mariadb_server: MariaDbServer) -> Iterator[Theatre]:
+    with mariadb_server.database() as url, theatre_at(url, children) as theatre:
         yield theatre
 
 

@@ -40,7 +40,8 @@ def with_tenants(url: str, *ids: str | None) -> BillingDatabase:
     database = start_over(url, billing_tables(ids=String(20)), SHAPES["text ids"][1](rows))
     with database.transaction() as connection:
         for statement in (
-            "CREATE TABLE others AS SELECT id, name FROM tenants",
+            "CREATE TABLE others (id VARCHAR(20), name VARCHAR(120))",
+            "INSERT INTO others SELECT id, name FROM tenants",
             "DROP TABLE tenants",
             "ALTER TABLE others RENAME TO tenants",
             "UPDATE tenants SET name = NULL WHERE id = 'id-2'",

@@ -592,12 +592,9 @@ def test_of_10_000_rows_100_changed_since_9_900_are_restored_and_100_listed(
 ) -> None:
     rows = ledger([], [])
     spare = {**rows["meters"][0], "id": 3, "meter_number": "M-3"}
-    database = start_over(billing_url, SCHEMA, {**rows, "meters": [*rows["meters"], spare]})
-    write(
-        database,
-        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000) "
-        "INSERT INTO payments (id, tenant_id, customer_id, amount) SELECT n, 1, 1, 1 FROM numbers",
-    )
+    payments = [{"id": n, "tenant_id": 1, "customer_id": 1, "amount": Decimal(1)} for n in range(1, 10_001)]
+    rows |= {"meters": [*rows["meters"], spare], "payments": payments}
+    start_over(billing_url, SCHEMA, rows)
     shell = command_line_in(tmp_path, billing_url, monkeypatch)
     assert shell("backfill-payment-meter-ids", "--yes", "--tenant", "1").status == 0
     assert shell.rows(f"SELECT count(*) FROM {STEPS['payment_meter_ids'].journal}") == [(10_000,)]
@@ -807,7 +804,9 @@ def test_a_tenant_whose_journal_is_not_whole_fails_and_others_are_rolled_back(on
 
 
 def refuse_updates_of(shell: CommandLine, table: str) -> None:
-    shell.change(f"CREATE TRIGGER refuse BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END")
+    shell.change(
+        f"CREATE TRIGGER refuse BEFORE UPDATE ON {table} FOR EACH ROW BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """What is computed once into temporary tables: the same results as without them, and nothing else written or left."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -107,7 +107,9 @@ def test_a_transaction_that_reads_can_write_nothing_else(database: BillingDataba
                 snapshot.tables("some", select(literal(1).label("one")))
             insert_a_tenant(snapshot.connection)
 
-    with pytest.raises(StatementFailed, match=r"read-?only"):
+    # MySQL has no transaction that can write temporary tables only: there, all that was written is rolled back.
+    refused = pytest.raises(StatementFailed, match=r"read-?only")
+    with nullcontext() if database.engine.dialect.name == "mysql" else refused:
         write_in_a_snapshot()
     assert 99 not in {one.id for one in database.every_tenant()}
 
@@ -201,5 +203,7 @@ def test_the_tables_are_in_no_catalogue_afterwards(database: BillingDatabase) ->
     preview(database, tenant(1), DEFAULT)
     migrate(database, 1)
     with database.engine.connect() as connection:
-        names = [*inspect(connection).get_table_names(), *inspect(connection).get_temp_table_names()]
+        names = inspect(connection).get_table_names()
+        if connection.dialect.name != "mysql":  # which has no catalogue of temporary tables
+            names += inspect(connection).get_temp_table_names()
     assert [one for one in names if one.startswith("meter_assets_")] == []

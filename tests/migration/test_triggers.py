@@ -38,9 +38,15 @@ class Case:
     postgresql: tuple[str, ...]
     said: tuple[str, ...]
     sqlite: tuple[str, ...] = ()
+    mysql: tuple[str, ...] = ()
+    """If they are not those of SQLite."""
     status: int = 1
     leaves: dict[str, object] = field(default_factory=dict)
     """What statements find after the run."""
+
+    def on(self, engine: str) -> tuple[str, ...]:
+        """Return the statements of an engine; none if it has no such triggers."""
+        return {"postgresql": self.postgresql, "sqlite": self.sqlite, "mysql": self.mysql or self.sqlite}[engine]
 
 
 CASES = {
@@ -73,9 +79,10 @@ CASES = {
         ),
         ("1 rows of meters were altered when they were written", "expected_balance 70.00, found_balance 71.00"),
         sqlite=(
-            "CREATE TRIGGER alter_it AFTER UPDATE OF balance ON meters BEGIN UPDATE meters SET balance = balance + 1 "
-            "WHERE id = NEW.id; END",
+            "CREATE TRIGGER alter_it AFTER UPDATE OF balance ON meters FOR EACH ROW BEGIN UPDATE meters "
+            "SET balance = balance + 1 WHERE id = NEW.id; END",
         ),
+        mysql=("CREATE TRIGGER alter_it BEFORE UPDATE ON meters FOR EACH ROW SET NEW.balance = NEW.balance + 1",),
     ),
     "a trigger that alters the meter of a payment": Case(
         (
@@ -86,8 +93,12 @@ CASES = {
         ("rows of payments were altered when they were written", "expected_meter_id 21, found_meter_id 22"),
         sqlite=(
             "INSERT INTO meters (id, balance, overpayment, tenant_id, meter_number) VALUES (22, 0, 0, 1, 'M-22')",
-            "CREATE TRIGGER alter_it AFTER UPDATE ON payments BEGIN UPDATE payments SET meter_id = 22 WHERE "
-            "id = NEW.id; END",
+            "CREATE TRIGGER alter_it AFTER UPDATE ON payments FOR EACH ROW BEGIN UPDATE payments SET meter_id = 22 "
+            "WHERE id = NEW.id; END",
+        ),
+        mysql=(
+            "INSERT INTO meters (id, balance, overpayment, tenant_id, meter_number) VALUES (22, 0, 0, 1, 'M-22')",
+            "CREATE TRIGGER alter_it BEFORE UPDATE ON payments FOR EACH ROW SET NEW.meter_id = 22",
         ),
     ),
     "a trigger that changes another billing table": Case(
@@ -100,8 +111,8 @@ CASES = {
             "no rollback would restore them",
         ),
         sqlite=(
-            "CREATE TRIGGER cascade AFTER UPDATE ON meters BEGIN UPDATE invoices SET total_amount = total_amount + 5; "
-            "END",
+            "CREATE TRIGGER cascade AFTER UPDATE ON meters FOR EACH ROW BEGIN UPDATE invoices "
+            "SET total_amount = total_amount + 5; END",
         ),
     ),
     "a trigger that moves money between rows, whose sum stays": Case(
@@ -125,8 +136,8 @@ CASES = {
             "The triggers of meters changed customers.balance. The table customer_balances_backup has the former",
         ),
         sqlite=(
-            "CREATE TRIGGER keep AFTER UPDATE ON meters BEGIN UPDATE customers SET balance = NEW.balance WHERE "
-            "tenant_id = NEW.tenant_id; END",
+            "CREATE TRIGGER keep AFTER UPDATE ON meters FOR EACH ROW BEGIN UPDATE customers SET balance = NEW.balance "
+            "WHERE tenant_id = NEW.tenant_id; END",
         ),
         status=0,
         leaves={
@@ -144,8 +155,12 @@ CASES = {
         ("Trigger that will fire: touch of meters (",),
         sqlite=(
             "ALTER TABLE meters ADD updated_at TIMESTAMP",
-            "CREATE TRIGGER touch AFTER UPDATE ON meters BEGIN UPDATE meters SET updated_at = '2024-01-01' WHERE "
-            "id = NEW.id; END",
+            "CREATE TRIGGER touch AFTER UPDATE ON meters FOR EACH ROW BEGIN UPDATE meters SET updated_at = "
+            "'2024-01-01' WHERE id = NEW.id; END",
+        ),
+        mysql=(
+            "ALTER TABLE meters ADD updated_at DATETIME",
+            "CREATE TRIGGER touch BEFORE UPDATE ON meters FOR EACH ROW SET NEW.updated_at = NOW()",
         ),
         status=0,
         leaves={"SELECT balance FROM meters": 70},
@@ -181,7 +196,7 @@ def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def _engines(case: Case) -> tuple[str, ...]:
-    return ("postgresql", "sqlite") if case.sqlite else ("postgresql",)
+    return tuple(name for name in ("postgresql", "sqlite", "mysql") if case.on(name))
 
 
 @pytest.mark.by_default("postgresql")
@@ -201,7 +216,7 @@ def test_what_a_trigger_does_to_batches_is_told(shell: CommandLine, engine_name:
 
 
 def assert_told(shell: CommandLine, engine_name: str, case: Case, options: tuple[str, ...]) -> None:
-    made = case.postgresql if engine_name == "postgresql" else case.sqlite
+    made = case.on(engine_name)
     shell.change(*(one.replace("%", "%%") for one in made))
     said = shell(*MIGRATE, *options)
     assert said.status == case.status, said.printed
@@ -218,7 +233,7 @@ def assert_told(shell: CommandLine, engine_name: str, case: Case, options: tuple
 @pytest.mark.slow
 def test_a_preview_lists_the_triggers_and_what_a_rollback_leaves(shell: CommandLine, engine_name: str) -> None:
     keeps = CASES["a trigger that keeps the balances of customers"]
-    shell.change(*(keeps.postgresql if engine_name == "postgresql" else keeps.sqlite))
+    shell.change(*(keeps.on(engine_name)))
     said = shell("migrate-meter-financials", "--dry-run")
     assert said.status == 0
     assert "Triggers that will fire" in said.words

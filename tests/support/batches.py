@@ -1,19 +1,19 @@
 """Steps in batches as tests make them: of tenant 1, with others who do something between the plan and a batch."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
 
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import BillingSchema, billing_tables
+from meter_assets.migration import batches
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.backup import tenants_without_backup
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.plan import Plan
 from meter_assets.migration.rollback import UndoneStep
 from meter_assets.migration.run_history import StepRunRecord, recorded_steps
 from meter_assets.migration.step_report import StepReport
@@ -26,7 +26,6 @@ from tests.support.rollbacks import roll_back_tenant
 
 SCHEMA = billing_tables()
 DEFAULT = Policy.from_values({})
-PLANNED = re.compile(r"CREATE TEMPORARY TABLE \S+\.meter_migration_plan")
 
 
 def in_batches(
@@ -63,37 +62,23 @@ def roll_back_in_batches(
 
 @contextmanager
 def before_each_batch(database: BillingDatabase, do: Callable[[int, int], None]) -> Iterator[None]:
-    """Do something, given the number of the plan and that of its batch, after the plan and before each batch begins."""
-    plan, batch = 0, 0
+    """Do something, given the number of the plan and that of its batch, before each batch and after the last."""
+    numbers = {"plan": 0, "batch": 0}
 
-    def count_plans(connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
-        nonlocal plan, batch
-        if PLANNED.match(statement):
-            plan, batch = plan + 1, 0
+    def first_do(then: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any) -> Any:
+            plan = next(one for one in arguments if isinstance(one, Plan)).number + 1
+            batch = numbers["batch"] + 1 if plan == numbers["plan"] else 1
+            numbers.update(plan=plan, batch=batch)
+            do(plan, batch)
+            return then(*arguments)
 
-    @contextmanager
-    def watched() -> Iterator[Connection]:
-        with connect() as connection, pytest.MonkeyPatch.context() as patch:
-            begin = connection.begin
+        return called
 
-            def begin_later() -> Any:
-                nonlocal batch
-                if plan:
-                    batch += 1
-                    do(plan, batch)
-                return begin()
-
-            patch.setattr(connection, "begin", begin_later)
-            yield connection
-
-    connect = database.session
-    event.listen(database.engine, "before_cursor_execute", count_plans)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(database, "session", watched)
-            yield
-    finally:
-        event.remove(database.engine, "before_cursor_execute", count_plans)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_write_batch", "_finished"):
+            patch.setattr(batches, name, first_do(getattr(batches, name)))
+        yield
 
 
 def as_others(url: str, statement: str) -> None:

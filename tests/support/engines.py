@@ -27,7 +27,7 @@ def on_engines(
             engine,
             id=f"{name}-{engine}",
             marks=[
-                *([pytest.mark.server] if engine == "postgresql" else []),
+                *([pytest.mark.server] if engine != "sqlite" else []),
                 *([pytest.mark.thorough] if thorough(name, engine) else []),
             ],
         )

@@ -25,7 +25,8 @@ _NAMES = UUID("5a9f5f0e-6a53-4b0e-9f0e-0d7f8f6f3a11")
 _IDS: Mapping[str, tuple[Callable[[], Any], Callable[[int], Any]]] = {
     "integer": (Integer, int),
     "text": (lambda: String(20), lambda number: f"id-{number:06}"),
-    "uuid": (Uuid, lambda number: uuid5(_NAMES, str(number))),
+    # In its own type, MariaDB has them in another order than others.
+    "uuid": (lambda: Uuid().with_variant(Uuid(native_uuid=False), "mysql"), lambda number: uuid5(_NAMES, str(number))),
 }
 
 

@@ -3,6 +3,7 @@
 Add here what is to be asked of a step or an invariant. The cases that are put to them are read by `cases`.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +11,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, Numeric, Select, insert, select, text, type_coerce
+from sqlalchemy.dialects import mysql
 
 from meter_assets.billing.change import Change
 from meter_assets.billing.money import ExactMoney, exact
@@ -25,11 +28,14 @@ from tests.support.cases import Case, column_and_text, value_of
 from tests.support.databases import OWN_TABLES, load
 from tests.support.oracle import BACKUP_RUNS, DECISIONS, ChangedRow, Database, Expected, Row
 
-SCHEMA = billing_tables(money=Numeric(), steps=tuple(steps.STEPS.values()))
+ANY_MONEY = Numeric().with_variant(mysql.NUMERIC(38, 8), "mysql")
+"""Money with any decimals: MySQL has no such type, but this one has more than any case needs."""
+SCHEMA = billing_tables(money=ANY_MONEY, steps=tuple(steps.STEPS.values()))
 WITH_OWN_TABLES = replace(SCHEMA, own_tables_present=frozenset(OWN_TABLES))
 STEPS = tuple(steps.STEPS)
 """The names of all steps."""
 _BY_NAME = {one.name: one for one in INVARIANTS}
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 ZERO = Decimal(0)
 _THEN = datetime(2024, 1, 1, tzinfo=UTC)
 _NO_NUMBER = {"sqlite": "1,234.50", "postgresql": "NaN"}
@@ -199,6 +205,9 @@ def _matches(told: Expected, row_id: int, words: str) -> bool:
 
 def assert_invariant(connection: Connection, invariant: str, case: Case) -> None:
     """Fail unless the oracle and the SQL find the violations of a case: looking at the tenant alone, and at all."""
+    no_number = _NO_NUMBER.get(connection.dialect.name)
+    if no_number is None and _nonsense(case.rows):
+        pytest.skip("this engine keeps nothing but numbers in a column of money")
     violating = _violating(case, _BY_NAME[invariant].subject)
     assert len(violating) == len(case.expected), "an expectation stands beside a row that the invariant is not about"
     (by_oracle,) = (one for one in oracle.INVARIANTS if one.__name__ == invariant)
@@ -209,7 +218,7 @@ def assert_invariant(connection: Connection, invariant: str, case: Case) -> None
             found = evidence_of(connection, invariant, relations, 1)
             assert set(found) == set(violating), f"the SQL finds others when it looks at {tenant_id or 'all tenants'}"
             for row_id, words in violating.items():
-                words = words.replace("NaN", _NO_NUMBER[connection.dialect.name])
+                words = words.replace("NaN", no_number or "NaN")
                 shown = dict(column_and_text(word) for word in words.split())
                 assert {name: _like(found[row_id][name], text) for name, text in shown.items()} == {
                     name: found[row_id][name] for name in shown
@@ -233,6 +242,8 @@ def _violating(case: Case, subject: str) -> dict[Any, str]:
 
 def _like(found: Any, text: str) -> Any:
     """Return expected evidence as a value of the type that was found."""
+    if isinstance(found, str) and _NUMBER.fullmatch(found) and _NUMBER.fullmatch(text):
+        return found if Decimal(found) == Decimal(text) else text  # a column may have more decimals than the number
     return None if text == "null" else type(found)(text) if found is not None else text
 
 

@@ -35,7 +35,7 @@ _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes":
 """What saves time where nobody minds a database that does not outlive its machine."""
 # The shell waits for its input to end, which happens when the tests end it or when their process dies, however it
 # dies, and then stops the server and removes the folder. So an interrupted run leaves nothing behind.
-_GUARD = '"$@" & server=$!; cat; kill -INT "$server"; wait "$server"; cd /; rm -rf "$FOLDER"'
+_GUARD = '"$@" & server=$!; cat; kill -"$SIGNAL" "$server"; wait "$server"; cd /; rm -rf "$FOLDER"'
 
 
 class ServerFailed(Exception):
@@ -131,9 +131,18 @@ def _serve(binaries: Path, folder: Path, settings: Mapping[str, str], as_user: d
     data, port = folder / "data", free_port()
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     command = [f"{binaries}/postgres", "-D", f"{data}", "-p", f"{port}", "-k", f"{folder}", *options]
-    environment = as_user["env"] | {"FOLDER": str(folder)}
+    server = PostgresServer(binaries, folder, port, start_guarded(command, folder, as_user, stop_signal="INT"))
+    _await(server)
+    return server
+
+
+def start_guarded(
+    command: list[str], folder: Path, as_user: dict[str, Any], *, stop_signal: str
+) -> "subprocess.Popen[bytes]":
+    """Start a server's command, with a log in its folder; once the input is closed, it is stopped with this signal."""
+    environment = as_user["env"] | {"FOLDER": str(folder), "SIGNAL": stop_signal}
     with (folder / "log").open("wb") as log:
-        guard: subprocess.Popen[bytes] = subprocess.Popen(
+        return subprocess.Popen(
             ["/bin/sh", "-c", _GUARD, "guard", *command],
             cwd=folder,
             stdin=subprocess.PIPE,
@@ -142,9 +151,6 @@ def _serve(binaries: Path, folder: Path, settings: Mapping[str, str], as_user: d
             start_new_session=True,  # a ^C is for the tests, which then stop the server
             **as_user | {"env": environment},
         )
-    server = PostgresServer(binaries, folder, port, guard)
-    _await(server)
-    return server
 
 
 def unprivileged_user(folder: Path) -> dict[str, Any]:

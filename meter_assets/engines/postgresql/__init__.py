@@ -41,13 +41,16 @@ from meter_assets.engines.postgresql.own_tables import lock_own_tables as lock_o
 from meter_assets.engines.postgresql.own_tables import own_table_problems as own_table_problems
 from meter_assets.engines.postgresql.scratch import claim_scratch as claim_scratch
 from meter_assets.engines.postgresql.scratch import release_scratch as release_scratch
+from meter_assets.engines.sessions import connection_changes_session
+from meter_assets.engines.temporary import create_temporary
 from meter_assets.foreign_text import quoted
 
 NAME = "postgresql"
 SCHEMES: tuple[str, ...] = ("postgresql", "postgres", "postgresql+psycopg2")
 SECONDS_UNTIL_BUSY: float = 0
 """No program can lock the whole database."""
-TEMPORARY_SCHEMA = temporary_tables.SCHEMA
+TEMPORARY_SCHEMA: str | None = temporary_tables.SCHEMA
+PLANS_FIRST = False
 WRITES_AT_ONCE = True
 URL_NAMES = "names a running server, its port, user and database"
 _FAILURES = {
@@ -139,11 +142,18 @@ def read_only(connection: Connection) -> Connection:
     return connection.execution_options(postgresql_readonly=True)
 
 
-def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index: bool, one_snapshot: bool) -> None:
+def begin_planning(connection: Connection) -> None:
+    """Do nothing: every transaction reads one snapshot."""
+
+
+def prepare_batch(
+    connection: Connection, milliseconds_to_wait: int | None, *, by_index: bool, one_snapshot: bool
+) -> None:
     """Let each statement read the current rows: with one snapshot, a concurrent change would end the batch."""
     if not one_snapshot:
         connection.exec_driver_sql(READ_CURRENT_ROWS)
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds_to_wait}")
+    if milliseconds_to_wait is not None:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds_to_wait}")
     if by_index:
         # A batch has few rows; looking them up in an index is faster than reading the rows of all tenants.
         connection.exec_driver_sql("SET LOCAL enable_nestloop = on")
@@ -163,7 +173,7 @@ def session_of(connection: Connection) -> int:
 
 def shares_sessions(url: URL) -> bool:
     """Return whether a pooler gives the transactions of one connection to several processes of the server."""
-    return sessions.shares_sessions(writer(url))
+    return connection_changes_session(writer(url), session_of)
 
 
 def failure_of(error: DBAPIError) -> Failure | None:
@@ -199,7 +209,9 @@ def lock_tenant(url: URL, tenant: str, owner: LockOwner) -> AdvisoryLock | None:
     return AdvisoryLock.take(writer(url), tenant, owner)
 
 
-def lock_tenant_within(connection: Connection, tenant: str, owner: LockOwner) -> bool:
+def lock_tenant_within(
+    connection: Connection, schema: BillingSchema, tenant_id: Any, tenant: str, owner: LockOwner
+) -> bool:
     """Acquire an advisory lock for the transaction."""
     return take_within(connection, tenant, owner)
 
@@ -266,6 +278,7 @@ def materialize(connection: Connection, name: str, rows: Select[Any], *, reads_o
     temporary_tables.materialize(connection, name, rows, reads_only=reads_only, by_index=by_index)
 
 
-def analyze_temporary(connection: Connection, name: str) -> None:
-    """Gather statistics: the server does not do so for temporary tables by itself."""
-    connection.exec_driver_sql(f"ANALYZE {name}")
+def keep(connection: Connection, name: str, rows: Select[Any]) -> None:
+    """Create the table with its rows, and gather statistics: the server does not do so by itself."""
+    create_temporary(connection, name, rows, TEMPORARY_SCHEMA)
+    connection.exec_driver_sql(f"ANALYZE {TEMPORARY_SCHEMA}.{name}")

@@ -24,7 +24,7 @@ from meter_assets.billing.constructs import (
     rows_digest,
     trimmed,
 )
-from meter_assets.billing.engine_types import EngineTypes, register_types
+from meter_assets.billing.engine_types import AnyText, EngineTypes, PointInTime, register_types
 from meter_assets.billing.money import (
     MOST_MINOR_UNITS,
     AnyMoney,
@@ -38,6 +38,16 @@ from meter_assets.billing.money import (
 from meter_assets.billing.policy import RoundingOfSums
 
 # Types
+
+
+@compiles(AnyText, "postgresql")
+def _any_text(element: AnyText, compiler: Any, **kw: Any) -> str:
+    return "TEXT"
+
+
+@compiles(PointInTime, "postgresql")
+def _point_in_time(element: PointInTime, compiler: Any, **kw: Any) -> str:
+    return "TIMESTAMP WITH TIME ZONE"
 
 
 @compiles(AnyMoney, "postgresql")

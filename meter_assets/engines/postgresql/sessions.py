@@ -1,4 +1,4 @@
-"""The settings of our transactions on PostgreSQL, and whether a connection is a session of the server.
+"""The settings of our transactions on PostgreSQL, and which session of the server executes one.
 
 A URL, a role, a database, or another client of a pooler may have set anything. So each transaction sets, for itself,
 what our statements depend on: through a pooler, the next transaction may be in another session. Add a setting to
@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Engine, event, func, select
 
 MINUTES_TO_WAIT_FOR_A_LOCK = 5
 """A statement that waits longer for a lock fails, and its transaction is rolled back."""
-ROUNDS_OF_PROBES = 3
 _BEGIN = "meter-assets: begins each transaction"
 _SETTINGS = {
     # What text means, and what the server writes.
@@ -127,28 +126,9 @@ _TIMES = tuple(
 )
 
 
-# Whether a connection is a session
+# Which session executes a transaction
 
 
 def session_of(connection: Connection) -> int:
     """Return the id of the server's process that executes the current transaction."""
     return int(connection.scalars(select(func.pg_backend_pid())).one())
-
-
-def shares_sessions(engine: Engine) -> bool:
-    """Return whether a pooler gives the transactions of one connection to several sessions of the server.
-
-    The server's process of an idle connection is compared with that of a second connection, which may get the same one,
-    and with that of its own next transaction, while the second connection keeps its process.
-    """
-    with engine.connect() as first:
-        with first.begin():
-            session = session_of(first)
-        for _ in range(ROUNDS_OF_PROBES):
-            with engine.connect() as second, second.begin():
-                if session_of(second) == session:
-                    return True
-                with first.begin():
-                    if session_of(first) != session:
-                        return True
-    return False

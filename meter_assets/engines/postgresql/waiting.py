@@ -18,12 +18,7 @@ from sqlalchemy import Engine, event
 
 from meter_assets.engines import waiting
 from meter_assets.engines.postgresql.locks import APPLICATION
-from meter_assets.foreign_text import quoted, shown
-from meter_assets.formatting import show_time
 
-SECONDS_TO_ASK = 5.0
-"""How long the second connection may take; a pooler may have no connection for it."""
-SHOWN_OWNERS = 3
 _NOT_TOLD = "<insufficient privilege>"
 """What the server has in place of the statement of a role that this one may not watch."""
 _ASKING_UNTIL: ContextVar[float | None] = ContextVar("asking until", default=None)
@@ -109,7 +104,7 @@ class _Watcher:
             self._looks = False  # for example, the server has no connection left
             return
         if owners:
-            waiting.tell(_line(owners))
+            waiting.tell_sessions([_session(row) for row in owners])
             self.end()
             self._looks = False
 
@@ -132,25 +127,15 @@ class _Watcher:
 
 @contextmanager
 def _asking() -> Iterator[None]:
-    token = _ASKING_UNTIL.set(time.monotonic() + SECONDS_TO_ASK)
+    token = _ASKING_UNTIL.set(time.monotonic() + waiting.SECONDS_TO_ASK)
     try:
         yield
     finally:
         _ASKING_UNTIL.reset(token)
 
 
-def _line(owners: list[tuple[Any, ...]]) -> str:
-    more = f" and {len(owners) - SHOWN_OWNERS} more" if len(owners) > SHOWN_OWNERS else ""
-    return f"Waiting for a lock of {'; '.join(map(_owner, owners[:SHOWN_OWNERS]))}{more}."
-
-
-def _owner(row: tuple[Any, ...]) -> str:
-    """Return a session in words; of another role's, the server may show only its name."""
+def _session(row: tuple[Any, ...]) -> waiting.Session:
+    """Return a session; of another role's, the server may show only its name."""
     process, application, user, state, since, statement = row
-    words = [f"application {quoted(application)}"] if application else []
-    words += [f"user {quoted(user)}"] if user else []
-    words += [shown(state)] if state else []
-    words += [f"its query started {show_time(since)}"] if since else []
-    told = " ".join((statement or "").split())
-    words += [f"its statement {quoted(told)}"] if told and not told.startswith(_NOT_TOLD) else []
-    return f"process {process} of the database server ({', '.join(words)})"
+    told = None if (statement or "").startswith(_NOT_TOLD) else statement
+    return waiting.Session(process, True, application, user, state, since, told)

@@ -32,13 +32,15 @@ from meter_assets.engines.sqlite.copies import restore as restore
 from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.engines.sqlite.own_tables import problems_of
 from meter_assets.engines.sqlite.waiting import watch
+from meter_assets.engines.temporary import create_temporary
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import quoted
 
 NAME = "sqlite"
 SCHEMES: tuple[str, ...] = ("sqlite", "sqlite+pysqlite")
 SECONDS_UNTIL_BUSY: float = 30
-TEMPORARY_SCHEMA = "temp"
+TEMPORARY_SCHEMA: str | None = "temp"
+PLANS_FIRST = False
 WRITES_AT_ONCE = False
 URL_NAMES = "names its file"
 INSTRUCTIONS_BETWEEN_INTERRUPTS = 100_000
@@ -146,7 +148,13 @@ def read_only(connection: Connection) -> Connection:
     return connection
 
 
-def prepare_batch(connection: Connection, milliseconds_to_wait: int, *, by_index: bool, one_snapshot: bool) -> None:
+def begin_planning(connection: Connection) -> None:
+    """Do nothing: every transaction reads one snapshot."""
+
+
+def prepare_batch(
+    connection: Connection, milliseconds_to_wait: int | None, *, by_index: bool, one_snapshot: bool
+) -> None:
     """Do nothing: after its start, no other transaction can write."""
 
 
@@ -213,7 +221,9 @@ def lock_tenant(url: URL, tenant: str, owner: LockOwner) -> LockFile | None:
     return LockFile.take(file(url), tenant, owner)
 
 
-def lock_tenant_within(connection: Connection, tenant: str, owner: LockOwner) -> bool:
+def lock_tenant_within(
+    connection: Connection, schema: BillingSchema, tenant_id: Any, tenant: str, owner: LockOwner
+) -> bool:
     """Return True: the transaction has already locked the whole database."""
     return True
 
@@ -297,9 +307,15 @@ def may_materialize(connection: Connection) -> bool:
 def materialize(connection: Connection, name: str, rows: Select[Any], *, reads_only: bool, by_index: bool) -> None:
     """Create the table with its rows; it is dropped when the connection is closed."""
     connection.execute(CreateTableAs(rows, name, temporary=True, schema=TEMPORARY_SCHEMA))
-    analyze_temporary(connection, f"{TEMPORARY_SCHEMA}.{name}")
+    _analyze(connection, name)
 
 
-def analyze_temporary(connection: Connection, name: str) -> None:
+def keep(connection: Connection, name: str, rows: Select[Any]) -> None:
+    """Create the table with its rows; it is dropped when the connection is closed."""
+    create_temporary(connection, name, rows, TEMPORARY_SCHEMA)
+    _analyze(connection, name)
+
+
+def _analyze(connection: Connection, name: str) -> None:
     """Count the rows: otherwise SQLite does not know which of two tables is the larger one."""
-    connection.exec_driver_sql(f"ANALYZE {name}")
+    connection.exec_driver_sql(f"ANALYZE {TEMPORARY_SCHEMA}.{name}")

@@ -25,7 +25,7 @@ from meter_assets.billing.constructs import (
     rows_digest,
     trimmed,
 )
-from meter_assets.billing.engine_types import DateText, EngineTypes, register_types
+from meter_assets.billing.engine_types import AnyText, DateText, EngineTypes, PointInTime, register_types
 from meter_assets.billing.money import AnyMoney, exact, has_decimals, is_exact, is_number, rounded, stored
 from meter_assets.billing.policy import RoundingOfSums
 from meter_assets.formatting import MINOR_UNIT_DIGITS
@@ -53,6 +53,16 @@ class _AsItIs(UserDefinedType[Any]):
     def get_col_spec(self, **kw: Any) -> str:
         """Return the declared type, for which SQLite converts nothing."""
         return "BLOB"
+
+
+@compiles(AnyText, "sqlite")
+def _any_text(element: AnyText, compiler: Any, **kw: Any) -> str:
+    return "TEXT"
+
+
+@compiles(PointInTime, "sqlite")
+def _point_in_time(element: PointInTime, compiler: Any, **kw: Any) -> str:
+    return "DATETIME"
 
 
 @compiles(AnyMoney, "sqlite")

@@ -1,6 +1,6 @@
 """The points of a run: the moments before and after each statement and commit that goes to the billing database.
 
-On PostgreSQL there is one more: when it has been sent, and the answer has not been read. There an end of the process
+On a server there is one more: when it has been sent, and the answer has not been read. There an end of the process
 leaves a server that finishes what it was told; a lost connection leaves the outcome in doubt.
 """
 
@@ -13,7 +13,8 @@ from typing import Any
 import psycopg2.extensions
 from sqlalchemy import Connection, Engine, event
 
-from meter_assets.engines import postgresql, sqlite
+from meter_assets.engines import mysql, postgresql, sqlite
+from meter_assets.engines.mysql.waiting import WatchedConnection
 from meter_assets.engines.postgresql.waiting import wait
 
 BEFORE, SENT, AFTER = "before", "sent", "after"
@@ -22,8 +23,10 @@ FORGETTING = f"{AFTER} FORGETTING"
 """A point of the command line alone: Dagster has been told to forget what is about to be undone."""
 BY_ITSELF = "(what the driver sends by itself)"
 SHOWN_CHARACTERS = 70
-_ASKS = re.compile(r"(SELECT|WITH|PRAGMA|SHOW|SET LOCAL|LOCK TABLE)\b(?!.*advisory)")
-_FACTORIES = ((sqlite, "writer"), (sqlite, "reader"), (postgresql, "writer"))
+_ASKS = re.compile(
+    r"(SELECT|WITH|PRAGMA|SHOW|SET|\(SELECT|LOCK TABLE|CREATE TEMPORARY|DROP TEMPORARY|BEGIN NOT)\b(?!.*advisory)"
+)
+_FACTORIES = ((sqlite, "writer"), (sqlite, "reader"), (postgresql, "writer"), (mysql, "writer"), (mysql, "reader"))
 
 Reached = Callable[[str, Any], None]
 """Is told each point, such as 'before COMMIT', and the driver's connection."""
@@ -112,3 +115,14 @@ def _watch(engine: Engine, reached: Reached) -> None:
             wait(connection)
 
         psycopg2.extensions.set_wait_callback(sent)
+    elif engine.dialect.name == "mysql":
+
+        class Told(WatchedConnection):
+            """A connection that tells when the server has been sent a statement."""
+
+            def _await_answer(self) -> None:
+                if self._arguments is not None:  # there is nothing to lose while it connects
+                    reached(f"{SENT} {doing}", self)
+                super()._await_answer()
+
+        event.listen(engine, "do_connect", lambda dialect, record, given, named: Told(*given, **named), insert=True)

@@ -1,12 +1,13 @@
-"""Databases that are put back as they were: a file copied, or a PostgreSQL database made from a template."""
+"""Databases that are put back as they were: a file copied, a database made from a template, or table by table."""
 
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 
 class Stage(ABC):
@@ -90,13 +91,55 @@ class PostgresStage(Stage):
             connection.execute(text(statement))
 
 
+class MariaDbStage(Stage):
+    """A MariaDB database, and others that were made from it, table by table."""
+
+    def __init__(self, url: str) -> None:
+        """Take the URL of a database that is there."""
+        super().__init__(url)
+        self._name = str(make_url(url).database)
+        self._administrator = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._kept: set[str] = set()
+
+    def keep(self, name: str) -> None:
+        """Keep the database as it is now, under a name."""
+        self._copy(self._name, f"{self._name}_{name}")
+        self._kept.add(f"{self._name}_{name}")
+
+    def _put_back(self, name: str) -> None:
+        """Make the database from what was kept, whoever is still connected."""
+        self._copy(f"{self._name}_{name}", self._name)
+
+    def forget(self) -> None:
+        """Drop all that was kept."""
+        with self._administrator.connect() as connection:
+            for name in self._kept:
+                connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        self._kept.clear()
+
+    def _copy(self, source: str, target: str) -> None:
+        with self._administrator.connect() as connection:
+            of_database = text(
+                "SELECT id FROM information_schema.processlist WHERE db = :name AND id <> CONNECTION_ID()"
+            )
+            for session in connection.scalars(of_database, {"name": target}):
+                with suppress(OperationalError):  # it has ended meanwhile
+                    connection.execute(text(f"KILL {session}"))
+            connection.execute(text(f"DROP DATABASE IF EXISTS {target}"))
+            connection.execute(text(f"CREATE DATABASE {target} CHARACTER SET utf8mb4"))
+            tables = text("SELECT table_name FROM information_schema.tables WHERE table_schema = :name")
+            for table in connection.scalars(tables, {"name": source}).all():
+                connection.execute(text(f"CREATE TABLE {target}.{table} LIKE {source}.{table}"))
+                connection.execute(text(f"INSERT INTO {target}.{table} SELECT * FROM {source}.{table}"))
+
+
 @contextmanager
 def stage_of(url: str) -> Iterator[Stage]:
     """Return the stage of a database, and drop in the end what it has kept."""
     if url.startswith("sqlite"):
         yield SqliteStage(Path(str(make_url(url).database)))
         return
-    stage = PostgresStage(url)
+    stage = PostgresStage(url) if url.startswith("postgresql") else MariaDbStage(url)
     try:
         yield stage
     finally:

@@ -1,0 +1,193 @@
+"""Reads from the catalogue of MySQL or MariaDB what limits reading and writing the billing tables.
+
+`read_catalogue` returns the facts (views, triggers, constraints, indexes) and the problems that make the database
+unsuitable: views that hide rows, and storage engines without transactions. Add here a further fact or problem that only
+this catalogue tells; what reflection tells is in `billing.reflection`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, text
+
+from meter_assets.billing.catalogue import (
+    EXAMINED,
+    READ_BY,
+    Catalogue,
+    MissingIndex,
+    RowConstraint,
+    RowsConstraint,
+    Trigger,
+    columns_in,
+    words,
+)
+from meter_assets.billing.own_tables import BACKUP
+from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
+from meter_assets.engines.base import Examined
+from meter_assets.engines.mysql.temporary_tables import is_mariadb
+from meter_assets.foreign_text import shown
+
+_TABLES = """
+SELECT table_name AS name, table_type AS kind, engine, data_length AS bytes FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_name IN :names"""
+_VIEWS = """
+SELECT table_name AS name, view_definition AS definition, is_updatable AS updatable FROM information_schema.views
+WHERE table_schema = DATABASE() AND table_name IN :names"""
+_TRIGGERS = """
+SELECT event_object_table AS name, trigger_name AS called, action_timing AS timing FROM information_schema.triggers
+WHERE trigger_schema = DATABASE() AND event_manipulation = 'UPDATE' AND event_object_table IN :names
+ORDER BY event_object_table, trigger_name"""
+_CHECKS_OF_MARIADB = """
+SELECT table_name AS name, constraint_name AS called, check_clause AS clause, level AS level
+FROM information_schema.check_constraints
+WHERE constraint_schema = DATABASE() AND table_name IN :names ORDER BY table_name, constraint_name"""
+_CHECKS_OF_MYSQL = """
+SELECT t.table_name AS name, c.constraint_name AS called, c.check_clause AS clause, 'Table' AS level
+FROM information_schema.check_constraints c
+JOIN information_schema.table_constraints t
+    ON t.constraint_schema = c.constraint_schema AND t.constraint_name = c.constraint_name
+WHERE c.constraint_schema = DATABASE() AND t.table_name IN :names AND t.constraint_type = 'CHECK'
+    AND t.enforced = 'YES' ORDER BY t.table_name, c.constraint_name"""
+_REFERENCES = """
+SELECT table_name AS name, constraint_name AS called, column_name AS here, referenced_table_schema AS there_schema,
+    referenced_table_name AS there_table, referenced_column_name AS there
+FROM information_schema.key_column_usage
+WHERE table_schema = DATABASE() AND table_name IN :names AND referenced_table_name IS NOT NULL
+ORDER BY table_name, constraint_name, ordinal_position"""
+_INDEXES = """
+SELECT table_name AS name, index_name AS called, non_unique, seq_in_index AS place, column_name AS here, sub_part
+FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name IN :names
+ORDER BY table_name, index_name, seq_in_index"""
+_PRIMARY = "PRIMARY"
+_WITH_TRANSACTIONS = "InnoDB"
+_BYTES_OF_A_LARGE_TABLE = 16 * 2**20
+_HIDES = {"WHERE", "JOIN", "LIMIT", "DISTINCT", "GROUP", "HAVING", "UNION", "INTERSECT", "EXCEPT"}
+_CHARACTER_SET = re.compile(r"\b_(utf8mb[34]|latin1|ascii|binary)\\?'")
+
+Rows = Sequence[RowMapping]
+
+
+def read_catalogue(connection: Connection, schema: BillingSchema) -> Examined:
+    """Return what the catalogue says about the billing tables, and every problem."""
+
+    def read(statement: str) -> Rows:
+        names: Any = bindparam("names", list(REQUIRED_COLUMNS), expanding=True)
+        return connection.execute(text(statement).bindparams(names)).mappings().all()
+
+    written = {(step.target, name) for step in schema.steps if step.target != BACKUP for name in step.columns}
+    tables = {row["name"]: row for row in read(_TABLES)}
+    views = read(_VIEWS) if any(row["kind"] == "VIEW" for row in tables.values()) else ()
+    indexes = read(_INDEXES)
+    checks = read(_CHECKS_OF_MARIADB if is_mariadb(connection) else _CHECKS_OF_MYSQL)
+    catalogue = Catalogue(
+        views=frozenset(row["name"] for row in views),
+        triggers=tuple(_triggers(read(_TRIGGERS), {table for table, _ in written})),
+        row_constraints=(*_checks(checks, schema), *_foreign_keys(read(_REFERENCES), written)),
+        rows_constraints=tuple(_unique_keys(indexes, written)),
+        missing_indexes=tuple(_missing_indexes(tables, indexes)),
+    )
+    return Examined(catalogue, [*_engines(tables), *_views(views, {table for table, _ in written})])
+
+
+# Problems
+
+
+def _engines(tables: Mapping[str, RowMapping]) -> Iterator[str]:
+    for name in REQUIRED_COLUMNS:
+        engine = tables[name]["engine"] if name in tables else None
+        if engine not in (None, _WITH_TRANSACTIONS):  # a view has none
+            yield (
+                f"{name} has the storage engine {shown(engine)}, which has no transactions "
+                f"(ALTER TABLE {name} ENGINE = {_WITH_TRANSACTIONS})"
+            )
+
+
+def _views(views: Rows, written: set[str]) -> Iterator[str]:
+    for row in views:
+        name, definition = row["name"], row["definition"] or ""
+        if not definition:
+            yield f"{name} is a view whose definition this user may not see (GRANT SHOW VIEW ON {name} TO ...)"
+            continue
+        hides = _HIDES & {word.upper() for word in words(_standard(definition))}
+        if hides or "," in definition.rpartition(" from ")[2]:
+            yield (
+                f"{name} is a view that may hide rows (name the table {name}, or make the view select columns of one "
+                "table only)"
+            )
+        elif name in written and row["updatable"] != "YES":
+            yield f"{name} is a view that cannot be updated (name the table {name})"
+
+
+# Triggers, constraints and indexes
+
+
+def _triggers(found: Rows, written: set[str]) -> Iterator[Trigger]:
+    for row in found:
+        if row["name"] in written:
+            yield Trigger(row["name"], row["called"], f"{row['timing']} UPDATE, each row")
+
+
+def _standard(expression: str) -> str:
+    """Return an expression of the catalogue in the quotes of standard SQL, which our sessions read too."""
+    plain = _CHARACTER_SET.sub("'", expression.replace("\\'", "'")) if "_" in expression else expression
+    return plain.replace('"', '""').replace("`", '"')
+
+
+def _checks(found: Rows, schema: BillingSchema) -> Iterator[RowConstraint]:
+    for row in found:
+        table, condition = row["name"], _standard(row["clause"])
+        if table not in schema.tables:
+            continue
+        columns = columns_in(condition, schema.tables[table].c.keys())
+        fix = f"ALTER TABLE {table} DROP CONSTRAINT {row['called']}"
+        if row["level"] == "Column":
+            fix = f"ALTER TABLE {table} MODIFY COLUMN {row['called']} ..., with its type and without its CHECK"
+        yield RowConstraint(table, row["called"], f"CHECK ({condition})", condition, columns, fix)
+
+
+def _foreign_keys(found: Rows, written: set[tuple[str, str]]) -> Iterator[RowConstraint]:
+    keys: dict[tuple[str, str], list[RowMapping]] = {}
+    for row in found:
+        keys.setdefault((row["name"], row["called"]), []).append(row)
+    for (table, called), rows in keys.items():
+        columns = tuple(row["here"] for row in rows)
+        if not any((table, column) in written for column in columns):
+            continue
+        first = rows[0]
+        referred = f'"{first["there_schema"]}"."{first["there_table"]}"'
+        pairs = " AND ".join(f'referred."{row["there"]}" = {EXAMINED}."{row["here"]}"' for row in rows)
+        nulls = " OR ".join(f'{EXAMINED}."{column}" IS NULL' for column in columns)
+        there = ", ".join(row["there"] for row in rows)
+        definition = f"FOREIGN KEY ({', '.join(columns)}) REFERENCES {first['there_table']} ({there})"
+        condition = f"{nulls} OR EXISTS (SELECT 1 FROM {referred} AS referred WHERE {pairs})"
+        fix = f"ALTER TABLE {table} DROP FOREIGN KEY {called}"
+        yield RowConstraint(table, called, definition, condition, columns, fix)
+
+
+def _unique_keys(found: Rows, written: set[tuple[str, str]]) -> Iterator[RowsConstraint]:
+    keys: dict[tuple[str, str], list[RowMapping]] = {}
+    for row in found:
+        if not row["non_unique"] and row["called"] != _PRIMARY and row["here"] is not None:
+            keys.setdefault((row["name"], row["called"]), []).append(row)
+    for (table, called), rows in keys.items():
+        columns = tuple(row["here"] for row in rows)
+        if any((table, column) in written for column in columns):
+            quoted = [f'"{row["here"]}"' for row in rows]
+            parts = [
+                f"LEFT({name}, {row['sub_part']})" if row["sub_part"] else name
+                for name, row in zip(quoted, rows, strict=True)
+            ]
+            elements = tuple((part, "=") for part in parts)
+            definition = f"UNIQUE ({', '.join(columns)})"
+            yield RowsConstraint(
+                table, called, definition, elements, "", columns, f"ALTER TABLE {table} DROP INDEX {called}"
+            )
+
+
+def _missing_indexes(tables: Mapping[str, RowMapping], indexes: Rows) -> Iterator[MissingIndex]:
+    first = {(row["name"], row["here"]) for row in indexes if row["place"] == 1}
+    for table, column in READ_BY.items():
+        row: Any = tables.get(table)
+        if row is not None and row["kind"] != "VIEW" and (table, column) not in first:
+            yield MissingIndex(table, column, of_large_table=(row["bytes"] or 0) >= _BYTES_OF_A_LARGE_TABLE)

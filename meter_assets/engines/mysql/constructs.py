@@ -1,0 +1,219 @@
+"""SQL of MySQL and MariaDB for our constructs, and their types for columns of money.
+
+Exact money is DECIMAL, as it is stored. Importing this module registers all constructs and types. Add here how these
+servers compile a new construct; constructs are declared in `billing.constructs` and `billing.money`.
+"""
+
+from typing import Any
+
+from sqlalchemy import Boolean, Date, DateTime, Float, Integer, LargeBinary, Numeric, String
+from sqlalchemy.dialects.mysql import BIT
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+from meter_assets.billing.constructs import (
+    EngineConstruct,
+    day,
+    is_date,
+    is_flag,
+    member_of,
+    row_values,
+    row_version,
+    rows_digest,
+    trimmed,
+)
+from meter_assets.billing.engine_types import AnyText, EngineTypes, PointInTime, register_types
+from meter_assets.billing.money import (
+    MOST_MINOR_UNITS,
+    AnyMoney,
+    exact,
+    has_decimals,
+    is_exact,
+    is_number,
+    rounded,
+    stored,
+)
+from meter_assets.billing.policy import RoundingOfSums
+
+_ANY_DECIMAL = "DECIMAL(65, 30)"
+"""A DECIMAL with the most digits that these servers have."""
+_BLANKS = r"[ \\t\\n\\r\\v\\f]+"
+_PARTS_OF_A_HASH = range(4)
+_HEX_DIGITS_OF_A_PART = 15
+"""So many hexadecimal digits are less than 2^63, as the arithmetic of these servers needs it."""
+
+# Types
+
+
+@compiles(AnyMoney, "mysql")
+def _any_money(element: AnyMoney, compiler: Any, **kw: Any) -> str:
+    # A DECIMAL without digits would be DECIMAL(10, 0), and one with other digits than the column's could round.
+    like = element.like
+    return _ANY_DECIMAL if like is None else str(compiler.process(like, **kw))
+
+
+@compiles(AnyText, "mysql")
+def _any_text(element: AnyText, compiler: Any, **kw: Any) -> str:
+    return "LONGTEXT"
+
+
+@compiles(PointInTime, "mysql")
+def _point_in_time(element: PointInTime, compiler: Any, **kw: Any) -> str:
+    return "DATETIME(6)"
+
+
+def _why_no_money(kind: TypeEngine[Any]) -> str | None:
+    change = "ALTER TABLE {table} MODIFY COLUMN {column} decimal(14, 2)"
+    if isinstance(kind, Float):
+        return f"a binary fraction, which cannot hold money exactly ({change})"
+    if isinstance(kind, Numeric):
+        return None
+    if isinstance(kind, Integer):
+        return (
+            "which does not say whether it counts whole units or minor units, such as cents (if units: "
+            f"{change}; if cents, make it decimal(14, 2) and divide it by 100)"
+        )
+    return f"which is no number ({change})"
+
+
+def _to_flag(kind: TypeEngine[Any]) -> str:
+    if isinstance(kind, BIT):
+        return ": ALTER TABLE meter_assignments MODIFY COLUMN is_active tinyint(1)"
+    return ""
+
+
+def _why_no_date(kind: TypeEngine[Any]) -> str | None:
+    if isinstance(kind, (Date, DateTime)):
+        return None
+    return "whose values are not compared as dates (make it DATE or DATETIME: ALTER TABLE ... MODIFY COLUMN ...)"
+
+
+register_types(
+    "mysql",
+    EngineTypes(
+        exact_money=Numeric(),
+        to_exact=lambda units: units,
+        from_exact=lambda value: value,
+        as_read=lambda kind: kind,
+        as_journaled=lambda kind: kind,
+        why_no_money=_why_no_money,
+        why_no_date=_why_no_date,
+        to_flag=_to_flag,
+    ),
+)
+
+
+# Money
+
+
+@compiles(exact, "mysql")
+@compiles(stored, "mysql")
+def _unchanged(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+@compiles(is_number, "mysql")
+def _is_any_number(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # The server accepts nothing else in a DECIMAL: it has no NaN.
+    return f"({compiler.process(element.clauses, **kw)} IS NULL OR true)"
+
+
+@compiles(has_decimals, "mysql")
+def _equals_rounded(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    value, digits = element.clauses
+    money, places = compiler.process(value, **kw), int(compiler.process(digits, **kw))
+    most = f"{MOST_MINOR_UNITS // 10**places}.{MOST_MINOR_UNITS % 10**places:0{places}d}".rstrip(".")
+    kind = value.type
+    if isinstance(kind, Numeric) and kind.precision is not None and (kind.scale or 0) <= places:
+        whole_digits = kind.precision - (kind.scale or 0)
+        if 10**whole_digits <= MOST_MINOR_UNITS // 10**places:  # the type of the column leaves nothing else
+            return f"({money} IS NULL OR true)"
+    return f"({money} IS NULL OR ({money} = round({money}, {places}) AND abs({money}) < {most}))"
+
+
+@compiles(is_exact, "mysql")
+def _has_any_decimals(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    money = compiler.process(element.clauses, **kw)
+    return f"({money} IS NULL OR abs({money}) < {MOST_MINOR_UNITS})"
+
+
+@compiles(rounded, "mysql")
+def _round(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    value, digits, mode = element.clauses
+    money, places = compiler.process(value, **kw), int(compiler.process(digits, **kw))
+    half_up = f"round({money}, {places})"  # of a DECIMAL: halves are rounded away from zero
+    if RoundingOfSums.half_even.value not in compiler.process(mode, **kw):
+        return half_up
+    units = f"({money} * {10**places})"
+    # A division keeps four decimals more than its dividend. The dividends here need one.
+    even = f"round(round({units} / 2) * 2 / {10**places}, {places})"
+    return f"CASE WHEN abs({units} - truncate({units}, 0)) = 0.5 THEN {even} ELSE {half_up} END"
+
+
+# Others
+
+
+@compiles(trimmed, "mysql")
+def _trim(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # TRIM removes one character only. In this collation, letters are equal only to themselves, as on other engines.
+    text, _ = element.clauses
+    value = f"CONVERT({compiler.process(text, **kw)} USING utf8mb4) COLLATE utf8mb4_bin"
+    return f"REGEXP_REPLACE(REGEXP_REPLACE({value}, '^{_BLANKS}', ''), '{_BLANKS}$', '')"
+
+
+@compiles(is_date, "mysql")
+def _is_complete(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # Dates without a month or a day, such as 2024-05-00, are compared like others, but no day is before or after them.
+    value = compiler.process(element.clauses, **kw)
+    return f"({value} IS NULL OR (year({value}) > 0 AND month({value}) > 0 AND dayofmonth({value}) > 0))"
+
+
+@compiles(is_flag, "mysql")
+def _is_any(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # The server accepts nothing else in a column of numbers.
+    return f"({compiler.process(element.clauses, **kw)} IS NULL OR true)"
+
+
+@compiles(day, "mysql")
+def _date(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} AS DATE)"
+
+
+@compiles(member_of, "mysql")
+def _in_subquery(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    value, ids = element.clauses
+    return f"{compiler.process(value, **kw)} IN {compiler.process(ids, **kw)}"
+
+
+def _as_bytes(column: Any, compiler: SQLCompiler, **kw: Any) -> str:
+    """Return the SQL of a value as text of ASCII letters, which depends on no character set; NULL for null."""
+    value = compiler.process(column, **kw)
+    if isinstance(column.type, Numeric) and not isinstance(column.type, Float):
+        value = f"CAST({value} AS {_ANY_DECIMAL})"  # the same text, whatever the scale of the column is
+    if isinstance(column.type, (Integer, Numeric, Boolean, Date, DateTime)):
+        return f"CAST({value} AS CHAR CHARACTER SET ascii)"
+    if isinstance(column.type, String) and not isinstance(column.type, LargeBinary):
+        value = f"CONVERT({value} USING utf8mb4)"
+    return f"HEX(CAST({value} AS BINARY))"
+
+
+@compiles(row_values, "mysql")
+@compiles(row_version, "mysql")
+def _hash_of_values(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # These servers do not number writes, so a row's version consists of all its values.
+    values = [f"COALESCE({_as_bytes(column, compiler, **kw)}, '-')" for column in element.clauses]
+    return f"SHA2(CONCAT_WS(',', {', '.join(values)}), 256)"
+
+
+@compiles(rows_digest, "mysql")
+def _hash_of_sums(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # The hashes of all rows as one text could be longer than the server allows. So they are added up, in parts.
+    values = [f"CONCAT('{column.key}=', {_as_bytes(column, compiler, **kw)})" for column in element.clauses]
+    row = f"SHA2(CONCAT_WS(',', {', '.join(values)}), 256)"
+    sums = [
+        f"COALESCE(SUM(CAST(CONV(SUBSTR({row}, {1 + part * _HEX_DIGITS_OF_A_PART}, {_HEX_DIGITS_OF_A_PART}), 16, 10) "
+        "AS UNSIGNED)), 0)"
+        for part in _PARTS_OF_A_HASH
+    ]
+    return f"SHA2(CONCAT_WS(',', COUNT(*), {', '.join(sums)}), 256)"

@@ -1,0 +1,195 @@
+"""The minimal rights of a user of MySQL or MariaDB, as SQL for an administrator.
+
+The script also creates our own tables, so that the user needs no right to create tables. `obstacles_of` returns the
+rights to write that the current user lacks. Add here every right that a new statement needs.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import Connection, MetaData, Table, text
+from sqlalchemy.schema import CreateTable
+
+from meter_assets.billing.own_tables import BACKUP, RECORDS, RETIRED_BACKUPS, JournaledStep
+from meter_assets.billing.schema import BillingSchema
+from meter_assets.engines.base import Purpose
+from meter_assets.errors import InvalidSettings
+from meter_assets.foreign_text import shown, visible
+
+_GRANT = re.compile(r"GRANT (.*) ON (?:TABLE )?(\S+) TO ", re.DOTALL)
+_ONE_RIGHT = re.compile(r"([A-Z][A-Z ]*[A-Z])(?: \(([^)]*)\))?")
+_SERVER = text(
+    "SELECT DATABASE() AS name, CURRENT_USER() AS user, @@global.read_only AS read_only, @@log_bin AS is_logged, "
+    "@@global.binlog_format AS format, (SELECT MAX(variable_value) FROM {source} "
+    "WHERE variable_name = 'wsrep_on') AS cluster".format(source="information_schema.session_variables")
+)
+_RIGHTS_ABOVE_READ_ONLY = ("SUPER", "READ_ONLY ADMIN", "READ ONLY ADMIN", "CONNECTION_ADMIN", "ALL PRIVILEGES")
+
+
+def account(role: str) -> str:
+    """Return a user's name as GRANT takes it: 'name'@'host', or 'name' of any host, or a role."""
+    name, at, host = role.rpartition("@") if "@" in role else (role, "", "")
+    return _literal(name) + (f"@{_literal(host)}" if at else "")
+
+
+def _literal(value: str) -> str:
+    return "'{}'".format(value.strip("'").replace("\\", "\\\\").replace("'", "''"))
+
+
+def grants(connection: Connection, schema: BillingSchema, purpose: Purpose, role: str) -> str:
+    """Return the statements that grant an existing user the rights for one purpose in this database.
+
+    Raises InvalidSettings for an empty name, and for a name that cannot be printed in one line.
+    """
+    if not role.strip():
+        raise InvalidSettings(
+            f"The role's name is {role!r}, which is empty. Name an existing role: 'meter-assets grants {purpose} ROLE'."
+        )
+    database = str(connection.scalar(text("SELECT DATABASE()")))
+    for what, one in {"role": role, "database": database}.items():
+        if visible(one) != one:
+            raise InvalidSettings(
+                f"The name of the {what}, {shown(one)}, has characters that cannot be printed, such as line "
+                "breaks. They could change the printed statement. Give it another name."
+            )
+    printed = _Printed(connection, schema, database)
+    name = account(role)
+    lines = [f"-- For {name}, to {purpose.verb}. Run it as a user who may grant these rights.", *printed.own_tables()]
+    lines += [f"GRANT {what} TO {name};" for what in printed.reads()]
+    lines.append(f"GRANT CREATE TEMPORARY TABLES ON {printed.every_table} TO {name};")
+    if purpose.writes:
+        lines += [f"GRANT {what} TO {name};" for what in printed.writes(purpose)]
+    return "\n".join(lines) + "\n"
+
+
+class _Printed:
+    """The statements about one database."""
+
+    def __init__(self, connection: Connection, schema: BillingSchema, database: str) -> None:
+        self._dialect = connection.dialect
+        self._quote = connection.dialect.identifier_preparer.quote_identifier
+        self._schema, self._database = schema, database
+        self.every_table = f"{self._backquoted(database)}.*"
+
+    def _backquoted(self, name: str) -> str:
+        # In the quotes that a client reads, whatever its sql_mode is.
+        return "`{}`".format(name.replace("`", "``"))
+
+    def _named(self, table: Table) -> str:
+        return f"{self._backquoted(self._database)}.{self._backquoted(table.name)}"
+
+    def own_tables(self) -> Iterator[str]:
+        """Create the missing ones of our own tables, with their indexes."""
+        for table in self._schema.own.values():
+            placed = table.to_metadata(MetaData(), schema=self._database)
+            indexes = sorted(placed.indexes, key=lambda one: str(one.name))
+            created = str(CreateTable(placed, if_not_exists=True).compile(dialect=self._dialect)).strip()
+            inside = "".join(
+                f", KEY {self._backquoted(str(one.name))} ({', '.join(self._backquoted(c.name) for c in one.columns)})"
+                for one in indexes
+            )
+            head, _, options = created.rpartition("\n)")
+            yield (head + inside + "\n)" + options).replace('"', "`") + ";"
+
+    def reads(self) -> Iterator[str]:
+        """Return the rights to read: columns of the billing tables, and our own tables."""
+        for name, table in self._schema.tables.items():
+            yield f"SELECT ({self._columns(self._schema.selected_columns(name))}) ON {self._named(table)}"
+        for table in self._schema.own.values():
+            yield f"SELECT ON {self._named(table)}"
+
+    def writes(self, purpose: Purpose) -> Iterator[str]:
+        """Return the rights to write: columns of the billing tables, and inserts into our own tables."""
+        schema, own = self._schema, self._schema.own
+        updating = [step for step in schema.steps if step.target != BACKUP]
+        for step in updating:
+            table = schema.tables[step.target]
+            yield f"UPDATE ({self._columns(schema.written_columns(step))}) ON {self._named(table)}"
+        # A row's version consists of all its values, and only this right shows the triggers.
+        for target in dict.fromkeys(step.target for step in updating):
+            yield f"SELECT, TRIGGER ON {self._named(schema.tables[target])}"
+        moved = {Purpose.migrate: BACKUP, Purpose.rollback: RETIRED_BACKUPS}[purpose]
+        for name, table in own.items():
+            if name not in (BACKUP, RETIRED_BACKUPS) or name == moved:
+                yield f"INSERT ON {self._named(table)}"
+        if purpose is Purpose.rollback:
+            yield f"DELETE ON {self._named(own[BACKUP])}"
+        yield f"LOCK TABLES ON {self.every_table}"
+
+    def _columns(self, names: Iterable[str]) -> str:
+        return ", ".join(map(self._backquoted, names))
+
+
+def obstacles_of(
+    connection: Connection, schema: BillingSchema, steps: Sequence[JournaledStep], to_roll_back: bool
+) -> list[str]:
+    """Return why this user, or this server, could not migrate or roll back, each a clause."""
+    name, user, read_only, is_logged, binlog, cluster = connection.execute(_SERVER).one()
+    rights = _Rights(connection, name)
+    if read_only and not rights.any_of(_RIGHTS_ABOVE_READ_ONLY):
+        return ["the server is read-only: perhaps a replica"]
+    if str(cluster).upper() == "ON":
+        return ["the server is a node of a Galera cluster, which may refuse a transaction after it was written"]
+    if is_logged and str(binlog).upper() == "STATEMENT":
+        return [
+            "the server's binlog_format is STATEMENT, which cannot replicate what we write "
+            "(SET GLOBAL binlog_format = 'ROW')"
+        ]
+    needed = _needed(schema, steps, to_roll_back)
+    return [
+        f"user {user} may not {what}" for what, right, table, column in needed if not rights.has(right, table, column)
+    ]
+
+
+def _needed(
+    schema: BillingSchema, steps: Sequence[JournaledStep], to_roll_back: bool
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each right that a live run needs: in words, its name, and the table and the column that it is for."""
+    targets = dict.fromkeys(step.target for step in steps if step.target != BACKUP)
+    for step in steps:
+        for column in schema.written_columns(step) if step.target != BACKUP else ():
+            yield f"update {step.target}.{column}", "UPDATE", step.target, column
+    for target in targets:
+        yield f"see the triggers of {target} (GRANT TRIGGER)", "TRIGGER", target, ""
+    others = BACKUP if to_roll_back else RETIRED_BACKUPS  # a rollback moves rows from the first to the second
+    for name in sorted(schema.own_tables_present - {others}):
+        yield f"insert into {name}", "INSERT", name, ""
+    if to_roll_back and BACKUP in schema.own_tables_present:
+        yield f"delete from {BACKUP}", "DELETE", BACKUP, ""
+    if missing := sorted(set(RECORDS if to_roll_back else schema.own) - schema.own_tables_present):
+        yield f"create {', '.join(missing)}", "CREATE", missing[0], ""
+    yield "create temporary tables", "CREATE TEMPORARY TABLES", "", ""
+
+
+class _Rights:
+    """The rights of the current user, from its own grants and those of its current role."""
+
+    def __init__(self, connection: Connection, database: str) -> None:
+        self._database = database
+        self._found = [str(row[0]) for row in connection.execute(text("SHOW GRANTS"))]
+
+    def any_of(self, rights: Iterable[str]) -> bool:
+        """Return whether the user has one of these rights on the whole server."""
+        return any(self._is_granted(right, "", "", only="*.*") for right in rights)
+
+    def has(self, right: str, table: str, column: str) -> bool:
+        """Return whether the user has a right on a table, or on a column of it."""
+        return self._is_granted(right, table, column)
+
+    def _is_granted(self, right: str, table: str, column: str, only: str = "") -> bool:
+        for statement in self._found:
+            found = _GRANT.match(statement)
+            place = found[2].replace("`", "").replace('"', "").replace("\\_", "_") if found else ""
+            if found is None or not self._covers(place, table) or (only and place != only):
+                continue
+            for one in _ONE_RIGHT.finditer(found[1]):
+                columns = [name.strip(' `"') for name in (one[2] or "").split(",") if name]
+                if one[1] in (right, "ALL PRIVILEGES", "ALL") and (not columns or column in columns):
+                    return True
+        return False
+
+    def _covers(self, place: str, table: str) -> bool:
+        return place in ("*.*", f"{self._database}.*", f"{self._database}.{table}") or (
+            "%" in place
+            and re.fullmatch(re.escape(place.partition(".")[0]).replace("%", ".*"), self._database) is not None
+        )
