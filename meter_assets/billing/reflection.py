@@ -63,8 +63,9 @@ def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple
     there = [name for name in REQUIRED_COLUMNS if name in columns]
     keys = {} if _know_their_key(columns, there) else inspector.get_multi_pk_constraint(filter_names=there)
     metadata = MetaData()
+    in_full = {name: _in_full(inspector, name, columns[name], types) for name in there}
     tables = {
-        name: Table(name, metadata, *_as_read(columns[name], keys.get((None, name)), types))
+        name: Table(name, metadata, *_as_read(in_full[name], keys.get((None, name)), types))
         for name in REQUIRED_COLUMNS
         if name in columns
     }
@@ -91,6 +92,12 @@ def own_tables_present(connection: Connection, steps: Sequence[JournaledStep]) -
 def _know_their_key(columns: Mapping[str, Sequence[ReflectedColumn]], tables: Sequence[str]) -> bool:
     """Say whether columns say themselves that they are of the primary key, so that nobody need ask for it."""
     return all("primary_key" in column for table in tables for column in columns[table])
+
+
+def _in_full(
+    inspector: Inspector, table: str, columns: Sequence[ReflectedColumn], types: EngineTypes
+) -> list[ReflectedColumn]:
+    return [{**column, "type": types.in_full(inspector, table, column["type"])} for column in columns]
 
 
 def _as_read(

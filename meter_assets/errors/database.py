@@ -98,7 +98,7 @@ class NotWritable(ConfigurationError):
         """Take the masked URL, what is missing, each a clause, and the purpose of the role, as `grants` calls it."""
         self.problems = tuple(problems)
         super().__init__(
-            f"A live run may not write to {url}: {'; '.join(self.problems)}. Nothing was changed. On PostgreSQL, "
+            f"A live run may not write to {url}: {'; '.join(self.problems)}. Nothing was changed. On a server, "
             f"'meter-assets grants {purpose} ROLE' prints the SQL that grants a role these rights; or add --dry-run to "
             "preview."
         )

@@ -12,15 +12,21 @@ from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, Dialect, MetaData, Numeric, String, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from meter_assets.billing.own_tables import BACKUP, RECORDS, own_table_names
 from meter_assets.billing.schema import BillingSchema, billing_tables
+from meter_assets.engines.mysql.compiler import correct
 from meter_assets.rules.steps import STEPS
 
 GOLDEN = Path(__file__).parent / "golden"
-DIALECTS: dict[str, Dialect] = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}  # type: ignore[no-untyped-call]
+DIALECTS: dict[str, Dialect] = {
+    "sqlite": sqlite.dialect(),
+    "postgresql": postgresql.dialect(),  # type: ignore[no-untyped-call]
+    "mysql": mysql.dialect(),
+}
+correct(DIALECTS["mysql"])
 ALL_STEPS = tuple(STEPS.values())
 SHAPES: dict[str, dict[str, Any]] = {
     "default": {},

@@ -22,7 +22,7 @@ from tests.support.databases import migrate, tenant
 from tests.support.engines import on_engines
 from tests.support.one_meter import TABLES, one_meter
 
-BOTH, SQLITE, POSTGRESQL = ("sqlite", "postgresql"), ("sqlite",), ("postgresql",)
+ALL, SQLITE, POSTGRESQL, MYSQL = ("sqlite", "postgresql", "mysql"), ("sqlite",), ("postgresql",), ("mysql",)
 
 
 @dataclass(frozen=True)
@@ -112,94 +112,94 @@ THREE_DECIMALS = {
 }
 
 CASES: dict[str, Odd] = {
-    "nothing odd": Odd(BOTH, (), "70.00"),
+    "nothing odd": Odd(ALL, (), "70.00"),
     # Bill types
-    "debt under the type BALANCE B/F": Odd(BOTH, carried_as("BALANCE B/F"), refused="every_bill_type_has_one_meaning"),
-    "debt under the type ARREARS": Odd(BOTH, carried_as("ARREARS"), refused="every_bill_type_has_one_meaning"),
-    "debt under the type BALANCE with blanks": Odd(BOTH, carried_as(" Balance "), "120.00"),
+    "debt under the type BALANCE B/F": Odd(ALL, carried_as("BALANCE B/F"), refused="every_bill_type_has_one_meaning"),
+    "debt under the type ARREARS": Odd(ALL, carried_as("ARREARS"), refused="every_bill_type_has_one_meaning"),
+    "debt under the type BALANCE with blanks": Odd(ALL, carried_as(" Balance "), "120.00"),
     "debt under a type that the policy names": Odd(
-        BOTH, carried_as("Arrears"), "120.00", policy={"brought_forward_bill_types": ("balance", "ARREARS")}
+        ALL, carried_as("Arrears"), "120.00", policy={"brought_forward_bill_types": ("balance", "ARREARS")}
     ),
     "a charge that is called like debt": Odd(
-        BOTH, carried_as("Balance fee"), "220.00", policy={"charge_bill_types": ("BALANCE FEE",)}
+        ALL, carried_as("Balance fee"), "220.00", policy={"charge_bill_types": ("BALANCE FEE",)}
     ),
     "debt under a type that tells nothing": Odd(
-        BOTH, owed_as("Misc"), refused="every_bill_type_has_one_meaning", naming="equal what their meters owed"
+        ALL, owed_as("Misc"), refused="every_bill_type_has_one_meaning", naming="equal what their meters owed"
     ),
     "a type of the customer's language": Odd(
-        BOTH, carried_as("Saldo anterior"), refused="every_bill_type_has_one_meaning"
+        ALL, carried_as("Saldo anterior"), refused="every_bill_type_has_one_meaning"
     ),
     # Statuses
-    "a reversed payment with blanks": Odd(BOTH, ("UPDATE payments SET status = ' Reversed ' WHERE id = 72",), "80.00"),
+    "a reversed payment with blanks": Odd(ALL, ("UPDATE payments SET status = ' Reversed ' WHERE id = 72",), "80.00"),
     "statuses by number": Odd(
-        BOTH, ("UPDATE payments SET status = '3' WHERE id = 72",), refused="every_payment_status_is_known", naming="3"
+        ALL, ("UPDATE payments SET status = '3' WHERE id = 72",), refused="every_payment_status_is_known", naming="3"
     ),
     "statuses by number in a column of numbers": Odd(
-        BOTH,
+        ALL,
         ("UPDATE payments SET status = 3 WHERE id = 72", "UPDATE payments SET status = 1 WHERE id = 71"),
         "80.00",
         tables=of("payments", ("status VARCHAR(40)", "status INTEGER")),
         policy={"counted_payment_statuses": ("1",), "uncounted_payment_statuses": ("3",)},
     ),
     "a status in capitals beyond ASCII": Odd(
-        BOTH,
+        ALL,
         ("UPDATE payments SET status = 'ANNULÉ' WHERE id = 72",),
         "80.00",
         policy={"uncounted_payment_statuses": ("annulé",)},
     ),
     "an unknown status of an invoice": Odd(
-        BOTH, ("UPDATE invoices SET status = 'disputed'",), refused="every_invoice_status_is_known", naming="disputed"
+        ALL, ("UPDATE invoices SET status = 'disputed'",), refused="every_invoice_status_is_known", naming="disputed"
     ),
     "an unknown status without money": Odd(
-        BOTH,
+        ALL,
         ("INSERT INTO payments (id, tenant_id, customer_id, amount, status) VALUES (73, 1, 11, 0, 'new')",),
         "70.00",
     ),
     # Columns that delete
     "is_deleted is set": Odd(
-        BOTH,
+        ALL,
         ("UPDATE payments SET is_deleted = TRUE WHERE id = 72",),
         refused="no_row_is_deleted_by_an_unknown_column",
         naming="payments.is_deleted of 72",
         tables=with_column("payments", "is_deleted BOOLEAN"),
     ),
-    "is_deleted is never set": Odd(BOTH, (), "70.00", tables=with_column("payments", "is_deleted BOOLEAN")),
+    "is_deleted is never set": Odd(ALL, (), "70.00", tables=with_column("payments", "is_deleted BOOLEAN")),
     "is_deleted is named by policy": Odd(
-        BOTH,
+        ALL,
         ("UPDATE payments SET is_deleted = TRUE WHERE id = 72",),
         "80.00",
         tables=with_column("payments", "is_deleted BOOLEAN"),
         policy={"deletion_columns": ("payments.is_deleted",)},
     ),
     "is_deleted does not matter": Odd(
-        BOTH,
+        ALL,
         ("UPDATE payments SET is_deleted = TRUE WHERE id = 72",),
         "70.00",
         tables=with_column("payments", "is_deleted BOOLEAN"),
         policy={"ignored_columns": ("payments.is_deleted",)},
     ),
     "void is a number": Odd(
-        BOTH,
+        ALL,
         ("UPDATE invoices SET void = 1",),
         refused="no_row_is_deleted_by_an_unknown_column",
         naming="invoices.void of 51",
         tables=with_column("invoices", "void INTEGER"),
     ),
     "void is a number, and the policy names it": Odd(
-        BOTH,
+        ALL,
         ("UPDATE payments SET void = 1 WHERE id = 71", "UPDATE payments SET void = 0 WHERE id = 72"),
         "90.00",
         tables=with_column("payments", "void INTEGER"),
         policy={"deletion_columns": ("payments.void",)},
     ),
     "archived_on is a date": Odd(
-        BOTH,
+        ALL,
         ("UPDATE customers SET archived_on = '2024-01-01'",),
         refused="no_row_is_deleted_by_an_unknown_column",
         tables=with_column("customers", "archived_on DATE"),
     ),
     "a deleted row that another column marks too": Odd(
-        BOTH,
+        ALL,
         ("UPDATE payments SET is_deleted = TRUE, deleted_at = '2024-01-01' WHERE id = 72",),
         "80.00",
         tables=with_column("payments", "is_deleted BOOLEAN"),
@@ -219,7 +219,7 @@ CASES: dict[str, Odd] = {
         SQLITE, ("UPDATE meter_assignments SET is_active = 2",), refused="every_flag_is_true_or_false"
     ),
     "a flag of numbers": Odd(
-        BOTH,
+        ALL,
         ("UPDATE meter_assignments SET is_active = 1",),
         "70.00",
         tables=of("meter_assignments", ("is_active BOOLEAN", "is_active SMALLINT")),
@@ -258,54 +258,81 @@ CASES: dict[str, Odd] = {
         refused="every_date_is_valid",
         naming="payments.deleted_at of 72",
     ),
+    "a day of zeros": Odd(
+        MYSQL,
+        ("UPDATE invoices SET invoice_date = '0000-00-00'",),
+        refused="every_date_is_valid",
+        naming="invoices.invoice_date",
+    ),
+    "a day of zeros that may not be null": Odd(
+        MYSQL,
+        ("UPDATE invoices SET invoice_date = '0000-00-00'",),
+        refused="every_date_is_valid",
+        tables=of("invoices", ("invoice_date DATE", "invoice_date DATE NOT NULL")),
+    ),
+    "a day that is no day": Odd(
+        MYSQL,
+        ("SET sql_mode = 'ALLOW_INVALID_DATES'", "UPDATE invoices SET invoice_date = '2024-05-00'"),
+        refused="every_date_is_valid",
+        naming="2024-05-00",
+    ),
+    "deleted_at is zeros": Odd(
+        MYSQL, ("UPDATE invoices SET deleted_at = '0000-00-00'",), refused="every_date_is_valid"
+    ),
+    "deleted_at is zeros and may not be null": Odd(
+        MYSQL,
+        ("UPDATE payments SET deleted_at = '0000-00-00'",),
+        refused="every_date_is_valid",
+        tables=of("payments", ("deleted_at TIMESTAMP", "deleted_at DATETIME NOT NULL DEFAULT '0000-00-00'")),
+    ),
     "deleted_at is 0": Odd(SQLITE, ("UPDATE invoices SET deleted_at = 0",), refused="every_date_is_valid"),
     "deleted_at is a zero date": Odd(
         SQLITE, ("UPDATE invoice_bills SET deleted_at = '0000-00-00'",), refused="every_date_is_valid"
     ),
     # Amounts
     "lines of fractions of a cent": Odd(
-        BOTH, (LINES_OF_FRACTIONS,), refused="every_amount_fits_the_currency", naming="0.004", tables=NUMERIC
+        ALL, (LINES_OF_FRACTIONS,), refused="every_amount_fits_the_currency", naming="0.004", tables=NUMERIC
     ),
     "lines of fractions whose sum is rounded": Odd(
-        BOTH, (LINES_OF_FRACTIONS,), "71.20", tables=NUMERIC, policy={"rounding_of_sums": "half_up"}
+        ALL, (LINES_OF_FRACTIONS,), "71.20", tables=NUMERIC, policy={"rounding_of_sums": "half_up"}
     ),
     "a sum that is rounded up": Odd(
-        BOTH,
+        ALL,
         ("UPDATE invoice_bills SET amount = 100.125",),
         "70.13",
         tables=NUMERIC,
         policy={"rounding_of_sums": "half_up"},
     ),
     "a sum that is rounded to even": Odd(
-        BOTH,
+        ALL,
         ("UPDATE invoice_bills SET amount = 100.125",),
         "70.12",
         tables=NUMERIC,
         policy={"rounding_of_sums": "half_even"},
     ),
     "a negative sum that is rounded": Odd(
-        BOTH,
+        ALL,
         ("UPDATE invoice_bills SET amount = -100.125", "UPDATE payments SET amount = -200"),
         "299.87",
         tables=NUMERIC,
         policy={"rounding_of_sums": "half_up"},
     ),
     "a payment with three decimals": Odd(
-        BOTH,
+        ALL,
         ("UPDATE payments SET amount = 6.375 WHERE id = 72",),
         refused="every_amount_fits_the_currency",
         naming="payments.amount of 72",
         tables=NUMERIC,
     ),
     "a currency with three decimals": Odd(
-        BOTH,
+        ALL,
         ("UPDATE payments SET amount = 6.375 WHERE id = 72", "UPDATE invoice_bills SET amount = 100.001"),
         "73.626",
         tables=THREE_DECIMALS,
         policy={"currency_decimals": 3},
     ),
     "a currency without decimals": Odd(
-        BOTH,
+        ALL,
         ("UPDATE payments SET amount = 6.5 WHERE id = 72",),
         refused="every_amount_fits_the_currency",
         policy={"currency_decimals": 0},
@@ -336,40 +363,40 @@ CASES: dict[str, Odd] = {
     ),
     # Keys
     "an invoice is there twice": Odd(
-        BOTH,
+        ALL,
         ("INSERT INTO invoices SELECT * FROM invoices",),
         refused="every_row_has_its_own_id",
         naming="invoices.id of 51",
         tables=without_key("invoices"),
     ),
     "a payment is there twice, once deleted": Odd(
-        BOTH,
+        ALL,
         ("INSERT INTO payments (id, tenant_id, amount, deleted_at) VALUES (72, 1, 10, '2024-01-01')",),
         refused="every_row_has_its_own_id",
         naming="2 rows",
         tables=without_key("payments"),
     ),
     "a line without an id": Odd(
-        BOTH,
+        ALL,
         ("UPDATE invoice_bills SET id = NULL",),
         refused="every_row_has_its_own_id",
         naming="invoice_bills.id of null",
         tables=without_key("invoice_bills"),
     ),
-    "a table without a key, but without duplicates": Odd(BOTH, (), "70.00", tables=without_key("invoices")),
+    "a table without a key, but without duplicates": Odd(ALL, (), "70.00", tables=without_key("invoices")),
     "a unique constraint instead of a key": Odd(
-        BOTH, (), "70.00", tables=of("invoices", ("id INTEGER PRIMARY KEY", "id INTEGER NOT NULL UNIQUE"))
+        ALL, (), "70.00", tables=of("invoices", ("id INTEGER PRIMARY KEY", "id INTEGER NOT NULL UNIQUE"))
     ),
-    "keys of tenant and id": Odd(BOTH, OF_THE_SECOND_TENANT, "70.00", tables=COMPOSITE),
+    "keys of tenant and id": Odd(ALL, OF_THE_SECOND_TENANT, "70.00", tables=COMPOSITE),
     "keys of tenant and id, and a line that names no tenant": Odd(
-        BOTH,
+        ALL,
         (*OF_THE_SECOND_TENANT, "UPDATE invoice_bills SET tenant_id = NULL WHERE tenant_id = 1"),
         refused="every_row_has_its_own_id",
         naming="invoice_bills.tenant_id of 61",
         tables=COMPOSITE,
     ),
     "keys of tenant and id, and lines without a column for the tenant": Odd(
-        BOTH,
+        ALL,
         tuple(one for one in OF_THE_SECOND_TENANT if "invoice_bills" not in one),
         refused="every_row_has_its_own_id",
         naming="invoices.id of 51",
@@ -391,7 +418,7 @@ CASES: dict[str, Odd] = {
         "70.00",
     ),
     "no keys, and the same ids in two tenants": Odd(
-        BOTH,
+        ALL,
         OF_THE_SECOND_TENANT,
         refused="every_row_has_its_own_id",
         naming="invoices.id of 51",
@@ -401,8 +428,8 @@ CASES: dict[str, Odd] = {
 
 
 def is_usual(name: str, engine: str) -> bool:
-    """Say whether the rules of a case are tried on both engines in `tests.rules`: its tables are the usual ones."""
-    return engine == "postgresql" and CASES[name].engines == BOTH and not CASES[name].tables
+    """Say whether the rules of a case are tried on all engines in `tests.rules`: its tables are the usual ones."""
+    return engine != "sqlite" and CASES[name].engines == ALL and not CASES[name].tables
 
 
 @pytest.mark.parametrize(("odd", "engine_name"), on_engines(CASES, lambda odd: odd.engines, thorough=is_usual))

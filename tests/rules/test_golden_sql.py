@@ -9,15 +9,21 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Dialect, Select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import billing_tables
+from meter_assets.engines.mysql.compiler import correct
 from meter_assets.rules.steps import STEPS
 
 GOLDEN = Path(__file__).parent / "golden"
-DIALECTS: dict[str, Dialect] = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect()}  # type: ignore[no-untyped-call]
+DIALECTS: dict[str, Dialect] = {
+    "sqlite": sqlite.dialect(),
+    "postgresql": postgresql.dialect(),  # type: ignore[no-untyped-call]
+    "mysql": mysql.dialect(),
+}
+correct(DIALECTS["mysql"])
 BREAKS = re.compile(r"(?<!OUTER) (?=(?:LEFT OUTER JOIN|JOIN|WHERE|GROUP BY|WHEN|ELSE|AND) )")
 
 

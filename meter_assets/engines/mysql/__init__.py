@@ -21,7 +21,13 @@ from meter_assets.engines.base import Examined, Load, LockOwner, LockScope
 from meter_assets.engines.mysql import constructs as constructs
 from meter_assets.engines.mysql import locks, temporary_tables
 from meter_assets.engines.mysql.catalogue import read_catalogue
-from meter_assets.engines.mysql.connections import READS, SECONDS_TO_WAIT_FOR_A_LOCK, lock_connections, set_isolation
+from meter_assets.engines.mysql.connections import (
+    READS,
+    SECONDS_TO_WAIT_FOR_A_LOCK,
+    known_options,
+    lock_connections,
+    set_isolation,
+)
 from meter_assets.engines.mysql.connections import connections_kept as connections_kept
 from meter_assets.engines.mysql.connections import reader as reader
 from meter_assets.engines.mysql.connections import writer as writer
@@ -57,6 +63,8 @@ def parse_url(given: str) -> URL:
         raise urls.InvalidUrl("it cannot be read as a URL") from None
     if not url.database:
         raise urls.InvalidUrl("it names no database")
+    if set(url.query) - known_options():
+        raise urls.InvalidUrl("it has an option that PyMySQL does not know")
     return url.set(drivername="mysql+pymysql")
 
 

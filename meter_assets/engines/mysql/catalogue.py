@@ -28,8 +28,9 @@ from meter_assets.engines.base import Examined
 from meter_assets.engines.mysql.temporary_tables import is_mariadb
 from meter_assets.foreign_text import shown
 
+# Each column has a name of ours: MySQL 8 gives those of its catalogue in upper case.
 _TABLES = """
-SELECT table_name AS name, table_type AS kind, engine, data_length AS bytes FROM information_schema.tables
+SELECT table_name AS name, table_type AS kind, engine AS engine, data_length AS bytes FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_name IN :names"""
 _VIEWS = """
 SELECT table_name AS name, view_definition AS definition, is_updatable AS updatable FROM information_schema.views
@@ -56,7 +57,8 @@ FROM information_schema.key_column_usage
 WHERE table_schema = DATABASE() AND table_name IN :names AND referenced_table_name IS NOT NULL
 ORDER BY table_name, constraint_name, ordinal_position"""
 _INDEXES = """
-SELECT table_name AS name, index_name AS called, non_unique, seq_in_index AS place, column_name AS here, sub_part
+SELECT table_name AS name, index_name AS called, non_unique AS non_unique, seq_in_index AS place, column_name AS here,
+    sub_part AS sub_part
 FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name IN :names
 ORDER BY table_name, index_name, seq_in_index"""
 _PRIMARY = "PRIMARY"

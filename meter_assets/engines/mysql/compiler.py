@@ -6,8 +6,8 @@ Add a method here only for what every statement needs; how one of our constructs
 from itertools import product
 from typing import Any
 
-from sqlalchemy import BinaryExpression, Cast, Join
-from sqlalchemy.dialects.mysql.base import MySQLCompiler
+from sqlalchemy import BinaryExpression, Cast, Dialect, Join, Table
+from sqlalchemy.dialects.mysql.base import MySQLCompiler, MySQLDDLCompiler
 
 
 class Compiler(MySQLCompiler):
@@ -31,3 +31,16 @@ class Compiler(MySQLCompiler):
         if from_linter is not None:
             from_linter.edges.update(product(join.left._from_objects, join.right._from_objects))
         return super().visit_join(join, asfrom=asfrom, from_linter=from_linter, **kw)
+
+
+class DDLCompiler(MySQLDDLCompiler):
+    """Compiles our tables for MySQL and MariaDB."""
+
+    def post_create_table(self, table: Table) -> str:
+        """Let every table have transactions, whatever the server's default is."""
+        return f"{super().post_create_table(table)} ENGINE=InnoDB"
+
+
+def correct(dialect: Dialect) -> None:
+    """Let a dialect of SQLAlchemy compile our statements and tables."""
+    dialect.statement_compiler, dialect.ddl_compiler = Compiler, DDLCompiler

@@ -4,9 +4,10 @@ Exact money is DECIMAL, as it is stored. Importing this module registers all con
 servers compile a new construct; constructs are declared in `billing.constructs` and `billing.money`.
 """
 
+from decimal import Context, Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, Date, DateTime, Float, Integer, LargeBinary, Numeric, String
+from sqlalchemy import Boolean, Date, DateTime, Float, Inspector, Integer, LargeBinary, Numeric, String
 from sqlalchemy.dialects.mysql import BIT
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -35,9 +36,11 @@ from meter_assets.billing.money import (
     stored,
 )
 from meter_assets.billing.policy import RoundingOfSums
+from meter_assets.formatting import MINOR_UNIT_DIGITS
 
 _ANY_DECIMAL = "DECIMAL(65, 30)"
 """A DECIMAL with the most digits that these servers have."""
+_EVERY_DIGIT = Context(prec=65)
 _BLANKS = r"[ \\t\\n\\r\\v\\f]+"
 _PARTS_OF_A_HASH = range(4)
 _HEX_DIGITS_OF_A_PART = 15
@@ -55,7 +58,7 @@ def _any_money(element: AnyMoney, compiler: Any, **kw: Any) -> str:
 
 @compiles(AnyText, "mysql")
 def _any_text(element: AnyText, compiler: Any, **kw: Any) -> str:
-    return "LONGTEXT"
+    return "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 
 @compiles(PointInTime, "mysql")
@@ -89,16 +92,33 @@ def _why_no_date(kind: TypeEngine[Any]) -> str | None:
     return "whose values are not compared as dates (make it DATE or DATETIME: ALTER TABLE ... MODIFY COLUMN ...)"
 
 
+def _with_collation(inspector: Inspector, table: str, kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type of a text with the collation of its table: our own tables compare ids as their table does."""
+    if not isinstance(kind, String) or isinstance(kind, LargeBinary) or kind.collation:
+        return kind
+    found: Any = inspector.get_table_options(table)
+    collated = kind.copy()
+    collated.collation = found.get("mysql_collate")
+    return collated
+
+
+def _without_zeros(value: Decimal) -> Decimal:
+    """Return a number with as many decimals as it needs, but at least the usual two: a sum has those of its column."""
+    needed = -int(value.normalize(_EVERY_DIGIT).as_tuple().exponent)
+    return value.quantize(Decimal(1).scaleb(-max(MINOR_UNIT_DIGITS, needed)), context=_EVERY_DIGIT)
+
+
 register_types(
     "mysql",
     EngineTypes(
         exact_money=Numeric(),
         to_exact=lambda units: units,
-        from_exact=lambda value: value,
+        from_exact=_without_zeros,
         as_read=lambda kind: kind,
         as_journaled=lambda kind: kind,
         why_no_money=_why_no_money,
         why_no_date=_why_no_date,
+        in_full=_with_collation,
         to_flag=_to_flag,
     ),
 )
@@ -164,9 +184,10 @@ def _trim(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> st
 
 @compiles(is_date, "mysql")
 def _is_complete(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # Dates without a month or a day, such as 2024-05-00, are compared like others, but no day is before or after them.
+    # These servers may keep 0000-00-00, and days such as 2024-05-00. In a column that is NOT NULL, IS NULL is true for
+    # the former; so it is not asked.
     value = compiler.process(element.clauses, **kw)
-    return f"({value} IS NULL OR (year({value}) > 0 AND month({value}) > 0 AND dayofmonth({value}) > 0))"
+    return f"COALESCE(year({value}) > 0 AND month({value}) > 0 AND dayofmonth({value}) > 0, true)"
 
 
 @compiles(is_flag, "mysql")

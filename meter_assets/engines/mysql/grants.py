@@ -13,16 +13,13 @@ from sqlalchemy.schema import CreateTable
 from meter_assets.billing.own_tables import BACKUP, RECORDS, RETIRED_BACKUPS, JournaledStep
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines.base import Purpose
+from meter_assets.engines.mysql.temporary_tables import is_mariadb
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import shown, visible
 
 _GRANT = re.compile(r"GRANT (.*) ON (?:TABLE )?(\S+) TO ", re.DOTALL)
 _ONE_RIGHT = re.compile(r"([A-Z][A-Z ]*[A-Z])(?: \(([^)]*)\))?")
-_SERVER = text(
-    "SELECT DATABASE() AS name, CURRENT_USER() AS user, @@global.read_only AS read_only, @@log_bin AS is_logged, "
-    "@@global.binlog_format AS format, (SELECT MAX(variable_value) FROM {source} "
-    "WHERE variable_name = 'wsrep_on') AS cluster".format(source="information_schema.session_variables")
-)
+_SETTINGS = text("SHOW GLOBAL VARIABLES WHERE variable_name IN ('read_only', 'log_bin', 'binlog_format', 'wsrep_on')")
 _RIGHTS_ABOVE_READ_ONLY = ("SUPER", "READ_ONLY ADMIN", "READ ONLY ADMIN", "CONNECTION_ADMIN", "ALL PRIVILEGES")
 
 
@@ -66,7 +63,7 @@ class _Printed:
     """The statements about one database."""
 
     def __init__(self, connection: Connection, schema: BillingSchema, database: str) -> None:
-        self._dialect = connection.dialect
+        self._dialect, self._is_mariadb = connection.dialect, is_mariadb(connection)
         self._quote = connection.dialect.identifier_preparer.quote_identifier
         self._schema, self._database = schema, database
         self.every_table = f"{self._backquoted(database)}.*"
@@ -94,7 +91,10 @@ class _Printed:
     def reads(self) -> Iterator[str]:
         """Return the rights to read: columns of the billing tables, and our own tables."""
         for name, table in self._schema.tables.items():
-            yield f"SELECT ({self._columns(self._schema.selected_columns(name))}) ON {self._named(table)}"
+            # Only a right on the whole table shows its definition: on MySQL it must be SELECT.
+            if self._is_mariadb:
+                yield f"SELECT ({self._columns(self._schema.selected_columns(name))}) ON {self._named(table)}"
+            yield f"{'SHOW VIEW' if self._is_mariadb else 'SELECT'} ON {self._named(table)}"
         for table in self._schema.own.values():
             yield f"SELECT ON {self._named(table)}"
 
@@ -124,20 +124,22 @@ def obstacles_of(
     connection: Connection, schema: BillingSchema, steps: Sequence[JournaledStep], to_roll_back: bool
 ) -> list[str]:
     """Return why this user, or this server, could not migrate or roll back, each a clause."""
-    name, user, read_only, is_logged, binlog, cluster = connection.execute(_SERVER).one()
+    name, user = connection.execute(text("SELECT DATABASE(), CURRENT_USER()")).one()
+    is_on = {str(row[0]).lower(): str(row[1]).upper() for row in connection.execute(_SETTINGS)}
     rights = _Rights(connection, name)
-    if read_only and not rights.any_of(_RIGHTS_ABOVE_READ_ONLY):
+    if is_on.get("read_only") == "ON" and not rights.any_of(_RIGHTS_ABOVE_READ_ONLY):
         return ["the server is read-only: perhaps a replica"]
-    if str(cluster).upper() == "ON":
+    if is_on.get("wsrep_on") == "ON":
         return ["the server is a node of a Galera cluster, which may refuse a transaction after it was written"]
-    if is_logged and str(binlog).upper() == "STATEMENT":
+    if is_on.get("log_bin") == "ON" and is_on.get("binlog_format") == "STATEMENT":
         return [
             "the server's binlog_format is STATEMENT, which cannot replicate what we write "
             "(SET GLOBAL binlog_format = 'ROW')"
         ]
-    needed = _needed(schema, steps, to_roll_back)
     return [
-        f"user {user} may not {what}" for what, right, table, column in needed if not rights.has(right, table, column)
+        f"user {user} may not {what}"
+        for what, right, table, column in _needed(schema, steps, to_roll_back)
+        if not rights.has(right, table, column)
     ]
 
 

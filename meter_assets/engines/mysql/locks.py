@@ -23,7 +23,7 @@ PROGRAM = "meter-assets run "
 _LONGEST_NAME = 64
 _OWNER = text(
     """
-SELECT a.attr_value AS program, p.host
+SELECT a.attr_value AS program, p.host AS host
 FROM performance_schema.session_account_connect_attrs a
 LEFT JOIN information_schema.processlist p ON p.id = a.processlist_id
 WHERE a.attr_name = 'program_name' AND a.processlist_id = :session

@@ -81,7 +81,9 @@ def reads_each_once(cursor: Any, statement: str, info: dict[Any, Any]) -> str:
                 copies.append(f"{name}_{time}")
                 cursor.execute(f"CREATE TEMPORARY TABLE {copies[-1]} LIKE {name}")
                 cursor.execute(f"INSERT INTO {copies[-1]} SELECT * FROM {name}")
-            return found[1] + (copies[time - 1] if time else name)
+            if not time:
+                return found[0]
+            return f"{found[1]}{copies[time - 1]}" + (found[2] or f" AS {name}")
 
-        statement = re.sub(rf"((?:FROM|JOIN|,)\s+){name}\b(?!\.)", read, statement)
+        statement = re.sub(rf"((?:FROM|JOIN|,)\s+){name}\b(?!\.)(\s+AS\b)?", read, statement)
     return statement

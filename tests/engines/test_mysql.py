@@ -1,0 +1,246 @@
+"""What is special about MySQL and MariaDB: their sessions, what is refused there, and rights that are just enough."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import billing_tables
+from meter_assets.engines import parse_url
+from meter_assets.errors import InvalidSettings, NotWritable, RowsChangedSincePlan, UnsuitableSchema
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.reports.preview import preview
+from tests.support.command_line import HEALTHY, CommandLine, command_line_in, on_small_tenants
+from tests.support.databases import after_journaling, everything, migrate, row_of, start_over, tenant, write
+from tests.support.ledger import owing_20
+from tests.support.mariadb import MariaDbServer, start_mariadb
+from tests.support.rollbacks import undo
+from tests.support.shapes import SHAPES
+
+SCHEMA = billing_tables()
+MIGRATE = ("migrate-meter-financials", "--yes", "--tenant", HEALTHY)
+READ_TABLE = re.compile(
+    r"(?:FROM|JOIN|,)\s+(meter_assets_\d+_\w+|meter_migration_(?:examined|plan|missed)_\w+)\b(?!\.)"
+)
+"""A temporary table where a statement reads it."""
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://user:s3cret@host", "it names no database"),
+        ("mysql://user:s3cret@host/billing?nonsense=1", "it has an option that PyMySQL does not know"),
+        ("mysql://user:s3@cret@host/billing", "it has more than one @"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str, said: str) -> None:
+    with pytest.raises(InvalidSettings, match=said) as refused:
+        parse_url(url)
+    assert "cret" not in str(refused.value)
+
+
+def test_a_table_without_transactions_is_refused_with_the_statement(mariadb_url: str) -> None:
+    database = start_over(mariadb_url, SCHEMA, owing_20())
+    write(database, "ALTER TABLE payments ENGINE = MyISAM")
+    with pytest.raises(UnsuitableSchema, match=r"payments has the storage engine MyISAM, .*ENGINE = InnoDB"):
+        migrate(database, 1)
+
+
+def test_a_server_that_logs_statements_is_refused() -> None:
+    server = start_mariadb({"log-bin": "log", "binlog-format": "ROW"})
+    try:
+        with server.database() as url:
+            database = start_over(url, SCHEMA, owing_20())
+            server.administer("SET GLOBAL binlog_format = 'STATEMENT'")
+            with pytest.raises(NotWritable, match="binlog_format is STATEMENT"):
+                database.require_writable()
+    finally:
+        server.stop()
+
+
+# Text
+
+
+@pytest.mark.parametrize("collation", ["latin1_swedish_ci", "utf8mb4_unicode_ci", "utf8mb4_bin", "utf8mb3_general_ci"])
+def test_text_ids_are_compared_as_their_table_does(mariadb_url: str, collation: str) -> None:
+    """Whatever the collation of the tables, and another one of the database, in which our own tables are made."""
+    schema, reshaped, tenant_id = SHAPES["text ids"]
+    database = start_over(mariadb_url, schema, reshaped(owing_20()))
+    for name in schema.tables:
+        write(database, f"ALTER TABLE {name} CONVERT TO CHARACTER SET {collation.split('_')[0]} COLLATE {collation}")
+    before = [everything(database)[name] for name in schema.tables]
+    assert any(report.changed for report in migrate(database, tenant_id).values())
+    assert row_of(database, "meters", "id-1")["balance"] == Decimal("20.00")
+    undo(database)
+    assert [everything(database)[name] for name in schema.tables] == before
+
+
+# Others who write the same rows
+
+
+def test_a_step_whose_rows_others_change_after_its_plan_is_planned_again(mariadb_url: str) -> None:
+    database = start_over(mariadb_url, SCHEMA, owing_20())
+    migrate(database, 1, steps=["customer_balances_backup", "payment_meter_ids", "invoice_amounts"])
+    with changed_after_the_plan(database, "UPDATE meters SET balance = 5 WHERE id = 1", times=1):
+        report = migrate(database, 1, steps=["meter_balances"])["meter_balances"]
+    assert (report.changed, report.sums["balance"].before) == (1, Decimal("5.00"))
+    assert row_of(database, "meters", 1)["balance"] == Decimal("20.00")
+
+
+def test_a_step_whose_rows_others_change_each_time_gives_up_and_leaves_nothing(mariadb_url: str) -> None:
+    database = start_over(mariadb_url, SCHEMA, owing_20())
+    migrate(database, 1, steps=["customer_balances_backup", "payment_meter_ids", "invoice_amounts"])
+    with (
+        changed_after_the_plan(database, "UPDATE meters SET balance = balance + 1 WHERE id = 1", times=9),
+        pytest.raises(RowsChangedSincePlan, match=r"changed 1 of its rows .* with --batch-size"),
+    ):
+        migrate(database, 1, steps=["meter_balances"])
+    assert row_of(database, "meters", 1)["balance"] == Decimal("3.00"), "as the others left it"
+
+
+def test_a_row_that_is_being_written_cannot_be_changed_by_others(mariadb_url: str) -> None:
+    database = start_over(mariadb_url, SCHEMA, owing_20())
+    refused: list[BaseException] = []
+
+    def change(_: Connection) -> None:
+        with BillingDatabase(mariadb_url).engine.connect() as other:
+            other.exec_driver_sql("SET SESSION innodb_lock_wait_timeout = 1")
+            with pytest.raises(OperationalError, match="Lock wait timeout") as error:
+                other.exec_driver_sql("UPDATE meters SET balance = 5 WHERE id = 1")
+        refused.append(error.value)
+
+    with after_journaling(database, "meter_balances", change):
+        migrate(database, 1)
+    assert len(refused) == 1
+    assert row_of(database, "meters", 1)["balance"] == Decimal("20.00")
+
+
+@contextmanager
+def changed_after_the_plan(database: BillingDatabase, statement: str, *, times: int) -> Iterator[None]:
+    """Let others change a row, a number of times, between the plan of a step and what is written."""
+    left = times
+
+    def change(connection: Connection, cursor: Any, sent: str, *rest: Any) -> None:
+        nonlocal left
+        if left and "CREATE TEMPORARY TABLE meter_migration_plan" in sent:
+            left -= 1
+            thread = threading.Thread(target=write, args=(BillingDatabase(str(rendered)), statement))
+            pending.append(thread)
+        elif pending and sent.startswith("SET SESSION innodb_lock_wait_timeout"):
+            thread = pending.pop()
+            thread.start()
+            thread.join()
+
+    pending: list[threading.Thread] = []
+    rendered = database.engine.url.render_as_string(hide_password=False)
+    event.listen(database.engine, "before_cursor_execute", change)
+    try:
+        yield
+    finally:
+        event.remove(database.engine, "before_cursor_execute", change)
+
+
+# A server of MySQL, as far as MariaDB can stand for it
+
+
+@contextmanager
+def as_mysql() -> Iterator[list[str]]:
+    """Let the product take the server for MySQL; yield the statements that it is sent."""
+    sent: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("temporary_tables", "connections", "locks"):
+            patch.setattr(f"meter_assets.engines.mysql.{module}.is_mariadb", lambda connection: False)
+        patch.setattr("meter_assets.engines.mysql.locks._WAITING_ON_MYSQL", text("SELECT 0"))
+        yield sent
+
+
+def test_no_statement_reads_a_temporary_table_twice(mariadb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MySQL refuses such a statement. Without it, and with copies in its place, the results are the same."""
+    monkeypatch.setattr("meter_assets.migration.temporary_tables.FEW_ROWS", 0)
+    on_mariadb = _migrated(mariadb_url)
+    with as_mysql():
+        seen = _statements_to_the_server(monkeypatch)
+        assert _migrated(mariadb_url) == on_mariadb
+    read = {one: READ_TABLE.findall(one) for one in seen}
+    assert any(read.values())
+    assert [one for one, names in read.items() if len(set(names)) < len(names)] == []
+
+
+def _migrated(url: str) -> tuple[Any, Any]:
+    database = start_over(url, SCHEMA, owing_20())
+    foretold = preview(database, tenant(1), Policy())
+    made = migrate(database, 1)
+    assert made == {one.step: one for one in foretold.steps}
+    return made, row_of(database, "meters", 1)
+
+
+def _statements_to_the_server(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    from meter_assets.engines.mysql.waiting import WatchedConnection
+
+    seen: list[str] = []
+    query = WatchedConnection.query
+
+    def noted(self: Any, sql: Any, unbuffered: bool = False) -> Any:
+        seen.append(sql if isinstance(sql, str) else sql.decode())
+        return query(self, sql, unbuffered)
+
+    monkeypatch.setattr(WatchedConnection, "query", noted)
+    return seen
+
+
+# Rights
+
+
+@pytest.fixture
+def owner(mariadb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    return on_small_tenants(tmp_path, mariadb_url, monkeypatch)
+
+
+def test_a_user_with_just_the_printed_rights_does_its_work_and_no_more(
+    owner: CommandLine, mariadb_server: MariaDbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = make_url(owner.url).database
+    for purpose, command in (
+        ("preview", ("migrate-meter-financials", "--dry-run", "--tenant", HEALTHY)),
+        ("migrate", MIGRATE),
+        ("monitor", ("validate-meter-financial-data", "--tenant", HEALTHY)),
+        ("rollback", ("rollback", "--yes", "--tenant", HEALTHY)),
+    ):
+        mariadb_server.administer(f"CREATE OR REPLACE USER {purpose}_user@'%'")
+        printed = owner("grants", purpose, f"{purpose}_user@%")
+        assert printed.status == 0, printed.printed
+        statements = [
+            one for one in printed.printed.split(";\n") if one.strip() and not one.strip().startswith("Tables")
+        ]
+        mariadb_server.administer(f"USE {database}", *statements)
+        url = make_url(owner.url).set(username=f"{purpose}_user").render_as_string(hide_password=False)
+        user = command_line_in(owner.folder, url, monkeypatch)
+        ended = user(*command)
+        assert ended.status == 0, ended.printed
+        with pytest.raises(NotWritable, match="denied"):
+            write(BillingDatabase(url), "UPDATE payments SET amount = 0")
+
+
+def test_a_user_that_may_only_read_is_told_before_anything_is_written(
+    owner: CommandLine, mariadb_server: MariaDbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = make_url(owner.url).database
+    mariadb_server.administer("CREATE OR REPLACE USER looks@'%'", f"GRANT SELECT ON {database}.* TO looks@'%'")
+    url = make_url(owner.url).set(username="looks").render_as_string(hide_password=False)
+    before = everything(owner.database)
+    ended = command_line_in(owner.folder, url, monkeypatch)(*MIGRATE)
+    assert ended.status == 2, ended.printed
+    assert "user looks@% may not update payments.meter_id" in ended.words
+    assert "'meter-assets grants migrate ROLE' prints the SQL" in ended.words
+    assert everything(owner.database) == before
