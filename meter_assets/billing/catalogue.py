@@ -103,6 +103,8 @@ class Catalogue:
     """The billing tables that others inherit from (no partitions): their keys say nothing about the rows of those."""
     expressions: tuple[tuple[str, str, str], ...] = ()
     """Generated columns whose SQL reflection does not tell: table, column, and the SQL that computes it."""
+    renewed: tuple[tuple[str, str], ...] = ()
+    """Columns that the database sets to the current time whenever a row is updated, each with its table."""
     triggers: tuple[Trigger, ...] = ()
     row_constraints: tuple[RowConstraint, ...] = ()
     rows_constraints: tuple[RowsConstraint, ...] = ()
@@ -120,6 +122,10 @@ class Catalogue:
     def triggers_of(self, table: str) -> tuple[Trigger, ...]:
         """Return the triggers and rules that run when a step updates this table."""
         return tuple(one for one in self.triggers if one.table == table)
+
+    def renewed_columns(self, table: str) -> tuple[str, ...]:
+        """Return the columns of a table that the database sets to the current time whenever a row is updated."""
+        return tuple(column for of, column in self.renewed if of == table)
 
     def has_index(self, table: str) -> bool:
         """Return whether the rows of a tenant, or the lines of an invoice, are found by an index."""

@@ -188,7 +188,9 @@ def write(
     if change.effect is Effect.REMOVE:
         statement: Any = delete(table).where(exists(select(1).select_from(journal).where(mine, unchanged)))
     else:
-        values = {name: journal.c[f"{name}_after"] for name in change.columns}
+        values: dict[str, ColumnElement[Any]] = {name: journal.c[f"{name}_after"] for name in change.columns}
+        # A column keeps its value only if that is written.
+        values |= {name: table.c[name] for name in schema.catalogue.renewed_columns(change.target)}
         statement = update(table).values(values).where(mine, unchanged)
     written = connection.execute(statement).rowcount
     triggers = schema.catalogue.triggers_of(change.target)

@@ -86,6 +86,23 @@ def test_text_ids_are_compared_as_their_table_does(mariadb_url: str, collation: 
     assert [everything(database)[name] for name in schema.tables] == before
 
 
+# What the database changes by itself
+
+
+def test_the_time_of_the_last_update_stays(mariadb_url: str) -> None:
+    """The server sets such a column whenever a row is updated, and no journal has it."""
+    database = start_over(mariadb_url, SCHEMA, owing_20())
+    column = "updated_at TIMESTAMP NOT NULL DEFAULT '2024-01-01 00:00:00' ON UPDATE CURRENT_TIMESTAMP"
+    write(database, *(f"ALTER TABLE {name} ADD {column}" for name in ("meters", "payments", "invoices")))
+    migrate(database, 1)
+    assert row_of(database, "meters", 1)["balance"] == Decimal("20.00")
+    with database.snapshot() as connection:
+        for name in ("meters", "payments", "invoices"):
+            found = connection.execute(text(f"SELECT DISTINCT CAST(updated_at AS CHAR) FROM {name}")).scalars().all()
+            assert found == ["2024-01-01 00:00:00"]
+    undo(database)
+
+
 # Others who write the same rows
 
 

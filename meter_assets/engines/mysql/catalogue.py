@@ -61,6 +61,9 @@ SELECT table_name AS name, index_name AS called, non_unique AS non_unique, seq_i
     sub_part AS sub_part
 FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name IN :names
 ORDER BY table_name, index_name, seq_in_index"""
+_RENEWED = """
+SELECT table_name AS name, column_name AS here FROM information_schema.columns
+WHERE table_schema = DATABASE() AND table_name IN :names AND extra LIKE '%on update%' ORDER BY table_name"""
 _PRIMARY = "PRIMARY"
 _WITH_TRANSACTIONS = "InnoDB"
 _BYTES_OF_A_LARGE_TABLE = 16 * 2**20
@@ -84,6 +87,7 @@ def read_catalogue(connection: Connection, schema: BillingSchema) -> Examined:
     checks = read(_CHECKS_OF_MARIADB if is_mariadb(connection) else _CHECKS_OF_MYSQL)
     catalogue = Catalogue(
         views=frozenset(row["name"] for row in views),
+        renewed=tuple((row["name"], row["here"]) for row in read(_RENEWED)),
         triggers=tuple(_triggers(read(_TRIGGERS), {table for table, _ in written})),
         row_constraints=(*_checks(checks, schema), *_foreign_keys(read(_REFERENCES), written)),
         rows_constraints=tuple(_unique_keys(indexes, written)),

@@ -104,7 +104,8 @@ class _Printed:
         updating = [step for step in schema.steps if step.target != BACKUP]
         for step in updating:
             table = schema.tables[step.target]
-            yield f"UPDATE ({self._columns(schema.written_columns(step))}) ON {self._named(table)}"
+            columns = (*schema.written_columns(step), *schema.catalogue.renewed_columns(step.target))
+            yield f"UPDATE ({self._columns(columns)}) ON {self._named(table)}"
         # A row's version consists of all its values, and only this right shows the triggers.
         for target in dict.fromkeys(step.target for step in updating):
             yield f"SELECT, TRIGGER ON {self._named(schema.tables[target])}"
@@ -149,7 +150,8 @@ def _needed(
     """Yield each right that a live run needs: in words, its name, and the table and the column that it is for."""
     targets = dict.fromkeys(step.target for step in steps if step.target != BACKUP)
     for step in steps:
-        for column in schema.written_columns(step) if step.target != BACKUP else ():
+        columns = (*schema.written_columns(step), *schema.catalogue.renewed_columns(step.target))
+        for column in columns if step.target != BACKUP else ():
             yield f"update {step.target}.{column}", "UPDATE", step.target, column
     for target in targets:
         yield f"see the triggers of {target} (GRANT TRIGGER)", "TRIGGER", target, ""
