@@ -203,8 +203,8 @@ def begin_reading(connection: Connection) -> bool:
 
 
 def may_materialize(connection: Connection) -> bool:
-    """Return True: a user who may not create temporary tables is told so."""
-    return True
+    """Return whether this user may have temporary tables."""
+    return temporary_tables.may_create(connection)
 
 
 def materialize(connection: Connection, name: str, rows: Select[Any], *, reads_only: bool, by_index: bool) -> None:

@@ -12,8 +12,13 @@ from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection, Select
+from sqlalchemy.exc import DBAPIError
+
+from meter_assets.engines.base import Failure
+from meter_assets.engines.mysql.failures import failure_of
 
 ROWS_AT_ONCE = 2_000
+_MAY = "meter-assets: may create temporary tables"
 _MADE = "meter-assets: temporary tables, each with its copies"
 _STORED = "ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
@@ -21,6 +26,20 @@ _STORED = "ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 def is_mariadb(connection: Connection) -> bool:
     """Return whether the server is MariaDB."""
     return bool(getattr(connection.dialect, "is_mariadb", False))
+
+
+def may_create(connection: Connection) -> bool:
+    """Return whether this user may create temporary tables; a connection asks once, by creating one."""
+    if _MAY not in connection.info:
+        try:
+            connection.exec_driver_sql(f"CREATE TEMPORARY TABLE meter_assets_probe (id INTEGER) {_STORED}")
+            connection.exec_driver_sql("DROP TEMPORARY TABLE meter_assets_probe")
+            connection.info[_MAY] = True
+        except DBAPIError as error:
+            if failure_of(error) is not Failure.REFUSED:
+                raise
+            connection.info[_MAY] = False
+    return bool(connection.info[_MAY])
 
 
 def materialize(connection: Connection, name: str, rows: Select[Any]) -> None:
