@@ -57,6 +57,14 @@ class trimmed(EngineConstruct[str]):  # a SQL construct: used and named as a fun
     inherit_cache = True
 
 
+class as_written(EngineConstruct[str]):  # a SQL construct: used and named as a function
+    """A text whose letters are equal only to themselves, whatever the collation of its column is."""
+
+    name = "as_written"
+    type = Text()
+    inherit_cache = True
+
+
 class is_date(EngineConstruct[bool]):  # a SQL construct: used and named as a function
     """Whether a value is null or an ISO date between the years 1 and 9999, with or without a time of day.
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, selec
 
 from meter_assets.billing.change import Change
 from meter_assets.billing.conditions import as_text, has_status, is_one_of
+from meter_assets.billing.constructs import as_written
 from meter_assets.billing.invoice_lines import its_bill
 from meter_assets.billing.ledger import balance_bases
 from meter_assets.billing.money import exact, total
@@ -250,7 +251,7 @@ def _statuses(connection: Connection, relations: BillingRelations) -> list[Statu
         row = relations.rows[table]
         is_known = or_(row.c.status.is_(None), has_status(row, sum(relations.statuses(table), ())))
         labelled = select(
-            as_text(row.c.status).label("status"),
+            as_written(as_text(row.c.status)).label("status"),
             _as_number(relations.is_counted(table, row)).label("counted"),
             _as_number(is_known).label("known"),
             exact(row.c[money]).label("money"),
@@ -283,7 +284,7 @@ def _bill_types(connection: Connection, relations: BillingRelations) -> list[Bil
     )
     labelled = (
         select(
-            as_text(bill.c.bill_type).label("bill_type"),
+            as_written(as_text(bill.c.bill_type)).label("bill_type"),
             treatment.label("treatment"),
             exact(line.c.amount).label("money"),
         )

@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "has_decimals": (ROWS.c.id, literal_column("2")),
     "rounded": (ROWS.c.id, literal_column("2"), literal_column("'half_even'")),
     "is_flag": (ROWS.c.id,),
+    "as_written": (ROWS.c.id,),
 }
 """Of the constructs that cannot take any columns."""
 

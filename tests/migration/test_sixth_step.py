@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from sqlalchemy import literal, select, text
+from sqlalchemy import literal, literal_column, select, text
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
 from meter_assets.billing.money import amount, exact, or_zero, stored
@@ -29,7 +29,7 @@ from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
 def same_statuses(relations: BillingRelations) -> Change:
     """Write the same status into all meters: a column that holds no money."""
     meter = relations.rows["meters"]
-    wanted = literal("in use", meter.c.status.type)
+    wanted = literal_column("'in use'", meter.c.status.type)
     same, rule = meter.c.status.is_not_distinct_from(wanted), literal("in_use")
     return Change(
         STATUSES,

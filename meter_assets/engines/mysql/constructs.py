@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.constructs import (
     EngineConstruct,
+    as_written,
     day,
     is_date,
     is_flag,
@@ -174,11 +175,16 @@ def _round(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> s
 # Others
 
 
+@compiles(as_written, "mysql")
+def _in_binary(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CONVERT({compiler.process(element.clauses, **kw)} USING utf8mb4) COLLATE utf8mb4_bin"
+
+
 @compiles(trimmed, "mysql")
 def _trim(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # TRIM removes one character only. In this collation, letters are equal only to themselves, as on other engines.
+    # TRIM removes one character only.
     text, _ = element.clauses
-    value = f"CONVERT({compiler.process(text, **kw)} USING utf8mb4) COLLATE utf8mb4_bin"
+    value = compiler.process(as_written(text), **kw)
     return f"REGEXP_REPLACE(REGEXP_REPLACE({value}, '^{_BLANKS}', ''), '{_BLANKS}$', '')"
 
 

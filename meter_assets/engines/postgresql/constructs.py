@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.constructs import (
     EngineConstruct,
+    as_written,
     day,
     is_date,
     is_flag,
@@ -161,6 +162,11 @@ def _round(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> s
 
 
 # Others
+
+
+@compiles(as_written, "postgresql")
+def _as_it_is(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
 
 
 @compiles(trimmed, "postgresql")

@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from meter_assets.billing.constructs import (
     EngineConstruct,
+    as_written,
     day,
     is_date,
     is_flag,
@@ -157,6 +158,11 @@ def _is_no_text(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any)
 
 
 # Others
+
+
+@compiles(as_written, "sqlite")
+def _as_it_is(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
 
 
 @compiles(trimmed, "sqlite")

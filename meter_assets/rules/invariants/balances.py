@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import FromClause, Select, and_, case, func, or_, select
 
 from meter_assets.billing.conditions import as_text, is_active
-from meter_assets.billing.constructs import nulls_last
+from meter_assets.billing.constructs import as_written, nulls_last
 from meter_assets.billing.ledger import invoices_in_order, net, recomputed
 from meter_assets.billing.money import ZERO, amount, exact, or_zero, total
 from meter_assets.billing.policy import BalanceBasis
@@ -119,7 +119,7 @@ def _opening_after_invoices_on_another_meter(relations: BillingRelations) -> Sel
             money.label("opening_balance"),
             opening.c.id.label("invoice_id"),
             opening.c.customer_id,
-            func.min(as_text(earlier.c.invoice_number)).label("earlier_invoice_number"),
+            func.min(as_written(as_text(earlier.c.invoice_number))).label("earlier_invoice_number"),
         )
         .join(meter, and_(meter.c.id == opening.c.meter_id, meter.c.tenant_id == opening.c.tenant_id))
         .join(earlier, same_customer)
