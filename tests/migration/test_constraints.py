@@ -28,6 +28,8 @@ class Case:
     """Statements for PostgreSQL after the tables are made."""
     sqlite: SmallBilling | tuple[str, ...] | None = None
     """The tables of SQLite, which cannot add a constraint later, or statements; None if it has no such constraint."""
+    mysql: tuple[str, ...] | None = ()
+    """Statements for MySQL, if they are not those for PostgreSQL; None if it has no such constraint."""
 
 
 def small(**types: str) -> SmallBilling:
@@ -70,6 +72,11 @@ CASES = {
         SmallBilling(
             types={"meters.last_invoice_date": "DATE DEFAULT '2024-01-01' NOT NULL", "invoices.invoice_date": "DATE"},
         ),
+        (
+            "UPDATE invoices SET invoice_date = NULL",
+            "UPDATE meters SET last_invoice_date = now()",
+            "ALTER TABLE meters MODIFY last_invoice_date DATE NOT NULL DEFAULT '2024-01-01'",
+        ),
     ),
     "a domain": Case(
         "violate the constraint small_money_check",
@@ -77,6 +84,7 @@ CASES = {
             "CREATE DOMAIN small_money AS NUMERIC(14, 2) CHECK (VALUE < 50)",
             "ALTER TABLE meters ALTER balance TYPE small_money",
         ),
+        mysql=None,
     ),
     "a domain of a domain that holds": Case(
         "",
@@ -85,6 +93,7 @@ CASES = {
             "CREATE DOMAIN some_money AS any_money CHECK (VALUE < 100)",
             "ALTER TABLE meters ALTER balance TYPE some_money",
         ),
+        mysql=None,
     ),
     "a foreign key": Case(
         "payment_meter_ids of tenant 1 cannot be written: 2 rows would violate the constraint of_archive",
@@ -92,9 +101,15 @@ CASES = {
             "CREATE TABLE archive (meter_id INTEGER PRIMARY KEY)",
             "ALTER TABLE payments ADD CONSTRAINT of_archive FOREIGN KEY (meter_id) REFERENCES archive",
         ),
+        mysql=(
+            "CREATE TABLE archive (meter_id INTEGER PRIMARY KEY)",
+            "ALTER TABLE payments ADD CONSTRAINT of_archive FOREIGN KEY (meter_id) REFERENCES archive (meter_id)",
+        ),
     ),
     "a foreign key that holds": Case(
-        "", ("ALTER TABLE payments ADD CONSTRAINT of_meters FOREIGN KEY (meter_id) REFERENCES meters",)
+        "",
+        ("ALTER TABLE payments ADD CONSTRAINT of_meters FOREIGN KEY (meter_id) REFERENCES meters",),
+        mysql=("ALTER TABLE payments ADD CONSTRAINT of_meters FOREIGN KEY (meter_id) REFERENCES meters (id)",),
     ),
     "a unique key": Case(
         "payment_meter_ids of tenant 1 cannot be written: 2 rows would violate the constraint one_of_a_meter",
@@ -105,16 +120,19 @@ CASES = {
         "",
         ("CREATE UNIQUE INDEX one_of_a_meter ON payments (meter_id, lower(status), paid_at)",),
         ("CREATE UNIQUE INDEX one_of_a_meter ON payments (meter_id, lower(status), paid_at DESC)",),
+        ("CREATE UNIQUE INDEX one_of_a_meter ON payments (meter_id, status(3), paid_at)",),
     ),
     "a unique key of some rows": Case(
         "",
         ("CREATE UNIQUE INDEX one_of_a_meter ON payments (meter_id) WHERE status = 'open'",),
         ("CREATE UNIQUE INDEX one_of_a_meter ON payments (meter_id) WHERE status = 'open'",),
+        None,
     ),
     "a unique key of an expression": Case(
         "2 rows would violate the constraint one_of_a_meter",
         ("CREATE UNIQUE INDEX one_of_a_meter ON payments ((meter_id + 0))",),
         ("CREATE UNIQUE INDEX one_of_a_meter ON payments ((meter_id + 0))",),
+        None,  # MariaDB has no index of an expression
     ),
     "a unique key of the table": Case(
         "2 rows would violate the constraint ",
@@ -127,6 +145,7 @@ CASES = {
             "CREATE EXTENSION btree_gist",
             "ALTER TABLE payments ADD CONSTRAINT apart EXCLUDE USING gist (meter_id WITH =, amount WITH <>)",
         ),
+        mysql=None,
     ),
     "an exclusion constraint that holds": Case(
         "",
@@ -134,16 +153,18 @@ CASES = {
             "CREATE EXTENSION btree_gist",
             "ALTER TABLE payments ADD CONSTRAINT apart EXCLUDE USING gist (meter_id WITH =, amount WITH =)",
         ),
+        mysql=None,
     ),
 }
 
 
 def engines_of(case: Case) -> tuple[str, ...]:
     """Return the engines that have such a constraint and enforce it."""
-    return ("postgresql",) if case.sqlite is None else ("postgresql", "sqlite")
+    has = {"postgresql": True, "sqlite": case.sqlite is not None, "mysql": case.mysql is not None}
+    return tuple(name for name, is_so in has.items() if is_so)
 
 
-@pytest.mark.by_default("postgresql")
+@pytest.mark.by_default("postgresql", "mysql")
 @pytest.mark.parametrize(("case", "engine_name"), on_engines(CASES, engines_of))
 def test_a_preview_evaluates_constraints_as_the_live_run(billing_url: str, engine_name: str, case: Case) -> None:
     tables, changed = SmallBilling(), case.changed
@@ -152,10 +173,12 @@ def test_a_preview_evaluates_constraints_as_the_live_run(billing_url: str, engin
         changed = case.sqlite if isinstance(case.sqlite, tuple) else ()
         if "not null" in case.said.lower():
             changed = ("UPDATE invoices SET invoice_date = NULL",)
+    elif engine_name == "mysql":
+        changed = case.mysql or case.changed
     database = BillingDatabase(billing_url)
     with database.transaction() as connection:
         for statement in (*tables.statements(), *changed):
-            connection.exec_driver_sql(statement.replace("%", "%%") if engine_name == "postgresql" else statement)
+            connection.exec_driver_sql(statement if engine_name == "sqlite" else statement.replace("%", "%%"))
     before = everything(database, but_runs=True)
     found = preview(database, tenant(1), Policy())
     if not case.said:
@@ -179,6 +202,8 @@ def test_a_rollback_evaluates_constraints_too(billing_url: str) -> None:
     migrate(database, 1)
     if database.engine.dialect.name == "postgresql":
         write(database, "ALTER TABLE payments ALTER meter_id SET NOT NULL")
+    elif database.engine.dialect.name == "mysql":
+        write(database, "ALTER TABLE payments MODIFY meter_id INTEGER NOT NULL")
     else:
         write(
             database,

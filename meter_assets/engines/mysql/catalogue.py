@@ -68,6 +68,8 @@ _PRIMARY = "PRIMARY"
 _WITH_TRANSACTIONS = "InnoDB"
 _BYTES_OF_A_LARGE_TABLE = 16 * 2**20
 _HIDES = {"WHERE", "JOIN", "LIMIT", "DISTINCT", "GROUP", "HAVING", "UNION", "INTERSECT", "EXCEPT"}
+_TEXT = re.compile(r"('(?:[^']|'')*')")
+_NAME = re.compile(r"`([^`]*)`")
 _CHARACTER_SET = re.compile(r"\b_(utf8mb[34]|latin1|ascii|binary)\\?'")
 
 Rows = Sequence[RowMapping]
@@ -135,9 +137,15 @@ def _triggers(found: Rows, written: set[str]) -> Iterator[Trigger]:
 
 
 def _standard(expression: str) -> str:
-    """Return an expression of the catalogue in the quotes of standard SQL, which our sessions read too."""
-    plain = _CHARACTER_SET.sub("'", expression.replace("\\'", "'")) if "_" in expression else expression
-    return plain.replace('"', '""').replace("`", '"')
+    """Return an expression of the catalogue with names in the quotes of standard SQL, which our sessions read too.
+
+    MariaDB shows names in the quotes of the session, MySQL always in its own, and texts with their character set.
+    """
+    plain = _CHARACTER_SET.sub("'", expression.replace("\\'", "'"))
+    return "".join(
+        part if part.startswith("'") else _NAME.sub(lambda found: '"{}"'.format(found[1].replace('"', '""')), part)
+        for part in _TEXT.split(plain)
+    )
 
 
 def _checks(found: Rows, schema: BillingSchema) -> Iterator[RowConstraint]:
