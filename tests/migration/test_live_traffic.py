@@ -75,7 +75,8 @@ WRITTEN = {"payments", "invoices", "meters"}
 @pytest.fixture(scope="module", params=["postgresql", "mysql"])
 def engine_name(request: pytest.FixtureRequest) -> str:
     """Each engine on which several may write at once."""
-    return str(request.param)
+    server: str = request.param
+    return server
 
 
 @pytest.fixture
