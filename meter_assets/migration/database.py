@@ -161,7 +161,7 @@ class BillingDatabase:
         Raises what `transaction` raises.
         """
         with self._writing() as connection:
-            connection.info[NOT_KEPT] = not self.backend.PLANS_FIRST
+            connection.info[NOT_KEPT] = True
             yield connection
 
     @contextmanager

@@ -64,7 +64,6 @@ class _Printed:
 
     def __init__(self, connection: Connection, schema: BillingSchema, database: str) -> None:
         self._dialect, self._is_mariadb = connection.dialect, is_mariadb(connection)
-        self._quote = connection.dialect.identifier_preparer.quote_identifier
         self._schema, self._database = schema, database
         self.every_table = f"{self._backquoted(database)}.*"
 
