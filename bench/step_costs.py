@@ -72,14 +72,14 @@ def _seconds(work: Callable[[], object]) -> float:
 def _forget(database: BillingDatabase) -> None:
     """Remove the payments' meters again, so that each round does the same work."""
     with database.transaction() as connection:
-        connection.execute(update(billing_tables().tables["payments"]).values(meter_id=None))
+        connection.execute(update(billing_tables().table("payments")).values(meter_id=None))
 
 
 def _bare_update(database: BillingDatabase, tenant: Tenant) -> None:
     """Write the same values in one UPDATE, without a journal, counts or invariants."""
     with database.transaction() as connection:
         schema = database.schema(connection)
-        payments = schema.tables["payments"]
+        payments = schema.table("payments")
         changed = STEPS[STEP].compute(billing_relations(schema, Policy(), tenant.id)).rows.subquery()
         connection.execute(
             update(payments).values(meter_id=changed.c.meter_id_after).where(payments.c.id == changed.c.id)

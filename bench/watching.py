@@ -26,10 +26,11 @@ from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializa
 from dagster._core.storage.event_log import SqlEventLogStorage
 from sqlalchemy import Connection, Engine, delete, event, func, insert, select, text, update
 
+from meter_assets.billing.columns import UPDATED_AT_COLUMN
 from meter_assets.billing.own_tables import BACKUP, RUNS, SUCCEEDED, Effect
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
-from meter_assets.billing.schema import UPDATED_AT_COLUMN, BillingSchema, billing_tables
+from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.cli.runner import QUIET
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import alerts
@@ -204,7 +205,7 @@ def _statements(database: BillingDatabase) -> Iterator[list[str]]:
 def _break_one(database: BillingDatabase) -> None:
     """Insert a payment of one tenant without recomputing its meter."""
     with database.transaction() as connection:
-        payments = database.schema(connection).tables["payments"]
+        payments = database.schema(connection).table("payments")
         counted = (
             payments.c.meter_id.is_not(None),
             payments.c.amount > 0,
@@ -220,7 +221,7 @@ def _break_one(database: BillingDatabase) -> None:
 def _fix(database: BillingDatabase) -> None:
     """Delete that payment again."""
     with database.transaction() as connection:
-        payments = database.schema(connection).tables["payments"]
+        payments = database.schema(connection).table("payments")
         connection.execute(delete(payments).where(payments.c.id == select(func.max(payments.c.id)).scalar_subquery()))
 
 
@@ -242,7 +243,7 @@ def make_migrated_tenants(
         for number, step in enumerate(MIGRATION, start=1):
             _make(connection, with_own, step, RunningStep(number, RUN_ID, Tenant(None, "", "")))
             _record_runs(connection, with_own, step)
-        for name, table in tables.tables.items():
+        for name, table in tables.stored.items():
             if name != "tenants" and UPDATED_AT_COLUMN in table.c:
                 connection.execute(update(table).values({UPDATED_AT_COLUMN: LONG_AGO}))
         engine_of(connection).analyze_if_never(connection)
@@ -267,7 +268,7 @@ def _record_runs(connection: Connection, schema: BillingSchema, step: str) -> No
     now = datetime.now(UTC)
     rest = {"run_id": RUN_ID, "step": step, "outcome": SUCCEEDED, "started_at": now, "finished_at": now}
     rest |= {"policy": "{}", "software_version": "1.0.0"}  # the version that recorded the outcome there
-    ids = connection.scalars(select(schema.tables["tenants"].c.id).order_by("id")).all()
+    ids = connection.scalars(select(schema.table("tenants").c.id).order_by("id")).all()
     backup = schema.own[BACKUP]
     counted = select(backup.c.tenant_id, func.count()).group_by(backup.c.tenant_id)
     rows = {row[0]: row[1] for row in connection.execute(counted)} if step == BACKUP else {}

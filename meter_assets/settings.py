@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from meter_assets.billing.mapping import DEFAULT_NAMES, DatabaseMapping, mapping_from_values
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import InvalidSettings
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 DATABASE_URL_VARIABLE = "METER_ASSETS_DATABASE_URL"
 CONFIG_VARIABLE = "METER_ASSETS_CONFIG"
-TABLES = ("policy", "watching", "launchpad")
+TABLES = ("policy", "watching", "launchpad", "tables")
 MOST_DAYS = 36_500
 """The maximum of keep_days: a date that many days ago must still be valid."""
 HOME = Path(".meter_assets")
@@ -90,11 +91,11 @@ def _set(values: Mapping[str, str | None]) -> None:
 def billing_database(url: str | None = None) -> "BillingDatabase":
     """Return the billing database with this URL, or by default the one that the environment names.
 
-    Raises InvalidSettings for a URL that cannot be used.
+    Raises InvalidSettings for a URL that cannot be used, InvalidMapping for a mapping that cannot.
     """
     from meter_assets.migration.database import BillingDatabase  # slow: it imports drivers, which --help does not need
 
-    return BillingDatabase(url or database_url(), demo=demo_database_path())
+    return BillingDatabase(url or database_url(), demo=demo_database_path(), mapping=mapping())
 
 
 class Watching(BaseModel):
@@ -144,6 +145,18 @@ def policy() -> Policy:
     Raises InvalidSettings for a file that cannot be read or has other tables, UnknownPolicy for an invalid policy.
     """
     return Policy.from_values(_table("policy"))
+
+
+def mapping() -> DatabaseMapping:
+    """Return how the database names its tables, from the tables [tables.NAME] of the configuration file.
+
+    Raises InvalidSettings for a file that cannot be read or has other tables, InvalidMapping for an invalid mapping.
+    """
+    values = _table("tables")
+    path = config_file()
+    return (
+        mapping_from_values(values, path, Path(path).read_text(encoding="utf-8")) if path and values else DEFAULT_NAMES
+    )
 
 
 def watching() -> Watching:

@@ -212,7 +212,7 @@ def test_the_sql_of_the_pages_finds_debt_that_is_repeated(books: Books, rows: Da
 
 def assert_finds_the_same(books: Books, rows: Database, tenant_id: int) -> None:
     with books.database.session() as connection, connection.begin() as transaction:
-        for table in (*books.schema.tables.values(), *books.schema.own.values()):
+        for table in (*books.schema.stored.values(), *books.schema.own.values()):
             connection.execute(delete(table))
         databases.load(connection, books.schema, rows)
         if rows.get("customer_balances_backup"):

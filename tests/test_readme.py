@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
+from meter_assets.billing.columns import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.cli.main import main
 from tests.support.command_line import CommandLine
 

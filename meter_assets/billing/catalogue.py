@@ -16,6 +16,7 @@ from meter_assets.foreign_text import quoted
 EXAMINED = "examined_rows"
 """The alias of the rows in the SQL of a constraint, where a column needs one."""
 _LITERALS = re.compile(r"'(?:[^']|'')*'")
+_LITERAL = re.compile(r"('(?:[^']|'')*')")
 _WORDS = re.compile(r'"((?:[^"]|"")+)"|([A-Za-z_][A-Za-z0-9_$]*)')
 
 
@@ -159,6 +160,21 @@ def columns_in(expression: str, columns: Iterable[str]) -> tuple[str, ...]:
     """Return which of these columns occur in a SQL expression; names in its literals do not count."""
     found = set(words(expression))
     return tuple(column for column in columns if column in found)
+
+
+def renamed(expression: str, names: Mapping[str, str]) -> str:
+    """Return a SQL expression with other names of columns; the text of its literals stays."""
+    if all(one == other for one, other in names.items()):
+        return expression
+
+    def rename(found: re.Match[str]) -> str:
+        name = (found[1] or found[2]).replace('""', '"')
+        if name not in names:
+            return found[0]
+        return '"{}"'.format(names[name].replace('"', '""'))
+
+    parts = _LITERAL.split(expression)
+    return "".join(part if part.startswith("'") else _WORDS.sub(rename, part) for part in parts)
 
 
 def words(expression: str) -> Sequence[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Inspector, String, Text
+from sqlalchemy import CursorResult, DateTime, Dialect, Inspector, String, Text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeEngine
 
@@ -64,6 +64,8 @@ class EngineTypes:
     """Whether a new row may get the id of a deleted one: then journals also have columns that tell rows apart."""
     in_full: Callable[[Inspector, str, TypeEngine[Any]], TypeEngine[Any]] = lambda inspector, table, kind: kind
     """Returns the reflected type of a column with what it has from its table, given the table's name."""
+    described: Callable[[CursorResult[Any]], dict[str, TypeEngine[Any]]] = lambda result: {}
+    """Returns the types of the columns of a result, by name, as far as the driver tells them."""
     to_flag: Callable[[TypeEngine[Any]], str] = lambda kind: ""
     """Returns how to change a column of this type, which is no flag, as the end of a clause; may be empty."""
 

@@ -99,7 +99,7 @@ class JournaledStep:
 
 
 def build_own_tables(
-    billing: Mapping[str, Table],
+    billing: Mapping[str, FromClause],
     written: Iterable[tuple[JournaledStep, Mapping[str, TypeEngine[Any]], Mapping[str, TypeEngine[Any]]]],
 ) -> Iterator[Table]:
     """Yield our own tables, whether or not they have been created.
@@ -107,7 +107,8 @@ def build_own_tables(
     Id columns have the types of the `billing` tables, by name. `written` are the steps, each with the written columns
     that its journal has in this database, those by which it recognizes rows, and their types.
     """
-    metadata = MetaData(schema=billing["tenants"].schema)
+    tenants = billing["tenants"]
+    metadata = MetaData(schema=tenants.schema if isinstance(tenants, Table) else None)
     yield _runs_table(billing, metadata)
     yield _outcomes_table(billing, metadata)
     yield _commits_table(billing, metadata)
@@ -121,11 +122,11 @@ def own_table_names(steps: Sequence[JournaledStep]) -> tuple[str, ...]:
     return (*RECORDS, BACKUP, *(step.journal for step in steps))
 
 
-def _id_column(name: str, like: Column[Any], **kw: Any) -> Column[Any]:
+def _id_column(name: str, like: ColumnElement[Any], **kw: Any) -> Column[Any]:
     return Column(name, like.type, nullable=False, autoincrement=False, **kw)
 
 
-def _runs_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
+def _runs_table(billing: Mapping[str, FromClause], metadata: MetaData) -> Table:
     return Table(
         RUNS,
         metadata,
@@ -145,7 +146,7 @@ def _runs_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
     )
 
 
-def _outcomes_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
+def _outcomes_table(billing: Mapping[str, FromClause], metadata: MetaData) -> Table:
     return Table(
         OUTCOMES,
         metadata,
@@ -158,7 +159,7 @@ def _outcomes_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
     )
 
 
-def _commits_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
+def _commits_table(billing: Mapping[str, FromClause], metadata: MetaData) -> Table:
     return Table(
         COMMITS,
         metadata,
@@ -173,7 +174,7 @@ def _commits_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
     )
 
 
-def _backup_table(billing: Mapping[str, Table], metadata: MetaData) -> Table:
+def _backup_table(billing: Mapping[str, FromClause], metadata: MetaData) -> Table:
     return Table(
         BACKUP,
         metadata,
@@ -193,7 +194,7 @@ def seen(column: str) -> str:
 
 
 def _journal_table(
-    billing: Mapping[str, Table],
+    billing: Mapping[str, FromClause],
     step: JournaledStep,
     columns: Mapping[str, TypeEngine[Any]],
     recognized: Mapping[str, TypeEngine[Any]],

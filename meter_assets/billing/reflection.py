@@ -2,7 +2,7 @@
 
 Add a check of the database's schema here, if it must run before anything is computed and if SQLAlchemy's reflection
 tells it on every engine. What only the catalogue of one engine tells is in `engines`, behind the method `catalogue`.
-The required tables and columns are listed in `schema`.
+The required tables and columns are listed in `columns`; what mapped tables are read from is built in `sources`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Computed,
     Connection,
+    FromClause,
     Inspector,
     Integer,
     MetaData,
@@ -27,65 +28,77 @@ from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyCon
 from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import NullType, TypeEngine
 
-from meter_assets.billing.engine_types import EngineTypes, types_of
-from meter_assets.billing.own_tables import BACKUP, JournaledStep, own_table_names, seen
-from meter_assets.billing.schema import (
+from meter_assets.billing.columns import (
     DATE_COLUMNS,
     MONEY_COLUMNS,
     OPTIONAL_COLUMNS,
+    REFERENCES,
     REQUIRED_COLUMNS,
     SOFT_DELETE_COLUMN,
     UPDATED_AT_COLUMN,
-    BillingSchema,
-    known_schema,
 )
+from meter_assets.billing.engine_types import EngineTypes, types_of
+from meter_assets.billing.mapping import DEFAULT_NAMES, RESULTS, DatabaseMapping, MappedTable
+from meter_assets.billing.own_tables import BACKUP, JournaledStep, own_table_names, seen
+from meter_assets.billing.results import results_table
+from meter_assets.billing.schema import BillingSchema, known_schema
+from meter_assets.billing.sources import read_sources
 from meter_assets.foreign_text import quoted, shown
 
-REFERENCES: Mapping[str, str] = {
-    "tenant_id": "tenants",
-    "customer_id": "customers",
-    "meter_id": "meters",
-    "invoice_id": "invoices",
-    "bill_id": "bills",
-}
-"""The columns that hold the id of a row of another table, and that table."""
 
-
-def read_schema(connection: Connection, steps: Sequence[JournaledStep]) -> tuple[BillingSchema, list[str]]:
+def read_schema(
+    connection: Connection, steps: Sequence[JournaledStep], mapping: DatabaseMapping = DEFAULT_NAMES
+) -> tuple[BillingSchema, list[str]]:
     """Read which billing tables and columns the database has.
 
-    Returns the schema and every problem found, each a clause. If there are problems, do not use the schema.
+    Returns the schema and every problem found, each a clause. If there are problems, do not use the schema. Raises
+    InvalidMapping for a mapping that the database does not fit.
     """
     inspector, types = inspect(connection), types_of(connection.dialect)
-    wanted = [*REQUIRED_COLUMNS, *own_table_names(steps)]
+    named = [name for name in REQUIRED_COLUMNS if mapping.of(name) is None]
+    wanted = [*named, *own_table_names(steps), *mapping.results_tables]
     found = inspector.get_multi_columns(kind=ObjectKind.ANY, filter_names=wanted)
     columns = {name: found[None, name] for name in wanted if (None, name) in found}
-    there = [name for name in REQUIRED_COLUMNS if name in columns]
+    there = [name for name in named if name in columns]
     keys = {} if _know_their_key(columns, there) else inspector.get_multi_pk_constraint(filter_names=there)
     metadata = MetaData()
     in_full = {name: _in_full(inspector, name, columns[name], types) for name in there}
-    tables = {
-        name: Table(name, metadata, *_as_read(in_full[name], keys.get((None, name)), types))
-        for name in REQUIRED_COLUMNS
-        if name in columns
-    }
+    stored = {name: Table(name, metadata, *_as_read(in_full[name], keys.get((None, name)), types)) for name in there}
+    sources = read_sources(connection, inspector, types, mapping, stored) if mapping.tables else {}
+    rows: dict[str, FromClause] = {**stored, **{name: one.rows for name, one in sources.items()}}
+    tables = {name: rows[name] for name in REQUIRED_COLUMNS if name in rows}
     problems = [f"no table {name}" for name in REQUIRED_COLUMNS if name not in tables]
-    for table in tables.values():
-        problems += _problems_of(table, types)
-    without_key = [name for name, table in tables.items() if not _is_keyed_by_id(table)]
-    unique = frozenset(_unique_columns(inspector, tables, without_key)) if without_key else frozenset()
-    schema = BillingSchema(tables, frozenset(columns) - frozenset(tables), tuple(steps), unique)
-    problems += [*_other_types(tables), *_not_written(schema)]
+    for name, table in tables.items():
+        problems += [*_misspelled(name, table, mapping.of(name)), *_problems_of(name, table, types)]
+    mapped = {name: one.table for name, one in sources.items()}
+    every = {**stored, **{name: table for name, table in mapped.items() if table is not None}}
+    without_key = {name: table for name, table in every.items() if not _is_keyed_by_id(table)}
+    unique = frozenset(_unique_columns(inspector, without_key))
+    own = frozenset(columns) - frozenset(tables)
+    schema = BillingSchema(
+        tables,
+        steps=tuple(steps),
+        unique=unique,
+        sources={name: one.rows for name, one in sources.items()},
+        mapped=mapped,
+        mapped_by=mapping,
+    )
+    problems += [*_other_types(tables, mapping), *_not_written(schema)]
     if not problems:
+        results = {
+            one.name: results_table(one, tables[one.name], tables, types) for one in mapping.tables if one.results
+        }
+        schema = replace(schema, results=results)
+        schema = replace(schema, own_tables_present=own).reading_results()
         recognized = _recognized_columns(schema, columns, types)
         schema = known_schema(replace(schema, kept=_kept_columns(schema, columns, types), recognized=recognized))
         problems += _outdated_journals(schema, columns)
     return schema, problems
 
 
-def own_tables_present(connection: Connection, steps: Sequence[JournaledStep]) -> frozenset[str]:
-    """Return the names of our own tables that a database has, whatever they are there."""
-    found = inspect(connection).get_multi_columns(kind=ObjectKind.ANY, filter_names=own_table_names(steps))
+def own_tables_present(connection: Connection, names: Sequence[str]) -> frozenset[str]:
+    """Return which of these names of our own tables a database has, whatever they are there."""
+    found = inspect(connection).get_multi_columns(kind=ObjectKind.ANY, filter_names=names)
     return frozenset(name for _, name in found)
 
 
@@ -116,21 +129,18 @@ def _is_keyed_by_id(table: Table) -> bool:
     return {column.key for column in table.primary_key} in ({"id"}, {"tenant_id", "id"})
 
 
-def _unique_columns(
-    inspector: Inspector, tables: Mapping[str, Table], names: Sequence[str]
-) -> Iterator[tuple[str, frozenset[str]]]:
+def _unique_columns(inspector: Inspector, tables: Mapping[str, Table]) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield the sets of columns that a constraint or an index of these tables makes unique, and that are never null."""
-    never_null = {
-        name: {column["name"] for column in inspector.get_columns(name) if not column["nullable"]} for name in names
-    }
-    found: list[tuple[str, Any]] = []
-    for name in names:
-        found += [(name, one["column_names"]) for one in inspector.get_unique_constraints(name)]
-        whole = (one for one in inspector.get_indexes(name) if one["unique"] and not _is_partial(one))
-        found += [(name, one["column_names"]) for one in whole]
-    for name, columns in found:
-        if columns and None not in columns and never_null[name].issuperset(columns):
-            yield name, frozenset(map(str, columns))
+    for name, table in tables.items():
+        place: dict[str, Any] = {"table_name": table.name, "schema": table.schema}
+        logical = {column.name: column.key for column in table.c}
+        never_null = {column["name"] for column in inspector.get_columns(**place) if not column["nullable"]}
+        found: list[Any] = [one["column_names"] for one in inspector.get_unique_constraints(**place)]
+        whole = (one for one in inspector.get_indexes(**place) if one["unique"] and not _is_partial(one))
+        found += [one["column_names"] for one in whole]
+        for columns in found:
+            if columns and None not in columns and never_null.issuperset(columns):
+                yield name, frozenset(logical.get(str(column), str(column)) for column in columns)
 
 
 def _is_partial(index: Mapping[str, Any]) -> bool:
@@ -179,9 +189,7 @@ def _outdated_journals(schema: BillingSchema, columns: Mapping[str, Sequence[Ref
             )
 
 
-def _problems_of(table: Table, types: EngineTypes) -> Iterator[str]:
-    name = table.name
-    yield from _misspelled(table)
+def _problems_of(name: str, table: FromClause, types: EngineTypes) -> Iterator[str]:
     for column in MONEY_COLUMNS.get(name, ()):
         if column not in table.c:
             continue
@@ -199,20 +207,21 @@ def _problems_of(table: Table, types: EngineTypes) -> Iterator[str]:
             yield f"{name}.is_active is {kind} (make it BOOLEAN, or a number{types.to_flag(kind)})"
 
 
-def _misspelled(table: Table) -> Iterator[str]:
+def _misspelled(name: str, table: FromClause, mapped: MappedTable | None) -> Iterator[str]:
     """Yield the columns that are missing, and those that would be one of ours if they had lower-case letters.
 
     An optional column with such a name would be ignored silently, for example the time of a soft delete.
     """
-    name = table.name
     required = REQUIRED_COLUMNS[name]
     known = (*required, *OPTIONAL_COLUMNS.get(name, ()), SOFT_DELETE_COLUMN, UPDATED_AT_COLUMN)
     names = [column.key for column in table.c]
     others = {name.lower().strip(): name for name in names if name not in known}
     for column in known:
-        if column in table.c:
+        if column in table.c or (mapped is not None and (column in mapped.results or column not in required)):
             continue
-        if column in others:
+        if mapped is not None:
+            yield f"no column {name}.{column} ({_how_to_map(mapped, column)})"
+        elif column in others:
             there = others[column].replace('"', '""')
             yield (
                 f"no column {name}.{column}, but {quoted(others[column])}: names in upper case are not read (ALTER "
@@ -222,7 +231,15 @@ def _misspelled(table: Table) -> Iterator[str]:
             yield f"no column {name}.{column}"
 
 
-def _other_types(tables: Mapping[str, Table]) -> Iterator[str]:
+def _how_to_map(mapped: MappedTable, column: str) -> str:
+    """Return how the mapping can give a table a column that it lacks."""
+    if mapped.select is not None:
+        return f"{mapped.at}: the SELECT must return it"
+    kept = f', or keep it in a table of ours: results = ["{column}"]' if column in RESULTS.get(mapped.name, ()) else ""
+    return f"{mapped.at}: map it in [tables.{mapped.name}.columns]{kept}"
+
+
+def _other_types(tables: Mapping[str, FromClause], mapping: DatabaseMapping) -> Iterator[str]:
     """Yield the references whose type cannot be compared with the type of the ids that they refer to."""
     for name, table in tables.items():
         for column, referred in REFERENCES.items():
@@ -230,10 +247,14 @@ def _other_types(tables: Mapping[str, Table]) -> Iterator[str]:
                 continue
             kind, of_id = table.c[column].type, tables[referred].c.id.type
             if None not in (_family(kind), _family(of_id)) and _family(kind) != _family(of_id):
-                yield (
-                    f"{name}.{column} is {kind}, but {referred}.id is {of_id} (ALTER TABLE {name} ALTER COLUMN "
-                    f"{column} TYPE {of_id} USING {column}::{of_id}; on SQLite, create the table again)"
+                mapped = mapping.of(name)
+                fix = (
+                    f"ALTER TABLE {name} ALTER COLUMN {column} TYPE {of_id} USING {column}::{of_id}; on SQLite, create "
+                    "the table again"
+                    if mapped is None
+                    else f"{mapped.at}: convert one of them in SQL"
                 )
+                yield f"{name}.{column} is {kind}, but {referred}.id is {of_id} ({fix})"
 
 
 def _family(kind: TypeEngine[Any]) -> str | None:

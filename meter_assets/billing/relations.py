@@ -32,12 +32,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from meter_assets.billing.columns import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.billing.conditions import has_status, is_set
 from meter_assets.billing.constructs import member_of, typed_null
 from meter_assets.billing.own_tables import BACKUP, RUNS, SUCCEEDED
 from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BillingSchema, IdScope, is_live
+from meter_assets.billing.schema import BillingSchema, IdScope, is_live
 from meter_assets.billing.step_runs import in_force
 from meter_assets.errors import UnknownPolicy
 
@@ -350,7 +351,7 @@ def _require_columns(schema: BillingSchema, policy: Policy) -> None:
         "payments.is_deleted."
         for setting, names in named.items()
         for name in names
-        if name not in {f"{table.name}.{column.key}" for table in schema.tables.values() for column in table.c}
+        if name not in {f"{of}.{column.key}" for of, table in schema.tables.items() for column in table.c}
     ]
     if unknown:
         raise UnknownPolicy(unknown)

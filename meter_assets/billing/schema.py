@@ -1,11 +1,11 @@
-"""The logical tables and columns of a billing database: required, optional, money.
+"""`BillingSchema`: the billing tables of one database, as it has them, and our own tables beside them.
 
-Add a column here before a rule reads it. The names here are logical; for now, they are the physical names too. There
-are no queries here: `reflection` reads what a database has. Our own tables beside these are in `own_tables`.
+Add here what several rooms ask of the tables of a database. There are no queries here: `reflection` reads what a
+database has. The names of the tables and columns are in `columns`, our own tables in `own_tables`.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import cached_property
@@ -31,48 +31,15 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.catalogue import NOTHING_SPECIAL, Catalogue, RowConstraint, columns_in
+from meter_assets.billing.columns import (
+    MONEY_COLUMNS,
+    OPTIONAL_COLUMNS,
+    REQUIRED_COLUMNS,
+    SOFT_DELETE_COLUMN,
+    UPDATED_AT_COLUMN,
+)
 from meter_assets.billing.own_tables import BACKUP, JournaledStep, build_own_tables, own_table_names
-
-REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "tenants": ("id", "name"),
-    "customers": ("id", "tenant_id", "name", "balance", "overpayment"),
-    "meters": ("id", "tenant_id", "meter_number", "status", "balance", "overpayment"),
-    "meter_assignments": ("id", "tenant_id", "customer_id", "meter_id", "is_active"),
-    "bills": ("id", "tenant_id", "bill_type"),
-    "invoices": (
-        "id",
-        "tenant_id",
-        "customer_id",
-        "meter_id",
-        "invoice_number",
-        "invoice_date",
-        "amount",
-        "balance_brought_forward",
-        "total_amount",
-    ),
-    "invoice_bills": ("id", "invoice_id", "bill_id", "amount"),
-    "payments": ("id", "tenant_id", "customer_id", "invoice_id", "meter_id", "amount"),
-}
-OPTIONAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "meters": ("total_billed", "total_paid", "last_invoice_date"),
-    "invoices": ("status",),
-    "invoice_bills": ("tenant_id",),
-    "payments": ("status", "paid_at"),
-}
-SOFT_DELETE_COLUMN = "deleted_at"
-DATE_COLUMNS = ("invoice_date", "last_invoice_date", "paid_at", SOFT_DELETE_COLUMN)
-UPDATED_AT_COLUMN = "updated_at"
-"""Any table may have this column; with it, changed rows are found without reading all rows."""
-CREATED_AT_COLUMN = "created_at"
-"""Any table may have this column; where ids return, it tells a row from a later one with the same id."""
-MONEY_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "customers": ("balance", "overpayment"),
-    "meters": ("balance", "overpayment", "total_billed", "total_paid"),
-    "invoices": ("amount", "balance_brought_forward", "total_amount"),
-    "invoice_bills": ("amount",),
-    "payments": ("amount",),
-}
-
+from meter_assets.billing.results import with_results
 
 _DELETED = r"(is_|was_)?(deleted|removed|archived|trashed|purged{})(_at|_on|_date|_time|_by|_flag)?"
 _LOOKS_DELETED = re.compile(_DELETED.format(""))
@@ -100,7 +67,8 @@ class IdScope(Enum):
 class BillingSchema:
     """The billing tables of one database, with their existing columns, and our own tables beside them."""
 
-    tables: Mapping[str, Table]
+    tables: Mapping[str, FromClause]
+    """What each table is read from: the table itself, or a subquery with its logical names, if it is mapped."""
     own_tables_present: frozenset[str] = frozenset()
     steps: tuple[JournaledStep, ...] = ()
     """The steps that have a journal here."""
@@ -111,12 +79,96 @@ class BillingSchema:
     recognized: Mapping[str, Mapping[str, TypeEngine[Any]]] = field(default_factory=dict)
     """Columns by which journals recognize rows, with their types, by step."""
     catalogue: Catalogue = NOTHING_SPECIAL
+    sources: Mapping[str, FromClause] = field(default_factory=dict)
+    """The mapped tables without the results that tables of ours keep of them."""
+    mapped: Mapping[str, Table | None] = field(default_factory=dict)
+    """The mapped tables as the database has them, with their columns under logical names; None: not from one table."""
+    results: Mapping[str, Table] = field(default_factory=dict)
+    """Our own tables that keep what steps write, by the billing table."""
+    mapped_by: Hashable = None
+    """The mapping, by which two schemas are told apart."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a journal of an unknown step, which would otherwise be ignored."""
-        unknown = self.own_tables_present.difference(own_table_names(self.steps))
+        unknown = self.own_tables_present.difference(self.own_names)
         if unknown:
             raise ValueError(f"no step has these tables: {', '.join(sorted(unknown))}")
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names of all our own tables."""
+        return (*own_table_names(self.steps), *(table.name for table in self.results.values()))
+
+    def stored_in(self, table: str) -> Table | None:
+        """Return the table of the database that a billing table is; None if it is read from a SELECT."""
+        if table in self.mapped:
+            return self.mapped[table]
+        found = self.tables[table]
+        return found if isinstance(found, Table) else None
+
+    @property
+    def stored(self) -> Mapping[str, Table]:
+        """The tables of the database, by logical name, without those that are read from a SELECT."""
+        return {name: table for name in self.tables if (table := self.stored_in(name)) is not None}
+
+    @property
+    def places(self) -> Mapping[str, tuple[str | None, str]]:
+        """The schema (None: where the server looks first) and the name of each table of the database.
+
+        A table that is missing is where it should be; one that is read from a SELECT is left out.
+        """
+        found: dict[str, tuple[str | None, str]] = {}
+        for name in REQUIRED_COLUMNS:
+            there = self.mapped.get(name)
+            if there is not None:
+                found[name] = there.schema, there.name
+            elif name not in self.mapped:
+                found[name] = None, name
+        return found
+
+    def logical_names(self, table: str) -> Mapping[str, str]:
+        """Return the logical names of the columns of a table, by their names in the database."""
+        there = self.mapped.get(table)
+        return {} if there is None else {column.name: column.key for column in there.c}
+
+    def place(self, table: str) -> str:
+        """Return the name of a billing table in the database, for a message or a statement."""
+        found = self.stored_in(table)
+        return table if found is None else found.fullname
+
+    def may_be_null(self, table: str, column: str) -> bool:
+        """Return whether a column may be null, as far as the database prevents it."""
+        there = self.stored_in(table)
+        return there is None or column not in there.c or bool(there.c[column].nullable)
+
+    @property
+    def read_elsewhere(self) -> tuple[str, ...]:
+        """The billing tables that are read from a SELECT."""
+        return tuple(name for name, table in self.mapped.items() if table is None)
+
+    def physical(self, table: str, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return the names in the database of columns of a table that a step writes."""
+        there = self.table(table)
+        return tuple(there.c[name].name for name in columns)
+
+    def to_select(self, table: str) -> tuple[str, ...]:
+        """Return the names in the database of the columns of a stored table that some statement of ours selects.
+
+        Of a mapped table it is every column, because the subquery that stands for it has all.
+        """
+        there = self.mapped.get(table)
+        return self.selected_columns(table) if there is None else tuple(column.name for column in there.c)
+
+    @property
+    def columns_of_steps(self) -> Mapping[str, Mapping[str, str]]:
+        """The columns of the database's own tables that steps write, by logical table and name, with their names."""
+        found: dict[str, dict[str, str]] = {}
+        for step in self.steps:
+            there = None if step.target == BACKUP or step.target in self.results else self.stored.get(step.target)
+            if there is not None:
+                names = {name: there.c[name].name if name in there.c else name for name in step.columns}
+                found.setdefault(step.target, {}).update(names)
+        return found
 
     def has(self, table: str, column: str) -> bool:
         """Return whether the database has an optional column."""
@@ -132,9 +184,11 @@ class BillingSchema:
 
     def generated(self, table: str) -> Mapping[str, str]:
         """Return the known columns of a table that the database computes itself, each with its SQL expression."""
-        columns = self.tables[table].c
+        there = self.stored_in(table)
+        if there is None:
+            return {}
         known = (*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ()))
-        computed = {name: columns[name].computed for name in known if name in columns}
+        computed = {name: there.c[name].computed for name in known if name in there.c}
         told = {(of, name): sql for of, name, sql in self.catalogue.expressions}
         found = {name: str(one.sqltext) for name, one in computed.items() if one is not None}
         return {name: told.get((table, name), sql) for name, sql in found.items()}
@@ -149,7 +203,10 @@ class BillingSchema:
         """Return where the ids of a billing table are unique, by its primary key or another unique constraint."""
         if table in self.catalogue.inherited:
             return IdScope.nowhere
-        key = frozenset(column.key for column in self.tables[table].primary_key)
+        there = self.stored_in(table)
+        if there is None:
+            return IdScope.nowhere
+        key = frozenset(column.key for column in there.primary_key)
         unique = {key, *(columns for name, columns in self.unique if name == table)}
         if frozenset({"id"}) in unique:
             return IdScope.everywhere
@@ -175,14 +232,16 @@ class BillingSchema:
         """Return the columns that a step writes: those that the database has and does not compute itself."""
         if step.target == BACKUP:
             return step.columns
-        generated = self.generated(step.target)
-        return tuple(name for name in step.columns if self.has(step.target, name) and name not in generated)
+        target, generated = self.written_table(step.target), self.generated(step.target)
+        if target is None:
+            return ()
+        return tuple(name for name in step.columns if name in target.c and name not in generated)
 
     def row_constraints(self, step: JournaledStep) -> tuple[RowConstraint, ...]:
         """Return the conditions on one row that a step could violate: those of the catalogue, and NOT NULL."""
-        if step.target == BACKUP:
+        if step.target == BACKUP or step.target in self.results:
             return ()
-        columns = self.tables[step.target].c
+        columns = self.table(step.target).c
         required = tuple(
             RowConstraint(
                 step.target,
@@ -190,7 +249,7 @@ class BillingSchema:
                 "NOT NULL",
                 f"{name} IS NOT NULL",
                 (name,),
-                f"ALTER TABLE {step.target} ALTER COLUMN {name} DROP NOT NULL",
+                f"ALTER TABLE {self.place(step.target)} ALTER COLUMN {columns[name].name} DROP NOT NULL",
             )
             for name in self.written_columns(step)
             if not columns[name].nullable
@@ -207,14 +266,27 @@ class BillingSchema:
         return tuple(name for name in self.recognized.get(step.name, ()) if self.has(step.table, name))
 
     def table(self, name: str) -> Table:
-        """Return a table that a step writes: a billing table, or the backup."""
-        return self.own[name] if name == BACKUP else self.tables[name]
+        """Return a table that a step writes: a billing table, our own results of it, or the backup.
+
+        Raises ValueError for a table that is read from a SELECT and has no results.
+        """
+        found = self.written_table(name)
+        if found is None:
+            raise ValueError(f"{name} is read from a SELECT, so that nothing can be written")
+        return found
+
+    def written_table(self, name: str) -> Table | None:
+        """Return what `table` returns; None for a table that is read from a SELECT and has no results."""
+        if name == BACKUP:
+            return self.own[name]
+        return self.results[name] if name in self.results else self.stored_in(name)
 
     @cached_property
     def own(self) -> Mapping[str, Table]:
         """Our own tables, whether or not they have been created; id columns have the billing tables' types."""
         written = ((step, self._journal_types(step), self.recognized.get(step.name, {})) for step in self.steps)
-        return {table.name: table for table in build_own_tables(self.tables, written)}
+        every = (*build_own_tables(self.tables, written), *self.results.values())
+        return {table.name: table for table in every}
 
     def _journal_types(self, step: JournaledStep) -> dict[str, TypeEngine[Any]]:
         """Return the types of the columns of which a step's journal has values."""
@@ -239,9 +311,22 @@ class BillingSchema:
         tables = [self.own[name] for name in names or self.own]
         known = inspect(connection).get_table_names() if there is None else there
         missing = [table for table in tables if table.name not in known]
-        tables[0].metadata.create_all(connection, missing, checkfirst=False)
-        created = frozenset(table.name for table in tables)
-        return known_schema(replace(self, own_tables_present=self.own_tables_present | created))
+        for table in missing:
+            table.create(connection)
+        present = self.own_tables_present.union(table.name for table in tables)
+        return known_schema(replace(self, own_tables_present=present).reading_results())
+
+    def has_results(self, table: str) -> bool:
+        """Return whether our own table with the results of a billing table has been created."""
+        return table in self.results and self.results[table].name in self.own_tables_present
+
+    def reading_results(self) -> "BillingSchema":
+        """Return the schema whose tables have the results that our own tables keep, once these are there."""
+        read = {
+            name: with_results(name, self.sources[name], table, present=table.name in self.own_tables_present)
+            for name, table in self.results.items()
+        }
+        return replace(self, tables={**self.tables, **read}) if read else self
 
 
 _KNOWN: dict[tuple[Any, ...], BillingSchema] = {}
@@ -257,16 +342,17 @@ def known_schema(schema: BillingSchema) -> BillingSchema:
             column.nullable,
             str(column.computed and column.computed.sqltext),
         )
-        for table in schema.tables.values()
+        for table in map(schema.stored_in, schema.tables)
+        if table is not None
         for column in table.c
     )
+    read = tuple((str(column), repr(column.type)) for name in schema.sources for column in schema.tables[name].c)
     journaled = tuple(
         tuple((step, name, repr(kind)) for step, found in by_step.items() for name, kind in found.items())
         for by_step in (schema.kept, schema.recognized)
     )
-    return _KNOWN.setdefault(
-        (columns, schema.own_tables_present, schema.steps, schema.unique, journaled, schema.catalogue), schema
-    )
+    key = (columns, read, schema.mapped_by, schema.own_tables_present)
+    return _KNOWN.setdefault((*key, schema.steps, schema.unique, journaled, schema.catalogue), schema)
 
 
 def billing_tables(

@@ -30,16 +30,16 @@ from sqlalchemy import (
 from sqlalchemy import table as named_table
 from sqlalchemy.types import TypeEngine
 
-from meter_assets.billing.conditions import as_text, is_set
-from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import (
+from meter_assets.billing.columns import (
     CREATED_AT_COLUMN,
     OPTIONAL_COLUMNS,
     REQUIRED_COLUMNS,
     SOFT_DELETE_COLUMN,
     UPDATED_AT_COLUMN,
-    BillingSchema,
 )
+from meter_assets.billing.conditions import as_text, is_set
+from meter_assets.billing.policy import Policy
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines.base import TableCopy
 
 MASKS: Mapping[str, Mapping[str, str]] = {

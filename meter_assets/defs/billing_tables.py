@@ -5,7 +5,7 @@ Which tables and columns are required is defined in `billing.schema`; add here t
 
 import dagster as dg
 
-from meter_assets.billing.schema import REQUIRED_COLUMNS
+from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.defs.columns import read_columns
 from meter_assets.defs.step import DOMAIN, OWNERS
 

@@ -10,8 +10,9 @@ import dagster as dg
 from sqlalchemy import Boolean, Column, Date, DateTime, Numeric
 from sqlalchemy.types import TypeEngine
 
+from meter_assets.billing.columns import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.billing.own_tables import BACKUP, JournaledStep
-from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, billing_tables
+from meter_assets.billing.schema import billing_tables
 
 _DEFAULT = billing_tables()
 _TYPE_NAMES: Mapping[type[TypeEngine], str] = {  # type: ignore[type-arg]

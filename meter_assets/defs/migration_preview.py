@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from meter_assets.billing.schema import REQUIRED_COLUMNS
+from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.defs import launchpad, metadata
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, PolicyResource

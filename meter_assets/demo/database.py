@@ -88,7 +88,7 @@ def make_demo(connection: Connection, size: DemoSize, seed: int) -> Demo:
 def fixing_statement(connection: Connection) -> str:
     """Return the UPDATE that fixes the broken tenant of a demo database in which it is not fixed yet."""
     schema = billing_tables()
-    lines, invoices, bills = (schema.tables[name] for name in ("invoice_bills", "invoices", "bills"))
+    lines, invoices, bills = (schema.table(name) for name in ("invoice_bills", "invoices", "bills"))
     crossing = (
         select(lines.c.id)
         .join(invoices, invoices.c.id == lines.c.invoice_id)

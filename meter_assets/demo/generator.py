@@ -10,7 +10,8 @@ from random import Random
 
 from sqlalchemy import Connection
 
-from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
+from meter_assets.billing.columns import REQUIRED_COLUMNS
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.demo.history import POWER_TARIFF, WATER_TARIFF, TenantHistory
 from meter_assets.demo.rows import RowWriter
 
@@ -53,8 +54,8 @@ def tenant_name(tenant_id: int) -> str:
 
 def make_tables(connection: Connection, schema: BillingSchema) -> None:
     """Create the billing tables, with their indexes."""
-    schema.tables["tenants"].metadata.create_all(
-        connection, tables=[schema.tables[name] for name in REQUIRED_COLUMNS], checkfirst=False
+    schema.table("tenants").metadata.create_all(
+        connection, tables=[schema.table(name) for name in REQUIRED_COLUMNS], checkfirst=False
     )
 
 

@@ -39,7 +39,7 @@ def _arrears(books: TenantBooks) -> None:
 
 
 def _brought_forward_inside_amount(books: TenantBooks) -> None:
-    invoices = books.schema.tables["invoices"]
+    invoices = books.schema.table("invoices")
     books.connection.execute(
         update(invoices)
         .where(invoices.c.tenant_id == books.tenant_id, invoices.c.balance_brought_forward > NOTHING)

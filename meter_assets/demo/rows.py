@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
+from meter_assets.billing.columns import REQUIRED_COLUMNS
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.formatting import MINOR_UNIT_DIGITS
 
 CHUNK = 10_000
@@ -58,5 +59,5 @@ class RowWriter:
                 continue
             if any(not self.schema.has(name, column) for column in rows[0]):
                 rows = [columns_there(self.schema, name, row) for row in rows]
-            self._connection.execute(insert(self.schema.tables[name]), rows)
+            self._connection.execute(insert(self.schema.table(name)), rows)
             self._waiting[name] = []

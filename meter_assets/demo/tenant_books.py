@@ -39,7 +39,7 @@ class TenantBooks:
     def add(self, table: str, **values: Any) -> int:
         """Insert one row of the tenant; return its id. Optional columns that the database lacks are left out."""
         row = {"id": self._highest(table) + 1, "tenant_id": self.tenant_id, **values}
-        self.connection.execute(insert(self.schema.tables[table]), columns_there(self.schema, table, row))
+        self.connection.execute(insert(self.schema.table(table)), columns_there(self.schema, table, row))
         return int(row["id"])
 
     def missing(self, table: str) -> int:
@@ -48,14 +48,14 @@ class TenantBooks:
 
     def of_other_tenant(self, table: str) -> int:
         """Return the lowest id of a row of another tenant. Raises NoResultFound if there is none."""
-        rows = self.schema.tables[table]
+        rows = self.schema.table(table)
         name = rows.c.id if table == "tenants" else rows.c.tenant_id
         found = select(rows.c.id).where(name != self.tenant_id).order_by(rows.c.id).limit(1)
         return int(self.connection.scalars(found).one())
 
     def bill(self, *, brought_forward: bool = False) -> int:
         """Return the lowest id of the tenant's bills that are charges, or that bring a balance forward."""
-        bills = self.schema.tables["bills"]
+        bills = self.schema.table("bills")
         is_wanted = bills.c.bill_type == "BALANCE" if brought_forward else bills.c.bill_type != "BALANCE"
         found = select(bills.c.id).where(bills.c.tenant_id == self.tenant_id, is_wanted).order_by(bills.c.id).limit(1)
         return int(self.connection.scalars(found).one())
@@ -148,4 +148,4 @@ class TenantBooks:
         )
 
     def _highest(self, table: str) -> int:
-        return self.connection.scalar(select(func.max(self.schema.tables[table].c.id))) or 0
+        return self.connection.scalar(select(func.max(self.schema.table(table).c.id))) or 0

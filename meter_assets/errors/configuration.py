@@ -74,6 +74,14 @@ class InvalidSettings(ConfigurationError):
     """An environment variable or the configuration file is invalid."""
 
 
+class InvalidMapping(ConfigurationError):
+    """The mapping of the billing tables, in the configuration file, cannot be used."""
+
+    def __init__(self, at: str, where: str, problem: str) -> None:
+        """Take the line of the file, the table of the file, and what is wrong and what was expected, as a clause."""
+        super().__init__(f"{at}: {where}: {problem}. Nothing was read or changed.")
+
+
 class ForbiddenRunConfig(ConfigurationError):
     """A run config sets something that only the operator may set."""
 

@@ -191,7 +191,11 @@ def _write_batch(
         elsewhere = money_elsewhere(connection, plan.step.schema, batch, plan.run.tenant.id)
         write(connection, batch, plan.step.schema, entry, journaled, keys)
         plan.notes.update(require_no_other_changes(connection, plan.step.schema, batch, entry, elsewhere))
-        load = engine_of(connection).load(connection, batch.target) if pace.follows_load else Load()
+        load = (
+            engine_of(connection).load(connection, plan.step.schema.table(batch.target).name)
+            if pace.follows_load
+            else Load()
+        )
         plan.run.about_to_commit()
     return journaled, load
 

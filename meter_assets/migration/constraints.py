@@ -11,9 +11,10 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Subquery, and_, ca
 
 from meter_assets.billing.catalogue import EXAMINED, RowsConstraint
 from meter_assets.billing.change import Change
+from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.money import exact
 from meter_assets.billing.own_tables import BACKUP
-from meter_assets.billing.schema import MONEY_COLUMNS, BillingSchema
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import ConstraintViolated
 
 

@@ -14,10 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from meter_assets.billing.columns import REQUIRED_COLUMNS
+from meter_assets.billing.mapping import DEFAULT_NAMES, DatabaseMapping
 from meter_assets.billing.own_tables import RECORDS
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.reflection import own_tables_present, read_schema
-from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema, known_schema
+from meter_assets.billing.schema import BillingSchema, known_schema
 from meter_assets.engines import parse_url, urls
 from meter_assets.engines.base import NOT_KEPT, LockOwner, LockScope, LockUnavailable, Purpose, TenantLock
 from meter_assets.engines.failures import (
@@ -60,14 +62,14 @@ from meter_assets.rules.steps import MIGRATION, STEPS
 class BillingDatabase:
     """One billing database, named by a SQLAlchemy URL."""
 
-    def __init__(self, url: str, *, demo: Path | None = None) -> None:
+    def __init__(self, url: str, *, demo: Path | None = None, mapping: DatabaseMapping = DEFAULT_NAMES) -> None:
         """Take a URL such as sqlite:////srv/billing.db or postgresql://user@host/billing.
 
-        `demo` is the path of the demo database. Raises InvalidSettings for an invalid URL, and for an engine that is
-        not supported.
+        `demo` is the path of the demo database, `mapping` how the database names its tables.
+        Raises InvalidSettings for an invalid URL, and for an engine that is not supported.
         """
         self.backend, self._url = parse_url(url)
-        self._demo = demo
+        self._demo, self._mapping = demo, mapping
         self._locks = TenantLocks()
         self._remembers = False
         self._schema: BillingSchema | None = None
@@ -77,7 +79,9 @@ class BillingDatabase:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let another process open the database for itself: nothing that is open or remembered here is passed on."""
-        return partial(BillingDatabase, demo=self._demo), (self._url.render_as_string(hide_password=False),)
+        return partial(BillingDatabase, demo=self._demo, mapping=self._mapping), (
+            self._url.render_as_string(hide_password=False),
+        )
 
     @property
     def url(self) -> str:
@@ -261,7 +265,7 @@ class BillingDatabase:
 
     def _read_schema(self, connection: Connection) -> BillingSchema:
         try:
-            schema, problems = read_schema(connection, tuple(STEPS.values()))
+            schema, problems = read_schema(connection, tuple(STEPS.values()), self._mapping)
         except DBAPIError as error:
             if self.backend.failure_of(error) is not Failure.NO_DATABASE:
                 raise
@@ -293,7 +297,7 @@ class BillingDatabase:
         must exist, and an empty new table would hide that one was lost. Raises what `schema` raises.
         """
         known = self._schema
-        if known is None or own_tables_present(connection, known.steps) != known.own_tables_present:
+        if known is None or own_tables_present(connection, known.own_names) != known.own_tables_present:
             known = self._read_schema(connection)  # another process may have created some since
         schema = known.make_own_tables(connection, RECORDS if to_roll_back else (), known.own_tables_present)
         self._require_ours(connection, schema)

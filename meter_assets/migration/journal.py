@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Insert,
     Select,
     Table,
     and_,
@@ -182,6 +183,8 @@ def write(
     if change.effect is Effect.ADD:
         return  # the backup is its own journal, so its rows are written already
     table, journal = schema.table(change.target), schema.journal(change.name)
+    if change.target in schema.results:
+        connection.execute(_rows_of_results(change, table, journal, entry, keys))
     mine = and_(_same_row(change, table, journal), *_of_entry(journal, entry), keys.has(row_id_of(table)))
     mine = and_(mine, keys.has(journal.c[change.step.key]))
     unchanged = has_values(table, journal, change.columns, "before")
@@ -246,8 +249,24 @@ def has_values(table: FromClause, journal: FromClause, columns: Sequence[str], s
 
 
 def _same_row(change: Change, table: Table, journal: Table) -> ColumnElement[bool]:
-    row_id = journal.c[change.step.key]
-    return and_(row_id_of(table) == row_id, table.c.tenant_id == journal.c.tenant_id)
+    return is_same_row(table, journal.c[change.step.key], journal.c.tenant_id)
+
+
+def is_same_row(table: Table, row_id: ColumnElement[Any], tenant_id: Any) -> ColumnElement[bool]:
+    """Return whether a row of a written table is the one with this id, of this tenant if the table has tenants."""
+    same_tenant = (table.c.tenant_id == tenant_id,) if "tenant_id" in table.c else ()
+    return and_(row_id_of(table) == row_id, *same_tenant)
+
+
+def _rows_of_results(change: Change, table: Table, journal: Table, entry: RunningStep, keys: IdRange) -> Insert:
+    """Return the statement that gives journaled rows a row among our results, with their values from before."""
+    row_id, there = journal.c[change.step.key], table.alias("there")
+    names = [column.key for column in table.c if column.key in change.columns]
+    absent = select(journal.c.tenant_id, row_id, *(journal.c[f"{name}_before"] for name in names)).outerjoin(
+        there, and_(there.c.id == row_id, there.c.tenant_id == journal.c.tenant_id)
+    )
+    found = absent.where(*_of_entry(journal, entry), keys.has(row_id), there.c.id.is_(None))
+    return insert(table).from_select(["tenant_id", "id", *names], found)
 
 
 def _of_entry(journal: Table, entry: RunningStep) -> tuple[ColumnElement[bool], ...]:

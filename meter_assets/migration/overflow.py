@@ -21,7 +21,7 @@ def check_capacity(connection: Connection, change: Change, schema: BillingSchema
     """Raise ColumnTooSmall where a column cannot hold what would be written to it. One statement, where all can."""
     if change.target == BACKUP:
         return  # a table of ours, whose columns hold any money
-    kinds = {name: schema.tables[change.target].c[name].type for name in change.money_columns}
+    kinds = {name: schema.table(change.target).c[name].type for name in change.money_columns}
     too_large = {
         name: _too_large(exact(changed.c[f"{name}_after"]), kind, *digits)
         for name, kind in kinds.items()

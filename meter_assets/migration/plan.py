@@ -8,15 +8,16 @@ written.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, select
 
+from meter_assets.billing.change import Change
 from meter_assets.billing.constructs import row_values, row_version
 from meter_assets.billing.own_tables import Effect
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import engine_of
 from meter_assets.errors import SessionChanged
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.journal import EVERY_ID, IdRange, row_id_of
+from meter_assets.migration.journal import EVERY_ID, IdRange, is_same_row, row_id_of
 from meter_assets.migration.journal_audit import require_trusted
 from meter_assets.migration.progress import CHECKING, COMPUTING, StepProgress, tell
 from meter_assets.migration.side_effects import unlike_the_backup
@@ -89,17 +90,25 @@ def _missed_only(computed: Select[Any], missed: FromClause | None) -> Select[Any
 
 def _with_versions(step: PreparedStep, changing: Select[Any]) -> Select[Any]:
     """Return the rows that the step would change, each with its current version."""
-    if step.change.effect is Effect.ADD:
+    if _is_ours_alone(step.schema, step.change):
         return changing
     rows, target = changing.subquery("changing"), step.schema.table(step.change.target)
-    same_row = and_(row_id_of(target) == rows.c.id, target.c.tenant_id == rows.c.tenant_id)
-    versioned = select(rows, _version_of(step.schema, target).label(_VERSION)).join(target, same_row)
-    return versioned.where(target.c.tenant_id == step.relations.tenant_id)
+    same_row = is_same_row(target, rows.c.id, rows.c.tenant_id)
+    versioned = select(rows, _version_of(step.schema, step.change.target).label(_VERSION)).join(target, same_row)
+    if "tenant_id" in target.c:  # by which an engine finds the rows of one tenant
+        versioned = versioned.where(target.c.tenant_id == step.relations.tenant_id)
+    return versioned
 
 
-def _version_of(schema: BillingSchema, target: Table) -> ColumnElement[str]:
+def _is_ours_alone(schema: BillingSchema, change: Change) -> bool:
+    """Return whether a change writes rows that nobody else writes: new ones, or those of our results."""
+    return change.effect is Effect.ADD or change.target in schema.results
+
+
+def _version_of(schema: BillingSchema, target: str) -> ColumnElement[str]:
     """Return a text that changes when others write a row; the rows of a view have no version but their values."""
-    return row_values(*target.c) if target.name in schema.catalogue.views else row_version(*target.c)
+    columns = schema.table(target).c
+    return row_values(*columns) if target in schema.catalogue.views else row_version(*columns)
 
 
 def _without_versions(rows: FromClause) -> Select[Any]:
@@ -125,10 +134,10 @@ def unwritten_since_plan(plan: Plan, keys: IdRange = EVERY_ID, *, waits: bool = 
     change, planned = plan.step.change, plan.rows
     target = plan.step.schema.table(change.target)
     rows = _without_versions(planned).where(keys.has(planned.c.id))
-    if change.effect is Effect.ADD:
+    if _is_ours_alone(plan.step.schema, change):
         return rows
-    same_row = and_(row_id_of(target) == planned.c.id, target.c.tenant_id == planned.c.tenant_id)
-    unwritten = _version_of(plan.step.schema, target) == planned.c[_VERSION]
+    same_row = is_same_row(target, planned.c.id, planned.c.tenant_id)
+    unwritten = _version_of(plan.step.schema, change.target) == planned.c[_VERSION]
     found = rows.join(target, same_row).where(keys.has(row_id_of(target)), unwritten)
     if change.effect is Effect.REMOVE:
         return (

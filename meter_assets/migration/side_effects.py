@@ -14,12 +14,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from meter_assets.billing.change import Change
+from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.constructs import rows_digest
 from meter_assets.billing.money import exact, or_zero, total
 from meter_assets.billing.own_tables import BACKUP, Effect
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
-from meter_assets.billing.schema import MONEY_COLUMNS, BillingSchema
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import TriggerChangedOthers
 from meter_assets.foreign_text import quoted
 from meter_assets.formatting import show_money

@@ -13,11 +13,11 @@ from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select
 
 from meter_assets.billing.change import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
+from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.conditions import as_text
 from meter_assets.billing.money import exact, or_zero, total
 from meter_assets.billing.own_tables import Effect
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import MONEY_COLUMNS
 from meter_assets.foreign_text import Shown, shown
 
 SHOWN_ROWS = 10

@@ -5,14 +5,15 @@ Add here queries of the table of tenants. Queries of one tenant's rows start fro
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, case, func, null, or_, select, union_all
+from sqlalchemy import Connection, FromClause, and_, case, func, null, or_, select, union_all
 
+from meter_assets.billing.columns import SOFT_DELETE_COLUMN
 from meter_assets.billing.constructs import is_date
-from meter_assets.billing.schema import SOFT_DELETE_COLUMN, BillingSchema, is_live
+from meter_assets.billing.schema import BillingSchema, is_live
 from meter_assets.errors import AmbiguousTenantName, IllegalTenantId, NoTenants, UnknownTenant
 from meter_assets.foreign_text import shown
 
@@ -43,18 +44,18 @@ class SkippedTenant:
         return str(IllegalTenantId([self.key], self.reason))
 
 
-def may_lack_tenant(schema: BillingSchema) -> list[Table]:
+def may_lack_tenant(schema: BillingSchema) -> Mapping[str, FromClause]:
     """Return the tables that may have rows of no tenant. A line without one belongs to the tenant of its invoice."""
-    tables = [table for name, table in schema.tables.items() if name not in ("tenants", "invoice_bills")]
-    return [table for table in tables if table.c.tenant_id.nullable]
+    tables = {name: rows for name, rows in schema.tables.items() if name not in ("tenants", "invoice_bills")}
+    return {name: rows for name, rows in tables.items() if schema.may_be_null(name, "tenant_id")}
 
 
-def rows_without_tenant(connection: Connection, tables: Sequence[Table]) -> str | None:
+def rows_without_tenant(connection: Connection, tables: Mapping[str, FromClause]) -> str | None:
     """Return a sentence about rows whose tenant_id is null, which no run reads; None if there are none."""
     found = []
-    for table in tables:
+    for name, table in tables.items():
         rows = connection.scalar(select(func.count()).select_from(table).where(table.c.tenant_id.is_(None)))
-        found += [f"{table.name} ({rows:,})"] if rows else []
+        found += [f"{name} ({rows:,})"] if rows else []
     if not found:
         return None
     return f"Rows without a tenant_id, which no run reads: {', '.join(found)}. Set it if they belong to a tenant."

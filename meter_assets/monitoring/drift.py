@@ -24,11 +24,12 @@ from sqlalchemy import (
     select,
 )
 
+from meter_assets.billing.columns import UPDATED_AT_COLUMN
 from meter_assets.billing.constructs import member_of, nulls_last
 from meter_assets.billing.money import exact, or_zero
 from meter_assets.billing.policy import BalanceBasis
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import UPDATED_AT_COLUMN, BillingSchema
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.foreign_text import quoted
 from meter_assets.formatting import show_money
 from meter_assets.monitoring.watermarks import Watermark, as_text, changed_since

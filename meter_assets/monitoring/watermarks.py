@@ -19,16 +19,16 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
-    Table,
     func,
     null,
     select,
     union,
 )
 
+from meter_assets.billing.columns import REQUIRED_COLUMNS, UPDATED_AT_COLUMN
 from meter_assets.billing.constructs import member_of
 from meter_assets.billing.own_tables import RUNS
-from meter_assets.billing.schema import REQUIRED_COLUMNS, UPDATED_AT_COLUMN, BillingSchema
+from meter_assets.billing.schema import BillingSchema
 
 SETTLING = timedelta(minutes=1)
 """The next pass examines rows of the last minute again: more rows with the same time may follow."""
@@ -99,8 +99,8 @@ def as_text(moment: Any) -> str:
     return str(moment)
 
 
-def _tables(schema: BillingSchema) -> dict[str, Table]:
-    tables = {name: schema.tables[name] for name in REQUIRED_COLUMNS if name != "tenants"}
+def _tables(schema: BillingSchema) -> dict[str, FromClause]:
+    tables: dict[str, FromClause] = {name: schema.tables[name] for name in REQUIRED_COLUMNS if name != "tenants"}
     return {**tables, RUNS: schema.own[RUNS]} if RUNS in schema.own_tables_present else tables
 
 

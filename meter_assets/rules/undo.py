@@ -29,10 +29,11 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import SelectBase
 
 from meter_assets.billing.change import Change, outcome_columns
+from meter_assets.billing.columns import CREATED_AT_COLUMN, OPTIONAL_COLUMNS
 from meter_assets.billing.constructs import typed_null
 from meter_assets.billing.own_tables import BACKUP, RUNS, Effect, JournaledStep, seen
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import CREATED_AT_COLUMN, OPTIONAL_COLUMNS, BillingSchema
+from meter_assets.billing.schema import BillingSchema
 
 RESTORED = "restored"
 CHANGED_SINCE = "changed_since"

@@ -8,10 +8,11 @@ from sqlalchemy import Engine, Numeric, create_engine
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from meter_assets.billing import engine_types
+from meter_assets.billing.columns import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.billing.engine_types import EngineTypes, as_journaled, register_types, types_of
-from meter_assets.billing.own_tables import BACKUP, RUNS
+from meter_assets.billing.own_tables import BACKUP, RUNS, own_table_names
 from meter_assets.billing.reflection import own_tables_present, read_schema
-from meter_assets.billing.schema import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, BillingSchema, billing_tables
+from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.errors import ConstructNotImplemented
 from meter_assets.rules.steps import STEPS
 
@@ -79,7 +80,7 @@ PROBLEMS: dict[str, tuple[tuple[str, ...], list[str]]] = {
 def engine() -> Engine:
     """A database of SQLite in memory with the default tables."""
     made = create_engine("sqlite://")
-    billing_tables().tables["tenants"].metadata.create_all(made)
+    billing_tables().table("tenants").metadata.create_all(made)
     return made
 
 
@@ -104,7 +105,7 @@ def test_a_schema_has_the_columns_and_keys_that_are_there(engine: Engine) -> Non
         assert [column.key for column in table.primary_key] == ["id"], name
         wanted = {*REQUIRED_COLUMNS[name], *OPTIONAL_COLUMNS.get(name, ())} - {"total_paid"}
         assert wanted <= set(table.c.keys())
-    assert "of_others" in schema.tables["meters"].c
+    assert "of_others" in schema.table("meters").c
     assert not schema.has("meters", "total_paid")
     assert schema.has("meters", "total_billed")
     assert schema.steps == ALL_STEPS
@@ -127,12 +128,12 @@ def test_tables_of_ours_are_found_and_a_schema_is_read_once(engine: Engine) -> N
 
 def test_whatever_has_the_name_of_a_table_of_ours_is_found(engine: Engine) -> None:
     with engine.begin() as connection:
-        assert own_tables_present(connection, ALL_STEPS) == frozenset()
+        assert own_tables_present(connection, own_table_names(ALL_STEPS)) == frozenset()
         for statement in (f"CREATE TABLE {RUNS} (id INTEGER)", f"CREATE VIEW {JOURNAL} AS SELECT 1 AS id"):
             connection.exec_driver_sql(statement)
         connection.exec_driver_sql("CREATE TABLE others (id INTEGER)")
-        assert own_tables_present(connection, ALL_STEPS) == {RUNS, JOURNAL}
-        assert own_tables_present(connection, ()) == {RUNS}
+        assert own_tables_present(connection, own_table_names(ALL_STEPS)) == {RUNS, JOURNAL}
+        assert own_tables_present(connection, own_table_names(())) == {RUNS}
 
 
 def test_a_view_is_read_as_a_table_without_a_key(engine: Engine) -> None:
@@ -140,7 +141,7 @@ def test_a_view_is_read_as_a_table_without_a_key(engine: Engine) -> None:
         engine, "ALTER TABLE payments RENAME TO stored", "CREATE VIEW payments AS SELECT * FROM stored"
     )
     assert problems == []
-    assert list(schema.tables["payments"].primary_key) == []
+    assert list(schema.table("payments").primary_key) == []
 
 
 # The types of engines

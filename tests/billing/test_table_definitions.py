@@ -64,7 +64,7 @@ def _assert_golden(name: str, engine: str, tables: Iterable[Table]) -> None:
 @pytest.mark.parametrize("engine", DIALECTS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_billing_tables_are_created_as_before(shape: str, engine: str) -> None:
-    _assert_golden(f"billing_{shape}", engine, billing_tables(**SHAPES[shape]).tables.values())
+    _assert_golden(f"billing_{shape}", engine, billing_tables(**SHAPES[shape]).stored.values())
 
 
 @pytest.mark.parametrize("engine", DIALECTS)
@@ -75,7 +75,7 @@ def test_own_tables_are_created_as_before(shape: str, engine: str) -> None:
 
 def test_own_tables_are_in_the_schema_of_the_billing_tables() -> None:
     metadata = MetaData(schema="billing")
-    tables = {name: table.to_metadata(metadata) for name, table in billing_tables().tables.items()}
+    tables = {name: table.to_metadata(metadata) for name, table in billing_tables().stored.items()}
     own = BillingSchema(tables, steps=ALL_STEPS).own
     assert {table.schema for table in own.values()} == {"billing"}
     assert tuple(own) == own_table_names(ALL_STEPS)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FloatRect, Page, ViewportSize, expect
 
+from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import REQUIRED_COLUMNS
 from meter_assets.reports.preview import preview
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.rules.steps import MIGRATION, STEPS

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, text
 
-from meter_assets.billing.schema import REQUIRED_COLUMNS
+from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.migration.database import BillingDatabase
 from tests.support.command_line import BROKEN, HEALTHY, CommandLine, on_small_tenants
 from tests.support.servers import PostgresServer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_assets.billing.schema import REQUIRED_COLUMNS
+from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.rules.steps import STEPS
 from tests.support.deployment import ROOT

@@ -12,9 +12,9 @@ from dagster._core.definitions.metadata.metadata_set import TableMetadataSet
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from sqlalchemy import inspect, text
 
+from meter_assets.billing.columns import MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.billing.own_tables import RUNS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import MONEY_COLUMNS, OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import metadata
 from meter_assets.defs.check_pages import LONGEST_LINE

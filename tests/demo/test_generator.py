@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, create_engine, event
 
+from meter_assets.billing.columns import MONEY_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import MONEY_COLUMNS, REQUIRED_COLUMNS, BillingSchema, billing_tables
+from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.demo.generator import TENANT_NAMES, DemoSize, fill, make_tables, tenant_name
 from meter_assets.formatting import MINOR_UNIT_DIGITS
 from tests.support import oracle

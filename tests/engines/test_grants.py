@@ -190,7 +190,7 @@ def test_sqlite_has_no_roles_and_is_told_so(tmp_path: Path, monkeypatch: pytest.
     url = f"sqlite:///{tmp_path}/billing.db"
     (tmp_path / "billing.db").touch()
     with BillingDatabase(url).transaction() as connection:
-        billing_tables().tables["tenants"].metadata.create_all(connection)
+        billing_tables().table("tenants").metadata.create_all(connection)
     said = CommandLine(tmp_path, url)("grants", "preview", "someone")
     assert said.status == 2
     assert "SQLite has no roles" in said.words

@@ -171,7 +171,7 @@ def test_the_first_backup_of_a_customer_stays_and_later_customers_are_added(bill
     with database.transaction() as connection:
         connection.execute(text("UPDATE customers SET balance = 99 WHERE id = 1"))
         newcomer = {"id": 3, "tenant_id": 1, "name": "Newcomer", "balance": Decimal("5.00"), "overpayment": None}
-        connection.execute(insert(SCHEMA.tables["customers"]), [newcomer])
+        connection.execute(insert(SCHEMA.table("customers")), [newcomer])
 
     reports = migrate(database, 1, run_id="second")
 
@@ -199,7 +199,7 @@ def test_a_row_that_no_longer_holds_what_was_journaled_rolls_the_step_back_whole
     migrate(database, 1, steps=MIGRATION[: MIGRATION.index(step)])
     before = everything(database, but_runs=True)
     stored = row_of(database, table, row_id).get(column)
-    changed = SCHEMA.tables[table]
+    changed = SCHEMA.table(table)
 
     def change(connection: Connection) -> None:
         connection.execute(changed.update().where(changed.c.id == row_id).values({column: meanwhile}))

@@ -98,7 +98,7 @@ def reasons(done: Rollback) -> list[tuple[str, str, dict[str, int]]]:
 @contextmanager
 def deleted_since(database: BillingDatabase, divisor: int) -> Iterator[None]:
     """Soft-delete some rows that were not deleted, and bring them back at the end."""
-    tables = [name for name in ("payments", "invoices", "meters", "customers") if "deleted_at" in SCHEMA.tables[name].c]
+    tables = [name for name in ("payments", "invoices", "meters", "customers") if "deleted_at" in SCHEMA.table(name).c]
     moment = "'2025-05-05'"
     some = f"deleted_at IS NULL AND id % {divisor} = 0"
     write(database, *(f"UPDATE {name} SET deleted_at = {moment} WHERE {some}" for name in tables))
@@ -205,7 +205,7 @@ def _redeclared(database: BillingDatabase, table: str, columns: tuple[str, ...],
         made = connection.exec_driver_sql(f"SELECT sql FROM sqlite_master WHERE name = '{table}'").scalar_one()
     for column in columns:
         made = made.replace(f"{column} NUMERIC(14, 2)", f"{column} {declared}")
-    names = ", ".join(column.key for column in SCHEMA.tables[table].c)
+    names = ", ".join(column.key for column in SCHEMA.table(table).c)
     write(
         database,
         f"ALTER TABLE {table} RENAME TO before",

@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Executable, Table, delete, insert, update
 
+from meter_assets.billing.columns import CREATED_AT_COLUMN, MONEY_COLUMNS, OPTIONAL_COLUMNS
 from meter_assets.billing.engine_types import types_of
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import CREATED_AT_COLUMN, MONEY_COLUMNS, OPTIONAL_COLUMNS, billing_tables
+from meter_assets.billing.schema import billing_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.rollback import Rollback, roll_back
 from meter_assets.reports.rollback_preview import preview_rollback
@@ -311,15 +312,15 @@ class World:
             case Disturb():
                 self.disturb(operation)
             case Write(name, place, column, value) if rows := self.model.db[name]:
-                columns = [one for one in rows[0] if one in SCHEMA.tables[name].c and one != "id"]
+                columns = [one for one in rows[0] if one in SCHEMA.table(name).c and one != "id"]
                 chosen = columns[column % len(columns)]
-                self.set(name, rows[place % len(rows)], chosen, _value(SCHEMA.tables[name], rows, chosen, value))
+                self.set(name, rows[place % len(rows)], chosen, _value(SCHEMA.table(name), rows, chosen, value))
             case Delete(name, place) if rows := self.model.db[name]:
                 gone = rows.pop(place % len(rows))
-                self.execute(delete(SCHEMA.tables[name]).where(SCHEMA.tables[name].c.id == gone["id"]))
+                self.execute(delete(SCHEMA.table(name)).where(SCHEMA.table(name).c.id == gone["id"]))
             case Insert(name, place) if rows := self.model.db[name]:
                 rows.append(_one_more(rows, rows[place % len(rows)]))
-                self.execute(insert(SCHEMA.tables[name]).values(_of_table(SCHEMA.tables[name], rows[-1])))
+                self.execute(insert(SCHEMA.table(name)).values(_of_table(SCHEMA.table(name), rows[-1])))
             case _:
                 pass  # there is no such row
 
@@ -331,11 +332,11 @@ class World:
         name, row, columns = oracle.TARGETS[one.step], self.model.row(one), list(one.after)
         assert row is not None
         column = columns[operation.column % len(columns)]
-        other = _value(SCHEMA.tables[name], self.model.db[name], column, operation.value)
+        other = _value(SCHEMA.table(name), self.model.db[name], column, operation.value)
         self.set(name, row, column, one.before[column] if operation.value % 4 == 0 else other)
 
     def set(self, name: str, row: Row, column: str, value: Any) -> None:
-        table = SCHEMA.tables[name]
+        table = SCHEMA.table(name)
         row[column] = value
         self.execute(update(table).where(table.c.id == row["id"]).values({column: value}))
 

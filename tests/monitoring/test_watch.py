@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, make_url, text, update
 
 from bench.watching import make_migrated_tenants, record_materializations
+from meter_assets.billing.columns import REQUIRED_COLUMNS, UPDATED_AT_COLUMN
 from meter_assets.billing.own_tables import OUTCOMES, RUNS, SUCCEEDED
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
-from meter_assets.billing.schema import REQUIRED_COLUMNS, UPDATED_AT_COLUMN, billing_tables
+from meter_assets.billing.schema import billing_tables
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import passes
 from meter_assets.defs import watching as watching_job
@@ -113,7 +114,7 @@ def add_payment(database: BillingDatabase, number: int, amount: str, *, to: int 
     """Insert a payment to a tenant's meter, whose balance stays as it is."""
     row = {**payment(number, amount, of=to), "meter_id": to, UPDATED_AT_COLUMN: datetime(2025, 6, 1, 12, 30)}
     with database.transaction() as connection:
-        connection.execute(insert(TIMES.tables["payments"]), row)
+        connection.execute(insert(TIMES.table("payments")), row)
 
 
 def comparable(results: list[InvariantResult]) -> list[dict[str, Any]]:
@@ -449,7 +450,7 @@ def test_a_row_with_a_later_time_has_its_tenant_judged_and_no_other(billing_url:
     assert evaluated(found) == []
     assert [one.key for one in found.unchanged] == ["1", "2"]
     with database.transaction() as connection:
-        rows = TIMES.tables[table]
+        rows = TIMES.table(table)
         own = rows.c.invoice_id == 21 if table == "invoice_bills" else rows.c.tenant_id == 2
         connection.execute(update(rows).where(own).values({UPDATED_AT_COLUMN: datetime(2025, 6, 1)}))
     for expected in (["2"], ["2"], []):
@@ -621,7 +622,7 @@ def test_a_quick_pass_finds_what_a_full_one_finds_of_all_that_tables_show(
     with database.transaction() as connection:
         record_as_migrated(connection, *ids)
         for name in STAMPED:
-            connection.execute(update(TIMES.tables[name]).values({UPDATED_AT_COLUMN: LONG_AGO}))
+            connection.execute(update(TIMES.table(name)).values({UPDATED_AT_COLUMN: LONG_AGO}))
     before = look_twice(database)
     possible = [(name, row["id"]) for name in SHOWN for row in rows[name]]
     chosen = data.draw(st.lists(st.sampled_from(possible), max_size=3)) if possible else []

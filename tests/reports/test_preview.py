@@ -17,10 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.relations import billing_relations
-from meter_assets.billing.schema import MONEY_COLUMNS, billing_tables
+from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill
 from meter_assets.errors import InvalidSettings
 from meter_assets.migration.evaluation import evaluate

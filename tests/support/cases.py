@@ -21,9 +21,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import MONEY_COLUMNS
 from tests.support.oracle import BACKUP_RUNS, DECISIONS, INVOICE_AMOUNTS, Database, Row
 
 KINDS = {

@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, event, insert, inspect, select, text
 
+from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.money import exact
 from meter_assets.billing.own_tables import BACKUP, INTERRUPTED, OUTCOMES, RECORDS, RUNS, own_table_names
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import MONEY_COLUMNS, BillingSchema
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import step_runs
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
@@ -44,7 +45,7 @@ EARLIER = "earlier"
 
 def make_tables(connection: Connection, schema: BillingSchema) -> None:
     """Create the billing tables."""
-    schema.tables["tenants"].metadata.create_all(connection)
+    schema.table("tenants").metadata.create_all(connection)
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def empty_tables(url: str, schema: BillingSchema) -> Iterator[Connection]:
 
 def load(connection: Connection, schema: BillingSchema, rows: Database) -> None:
     """Insert the rows of every billing table; a backup that is among them is left out, see `load_backup`."""
-    for name, table in schema.tables.items():
+    for name, table in schema.stored.items():
         columns = [column.key for column in table.c]
         if rows.get(name):
             connection.execute(insert(table), [{key: row.get(key) for key in columns} for row in rows[name]])
@@ -170,7 +171,7 @@ def statements() -> Iterator[list[str]]:
 
 def read(connection: Connection, schema: BillingSchema) -> Database:
     """Return every row of the billing tables, and of the backup where it has been made, in the order of their keys."""
-    tables = dict(schema.tables)
+    tables = dict(schema.stored)
     if inspect(connection).has_table(BACKUP):
         tables[BACKUP] = schema.own[BACKUP]
     return {name: _rows(connection, table, _MONEY.get(name, ())) for name, table in tables.items()}

@@ -14,8 +14,9 @@ from uuid import UUID, uuid5
 from hypothesis import strategies as st
 from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, Numeric, String, Table, Uuid
 
+from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.policy import Policy, RoundingOfSums
-from meter_assets.billing.schema import MONEY_COLUMNS, BillingSchema, billing_tables
+from meter_assets.billing.schema import BillingSchema, billing_tables
 from tests.support.oracle import Database, Row
 from tests.support.strategies import FIRST_IDS, REFERENCES, billing_databases, policies
 
@@ -115,7 +116,7 @@ def schema_of(form: Form) -> BillingSchema:
     made = billing_tables(money=Numeric(14, form.decimals), ids=_IDS[form.ids][0]())
     metadata = MetaData()
     tables: dict[str, Table] = {}
-    for name, table in made.tables.items():
+    for name, table in made.stored.items():
         key = {"tenant_id", "id"} if form.composite and name not in ("tenants", "invoice_bills") else {"id"}
         columns = [
             Column(one.key, _type_of(form, name, one), primary_key=one.key in key, nullable=one.key not in key)

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from meter_assets.billing.schema import REQUIRED_COLUMNS
+from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.migration.database import BillingDatabase
 from tests.support.databases import contents
 

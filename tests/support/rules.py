@@ -16,11 +16,12 @@ from sqlalchemy import Connection, Numeric, Select, insert, select, text, type_c
 from sqlalchemy.dialects import mysql
 
 from meter_assets.billing.change import Change
+from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.money import ExactMoney, exact
 from meter_assets.billing.own_tables import BACKUP, RUNS
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
-from meter_assets.billing.schema import MONEY_COLUMNS, BillingSchema, billing_tables
+from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.rules import steps
 from meter_assets.rules.invariants import INVARIANTS
 from tests.support import oracle

@@ -27,7 +27,7 @@ def _with_types(**kinds: Any) -> BillingSchema:
     schema = billing_tables()
     for place, kind in kinds.items():
         table, column = place.split("__")
-        schema.tables[table].append_column(Column(column, kind), replace_existing=True)
+        schema.table(table).append_column(Column(column, kind), replace_existing=True)
     return schema
 
 

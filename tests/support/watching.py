@@ -103,7 +103,7 @@ def instance_in(folder: Path) -> Iterator[dg.DagsterInstance]:
 def overwrite_a_balance(database: BillingDatabase, tenant_id: int) -> int:
     """Set a balance of a tenant wrong; return the meter's id."""
     with database.transaction() as connection:
-        meters = database.schema(connection).tables["meters"]
+        meters = database.schema(connection).table("meters")
         meter_id = connection.scalars(select(meters.c.id).where(meters.c.tenant_id == tenant_id).limit(1)).one()
         connection.execute(update(meters).where(meters.c.id == meter_id).values(balance=meters.c.balance + 1000))
     return int(meter_id)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from meter_assets.billing.schema import OPTIONAL_COLUMNS, billing_tables
+from meter_assets.billing.columns import OPTIONAL_COLUMNS
+from meter_assets.billing.schema import billing_tables
 from meter_assets.errors import JournalAltered, UnsuitableSchema
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.steps import STEPS

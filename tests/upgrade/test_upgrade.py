@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, text
 
+from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, RUNS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import REQUIRED_COLUMNS
 from meter_assets.errors import JournalAltered
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.recording import BATCHES_KEPT

@@ -7,7 +7,7 @@ servers compile a new construct; constructs are declared in `billing.constructs`
 from decimal import Context, Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, Date, DateTime, Float, Inspector, Integer, LargeBinary, Numeric, String
+from sqlalchemy import Boolean, CursorResult, Date, DateTime, Float, Inspector, Integer, LargeBinary, Numeric, String
 from sqlalchemy.dialects.mysql import BIT
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -109,6 +109,13 @@ def _without_zeros(value: Decimal) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-max(MINOR_UNIT_DIGITS, needed)), context=_EVERY_DIGIT)
 
 
+def _types_of_result(result: CursorResult[Any]) -> dict[str, TypeEngine[Any]]:
+    # The driver, which is an extra, is imported only once there is a result of it.
+    from meter_assets.engines.mysql.described import types_of_result
+
+    return types_of_result(result)
+
+
 register_types(
     "mysql",
     EngineTypes(
@@ -120,6 +127,7 @@ register_types(
         why_no_money=_why_no_money,
         why_no_date=_why_no_date,
         in_full=_with_collation,
+        described=_types_of_result,
         to_flag=_to_flag,
     ),
 )

@@ -72,7 +72,7 @@ class _Printed:
         return "`{}`".format(name.replace("`", "``"))
 
     def _named(self, table: Table) -> str:
-        return f"{self._backquoted(self._database)}.{self._backquoted(table.name)}"
+        return f"{self._backquoted(table.schema or self._database)}.{self._backquoted(table.name)}"
 
     def own_tables(self) -> Iterator[str]:
         """Create the missing ones of our own tables, with their indexes."""
@@ -89,10 +89,10 @@ class _Printed:
 
     def reads(self) -> Iterator[str]:
         """Return the rights to read: columns of the billing tables, and our own tables."""
-        for name, table in self._schema.tables.items():
+        for name, table in self._schema.stored.items():
             # Only a right on the whole table shows its definition: on MySQL it must be SELECT.
             if self._is_mariadb:
-                yield f"SELECT ({self._columns(self._schema.selected_columns(name))}) ON {self._named(table)}"
+                yield f"SELECT ({self._columns(self._schema.to_select(name))}) ON {self._named(table)}"
             yield f"{'SHOW VIEW' if self._is_mariadb else 'SELECT'} ON {self._named(table)}"
         for table in self._schema.own.values():
             yield f"SELECT ON {self._named(table)}"
@@ -100,14 +100,13 @@ class _Printed:
     def writes(self, purpose: Purpose) -> Iterator[str]:
         """Return the rights to write: columns of the billing tables, and inserts into our own tables."""
         schema, own = self._schema, self._schema.own
-        updating = [step for step in schema.steps if step.target != BACKUP]
+        updating = [step for step in schema.steps if step.target != BACKUP and schema.written_columns(step)]
         for step in updating:
-            table = schema.tables[step.target]
-            columns = (*schema.written_columns(step), *schema.catalogue.renewed_columns(step.target))
-            yield f"UPDATE ({self._columns(columns)}) ON {self._named(table)}"
+            columns = schema.physical(step.target, _updated(schema, step))
+            yield f"UPDATE ({self._columns(columns)}) ON {self._named(schema.table(step.target))}"
         # A row's version consists of all its values, and only this right shows the triggers.
-        for target in dict.fromkeys(step.target for step in updating):
-            yield f"SELECT, TRIGGER ON {self._named(schema.tables[target])}"
+        for target in dict.fromkeys(step.target for step in updating if step.target not in schema.results):
+            yield f"SELECT, TRIGGER ON {self._named(schema.table(target))}"
         moved = {Purpose.migrate: BACKUP, Purpose.rollback: RETIRED_BACKUPS}[purpose]
         for name, table in own.items():
             if name not in (BACKUP, RETIRED_BACKUPS) or name == moved:
@@ -147,13 +146,15 @@ def _needed(
     schema: BillingSchema, steps: Sequence[JournaledStep], to_roll_back: bool
 ) -> Iterator[tuple[str, str, str, str]]:
     """Yield each right that a live run needs: in words, its name, and the table and the column that it is for."""
-    targets = dict.fromkeys(step.target for step in steps if step.target != BACKUP)
-    for step in steps:
-        columns = (*schema.written_columns(step), *schema.catalogue.renewed_columns(step.target))
-        for column in columns if step.target != BACKUP else ():
-            yield f"update {step.target}.{column}", "UPDATE", step.target, column
-    for target in targets:
-        yield f"see the triggers of {target} (GRANT TRIGGER)", "TRIGGER", target, ""
+    writing = [step for step in steps if step.target != BACKUP and schema.written_columns(step)]
+    for step in writing:
+        if step.target in schema.results and not schema.has_results(step.target):
+            continue
+        written = _place(schema.table(step.target))
+        for column in schema.physical(step.target, _updated(schema, step)):
+            yield f"update {step.target}.{column}", "UPDATE", written, column
+    for target in dict.fromkeys(step.target for step in writing if step.target not in schema.results):
+        yield f"see the triggers of {target} (GRANT TRIGGER)", "TRIGGER", _place(schema.table(target)), ""
     others = BACKUP if to_roll_back else RETIRED_BACKUPS  # a rollback moves rows from the first to the second
     for name in sorted(schema.own_tables_present - {others}):
         yield f"insert into {name}", "INSERT", name, ""
@@ -162,6 +163,16 @@ def _needed(
     if missing := sorted(set(RECORDS if to_roll_back else schema.own) - schema.own_tables_present):
         yield f"create {', '.join(missing)}", "CREATE", missing[0], ""
     yield "create temporary tables", "CREATE TEMPORARY TABLES", "", ""
+
+
+def _updated(schema: BillingSchema, step: JournaledStep) -> tuple[str, ...]:
+    """Return the columns that a statement of a step sets: also those that would be renewed if it did not."""
+    return (*schema.written_columns(step), *schema.catalogue.renewed_columns(step.target))
+
+
+def _place(table: Table) -> str:
+    """Return the name of a table as `_Rights` finds it: with its database, if that is another one."""
+    return table.name if table.schema is None else f"{table.schema}.{table.name}"
 
 
 class _Rights:
@@ -192,7 +203,8 @@ class _Rights:
         return False
 
     def _covers(self, place: str, table: str) -> bool:
-        return place in ("*.*", f"{self._database}.*", f"{self._database}.{table}") or (
-            "%" in place
-            and re.fullmatch(re.escape(place.partition(".")[0]).replace("%", ".*"), self._database) is not None
+        database, _, name = table.rpartition(".")
+        database = database or self._database
+        return place in ("*.*", f"{database}.*", f"{database}.{name}") or (
+            "%" in place and re.fullmatch(re.escape(place.partition(".")[0]).replace("%", ".*"), database) is not None
         )

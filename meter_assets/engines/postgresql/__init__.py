@@ -233,7 +233,7 @@ def catalogue(connection: Connection, schema: BillingSchema) -> Examined:
 
 def hidden_from(connection: Connection, schema: BillingSchema, role: str) -> list[str]:
     """Return the tables whose row security applies to the role."""
-    return hidden_rows(connection, role)
+    return hidden_rows(connection, schema, role)
 
 
 def obstacles(

@@ -22,10 +22,11 @@ from meter_assets.billing.catalogue import (
     RowConstraint,
     RowsConstraint,
     Trigger,
+    renamed,
     words,
 )
-from meter_assets.billing.own_tables import BACKUP
-from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
+from meter_assets.billing.columns import REQUIRED_COLUMNS
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines.base import Examined
 from meter_assets.engines.postgresql.catalogue_statements import EVERYTHING, SECURED_FROM
 from meter_assets.foreign_text import shown
@@ -44,20 +45,39 @@ Found = Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]]
 
 def read_catalogue(connection: Connection, schema: BillingSchema) -> Examined:
     """Return what the catalogue says about the billing tables, every problem, and until when a standby has read."""
-    written = {(step.target, name) for step in schema.steps if step.target != BACKUP for name in step.columns}
+    columns = schema.columns_of_steps
+    written = {(table, name) for table, names in columns.items() for name in names}
     values = {
-        "billing": list(REQUIRED_COLUMNS),
+        "billing": list(schema.places),
+        "schemas": [space for space, _ in schema.places.values()],
+        "names": [name for _, name in schema.places.values()],
         "own": list(schema.own) if len(schema.tables) == len(REQUIRED_COLUMNS) else [],
-        "written": sorted(f"{table}.{column}" for table, column in written),
+        "written": sorted(f"{table}.{name}" for table, names in columns.items() for name in names.values()),
     }
     found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     for row in connection.execute(EVERYTHING, values):
-        found.setdefault(row.what, []).append((row.at, row.detail))
+        found.setdefault(row.what, []).append((row.at, _with_logical_names(row.detail, schema.logical_names(row.at))))
     order = list(REQUIRED_COLUMNS)
     for rows in found.values():
         rows.sort(key=lambda one: order.index(one[0]) if one[0] in order else len(order))
-    catalogue = _catalogue(found, written)
+    catalogue = _catalogue(found, written, schema)
     return Examined(catalogue, list(_problems(found, schema, catalogue)), _standby(found))
+
+
+def _with_logical_names(detail: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return details with the logical names of columns, also in SQL over the columns of the table."""
+    if not names:
+        return detail
+    found = dict(detail)
+    for key in ("condition", "only"):
+        if found.get(key):
+            found[key] = renamed(found[key], names)
+    for key in ("columns", "elements"):
+        if found.get(key):
+            found[key] = [names.get(one) or renamed(one, names) for one in found[key]]
+    if "column" in found:
+        found["column"] = names.get(found["column"], found["column"])
+    return found
 
 
 def _standby(found: Found) -> str | None:
@@ -68,15 +88,15 @@ def _standby(found: Found) -> str | None:
     return None
 
 
-def _catalogue(found: Found, written: set[tuple[str, str]]) -> Catalogue:
+def _catalogue(found: Found, written: set[tuple[str, str]], schema: BillingSchema) -> Catalogue:
     return Catalogue(
         schemas=tuple((table, detail["schema"]) for table, detail in found.get("table", ())),
         namesakes=tuple((table, detail["schema"]) for table, detail in found.get("namesake", ())),
         views=frozenset(table for table, detail in found.get("table", ()) if detail["kind"] == "v"),
         inherited=frozenset(table for table, detail in found.get("table", ()) if detail["inherited"]),
         triggers=tuple(dict.fromkeys(_triggers(found, written))),
-        row_constraints=tuple(_row_constraints(found)),
-        rows_constraints=tuple(_rows_constraints(found, written)),
+        row_constraints=tuple(_row_constraints(found, schema)),
+        rows_constraints=tuple(_rows_constraints(found, written, schema)),
         missing_indexes=tuple(_missing_indexes(found)),
     )
 
@@ -195,9 +215,9 @@ def _on(table: str, called: str) -> str:
     return "" if called.split(".")[-1] == table else f", of {shown(called)}"
 
 
-def _row_constraints(found: Found) -> Iterator[RowConstraint]:
+def _row_constraints(found: Found, schema: BillingSchema) -> Iterator[RowConstraint]:
     for table, detail in found.get("check", ()):
-        fix = f"ALTER TABLE {table} DROP CONSTRAINT {_QUOTE(detail['name'])}"
+        fix = f"ALTER TABLE {schema.place(table)} DROP CONSTRAINT {_QUOTE(detail['name'])}"
         columns = tuple(detail["columns"])
         yield RowConstraint(table, detail["name"], detail["definition"], detail["condition"], columns, fix)
     for table, detail in found.get("domain", ()):
@@ -220,11 +240,11 @@ def _row_constraints(found: Found) -> Iterator[RowConstraint]:
         )
         nulls = " OR ".join(f"{EXAMINED}.{_QUOTE(column)} IS NULL" for column in columns)
         condition = f"{nulls} OR EXISTS (SELECT 1 FROM {detail['referred']} AS referred WHERE {pairs})"
-        fix = f"ALTER TABLE {table} DROP CONSTRAINT {_QUOTE(detail['name'])}"
+        fix = f"ALTER TABLE {schema.place(table)} DROP CONSTRAINT {_QUOTE(detail['name'])}"
         yield RowConstraint(table, detail["name"], detail["definition"], condition, columns, fix)
 
 
-def _rows_constraints(found: Found, written: set[tuple[str, str]]) -> Iterator[RowsConstraint]:
+def _rows_constraints(found: Found, written: set[tuple[str, str]], schema: BillingSchema) -> Iterator[RowsConstraint]:
     for table, detail in found.get("key", ()):
         operators = detail["operators"] or ["=" for _ in detail["elements"]]
         if "NULLS NOT DISTINCT" in detail["index"]:
@@ -234,7 +254,11 @@ def _rows_constraints(found: Found, written: set[tuple[str, str]]) -> Iterator[R
         if not any((table, column) in written for column in columns):
             continue
         name = _QUOTE(detail["name"])
-        fix = f"ALTER TABLE {table} DROP CONSTRAINT {name}" if detail["constraint"] else f"DROP INDEX {name}"
+        fix = (
+            f"ALTER TABLE {schema.place(table)} DROP CONSTRAINT {name}"
+            if detail["constraint"]
+            else f"DROP INDEX {name}"
+        )
         elements = tuple(zip(detail["elements"], operators, strict=True))
         yield RowsConstraint(table, detail["name"], detail["definition"], elements, only, columns, fix)
 
@@ -242,12 +266,13 @@ def _rows_constraints(found: Found, written: set[tuple[str, str]]) -> Iterator[R
 # A role other than the current one
 
 
-def hidden_rows(connection: Connection, role: str) -> list[str]:
+def hidden_rows(connection: Connection, schema: BillingSchema, role: str) -> list[str]:
     """Return the billing tables whose row security applies to a role, as one clause; none for an unknown role."""
-    order = list(REQUIRED_COLUMNS)
-    rows = connection.execute(SECURED_FROM, {"role": role, "billing": order}).all()
+    names = {name: table for table, (_, name) in schema.places.items()}
+    rows = connection.execute(SECURED_FROM, {"role": role, "billing": list(names)}).all()
+    order = list(names)
     secured = [
-        (row.relname, {"called": row.relname, "role": row.rolname, "owner": row.owner})
+        (names[row.relname], {"called": row.relname, "role": row.rolname, "owner": row.owner})
         for row in sorted(rows, key=lambda row: order.index(row.relname))
     ]
     return list(_hidden_rows({"secured": secured}))

@@ -11,11 +11,15 @@ from sqlalchemy import text
 # names the table above it. `family` has these too: their triggers fire.
 EVERYTHING = text(
     """
-WITH RECURSIVE billing AS (
-    SELECT c.oid, c.relname, c.relkind, n.nspname
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relname = ANY(CAST(:billing AS name[])) AND c.relkind = ANY('{r,p,v,m,f}'::"char"[])
-        AND pg_catalog.pg_table_is_visible(c.oid)
+WITH RECURSIVE named AS (
+    SELECT CAST(logical AS name) AS logical, CAST(space AS name) AS space, CAST(called AS name) AS called
+    FROM unnest(CAST(:billing AS text[]), CAST(:schemas AS text[]), CAST(:names AS text[])) AS l(logical, space, called)
+), billing AS (
+    SELECT c.oid, l.logical AS relname, c.relname AS called, l.space, c.relkind, n.nspname
+    FROM named l JOIN pg_catalog.pg_class c ON c.relname = l.called
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = ANY('{r,p,v,m,f}'::"char"[])
+        AND CASE WHEN l.space IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = l.space END
 ), below AS (
     SELECT inhparent AS above, inhrelid AS oid, false AS of_view FROM pg_catalog.pg_inherits
     UNION SELECT r.ev_class, d.refobjid, true
@@ -49,9 +53,10 @@ SELECT 'table' AS what, CAST(relname AS text) AS at, pg_catalog.jsonb_build_obje
     'schema', nspname, 'kind', relkind, 'bytes', pg_catalog.pg_table_size(oid), 'inherited', relkind = 'r' AND EXISTS (
         SELECT FROM pg_catalog.pg_inherits WHERE inhparent = billing.oid)) AS detail FROM billing
 UNION ALL SELECT 'namesake', b.relname, pg_catalog.jsonb_build_object('schema', n.nspname)
-    FROM billing b JOIN pg_catalog.pg_class c ON c.relname = b.relname AND c.oid <> b.oid
+    FROM billing b JOIN pg_catalog.pg_class c ON c.relname = b.called AND c.oid <> b.oid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = ANY('{r,p,v,m,f}'::"char"[]) AND n.nspname = ANY(pg_catalog.current_schemas(false))
+    WHERE b.space IS NULL AND c.relkind = ANY('{r,p,v,m,f}'::"char"[])
+        AND n.nspname = ANY(pg_catalog.current_schemas(false))
 UNION ALL SELECT 'secured', billing, pg_catalog.jsonb_build_object(
         'called', r.called, 'forced', r.relforcerowsecurity, 'role', o.rolname,
         'owner', pg_catalog.pg_has_role(o.oid, r.relowner, 'USAGE'))
@@ -67,12 +72,14 @@ UNION ALL SELECT 'view', billing, pg_catalog.jsonb_build_object('called', called
 UNION ALL SELECT 'stored elsewhere', billing, pg_catalog.jsonb_build_object('called', called, 'kind', relkind)
     FROM related WHERE relkind = ANY('{m,f}'::"char"[])
 UNION ALL SELECT 'not updatable', k.relname, pg_catalog.jsonb_build_object('column', k.attname)
-    FROM columns k JOIN billing b ON b.oid = k.oid
+    FROM columns k JOIN billing b ON b.oid = k.oid AND b.relname = k.relname
     WHERE k.written AND b.relkind = 'v' AND NOT pg_catalog.pg_column_is_updatable(k.oid, k.attnum, false)
 UNION ALL SELECT 'own', c.relname, pg_catalog.jsonb_build_object('schema', n.nspname)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relname = ANY(CAST(:own AS name[])) AND c.relkind = 'r' AND c.relpersistence <> 't'
-        AND NOT EXISTS (SELECT FROM pg_catalog.pg_class t WHERE t.relname = 'tenants' AND t.relnamespace = n.oid)
+        AND EXISTS (SELECT FROM billing t WHERE t.relname = 'tenants' AND t.space IS NULL)
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_class t JOIN named l ON t.relname = l.called
+            WHERE l.logical = 'tenants' AND t.relnamespace = n.oid)
 UNION ALL SELECT 'trigger', f.billing, pg_catalog.jsonb_build_object('name', t.tgname, 'called', f.called,
         'definition', pg_catalog.pg_get_triggerdef(t.oid), 'columns', ARRAY(SELECT a.attname
             FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.tgrelid AND a.attnum = ANY(t.tgattr::int2[])))
@@ -86,10 +93,10 @@ UNION ALL SELECT 'check', b.relname, pg_catalog.jsonb_build_object('name', c.con
         'definition', pg_catalog.pg_get_constraintdef(c.oid),
         'condition', pg_catalog.pg_get_expr(c.conbin, c.conrelid),
         'columns', (SELECT pg_catalog.jsonb_agg(k.attname) FROM columns k WHERE k.oid = b.oid
-            AND k.attnum = ANY(c.conkey)))
+            AND k.relname = b.relname AND k.attnum = ANY(c.conkey)))
     FROM billing b JOIN pg_catalog.pg_constraint c ON c.conrelid = b.oid
-    WHERE c.contype = 'c' AND EXISTS (SELECT FROM columns k WHERE k.oid = b.oid AND k.written
-        AND k.attnum = ANY(c.conkey))
+    WHERE c.contype = 'c' AND EXISTS (SELECT FROM columns k WHERE k.oid = b.oid AND k.relname = b.relname
+        AND k.written AND k.attnum = ANY(c.conkey))
 UNION ALL SELECT 'domain', d.relname, pg_catalog.jsonb_build_object('column', d.attname, 'domain', d.typname,
         'name', c.conname, 'not null', d.typnotnull, 'definition', pg_catalog.pg_get_constraintdef(c.oid))
     FROM domains d LEFT JOIN pg_catalog.pg_constraint c ON c.contypid = d.oid AND c.contype = 'c'
@@ -104,8 +111,8 @@ UNION ALL SELECT 'foreign key', b.relname, pg_catalog.jsonb_build_object('name',
             FROM pg_catalog.unnest(c.confkey) u) AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'))
     FROM billing b JOIN pg_catalog.pg_constraint c ON c.conrelid = b.oid
     JOIN pg_catalog.pg_class r ON r.oid = c.confrelid JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
-    WHERE c.contype = 'f' AND EXISTS (SELECT FROM columns k WHERE k.oid = b.oid AND k.written
-        AND k.attnum = ANY(c.conkey))
+    WHERE c.contype = 'f' AND EXISTS (SELECT FROM columns k WHERE k.oid = b.oid AND k.relname = b.relname
+        AND k.written AND k.attnum = ANY(c.conkey))
 UNION ALL SELECT 'key', b.relname, pg_catalog.jsonb_build_object('name', x.relname,
         'definition', COALESCE(pg_catalog.pg_get_constraintdef(c.oid), pg_catalog.pg_get_indexdef(x.oid)),
         'index', pg_catalog.pg_get_indexdef(x.oid), 'only', pg_catalog.pg_get_expr(i.indpred, i.indrelid),
@@ -125,7 +132,7 @@ UNION ALL SELECT 'index', b.relname, pg_catalog.jsonb_build_object('column', a.a
     WHERE i.indisvalid AND i.indpred IS NULL
 UNION ALL SELECT 'upper case', CAST(l.name AS text), pg_catalog.jsonb_build_object(
         'schema', n.nspname, 'name', c.relname)
-    FROM pg_catalog.unnest(CAST(:billing AS name[])) AS l(name)
+    FROM (SELECT logical AS name FROM named WHERE logical = called) AS l
     JOIN pg_catalog.pg_class c ON pg_catalog.lower(CAST(c.relname AS text)) = CAST(l.name AS text)
         AND CAST(c.relname AS text) <> CAST(l.name AS text)
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

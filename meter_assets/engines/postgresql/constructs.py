@@ -37,6 +37,7 @@ from meter_assets.billing.money import (
     stored,
 )
 from meter_assets.billing.policy import RoundingOfSums
+from meter_assets.engines.postgresql.described import types_of_result
 
 # Types
 
@@ -110,6 +111,7 @@ register_types(
         as_journaled=lambda kind: kind,
         why_no_money=_why_no_money,
         why_no_date=_why_no_date,
+        described=types_of_result,
         to_flag=_to_flag,
     ),
 )

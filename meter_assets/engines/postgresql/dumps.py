@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import URL, text
 from sqlalchemy.dialects import postgresql
 
-from meter_assets.billing.schema import REQUIRED_COLUMNS
+from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.engines import urls
 from meter_assets.engines.base import Scratch
 from meter_assets.engines.postgresql.scratch import connected, create_if_missing, drop, mark, marked_in

@@ -32,12 +32,12 @@ class Place:
 
     def __call__(self, table: Table) -> Table:
         """Return a table with its full name."""
-        return table.to_metadata(MetaData(), schema=self.schemas.get(table.name, self.new))
+        return table.to_metadata(MetaData(), schema=table.schema or self.schemas.get(table.name, self.new))
 
 
 def place_of(connection: Connection, schema: BillingSchema) -> Place:
     """Read from the server where it finds the tables; its search_path need not start with public."""
-    names = [table.name for table in (*schema.tables.values(), *schema.own.values())]
+    names = [table.name for table in (*schema.stored.values(), *schema.own.values())]
     found = connection.execute(
         text(
             "SELECT c.relname, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
@@ -66,7 +66,7 @@ def grants(connection: Connection, schema: BillingSchema, purpose: Purpose, role
                 "breaks. They could change the printed statement. Give it another name."
             )
     name, database = _QUOTED.quote(role), _QUOTED.quote(place.database)
-    tables, own = (_named_in_full(one, place) for one in (schema.tables, schema.own))
+    tables, own = (_named_in_full(one, place) for one in (schema.stored, schema.own))
     every = [*tables.values(), *own.values()]
     spaces = sorted({_QUOTED.quote_schema(str(table.schema)) for table in every})
     lines = [f"-- For {name}, to {purpose.verb}. Run it as the owner of the billing tables."]
@@ -77,6 +77,8 @@ def grants(connection: Connection, schema: BillingSchema, purpose: Purpose, role
     lines.append(f"GRANT USAGE ON SCHEMA {', '.join(spaces)} TO {name};")
     lines += [f"REVOKE {what} FROM {name};" for what in _no_longer_needed(purpose, tables, own)]
     lines += [f"GRANT {what} TO {name};" for what in _reads(schema, tables, own)]
+    if schema.read_elsewhere:
+        lines.append(f"-- Grant SELECT also on what the mapping reads for {', '.join(schema.read_elsewhere)}.")
     if purpose.writes:
         lines.append(f"GRANT TEMPORARY ON DATABASE {database} TO {name};  -- for steps in batches")
         lines += [f"GRANT {what} TO {name};" for what in _writes(schema, tables, own, purpose)]
@@ -84,7 +86,7 @@ def grants(connection: Connection, schema: BillingSchema, purpose: Purpose, role
 
 
 def _schemas(schema: BillingSchema, place: Place) -> dict[str, str]:
-    tables = (*schema.tables.values(), *schema.own.values())
+    tables = (*schema.stored.values(), *schema.own.values())
     return {f"schema of {table.name}": str(place(table).schema) for table in tables}
 
 
@@ -111,7 +113,7 @@ def _no_longer_needed(purpose: Purpose, tables: Mapping[str, Table], own: Mappin
 def _reads(schema: BillingSchema, tables: Mapping[str, Table], own: Mapping[str, Table]) -> Iterator[str]:
     """Return the rights to read: columns of the billing tables, and our own tables."""
     for name, table in tables.items():
-        yield f"{_columns('SELECT', schema.selected_columns(name))} ON {_named(table)}"
+        yield f"{_columns('SELECT', schema.to_select(name))} ON {_named(table)}"
     yield f"SELECT ON {', '.join(map(_named, own.values()))}"
 
 
@@ -122,16 +124,18 @@ def _writes(
 
     Only a rollback may delete rows: it moves them out of the backup.
     """
-    updating = [step for step in schema.steps if step.target != BACKUP]
+    updating = [step for step in schema.steps if step.target != BACKUP and schema.written_columns(step)]
     for step in updating:
-        yield f"{_columns('UPDATE', schema.written_columns(step))} ON {_named(tables[step.target])}"
+        columns = schema.physical(step.target, schema.written_columns(step))
+        written = own[schema.results[step.target].name] if step.target in schema.results else tables[step.target]
+        yield f"{_columns('UPDATE', columns)} ON {_named(written)}"
     moved = {Purpose.migrate: BACKUP, Purpose.rollback: RETIRED_BACKUPS}[purpose]
     added_to = [name for name in own if name not in (BACKUP, RETIRED_BACKUPS) or name == moved]
     yield f"INSERT ON {', '.join(_named(own[name]) for name in added_to)}"
     if purpose is Purpose.rollback:
         yield f"DELETE ON {_named(own[BACKUP])}"
     # A batch reads the version that PostgreSQL gives to each row.
-    versioned = {step.target for step in updating} - schema.catalogue.views  # a view has none
+    versioned = {step.target for step in updating} - schema.catalogue.views - set(schema.results)  # a view has none
     yield from (f"SELECT (xmin) ON {_named(tables[name])}" for name in sorted(versioned))
 
 
@@ -163,8 +167,11 @@ def _rights(
 ) -> Iterator[tuple[str, ColumnElement[bool]]]:
     """Yield each right that a live run needs, and the SQL expression that checks it."""
     for step in steps:
-        for column in schema.written_columns(step) if step.target != BACKUP else ():
-            yield f"update {step.target}.{column}", func.has_column_privilege(step.target, column, "UPDATE")
+        if step.target == BACKUP or (step.target in schema.results and not schema.has_results(step.target)):
+            continue
+        written = _named(schema.table(step.target)) if schema.written_columns(step) else step.target
+        for column in schema.physical(step.target, schema.written_columns(step)):
+            yield f"update {step.target}.{column}", func.has_column_privilege(written, column, "UPDATE")
     others = BACKUP if to_roll_back else RETIRED_BACKUPS  # a rollback moves rows from the first to the second
     for name in sorted(schema.own_tables_present - {others}):
         yield f"insert into {name}", func.has_table_privilege(name, "INSERT")

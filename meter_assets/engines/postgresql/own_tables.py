@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 from meter_assets.billing.own_tables import RETIRED_BACKUPS, RUNS
-from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.foreign_text import quoted
 
 # This statement uses only functions and operators that another role's objects cannot replace.
@@ -90,11 +90,14 @@ def own_table_problems(connection: Connection, schema: BillingSchema, *, known: 
     If the tables are known, it checks only for objects that a role can add without owning the tables.
     """
     own = [schema.own[name] for name in sorted(schema.own_tables_present)]
-    written = [f"{step.target}.{name}" for step in schema.steps for name in schema.written_columns(step)]
+    stored = schema.stored
+    written = [
+        f"{stored[table].name}.{name}" for table, names in schema.columns_of_steps.items() for name in names.values()
+    ]
     columns = {f"{table.name}.{column.name}" for table in own for column in table.c} | set(_kept_columns(schema))
     values = {
         "own": [table.name for table in own],
-        "billing": list(REQUIRED_COLUMNS),
+        "billing": [table.name for table in stored.values()],
         "written": written,
         "columns": sorted(columns),
         "numbered": f"{RUNS}.id",

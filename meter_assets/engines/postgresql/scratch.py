@@ -13,8 +13,8 @@ from sqlalchemy import URL, Connection, Row, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.billing.own_tables import BACKUP
-from meter_assets.billing.schema import REQUIRED_COLUMNS
 from meter_assets.engines import urls
 from meter_assets.engines.base import LockOwner, Scratch
 from meter_assets.engines.failures import reason

@@ -7,7 +7,8 @@ SQLite's catalogue tells; what reflection tells is in `billing.reflection`.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, func, inspect, literal_column, select, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine.interfaces import ReflectedUniqueConstraint
 
 from meter_assets.billing.catalogue import (
@@ -18,10 +19,10 @@ from meter_assets.billing.catalogue import (
     RowsConstraint,
     Trigger,
     columns_in,
+    renamed,
     words,
 )
-from meter_assets.billing.own_tables import BACKUP
-from meter_assets.billing.schema import REQUIRED_COLUMNS, BillingSchema
+from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines.base import Examined
 from meter_assets.foreign_text import shown
 
@@ -35,6 +36,7 @@ _UNIQUE_INDEX = re.compile(
     r"\bUNIQUE\s+INDEX\b.*?\bON\s+\S+\s*\((.*?)\)\s*(?:WHERE\s+(.*?))?;?\s*$", re.IGNORECASE | re.DOTALL
 )
 _ROWS_OF_A_LARGE_TABLE = 100_000
+_QUOTE = sqlite.dialect().identifier_preparer.quote
 _SEPARATE_CHECK = "a CHECK of SQLite belongs to the table: create the table again without it"
 _SEPARATE_KEY = "a UNIQUE of SQLite belongs to the table: create the table again without it"
 
@@ -46,28 +48,30 @@ def read_catalogue(connection: Connection, schema: BillingSchema) -> Examined:
     """Return what the catalogue says about the billing tables, and every problem."""
     rows = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").all()
     objects = {(row.type, row.name): (row.tbl_name, _COMMENTS.sub(" ", row.sql or "")) for row in rows}
-    written: dict[str, set[str]] = {}
-    for step in schema.steps:
-        if step.target != BACKUP and step.target in schema.tables:
-            written.setdefault(step.target, set()).update(step.columns)
+    names = {table: name for table, (_, name) in schema.places.items()}
+    written = {table: set(columns.values()) for table, columns in schema.columns_of_steps.items()}
     catalogue = Catalogue(
-        views=frozenset(name for name in REQUIRED_COLUMNS if ("view", name) in objects),
+        views=frozenset(table for table, name in names.items() if ("view", name) in objects),
         expressions=tuple(_expressions(schema, objects)),
-        triggers=tuple(_triggers(objects, written)),
+        triggers=tuple(_triggers(objects, written, names)),
         row_constraints=tuple(_checks(connection, schema, objects, written)),
-        rows_constraints=tuple(_keys(connection, objects, written)),
-        missing_indexes=tuple(_missing_indexes(connection, objects)),
+        rows_constraints=tuple(_keys(connection, schema, objects, written)),
+        missing_indexes=tuple(_missing_indexes(connection, schema, objects)),
     )
-    return Examined(catalogue, list(_problems(objects, set(written))))
+    return Examined(catalogue, list(_problems(objects, set(written), names)))
 
 
-def _missing_indexes(connection: Connection, objects: Objects) -> Iterator[MissingIndex]:
+def _missing_indexes(connection: Connection, schema: BillingSchema, objects: Objects) -> Iterator[MissingIndex]:
     """Yield large tables without the index by which their rows are found; small ones are read fast without it."""
     for table, column in READ_BY.items():
-        if ("table", table) not in objects or "WITHOUT" in words(objects["table", table][1].upper()):
+        _, name = schema.places.get(table, (None, ""))
+        if ("table", name) not in objects or "WITHOUT" in words(objects["table", name][1].upper()):
             continue
-        last = connection.exec_driver_sql(f"SELECT max(rowid) FROM {table}").scalar()
-        if (last or 0) >= _ROWS_OF_A_LARGE_TABLE and column not in _first_columns(connection, table):
+        there = schema.stored.get(table)
+        if there is None or column not in there.c:
+            continue
+        last = connection.scalar(select(func.max(literal_column("rowid"))).select_from(text(_QUOTE(name))))
+        if (last or 0) >= _ROWS_OF_A_LARGE_TABLE and there.c[column].name not in _first_columns(connection, name):
             yield MissingIndex(table, column, of_large_table=True)
 
 
@@ -81,14 +85,14 @@ def _first_columns(connection: Connection, table: str) -> set[str]:
     return {str(name) for name in indexes.scalars()}
 
 
-def _problems(objects: Objects, written: set[str]) -> Iterator[str]:
+def _problems(objects: Objects, written: set[str], names: Mapping[str, str]) -> Iterator[str]:
     known = {name.lower(): name for kind, name in objects if kind in ("table", "view")}
-    for name in REQUIRED_COLUMNS:
-        if name in known and known[name] != name:
+    for table, name in names.items():
+        if name == table and name in known and known[name] != name:
             yield f"{shown(known[name])} is not read, since its name has upper-case letters (ALTER TABLE ... RENAME TO)"
         if ("view", name) not in objects:
             continue
-        if name in written:
+        if table in written:
             yield f"{name} is a view, which SQLite cannot update (rename it, and name the table {name})"
         elif not _is_plain(name, objects):
             yield (
@@ -108,13 +112,14 @@ def _is_plain(view: str, objects: Objects) -> bool:
 
 def _expressions(schema: BillingSchema, objects: Objects) -> Iterator[tuple[str, str, str]]:
     """Yield the generated columns with their SQL, which SQLAlchemy's reflection of SQLite does not always find."""
-    for table in schema.tables:
-        _, statement = objects.get(("table", table), ("", ""))
-        for column in schema.generated(table):
+    for table, there in schema.stored.items():
+        _, statement = objects.get(("table", there.name), ("", ""))
+        for column in (there.c[name].name for name in schema.generated(table)):
             kind = r"(?:\w+(?:\s*\([^()]*\))?\s+)*?"
             start = re.search(rf"[(,]\s*[\"`\[]?{column}[\"`\]]?\s+{kind}AS\s*\(", statement, re.IGNORECASE)
             if start is not None:
-                yield table, column, _up_to_its_end(statement[start.end() :])
+                names = schema.logical_names(table)
+                yield table, names.get(column, column), renamed(_up_to_its_end(statement[start.end() :]), names)
 
 
 def _up_to_its_end(expression: str) -> str:
@@ -127,55 +132,64 @@ def _up_to_its_end(expression: str) -> str:
     return expression
 
 
-def _triggers(objects: Objects, written: Mapping[str, set[str]]) -> Iterator[Trigger]:
-    for (kind, name), (table, statement) in objects.items():
+def _triggers(objects: Objects, written: Mapping[str, set[str]], names: Mapping[str, str]) -> Iterator[Trigger]:
+    for (kind, name), (of_table, statement) in objects.items():
         found = _TRIGGER.search(statement.split("BEGIN")[0]) if kind == "trigger" else None
-        if found is None or table not in written:
+        if found is None:
             continue
         columns = words(found[2] or "")
-        if columns and not written[table].intersection(columns):
-            continue
         of = f" OF {', '.join(columns)}" if columns else ""
-        yield Trigger(table, name, f"{(found[1] or 'BEFORE').upper()} UPDATE{of}, each row")
+        for table in written:
+            if names[table] == of_table and (not columns or written[table].intersection(columns)):
+                yield Trigger(table, name, f"{(found[1] or 'BEFORE').upper()} UPDATE{of}, each row")
 
 
 def _checks(
     connection: Connection, schema: BillingSchema, objects: Objects, written: Mapping[str, set[str]]
 ) -> Iterator[RowConstraint]:
     for table, columns in written.items():
-        _, statement = objects.get(("table", table), ("", ""))
+        there = schema.stored[table]
+        _, statement = objects.get(("table", there.name), ("", ""))
         if "CHECK" not in map(str.upper, words(statement)):
             continue
-        for found in inspect(connection).get_check_constraints(table):
-            read = columns_in(found["sqltext"], schema.tables[table].c.keys())
+        names = {column.name: column.key for column in there.c}
+        for found in inspect(connection).get_check_constraints(there.name):
+            read = columns_in(found["sqltext"], names)
             if columns.intersection(read):
                 name = found["name"] or f"CHECK of {', '.join(read)}"
                 definition = f"CHECK ({found['sqltext']})"
-                yield RowConstraint(table, name, definition, found["sqltext"], read, _SEPARATE_CHECK)
+                condition = renamed(found["sqltext"], schema.logical_names(table))
+                logical = tuple(names[one] for one in read)
+                yield RowConstraint(table, name, definition, condition, logical, _SEPARATE_CHECK)
 
 
-def _keys(connection: Connection, objects: Objects, written: Mapping[str, set[str]]) -> Iterator[RowsConstraint]:
+def _keys(
+    connection: Connection, schema: BillingSchema, objects: Objects, written: Mapping[str, set[str]]
+) -> Iterator[RowsConstraint]:
     for table, columns in written.items():
-        _, statement = objects.get(("table", table), ("", ""))
+        there, logical = schema.stored[table].name, schema.logical_names(table)
+        _, statement = objects.get(("table", there), ("", ""))
         if "UNIQUE" in map(str.upper, words(statement)):
-            found: Sequence[ReflectedUniqueConstraint] = inspect(connection).get_unique_constraints(table)
+            found: Sequence[ReflectedUniqueConstraint] = inspect(connection).get_unique_constraints(there)
             for one in found:
                 names = one["column_names"]
                 definition = f"UNIQUE ({', '.join(names)})"
                 if columns.intersection(names):
-                    elements = tuple((name, "=") for name in names)
-                    name = one["name"] or definition
-                    yield RowsConstraint(table, name, definition, elements, "", tuple(names), _SEPARATE_KEY)
-    for (kind, name), (table, statement) in objects.items():
-        unique = _UNIQUE_INDEX.search(statement) if kind == "index" else None
-        if unique is None or table not in written:
-            continue
-        read = tuple(sorted(set(words(f"{unique[1]} {unique[2] or ''}"))))
-        if written[table].intersection(read):
-            elements = tuple((one, "=") for one in _split(unique[1]))
-            yield RowsConstraint(
-                table, name, statement.strip(), elements, unique[2] or "", read, f'DROP INDEX "{name}"'
-            )
+                    read = tuple(logical.get(name, name) for name in names)
+                    elements = tuple((name, "=") for name in read)
+                    yield RowsConstraint(
+                        table, one["name"] or definition, definition, elements, "", read, _SEPARATE_KEY
+                    )
+        for (kind, name), (of_table, statement) in objects.items():
+            unique = _UNIQUE_INDEX.search(statement) if kind == "index" and of_table == there else None
+            if unique is None:
+                continue
+            inside = tuple(sorted(set(words(f"{unique[1]} {unique[2] or ''}"))))
+            if columns.intersection(inside):
+                elements = tuple((renamed(one, logical), "=") for one in _split(unique[1]))
+                read = tuple(logical.get(one, one) for one in inside)
+                only = renamed(unique[2] or "", logical)
+                yield RowsConstraint(table, name, statement.strip(), elements, only, read, f'DROP INDEX "{name}"')
 
 
 def _split(elements: str) -> list[str]:

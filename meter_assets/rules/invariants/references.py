@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, func, or_, select
 
+from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.conditions import folded_text, has_status
 from meter_assets.billing.invoice_lines import line_sums
 from meter_assets.billing.money import ZERO, exact, or_zero, total
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import MONEY_COLUMNS
 from meter_assets.rules.invariants.screens import Screens, screen
 
 _EVIDENCE = {

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import FromClause, Select, and_, case, literal, select
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
+from meter_assets.billing.columns import CREATED_AT_COLUMN
 from meter_assets.billing.conditions import is_active
 from meter_assets.billing.money import exact, or_zero, stored, total
 from meter_assets.billing.payment_rules import CUSTOMER_WITHOUT_ACTIVE_METER
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import CREATED_AT_COLUMN
 from meter_assets.rules.invariants import Group, errors_of, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 

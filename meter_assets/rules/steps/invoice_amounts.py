@@ -3,10 +3,10 @@
 from sqlalchemy import and_, case, select
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
+from meter_assets.billing.columns import CREATED_AT_COLUMN
 from meter_assets.billing.invoice_lines import AMOUNTS, equals_its_lines, reason_to_skip, recomputed
 from meter_assets.billing.money import exact, or_zero, stored
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import CREATED_AT_COLUMN
 from meter_assets.rules.invariants import Group, named, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 

@@ -5,12 +5,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, and_, literal, select
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
+from meter_assets.billing.columns import CREATED_AT_COLUMN
 from meter_assets.billing.constructs import as_type_of
 from meter_assets.billing.ledger import net, recomputed
 from meter_assets.billing.money import exact, stored
 from meter_assets.billing.policy import BalanceBasis
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import CREATED_AT_COLUMN
 from meter_assets.rules.invariants import Group, blocking, errors_of, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, func, select
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
+from meter_assets.billing.columns import CREATED_AT_COLUMN
 from meter_assets.billing.conditions import is_active
 from meter_assets.billing.money import exact
 from meter_assets.billing.payment_rules import (
@@ -22,7 +23,6 @@ from meter_assets.billing.payment_rules import (
 )
 from meter_assets.billing.policy import CustomersWithoutActiveMeter, Policy
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.schema import CREATED_AT_COLUMN
 from meter_assets.rules.invariants import Group, named, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 

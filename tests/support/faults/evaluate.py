@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect
 
+from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.billing.own_tables import (
     BACKUP,
     BLOCKED,
@@ -22,7 +23,6 @@ from meter_assets.billing.own_tables import (
     RUNS,
     SUCCEEDED,
 )
-from meter_assets.billing.schema import REQUIRED_COLUMNS
 from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support.faults.jobs import TENANT, Job
 
