@@ -1,0 +1,142 @@
+"""The examples: each is previewed, migrated, validated and rolled back, on every engine that its SQL is for.
+
+An example is a folder of `examples`: `database.sql` (for every engine) or `database.ENGINE.sql`, `mapping.toml`, and
+`expected.csv` with the balances of its meters, worked out by hand. A new folder is tested without a change here.
+"""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine, inspect, select, text
+
+from meter_assets import settings
+from meter_assets.billing.mapping import OWN_PREFIX
+from meter_assets.billing.money import exact
+from meter_assets.billing.own_tables import BACKUP
+from meter_assets.billing.relations import billing_relations
+from meter_assets.formatting import show_money
+from meter_assets.migration.database import BillingDatabase
+from tests.support.command_line import PROJECT, CommandLine, command_line_in
+
+FOLDER = PROJECT / "examples"
+EXAMPLES = sorted(path.parent.name for path in FOLDER.glob("*/mapping.toml"))
+Rows = Mapping[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(params=EXAMPLES)
+def example(request: pytest.FixtureRequest) -> Path:
+    """The folder of each example in turn."""
+    return FOLDER / str(request.param)
+
+
+@pytest.fixture
+def shell(
+    example: Path, engine_name: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> CommandLine:
+    """The command line on an example's database, with its mapping."""
+    every, only = example / "database.sql", example / f"database.{engine_name}.sql"
+    if not (every.exists() or only.exists()):
+        pytest.skip(f"the example is not for {engine_name}")
+    url = request.getfixturevalue("billing_url")
+    load(url, only if only.exists() else every)
+    monkeypatch.setenv("METER_ASSETS_CONFIG", str(example / "mapping.toml"))
+    return command_line_in(tmp_path, url, monkeypatch)
+
+
+def load(url: str, file: Path) -> None:
+    """Run the statements of a file, in each of which a semicolon ends a line."""
+    with BillingDatabase(url).transaction() as connection:
+        for statement in file.read_text(encoding="utf-8").split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+def database_of(shell: CommandLine) -> BillingDatabase:
+    """Return the database with the example's mapping."""
+    return settings.billing_database(shell.url)
+
+
+def rows_of(shell: CommandLine) -> Rows:
+    """Return every row of every table that is not ours, as the database has it."""
+    engine = create_engine(database_of(shell).engine.url) if shell.database.file is None else shell.database.reader
+    with engine.connect() as connection:
+        return {
+            name: _rows(connection, name)
+            for name in sorted(inspect(connection).get_table_names())
+            if not name.startswith(OWN_PREFIX) and name != BACKUP
+        }
+
+
+def _rows(connection: Connection, name: str) -> list[dict[str, Any]]:
+    quoted = connection.dialect.identifier_preparer.quote(name)
+    found = [dict(row) for row in connection.execute(text(f"SELECT * FROM {quoted}")).mappings()]
+    return sorted(found, key=lambda row: repr(next(iter(row.values()))))
+
+
+def balances(shell: CommandLine) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return balance and overpayment of each meter, by tenant and meter number."""
+    with database_of(shell).read(settings.policy()) as snapshot:
+        meter = billing_relations(snapshot.schema, snapshot.policy).meters
+        money = [exact(meter.c.balance), exact(meter.c.overpayment)]
+        rows = snapshot.connection.execute(select(meter.c.tenant_id, meter.c.meter_number, *money)).all()
+    return {(str(row[0]), str(row[1])): (show_money(row[2]), show_money(row[3])) for row in rows}
+
+
+def expected(example: Path) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the balances that were worked out by hand."""
+    with (example / "expected.csv").open(encoding="utf-8", newline="") as file:
+        return {(row["tenant"], row["meter"]): (row["balance"], row["overpayment"]) for row in csv.DictReader(file)}
+
+
+def written_columns(shell: CommandLine) -> set[tuple[str, str]]:
+    """Return the columns of the database's own tables that a migration may write."""
+    schema = database_of(shell).known_schema()
+    steps = [step for step in schema.steps if step.target not in (BACKUP, "customers")]
+    return {
+        (schema.table(step.target).name, column)
+        for step in steps
+        if step.target not in schema.results
+        for column in schema.physical(step.target, schema.written_columns(step))
+    }
+
+
+def without(columns: set[tuple[str, str]], rows: Rows) -> Rows:
+    """Return rows without these columns."""
+    return {
+        table: [{name: value for name, value in row.items() if (table, name) not in columns} for row in found]
+        for table, found in rows.items()
+    }
+
+
+def test_an_example_is_migrated_as_worked_out_by_hand(example: Path, shell: CommandLine) -> None:
+    before = rows_of(shell)
+
+    preview = shell("migrate-meter-financials", "--dry-run")
+    assert preview.status == 0, preview.printed
+    assert rows_of(shell) == before
+
+    migrated = shell("migrate-meter-financials", "--yes")
+    assert migrated.status == 0, migrated.printed
+    assert balances(shell) == expected(example)
+    columns = written_columns(shell)
+    after = rows_of(shell)
+    assert without(columns, after) == without(columns, before)
+
+    again = shell("migrate-meter-financials", "--yes")
+    assert again.status == 0, again.printed
+    assert "0 rows were changed" in again.words
+    validated = shell("validate-meter-financial-data")
+    assert validated.status == 0, validated.printed
+
+    undone = shell("rollback", "--yes")
+    assert undone.status == 0, undone.printed
+    assert rows_of(shell) == before
+
+
+def test_an_example_is_written_in_batches_too(example: Path, shell: CommandLine) -> None:
+    migrated = shell("migrate-meter-financials", "--yes", "--batch-size", "1")
+    assert migrated.status == 0, migrated.printed
+    assert balances(shell) == expected(example)
