@@ -36,6 +36,7 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 from sqlalchemy.types import TypeEngine
 
+from meter_assets.billing.catalogue import renamed
 from meter_assets.billing.columns import DATE_COLUMNS, MONEY_COLUMNS, OPTIONAL_COLUMNS, REFERENCES, REQUIRED_COLUMNS
 from meter_assets.billing.constructs import typed_null
 from meter_assets.billing.engine_types import EngineTypes
@@ -267,12 +268,13 @@ def _keyed(found: _Found, table: Table) -> Table:
     times = {column.column: 0 for column in logical.values()}
     for column in logical.values():
         times[column.column] += 1
+    names = {column.column: name for name, column in logical.items() if column.column is not None}
     columns = []
     for name, column in logical.items():
         if column.column is None or (times[column.column] > 1 and name != "id"):
             continue
         there = table.c[column.column]
-        computed = [] if there.computed is None else [Computed(there.computed.sqltext)]
+        computed = [] if there.computed is None else [Computed(renamed(str(there.computed.sqltext), names))]
         columns.append(
             Column(there.name, there.type, *computed, key=name, primary_key=there.primary_key, nullable=there.nullable)
         )

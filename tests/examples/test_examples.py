@@ -22,28 +22,37 @@ from meter_assets.migration.database import BillingDatabase
 from tests.support.command_line import PROJECT, CommandLine, command_line_in
 
 FOLDER = PROJECT / "examples"
-EXAMPLES = sorted(path.parent.name for path in FOLDER.glob("*/mapping.toml"))
 Rows = Mapping[str, list[dict[str, Any]]]
 
 
-@pytest.fixture(params=EXAMPLES)
-def example(request: pytest.FixtureRequest) -> Path:
-    """The folder of each example in turn."""
-    return FOLDER / str(request.param)
+def database_file(example: Path, engine: str) -> Path | None:
+    """Return the SQL of an example for an engine; None if it is not for that engine."""
+    only, every = example / f"database.{engine}.sql", example / "database.sql"
+    return only if only.exists() else every if every.exists() else None
+
+
+ENGINES = ("sqlite", "postgresql", "mysql")
+CASES = [
+    pytest.param(engine, path.parent, marks=[pytest.mark.server] if engine != "sqlite" else [])
+    for path in sorted(FOLDER.glob("*/mapping.toml"))
+    for engine in ENGINES
+    if database_file(path.parent, engine) is not None
+]
+on_every_engine = pytest.mark.parametrize(
+    ("engine_name", "example"), CASES, indirect=["engine_name"], ids=lambda one: getattr(one, "name", one)
+)
 
 
 @pytest.fixture
 def shell(
-    example: Path, engine_name: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    example: Path, engine_name: str, billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> CommandLine:
     """The command line on an example's database, with its mapping."""
-    every, only = example / "database.sql", example / f"database.{engine_name}.sql"
-    if not (every.exists() or only.exists()):
-        pytest.skip(f"the example is not for {engine_name}")
-    url = request.getfixturevalue("billing_url")
-    load(url, only if only.exists() else every)
+    file = database_file(example, engine_name)
+    assert file is not None
+    load(billing_url, file)
     monkeypatch.setenv("METER_ASSETS_CONFIG", str(example / "mapping.toml"))
-    return command_line_in(tmp_path, url, monkeypatch)
+    return command_line_in(tmp_path, billing_url, monkeypatch)
 
 
 def load(url: str, file: Path) -> None:
@@ -111,6 +120,7 @@ def without(columns: set[tuple[str, str]], rows: Rows) -> Rows:
     }
 
 
+@on_every_engine
 def test_an_example_is_migrated_as_worked_out_by_hand(example: Path, shell: CommandLine) -> None:
     before = rows_of(shell)
 
@@ -136,6 +146,7 @@ def test_an_example_is_migrated_as_worked_out_by_hand(example: Path, shell: Comm
     assert rows_of(shell) == before
 
 
+@on_every_engine
 def test_an_example_is_written_in_batches_too(example: Path, shell: CommandLine) -> None:
     migrated = shell("migrate-meter-financials", "--yes", "--batch-size", "1")
     assert migrated.status == 0, migrated.printed
