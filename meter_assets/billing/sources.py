@@ -101,7 +101,9 @@ def _read(connection: Connection, inspector: Inspector, types: EngineTypes, one:
     if one.absent:
         return _Found(one, None, dict.fromkeys(REQUIRED_COLUMNS[one.name]))
     if one.select is not None:
-        statement = select(literal_column("*")).select_from(_text(one.select).columns().subquery("read")).where(false())
+        statement: Select[Any] = (
+            select(literal_column("*")).select_from(_text(one.select).columns().subquery("read")).where(false())
+        )
         try:
             with connection.begin_nested():
                 result = connection.execute(statement)

@@ -24,6 +24,7 @@ COMMANDS = (
     rehearsing.rehearse,
     records.history,
     records.status,
+    setting_up.check_database,
     setting_up.init,
     setting_up.ui,
     setting_up.grants,
@@ -51,8 +52,8 @@ def main() -> None:
     """Move a utility-billing database from balances per customer to balances per meter.
 
     METER_ASSETS_DATABASE_URL names the billing database (default: the demo database), METER_ASSETS_CONFIG a TOML file
-    with policies. A file .env in the current folder may set both; Dagster's own commands read it too. The Dagster UI
-    shows every run: start it with 'meter-assets ui'.
+    with the names of its tables and with policies. A file .env in the current folder may set both; Dagster's own
+    commands read it too. The Dagster UI shows every run: start it with 'meter-assets ui'.
     """
     load_dotenv(Path(".env"))
 

@@ -4,19 +4,16 @@ It writes nothing and takes no lock. Each step reads the rows as the previous st
 runs the same changes, so the two cannot disagree. Add here what a preview shows; `reports.tables` formats it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
+from sqlalchemy import Connection, Select, func, select
 
 from meter_assets.billing.change import Change
-from meter_assets.billing.conditions import as_text, has_status, is_one_of
-from meter_assets.billing.constructs import as_written
-from meter_assets.billing.invoice_lines import its_bill
 from meter_assets.billing.ledger import balance_bases
-from meter_assets.billing.money import exact, total
+from meter_assets.billing.money import total
 from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import BillingSchema
@@ -31,34 +28,18 @@ from meter_assets.migration.step_report import SHOWN_ROWS, Money, StepReport, st
 from meter_assets.migration.step_run import PreparedStep, prepare
 from meter_assets.migration.temporary_tables import TemporaryTables, materialized
 from meter_assets.reports.export import export_changed
+from meter_assets.reports.treatments import (
+    BillTypeSummary,
+    StatusSummary,
+    bill_types_found,
+    statuses_found,
+    unread_columns,
+)
 from meter_assets.rules.invariants import INVARIANTS, Group, Invariant, Severity
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step, invariants_about
 
 READ_OFTEN = ("customers", "meters", "meter_assignments", "invoices", "payments")
 """The billing tables whose rows of the tenant most of a preview's statements read."""
-
-
-class StatusSummary(BaseModel):
-    """One status of payments or invoices, with its rows and money, and whether it counts.
-
-    An unknown status counts, but the policy does not name it.
-    """
-
-    table: str
-    status: Shown | None
-    counted: bool
-    known: bool = True
-    rows: int
-    money: Money
-
-
-class BillTypeSummary(BaseModel):
-    """One bill type of invoice lines, with its lines and their money, and how its lines are treated."""
-
-    bill_type: Shown | None
-    treatment: str
-    lines: int
-    money: Money
 
 
 class BalanceBases(BaseModel):
@@ -124,8 +105,8 @@ def preview(
     with database.read(policy) as snapshot:
         connection, tables = snapshot.connection, snapshot.tables
         before = relations = materialized(snapshot.relations(tenant.id), tables, *READ_OFTEN)
-        statuses, bill_types = _statuses(connection, relations), _bill_types(connection, relations)
-        unread = list(_unread_columns(snapshot.schema, policy))
+        statuses, bill_types = statuses_found(connection, relations), bill_types_found(connection, relations)
+        unread = list(unread_columns(snapshot.schema, policy))
         evaluations = _Evaluations(connection)
         steps = with_backup_first(connection, relations, steps)
         reports: list[StepReport] = []
@@ -243,65 +224,6 @@ def _related_to(steps: Sequence[str]) -> list[Invariant]:
     kept = {one.name for guard in guards for one in (*guard.values, *guard.before, *guard.after)}
     about = invariants_about(steps)
     return [one for one in INVARIANTS if one in about or one.name in kept]
-
-
-def _statuses(connection: Connection, relations: BillingRelations) -> list[StatusSummary]:
-    found = []
-    for table, money in (("payments", "amount"), ("invoices", "total_amount")):
-        row = relations.rows[table]
-        is_known = or_(row.c.status.is_(None), has_status(row, sum(relations.statuses(table), ())))
-        labelled = select(
-            as_written(as_text(row.c.status)).label("status"),
-            _as_number(relations.is_counted(table, row)).label("counted"),
-            _as_number(is_known).label("known"),
-            exact(row.c[money]).label("money"),
-        )
-        one = labelled.subquery("labelled")
-        by = (one.c.status, one.c.counted, one.c.known)
-        grouped = select(*by, func.count().label("rows"), total(one.c.money).label("money")).group_by(*by)
-        for tally in connection.execute(grouped.order_by(one.c.status)):
-            found.append(
-                StatusSummary(
-                    table=table,
-                    status=tally.status,
-                    counted=bool(tally.counted),
-                    known=bool(tally.known),
-                    rows=tally.rows,
-                    money=tally.money,
-                )
-            )
-    return found
-
-
-def _as_number(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return case((condition, 1), else_=0)
-
-
-def _bill_types(connection: Connection, relations: BillingRelations) -> list[BillTypeSummary]:
-    line, bill, policy = relations.lines, relations.rows["bills"], relations.policy
-    treatment = case(
-        (is_one_of(bill.c.bill_type, policy.brought_forward_bill_types), "brought forward"), else_="charge"
-    )
-    labelled = (
-        select(
-            as_written(as_text(bill.c.bill_type)).label("bill_type"),
-            treatment.label("treatment"),
-            exact(line.c.amount).label("money"),
-        )
-        .join(bill, its_bill(line, bill))
-        .subquery("labelled")
-    )
-    by = (labelled.c.bill_type, labelled.c.treatment)
-    grouped = select(*by, func.count().label("lines"), total(labelled.c.money).label("money")).group_by(*by)
-    rows = connection.execute(grouped.order_by(labelled.c.bill_type)).mappings()
-    return [BillTypeSummary.model_validate(dict(row)) for row in rows]
-
-
-def _unread_columns(schema: BillingSchema, policy: Policy) -> Iterator[str]:
-    """Yield the columns that may mark rows as deleted, and that the policy does not name."""
-    for table in schema.tables:
-        names = (f"{table}.{column}" for column in schema.columns_that_may_delete(table))
-        yield from (one for one in names if one not in (*policy.deletion_columns, *policy.ignored_columns))
 
 
 def _bases(connection: Connection, relations: BillingRelations) -> BalanceBases:

@@ -51,6 +51,21 @@ def ui(host: str, port: int | None, read_only: bool) -> int:
     return 0
 
 
+@click.command(short_help="Check whether a database can be migrated.")
+@click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
+@reports_errors()
+def check_database(as_json: bool) -> int:
+    """Check whether the billing database can be migrated, under the mapping and the policy of METER_ASSETS_CONFIG.
+
+    It shows which table and column each of ours is, what a migration writes, how each status and bill type is treated,
+    and everything that prevents a migration or must be known, with the statement or setting that changes it. It writes
+    nothing. The exit status is 1 if there is an error.
+    """
+    from meter_assets.cli.database_check import show_database_check
+
+    return show_database_check(as_json=as_json)
+
+
 @click.command(short_help="Print SQL for a role of PostgreSQL.")
 @click.argument("purpose", type=click.Choice(["preview", "migrate", "monitor", "rollback"]))
 @click.argument("role")

@@ -1,0 +1,92 @@
+"""The command `check-database`: what a database is for this software, as text or as JSON.
+
+Add here what only this command prints. What is found is in `reports.database_check`.
+"""
+
+import click
+
+from meter_assets import settings
+from meter_assets.cli.terminal import Terminal
+from meter_assets.formatting import counted, show_money
+from meter_assets.reports.database_check import DatabaseCheck, Level, check_database
+from meter_assets.reports.tables import Grid
+
+
+def show_database_check(*, as_json: bool) -> int:
+    """Check the billing database and print what was found. Return the exit status: 1 if there is an error.
+
+    Raises what `check_database` raises.
+    """
+    database = settings.billing_database()
+    database.remember()
+    found = check_database(database, settings.policy())
+    if as_json:
+        click.echo(found.model_dump_json(indent=2))
+    else:
+        _show(Terminal(), found)
+    return int(bool(found.errors))
+
+
+def _show(terminal: Terminal, found: DatabaseCheck) -> None:
+    terminal.print(f"Database: {found.database}")
+    if found.tables:
+        terminal.grid(_tables(found))
+        terminal.grid(_statuses(found))
+        terminal.grid(_bill_types(found))
+    for level, title in ((Level.error, "Errors"), (Level.warning, "Warnings"), (Level.note, "Notes")):
+        findings = [one for one in found.findings if one.level is level]
+        if findings:
+            terminal.heading(title)
+        for one in findings:
+            terminal.evidence(one.what, style="red" if level is Level.error else "")
+            if one.fix:
+                terminal.command(f"        {one.fix}")
+    terminal.print("")
+    terminal.print(_summary(found))
+
+
+def _summary(found: DatabaseCheck) -> str:
+    errors, warnings = len(found.errors), sum(one.level is Level.warning for one in found.findings)
+    if errors:
+        return (
+            f"{counted(errors, 'error')}, {counted(warnings, 'warning')}: what they name cannot be migrated. "
+            "Nothing was written."
+        )
+    return (
+        f"No errors, {counted(warnings, 'warning')}. 'meter-assets migrate-meter-financials --dry-run' previews "
+        "the tenants. Nothing was written."
+    )
+
+
+def _tables(found: DatabaseCheck) -> Grid:
+    rows = []
+    for one in found.tables:
+        renamed = ", ".join(f"{logical} = {column}" for logical, column in one.renamed.items())
+        writes = ", ".join(one.writes)
+        if one.written_in not in ("", one.read_from):
+            writes = f"{writes} in {one.written_in}"
+        rows.append((one.name, one.read_from, renamed, writes))
+    return Grid("Tables", ("table", "read from", "other names", "written by a migration"), tuple(rows))
+
+
+def _statuses(found: DatabaseCheck) -> Grid:
+    rows = tuple(
+        (
+            one.table,
+            "(null)" if one.status is None else one.status,
+            "yes" if one.counted else "no",
+            "" if one.known else "not in the policy",
+            f"{one.rows:,}",
+            show_money(one.money),
+        )
+        for one in found.statuses
+    )
+    return Grid("Statuses", ("table", "status", "counted", "", "rows", "money"), rows)
+
+
+def _bill_types(found: DatabaseCheck) -> Grid:
+    rows = tuple(
+        ("(null)" if one.bill_type is None else one.bill_type, one.treatment, f"{one.lines:,}", show_money(one.money))
+        for one in found.bill_types
+    )
+    return Grid("Bill types", ("bill type", "treated as", "lines", "money"), rows)

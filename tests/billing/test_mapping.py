@@ -1,0 +1,172 @@
+"""Mappings that cannot be used: each is one sentence that names the line and what was expected, with exit status 2."""
+
+from pathlib import Path
+
+import pytest
+
+from meter_assets.billing.mapping import line_of
+from tests.support.command_line import PROJECT, CommandLine, command_line_in
+from tests.support.example_databases import load
+
+EXAMPLE = PROJECT / "examples" / "one_utility"
+FAULTS: dict[str, tuple[str, str, str]] = {
+    # what is replaced in the mapping, by what, and the words of the sentence
+    "a misspelt column": (
+        'name = "full_name"',
+        'name = "ful_name"',
+        "mapping.toml, line 10: [tables.customers.columns]: name is ful_name, which the table consumers does not have, "
+        "expected one of consumer_no, full_name, owes.",
+    ),
+    "a misspelt table": (
+        'table = "consumers"',
+        'table = "consumer"',
+        "mapping.toml, line 4: [tables.customers]: the database has no table consumer, expected one of consumers, "
+        "devices, invoice_heads, invoice_rows, receipts, services.",
+    ),
+    "an unknown table of ours": (
+        "[tables.customers]",
+        "[tables.customer]",
+        "mapping.toml, line 4: [tables.customer]: there is no such table, expected one of tenants, customers, meters,",
+    ),
+    "an unknown key": (
+        'table = "consumers"',
+        'tabel = "consumers"',
+        "mapping.toml, line 5: [tables.customers]: unknown key tabel, expected one of table, schema, select, where, "
+        "absent, results, columns.",
+    ),
+    "a wrong type": (
+        'table = "consumers"',
+        "table = 5",
+        "mapping.toml, line 5: [tables.customers]: table is 5, expected a text.",
+    ),
+    "a column of a wrong type": (
+        'id = "consumer_no"',
+        "id = 5",
+        'mapping.toml, line 8: [tables.customers]: column id is 5, expected the name of a column, { sql = "..." } or '
+        "false.",
+    ),
+    "an unknown type": (
+        'tenant_id = { sql = "1" }\nname',
+        'tenant_id = { sql = "1", type = "number" }\nname',
+        "mapping.toml, line 9: [tables.customers]: column tenant_id has the type 'number', expected one of integer, "
+        "money, text, date, boolean, uuid.",
+    ),
+    "an unknown key of a column": (
+        'tenant_id = { sql = "1" }\nname',
+        'tenant_id = { sql = "1", kind = "integer" }\nname',
+        "mapping.toml, line 9: [tables.customers]: column tenant_id has the unknown key kind, expected sql and type.",
+    ),
+    "a table and a SELECT": (
+        'table = "consumers"',
+        'table = "consumers"\nselect = "SELECT 1"',
+        "mapping.toml, line 6: [tables.customers]: table and select exclude each other, expected one of them.",
+    ),
+    "a condition beside a SELECT": (
+        "[tables.customers]",
+        'where = "1 = 1"\n\n[tables.customers]',
+        "mapping.toml, line 4: [tables.tenants]: where applies to a table only, expected it inside the SELECT.",
+    ),
+    "a result that no step writes": (
+        'results = ["balance", "overpayment"]',
+        'results = ["status"]',
+        "mapping.toml, line 16: [tables.meters]: results has status, expected some of balance, overpayment, "
+        "total_billed, total_paid, last_invoice_date.",
+    ),
+    "results that are no list": (
+        'results = ["balance", "overpayment"]',
+        'results = "balance"',
+        "mapping.toml, line 16: [tables.meters]: results is 'balance', expected a list of columns.",
+    ),
+    "SQL that does not parse": (
+        "CASE WHEN owes > 0 THEN owes ELSE 0.00 END",
+        "CASE WHEN owes > 0 THEN owes",
+        "mapping.toml, line 11: [tables.customers]: the database does not accept the SQL of balance: ",
+    ),
+    "SQL with a column that is not there": (
+        "CASE WHEN owes > 0 THEN owes ELSE 0.00 END",
+        "owed + 0.00",
+        "mapping.toml, line 11: [tables.customers]: the database does not accept the SQL of balance: ",
+    ),
+    "SQL with a parenthesis too many": (
+        "CASE WHEN owes > 0 THEN owes ELSE 0.00 END",
+        "owes) FROM consumers --",
+        "mapping.toml, line 11: [tables.customers]: the SQL has a parenthesis without its counterpart.",
+    ),
+    "two statements": (
+        "SELECT 1 AS id, 'Water works' AS name",
+        "SELECT 1 AS id, 'Water works' AS name; DELETE FROM receipts",
+        "mapping.toml, line 2: [tables.tenants]: the SQL has several statements, expected one without a semicolon.",
+    ),
+    "a SELECT that does not parse": (
+        "SELECT 1 AS id, 'Water works' AS name",
+        "SELEC 1 AS id",
+        "mapping.toml, line 1: [tables.tenants]: the database does not accept the SQL of the SELECT: ",
+    ),
+    "a statement that is no SELECT": (
+        "SELECT 1 AS id, 'Water works' AS name",
+        "DELETE FROM receipts",
+        "mapping.toml, line 1: [tables.tenants]: the database does not accept the SQL of the SELECT: ",
+    ),
+    "a SELECT without a column": (
+        "SELECT 1 AS id, 'Water works' AS name",
+        "SELECT 1 AS id",
+        "no column tenants.name (",
+    ),
+    "a cycle": (
+        "SELECT 1 AS id, 'Water works' AS name",
+        "SELECT tenant_id AS id, 'Water works' AS name FROM meter_migration_results_of_meters",
+        "which is computed from the billing tables: a cycle. Expected tables of the billing software.",
+    ),
+    "a column that nothing gives": (
+        'results = ["meter_id"]',
+        "",
+        'map it in [tables.payments.columns], or keep it in a table of ours: results = ["meter_id"]',
+    ),
+    "TOML that is none": ("[tables.tenants]", "[tables.tenants", "which is not TOML: "),
+}
+
+
+@pytest.fixture
+def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """The command line on the database of an example."""
+    load(billing_url, EXAMPLE / "database.sql")
+    return command_line_in(tmp_path, billing_url, monkeypatch)
+
+
+def test_a_mapping_that_cannot_be_used_is_one_sentence_with_its_line(
+    shell: CommandLine, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    text = (EXAMPLE / "mapping.toml").read_text(encoding="utf-8")
+    for name, (old, new, words) in FAULTS.items():
+        with subtests.test(name):
+            assert old in text
+            (tmp_path / "mapping.toml").write_text(text.replace(old, new, 1), encoding="utf-8")
+            shell.environment["METER_ASSETS_CONFIG"] = "mapping.toml"
+            ended = shell("migrate-meter-financials", "--dry-run")
+            assert ended.status == 2, ended.printed
+            assert words in ended.words
+            assert "Traceback" not in ended.printed
+
+
+def test_a_missing_file_is_one_sentence(shell: CommandLine) -> None:
+    shell.environment["METER_ASSETS_CONFIG"] = "nowhere.toml"
+    ended = shell("migrate-meter-financials", "--dry-run")
+    assert ended.status == 2
+    assert "METER_ASSETS_CONFIG names nowhere.toml, which cannot be read: No such file or directory." in ended.words
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (("tables", "meters"), 4),
+        (("tables", "meters", "table"), 5),
+        (("tables", "meters", "columns", "id"), 8),
+        (("tables", "meters", "columns", "other"), 7),
+        (("tables", "bills", "columns", "id"), 12),
+        (("tables", "none"), 1),
+    ],
+)
+def test_the_line_of_a_key_is_found(keys: tuple[str, ...], line: int) -> None:
+    text = '[policy]\ntolerance = 1\n\n[tables.meters]\ntable = "m"\n\n[tables.meters.columns]\n"id" = "no"\n'
+    text += "# a comment\n\n[tables.bills]\ncolumns = { id = 'x' }\n"
+    assert line_of(text, keys) == line
