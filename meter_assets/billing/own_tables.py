@@ -75,6 +75,8 @@ class JournaledStep:
     """Columns of `table` by which a person recognizes the row."""
     recognized_by: tuple[str, ...] = ()
     """Columns of `table` that tell a row from a later one with the same id; see `EngineTypes.ids_return`."""
+    is_optional: bool = False
+    """Whether a migration does not need it: then a database in which it can write nothing is migrated too."""
     worth_title: str = "money"
     """The heading of the column with the money of a row."""
     sum_title: str = ""

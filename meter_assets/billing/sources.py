@@ -123,7 +123,7 @@ def _read(connection: Connection, inspector: Inspector, types: EngineTypes, one:
                 f"{there}",
             )
     if one.where is not None:
-        _require_accepted(connection, types, table, one, [("where", literal_column(f"({one.where})"), one.at)])
+        _require_accepted(connection, types, table, one, [("where", literal_column(f"({one.where}\n)"), one.at)])
     parts = [(name, _computed(column), column.at) for name, column in one.columns if column.sql is not None]
     return _Found(one, table, _require_accepted(connection, types, table, one, parts) if parts else {})
 
@@ -247,7 +247,7 @@ def _read_from(found: _Found, table: Table, ids: Mapping[str, TypeEngine[Any]], 
         kind = described if told is None or isinstance(described, Numeric) else told
         columns.append(_computed(column, _type(one.name, name, kind, ids, types)).label(name))
     rows = select(*columns).select_from(table)
-    return rows if one.where is None else rows.where(literal_column(f"({one.where})"))
+    return rows if one.where is None else rows.where(literal_column(f"({one.where}\n)"))
 
 
 def _logical(one: MappedTable, table: Table) -> dict[str, MappedColumn]:
@@ -284,7 +284,7 @@ def _keyed(found: _Found, table: Table) -> Table:
 
 
 def _computed(column: MappedColumn, kind: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
-    return literal_column(f"({column.sql})", kind)
+    return literal_column(f"({column.sql}\n)", kind)  # its last line may end with a comment
 
 
 def _type(
@@ -306,4 +306,4 @@ def _type(
 
 def _text(sql: str) -> Any:
     """Return SQL of the mapping's owner, in which a colon does not name a parameter."""
-    return text(_NO_BIND.sub(r"\\:", sql))
+    return text(_NO_BIND.sub(r"\\:", f"{sql}\n"))

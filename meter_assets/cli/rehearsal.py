@@ -57,6 +57,11 @@ def rehearse(options: Options) -> int:
     """
     output = RehearsalOutput(as_json=options.as_json)
     policy = settings.policy()
+    if settings.mapping().tables:
+        raise InvalidSettings(
+            "rehearse cannot copy a database whose tables are mapped ([tables] of the configuration file). Nothing was "
+            "read. Restore a copy of the database yourself, and name it in METER_ASSETS_DATABASE_URL."
+        )
     source = settings.billing_database() if options.dump is None else options.dump
     name = source.url if isinstance(source, BillingDatabase) else str(source)
     with _removed_when_interrupted(output), _private_folder(keep=options.keep) as folder:

@@ -238,6 +238,22 @@ class ConstraintViolated(StepError):
         )
 
 
+class NothingToWrite(StepError):
+    """The database has none of the columns that a step writes in a form that can be written."""
+
+    is_refusal = True
+
+    def __init__(self, step: str, table: str, columns: Sequence[str]) -> None:
+        """Take the step, its billing table, and the columns that it would write."""
+        self.step, self.table, self.columns = step, table, tuple(columns)
+        named = ", ".join(f'"{one}"' for one in columns)
+        super().__init__(
+            f"{step} has nothing to write: the database has none of {table}.{', '.join(columns)} as a column that can "
+            f"be written. Nothing was changed. Keep them in a table of ours, with results = [{named}] in "
+            f"[tables.{table}] of the configuration file; or let the owner add the columns."
+        )
+
+
 class ColumnTooSmall(StepError):
     """A column cannot hold a value that a step would write."""
 

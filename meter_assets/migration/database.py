@@ -218,8 +218,14 @@ class BillingDatabase:
                 raise
             raise self._unreadable(reason_of_value(error)) from error
 
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """The names of the tables that are read, as the database has them; those inside SELECTs are not known."""
+        mapped = {name: self._mapping.of(name) for name in REQUIRED_COLUMNS}
+        return tuple(name if one is None or one.table is None else one.table for name, one in mapped.items())
+
     def _unreadable(self, why: str) -> UnreadableValue:
-        return UnreadableValue(self.url, why, self.backend.unreadable(self._url, tuple(REQUIRED_COLUMNS)))
+        return UnreadableValue(self.url, why, self.backend.unreadable(self._url, self._names))
 
     def _unanswered(self, error: DBAPIError) -> StatementFailed:
         failure = self.backend.failure_of(error)

@@ -13,7 +13,7 @@ from meter_assets.billing.change import Change
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.errors import InvalidSettings
+from meter_assets.errors import InvalidSettings, NothingToWrite
 from meter_assets.migration.batch_size import AUTO
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.run_history import StepRunRecord
@@ -112,7 +112,9 @@ class PreparedStep:
 
 
 def prepare(step: Step, tenant: str, relations: BillingRelations, *, allow_invalid: bool = False) -> PreparedStep:
-    """Return a step that is ready to run on these relations of a tenant."""
+    """Return a step that is ready to run on these relations of a tenant. Raises NothingToWrite."""
+    if not relations.schema.written_columns(step):
+        raise NothingToWrite(step.name, step.target, step.columns)
     return PreparedStep(
         tenant, step.name, relations, partial(step.compute, relations), step.guards, allow_invalid, step.reads
     )

@@ -16,7 +16,7 @@ from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.errors import NotWritable, SharedSessions, StepError, UnsuitableSchema
+from meter_assets.errors import NothingToWrite, NotWritable, SharedSessions, StepError, UnsuitableSchema
 from meter_assets.foreign_text import Shown, quoted
 from meter_assets.formatting import counted
 from meter_assets.migration.constraints import check_constraints
@@ -231,12 +231,7 @@ def _of_written_values(snapshot: Snapshot, relations: BillingRelations) -> Itera
         if step.target == BACKUP:
             continue
         if not snapshot.schema.written_columns(step):
-            columns = ", ".join(f"{step.target}.{column}" for column in step.columns)
-            yield Finding(
-                level=Level.error,
-                what=f"{name} has nothing to write: the database has none of {columns} in a form that can be written.",
-                fix=f'results = ["{step.columns[0]}"] in [tables.{step.target}] keeps it in a table of ours',
-            )
+            yield Finding(level=Level.error, what=str(NothingToWrite(name, step.target, step.columns)))
             return
         change = step.compute(relations)
         if snapshot.tables is not None:

@@ -155,6 +155,60 @@ def test_a_missing_file_is_one_sentence(shell: CommandLine) -> None:
     assert "METER_ASSETS_CONFIG names nowhere.toml, which cannot be read: No such file or directory." in ended.words
 
 
+ODD_SQL = """
+[tables.customers]
+table = "consumers"
+where = "full_name NOT LIKE '%:gone' -- those who left"
+
+[tables.customers.columns]
+id = "consumer_no"
+tenant_id = { sql = "1 /* one */" }
+name = { sql = "CASE WHEN full_name LIKE 'A%' THEN '12:30 100%' ELSE '(:name; ''' END -- names" }
+balance = { sql = "CASE WHEN owes > 0 THEN owes ELSE 0.00 END" }
+overpayment = { sql = "CASE WHEN owes < 0 THEN -owes ELSE 0.00 END" }
+"""
+
+
+def test_sql_may_have_percents_colons_quotes_and_comments(shell: CommandLine, tmp_path: Path) -> None:
+    text = (EXAMPLE / "mapping.toml").read_text(encoding="utf-8")
+    before, rest = text.split("[tables.customers]")
+    text = before + ODD_SQL + "\n[tables.meters]" + rest.split("[tables.meters]", 1)[1]
+    (tmp_path / "mapping.toml").write_text(text, encoding="utf-8")
+    shell.environment["METER_ASSETS_CONFIG"] = "mapping.toml"
+    migrated = shell("migrate-meter-financials", "--yes")
+    assert migrated.status == 0, migrated.printed
+    assert [row[0] for row in shell.rows("SELECT balance FROM customer_balances_backup ORDER BY customer_id")] == [
+        70,
+        0,
+    ]
+
+
+def test_a_step_that_can_write_nothing_is_refused(shell: CommandLine, tmp_path: Path) -> None:
+    text = (EXAMPLE / "mapping.toml").read_text(encoding="utf-8")
+    changed = text.replace('results = ["meter_id"]', "").replace(
+        'paid_at = "booked"', 'paid_at = "booked"\nmeter_id = { sql = "NULL", type = "integer" }'
+    )
+    (tmp_path / "mapping.toml").write_text(changed, encoding="utf-8")
+    shell.environment["METER_ASSETS_CONFIG"] = "mapping.toml"
+    words = "payment_meter_ids has nothing to write: the database has none of payments.meter_id"
+    for command in (
+        ("migrate-meter-financials", "--dry-run"),
+        ("migrate-meter-financials", "--yes"),
+        ("check-database",),
+    ):
+        ended = shell(*command)
+        assert ended.status in (1, 2), ended.printed
+        assert words in ended.words
+        assert 'results = ["meter_id"] in [tables.payments]' in ended.words
+
+
+def test_a_rehearsal_of_mapped_tables_is_refused(shell: CommandLine) -> None:
+    shell.environment["METER_ASSETS_CONFIG"] = str(EXAMPLE / "mapping.toml")
+    ended = shell("rehearse")
+    assert ended.status == 2
+    assert "rehearse cannot copy a database whose tables are mapped" in ended.words
+
+
 @pytest.mark.parametrize(
     ("keys", "line"),
     [

@@ -34,7 +34,7 @@ CASES = {
     "a date as text": Case(
         ("ALTER TABLE invoices DROP COLUMN invoice_date", "ALTER TABLE invoices ADD COLUMN invoice_date VARCHAR(10)"),
         "ERROR",
-        "invoices.invoice_date is VARCHAR(10), whose values are not compared as dates",
+        "whose values are not compared as dates",
         "make it DATE",
         SERVERS,
     ),
@@ -48,7 +48,7 @@ CASES = {
         ("UPDATE payments SET status = 'bounced' WHERE id = 1",),
         "ERROR",
         "every_payment_status_is_known: 1 violation",
-        "counted_payment_statuses",
+        "Name the status in the policy",
     ),
     "a column that marks deleted rows": Case(
         ("ALTER TABLE payments ADD COLUMN is_deleted SMALLINT", "UPDATE payments SET is_deleted = 1 WHERE id = 1"),

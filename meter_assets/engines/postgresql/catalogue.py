@@ -51,7 +51,7 @@ def read_catalogue(connection: Connection, schema: BillingSchema) -> Examined:
         "billing": list(schema.places),
         "schemas": [space for space, _ in schema.places.values()],
         "names": [name for _, name in schema.places.values()],
-        "own": list(schema.own) if len(schema.tables) == len(REQUIRED_COLUMNS) else [],
+        "own": list(schema.own_names) if len(schema.tables) == len(REQUIRED_COLUMNS) else [],
         "written": sorted(f"{table}.{name}" for table, names in columns.items() for name in names.values()),
     }
     found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}

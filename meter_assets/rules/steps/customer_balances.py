@@ -78,6 +78,7 @@ STEP = Step(
     key="customer_id",
     columns=COLUMNS,
     money=COLUMNS,
+    is_optional=True,
     worth=(("balance", 1), ("overpayment", -1)),
     worth_title="net before",
     context=("name",),
