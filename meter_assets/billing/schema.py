@@ -52,6 +52,12 @@ def is_live(rows: FromClause) -> ColumnElement[bool]:
     return rows.c[SOFT_DELETE_COLUMN].is_(None) if SOFT_DELETE_COLUMN in rows.c else true()
 
 
+def looks_deleted(table: str, column: str) -> bool:
+    """Return whether the name of a column says that it marks a row of a billing table as deleted or void."""
+    looks = _LOOKS_VOID if table in _TRANSACTIONS else _LOOKS_DELETED
+    return looks.fullmatch(column.lower()) is not None
+
+
 class IdScope(Enum):
     """Where an id is unique, as the database guarantees it."""
 
@@ -214,10 +220,9 @@ class BillingSchema:
 
     def columns_that_may_delete(self, table: str) -> tuple[str, ...]:
         """Return the columns of a table whose names say that they mark a row as deleted, besides deleted_at."""
-        looks = _LOOKS_VOID if table in _TRANSACTIONS else _LOOKS_DELETED
         names = (column.key for column in self.tables[table].c)
         read = self.read_columns(table)
-        return tuple(name for name in names if name not in read and looks.fullmatch(name.lower()))
+        return tuple(name for name in names if name not in read and looks_deleted(table, name))
 
     def selected_columns(self, table: str) -> tuple[str, ...]:
         """Return the columns of a billing table that some statement of ours selects."""

@@ -9,6 +9,7 @@ from meter_assets import settings
 from meter_assets.cli.terminal import Terminal
 from meter_assets.formatting import counted, show_money
 from meter_assets.reports.database_check import DatabaseCheck, Level, check_database
+from meter_assets.reports.suggested_mapping import suggested_mapping
 from meter_assets.reports.tables import Grid
 
 
@@ -25,6 +26,15 @@ def show_database_check(*, as_json: bool) -> int:
     else:
         _show(Terminal(), found)
     return int(bool(found.errors))
+
+
+def show_suggestion() -> int:
+    """Print a mapping for the billing database, as a draft. Return the exit status.
+
+    Raises what `BillingDatabase.snapshot` raises.
+    """
+    click.echo(suggested_mapping(settings.billing_database(), settings.policy()), nl=False)
+    return 0
 
 
 def _show(terminal: Terminal, found: DatabaseCheck) -> None:

@@ -293,6 +293,9 @@ class DatabaseEngine(Protocol):
     def catalogue(self, connection: Connection, schema: BillingSchema) -> Examined:
         """Return what the engine's own catalogue says about the billing tables. The schema may lack tables."""
 
+    def other_schemas(self, connection: Connection) -> list[str]:
+        """Return the schemas, beside that where the server looks first, whose tables this role may read."""
+
     def hidden_from(self, connection: Connection, schema: BillingSchema, role: str) -> list[str]:
         """Return the billing tables with rows that would be hidden from a role, each a clause."""
 

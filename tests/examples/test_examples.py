@@ -19,8 +19,8 @@ from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.relations import billing_relations
 from meter_assets.formatting import show_money
 from meter_assets.migration.database import BillingDatabase
-from tests.support.command_line import PROJECT, CommandLine, command_line_in
-from tests.support.example_databases import database_file, load
+from tests.support.command_line import PROJECT, CommandLine
+from tests.support.example_databases import database_file
 
 FOLDER = PROJECT / "examples"
 Rows = Mapping[str, list[dict[str, Any]]]
@@ -36,18 +36,6 @@ CASES = [
 on_every_engine = pytest.mark.parametrize(
     ("engine_name", "example"), CASES, indirect=["engine_name"], ids=lambda one: getattr(one, "name", one)
 )
-
-
-@pytest.fixture
-def shell(
-    example: Path, engine_name: str, billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> CommandLine:
-    """The command line on an example's database, with its mapping."""
-    file = database_file(example, engine_name)
-    assert file is not None
-    load(billing_url, file)
-    monkeypatch.setenv("METER_ASSETS_CONFIG", str(example / "mapping.toml"))
-    return command_line_in(tmp_path, billing_url, monkeypatch)
 
 
 def database_of(shell: CommandLine) -> BillingDatabase:

@@ -53,16 +53,22 @@ def ui(host: str, port: int | None, read_only: bool) -> int:
 
 @click.command(short_help="Check whether a database can be migrated.")
 @click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
+@click.option("--suggest", is_flag=True, help="Print a mapping for the database instead, as a draft of a TOML file.")
 @reports_errors()
-def check_database(as_json: bool) -> int:
+def check_database(as_json: bool, suggest: bool) -> int:
     """Check whether the billing database can be migrated, under the mapping and the policy of METER_ASSETS_CONFIG.
 
     It shows which table and column each of ours is, what a migration writes, how each status and bill type is treated,
     and everything that prevents a migration or must be known, with the statement or setting that changes it. It writes
     nothing. The exit status is 1 if there is an error.
-    """
-    from meter_assets.cli.database_check import show_database_check
 
+    With --suggest, it prints which tables and columns of the database may be ours, by their names, keys and types: save
+    it as a file, correct it, and name it in METER_ASSETS_CONFIG.
+    """
+    from meter_assets.cli.database_check import show_database_check, show_suggestion
+
+    if suggest:
+        return show_suggestion()
     return show_database_check(as_json=as_json)
 
 

@@ -165,6 +165,11 @@ def catalogue(connection: Connection, schema: BillingSchema) -> Examined:
     return read_catalogue(connection, schema)
 
 
+def other_schemas(connection: Connection) -> list[str]:
+    """Return none: a database is one schema."""
+    return []
+
+
 def hidden_from(connection: Connection, schema: BillingSchema, role: str) -> list[str]:
     """Return nothing: these servers do not hide rows from a user."""
     return []

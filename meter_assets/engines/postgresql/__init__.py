@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import make_dsn
-from sqlalchemy import URL, Connection, Engine, Numeric, Select, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, Numeric, Select, func, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -229,6 +229,13 @@ def lock_ddl(connection: Connection) -> None:
 def catalogue(connection: Connection, schema: BillingSchema) -> Examined:
     """Return where the tables are, their triggers and constraints, and what hides rows or columns from this role."""
     return read_catalogue(connection, schema)
+
+
+def other_schemas(connection: Connection) -> list[str]:
+    """Return the schemas of this database that are not the server's own."""
+    inspector = inspect(connection)
+    names = [one for one in inspector.get_schema_names() if one != inspector.default_schema_name]
+    return [one for one in names if not one.startswith("pg_") and one != "information_schema"]
 
 
 def hidden_from(connection: Connection, schema: BillingSchema, role: str) -> list[str]:

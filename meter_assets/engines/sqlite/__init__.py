@@ -251,6 +251,11 @@ def catalogue(connection: Connection, schema: BillingSchema) -> Examined:
     return read_catalogue(connection, schema)
 
 
+def other_schemas(connection: Connection) -> list[str]:
+    """Return none: a database is one schema."""
+    return []
+
+
 def hidden_from(connection: Connection, schema: BillingSchema, role: str) -> list[str]:
     """Return nothing: there are no roles."""
     return []
