@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from meter_assets.billing.mapping import KEYS
 from meter_assets.billing.policy import Policy
 from meter_assets.cli.main import main
 from meter_assets.definitions import build_definitions
@@ -134,7 +135,8 @@ def test_every_setting_is_in_its_table_with_its_default() -> None:
         ("watching", Watching),
         ("launchpad", Launchpad),
     )
-    assert {name for name, _ in models} == set(TABLES)
+    assert {*(name for name, _ in models), "tables"} == set(TABLES)
+    assert [*(key for key, _ in rows_of("`[tables]`")), "columns"] == list(KEYS)
     for name, model in models:
         defaults = {key: as_toml(one.default) for key, one in model.model_fields.items()}
         assert dict(rows_of(f"`[{name}]`")) == defaults

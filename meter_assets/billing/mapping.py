@@ -143,13 +143,13 @@ def mapping_from_values(values: Mapping[str, Any], path: str, text: str) -> Data
     return DatabaseMapping(tuple(tables))
 
 
-_KEYS = ("table", "schema", "select", "where", "absent", "results", "columns")
+KEYS = ("table", "schema", "select", "where", "absent", "results", "columns")
 
 
 def _table(reader: _Reader, name: str, given: Mapping[str, Any]) -> MappedTable:
     for key in given:
-        if key not in _KEYS:
-            raise reader.error(f"unknown key {key}, expected one of {', '.join(_KEYS)}", key)
+        if key not in KEYS:
+            raise reader.error(f"unknown key {key}, expected one of {', '.join(KEYS)}", key)
     table, schema = reader.text(given, "table"), reader.text(given, "schema")
     select, where = reader.text(given, "select"), reader.text(given, "where")
     absent = given.get("absent", False)

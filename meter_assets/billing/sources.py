@@ -184,11 +184,9 @@ def _require_accepted(
 
 
 def _not_accepted(one: MappedTable, at: str, what: str, error: DBAPIError) -> InvalidMapping:
-    return InvalidMapping(
-        at,
-        f"[tables.{one.name}]",
-        f"the database does not accept the SQL of {what}: {shown(' '.join(str(error.orig).split()), _LONGEST_REASON)}",
-    )
+    said = error.orig.args[-1] if error.orig is not None and error.orig.args else error.orig
+    why = shown(" ".join(str(said).split()), _LONGEST_REASON)
+    return InvalidMapping(at, f"[tables.{one.name}]", f"the database does not accept the SQL of {what}: {why}")
 
 
 def _types_of_ids(found: Mapping[str, _Found], plain: Mapping[str, Table]) -> Iterator[tuple[str, TypeEngine[Any]]]:

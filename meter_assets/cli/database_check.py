@@ -71,7 +71,9 @@ def _summary(found: DatabaseCheck) -> str:
 def _tables(found: DatabaseCheck) -> Grid:
     rows = []
     for one in found.tables:
-        renamed = ", ".join(f"{logical} = {column}" for logical, column in one.renamed.items())
+        others = [f"{logical} = {column}" for logical, column in one.renamed.items()]
+        others += [f"{logical} by SQL" for logical in one.computed if logical not in one.writes]
+        renamed = ", ".join(others)
         writes = ", ".join(one.writes)
         if one.written_in not in ("", one.read_from):
             writes = f"{writes} in {one.written_in}"

@@ -82,6 +82,8 @@ class CheckedTable(BaseModel):
     """The table in which they are written."""
     renamed: dict[str, Shown] = Field(default_factory=dict)
     """The columns with another name, by their logical names."""
+    computed: list[str] = Field(default_factory=list)
+    """The columns that SQL of the mapping computes."""
 
 
 class DatabaseCheck(BaseModel):
@@ -146,6 +148,7 @@ def _table(schema: BillingSchema, name: str) -> CheckedTable:
         writes=list(schema.physical(name, written)) if written else [],
         written_in=schema.table(name).fullname if written else "",
         renamed={one: column for column, one in schema.logical_names(name).items() if column != one},
+        computed=[str(one.key) for one in schema.tables[name].c if there is not None and one.key not in there.c],
     )
 
 

@@ -126,6 +126,11 @@ FAULTS: dict[str, tuple[str, str, str]] = {
 }
 
 
+def _mapping() -> str:
+    """Return the mapping of the example, from its first table on."""
+    return (EXAMPLE / "mapping.toml").read_text(encoding="utf-8").partition("\n\n")[2]
+
+
 @pytest.fixture
 def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     """The command line on the database of an example."""
@@ -136,7 +141,7 @@ def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_mapping_that_cannot_be_used_is_one_sentence_with_its_line(
     shell: CommandLine, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    text = (EXAMPLE / "mapping.toml").read_text(encoding="utf-8")
+    text = _mapping()
     for name, (old, new, words) in FAULTS.items():
         with subtests.test(name):
             assert old in text
@@ -170,7 +175,7 @@ overpayment = { sql = "CASE WHEN owes < 0 THEN -owes ELSE 0.00 END" }
 
 
 def test_sql_may_have_percents_colons_quotes_and_comments(shell: CommandLine, tmp_path: Path) -> None:
-    text = (EXAMPLE / "mapping.toml").read_text(encoding="utf-8")
+    text = _mapping()
     before, rest = text.split("[tables.customers]")
     text = before + ODD_SQL + "\n[tables.meters]" + rest.split("[tables.meters]", 1)[1]
     (tmp_path / "mapping.toml").write_text(text, encoding="utf-8")
@@ -184,7 +189,7 @@ def test_sql_may_have_percents_colons_quotes_and_comments(shell: CommandLine, tm
 
 
 def test_a_step_that_can_write_nothing_is_refused(shell: CommandLine, tmp_path: Path) -> None:
-    text = (EXAMPLE / "mapping.toml").read_text(encoding="utf-8")
+    text = _mapping()
     changed = text.replace('results = ["meter_id"]', "").replace(
         'paid_at = "booked"', 'paid_at = "booked"\nmeter_id = { sql = "NULL", type = "integer" }'
     )

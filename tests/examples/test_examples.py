@@ -19,23 +19,10 @@ from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.relations import billing_relations
 from meter_assets.formatting import show_money
 from meter_assets.migration.database import BillingDatabase
-from tests.support.command_line import PROJECT, CommandLine
-from tests.support.example_databases import database_file
+from tests.support.command_line import CommandLine
+from tests.support.example_databases import CASES, FOLDER, on_every_engine
 
-FOLDER = PROJECT / "examples"
 Rows = Mapping[str, list[dict[str, Any]]]
-
-
-ENGINES = ("sqlite", "postgresql", "mysql")
-CASES = [
-    pytest.param(engine, path.parent, marks=[pytest.mark.server] if engine != "sqlite" else [])
-    for path in sorted(FOLDER.glob("*/mapping.toml"))
-    for engine in ENGINES
-    if database_file(path.parent, engine) is not None
-]
-on_every_engine = pytest.mark.parametrize(
-    ("engine_name", "example"), CASES, indirect=["engine_name"], ids=lambda one: getattr(one, "name", one)
-)
 
 
 def database_of(shell: CommandLine) -> BillingDatabase:

@@ -3,8 +3,8 @@
 import difflib
 from pathlib import Path
 
-from tests.examples.test_examples import on_every_engine
 from tests.support.command_line import CommandLine
+from tests.support.example_databases import on_every_engine
 
 MOST_EDITED_LINES = 5
 

@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from meter_assets.migration.database import BillingDatabase
+from tests.support.command_line import PROJECT
+
+FOLDER = PROJECT / "examples"
 
 
 def database_file(example: Path, engine: str) -> Path | None:
@@ -17,3 +22,15 @@ def load(url: str, file: Path) -> None:
         for statement in file.read_text(encoding="utf-8").split(";\n"):
             if statement.strip():
                 connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+_ENGINES = ("sqlite", "postgresql", "mysql")
+CASES = [
+    pytest.param(engine, path.parent, marks=[pytest.mark.server] if engine != "sqlite" else [])
+    for path in sorted(FOLDER.glob("*/mapping.toml"))
+    for engine in _ENGINES
+    if database_file(path.parent, engine) is not None
+]
+on_every_engine = pytest.mark.parametrize(
+    ("engine_name", "example"), CASES, indirect=["engine_name"], ids=lambda one: getattr(one, "name", one)
+)
