@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
 from hypothesis import strategies as st
-from sqlalchemy import Boolean, Column, DateTime, Integer, MetaData, Numeric, String, Table, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, Numeric, String, Table, Uuid
+from sqlalchemy.dialects import mysql
 
 from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.policy import Policy, RoundingOfSums
@@ -23,8 +25,15 @@ from tests.support.strategies import FIRST_IDS, REFERENCES, billing_databases, p
 NOWHERE = 90_000
 """Added to the id of a row of another tenant, where tenants have the same ids: no row has it."""
 _NAMES = UUID("5a9f5f0e-6a53-4b0e-9f0e-0d7f8f6f3a11")
+_FIRST_BIG = 2**62
+_FIRST_DECIMAL = 10**14
 _IDS: Mapping[str, tuple[Callable[[], Any], Callable[[int], Any]]] = {
     "integer": (Integer, int),
+    "big": (
+        lambda: BigInteger().with_variant(mysql.BIGINT(unsigned=True), "mysql"),
+        lambda number: _FIRST_BIG + number,
+    ),
+    "decimal": (lambda: Numeric(20, 0), lambda number: Decimal(_FIRST_DECIMAL + number)),
     "text": (lambda: String(20), lambda number: f"id-{number:06}"),
     # In its own type, MariaDB has them in another order than others.
     "uuid": (lambda: Uuid().with_variant(Uuid(native_uuid=False), "mysql"), lambda number: uuid5(_NAMES, str(number))),
@@ -36,7 +45,7 @@ class Form:
     """How the tables of a database are made."""
 
     ids: str = "integer"
-    """integer, text or uuid."""
+    """integer, big, decimal, text or uuid."""
     composite: bool = False
     """Whether keys are (tenant_id, id), and tenants have the same ids."""
     decimals: int = 2
