@@ -14,6 +14,7 @@ from meter_assets.billing.columns import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.errors import InvalidMapping
 
 OWN_PREFIX = "meter_migration_"
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _LITERAL_OR_COMMENT = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -57,6 +58,8 @@ class MappedTable:
     columns: tuple[tuple[str, MappedColumn], ...] = ()
     results: tuple[str, ...] = ()
     """The written columns that are kept in a table of our own."""
+    numbered_by_tenant: bool = False
+    """Whether the SELECT returns rows of several tenants with the same ids, each id once for a tenant."""
     at: str = field(default="", compare=False)
 
     @property
@@ -143,7 +146,8 @@ def mapping_from_values(values: Mapping[str, Any], path: str, text: str) -> Data
     return DatabaseMapping(tuple(tables))
 
 
-KEYS = ("table", "schema", "select", "where", "absent", "results", "columns")
+KEYS = ("table", "schema", "select", "each", "numbered_by_tenant", "where", "absent", "results", "columns")
+_EACH = "{each}"
 
 
 def _table(reader: _Reader, name: str, given: Mapping[str, Any]) -> MappedTable:
@@ -162,7 +166,12 @@ def _table(reader: _Reader, name: str, given: Mapping[str, Any]) -> MappedTable:
         for key in ("schema", "where", "columns"):
             if key in given:
                 raise reader.error(f"{key} applies to a table only, expected it inside the SELECT", key)
-    select = None if select is None else reader.sql(select, "select")
+    select = None if select is None else _for_each(reader, reader.sql(select, "select"), given.get("each"))
+    numbered = given.get("numbered_by_tenant", False)
+    if not isinstance(numbered, bool) or (numbered and select is None):
+        raise reader.error(
+            f"numbered_by_tenant is {numbered!r}, expected true or false, beside a SELECT", "numbered_by_tenant"
+        )
     where = None if where is None else reader.sql(where, "where")
     columns = given.get("columns", {})
     if not isinstance(columns, dict):
@@ -176,8 +185,23 @@ def _table(reader: _Reader, name: str, given: Mapping[str, Any]) -> MappedTable:
         absent,
         tuple((key, _column(reader, key, value)) for key, value in columns.items()),
         _results(reader, name, given.get("results", [])),
+        numbered,
         reader.at(),
     )
+
+
+def _for_each(reader: _Reader, select: str, names: Any) -> str:
+    """Return a SELECT for each of these names, such as the schema of a tenant, put together."""
+    if names is None:
+        return select
+    if not isinstance(names, list) or not names or not all(isinstance(one, str) for one in names):
+        raise reader.error(f"each is {names!r}, expected a list of names", "each")
+    wrong = [one for one in names if not _NAME.fullmatch(one)]
+    if wrong:
+        raise reader.error(f"each has {wrong[0]!r}, expected a name of letters, digits, '_' and '-'", "each")
+    if _EACH not in select:
+        raise reader.error(f"the SELECT does not have {_EACH}, expected it where each name is put", "select")
+    return "\nUNION ALL\n".join(select.replace(_EACH, one) for one in dict.fromkeys(names))
 
 
 def _column(reader: _Reader, name: str, given: Any) -> MappedColumn:

@@ -81,6 +81,7 @@ def read_schema(
         unique=unique,
         sources={name: one.rows for name, one in sources.items()},
         mapped=mapped,
+        numbered_by_tenant=frozenset(one.name for one in mapping.tables if one.numbered_by_tenant),
         mapped_by=mapping,
     )
     problems += _other_types(tables, mapping)

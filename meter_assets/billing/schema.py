@@ -91,6 +91,8 @@ class BillingSchema:
     """The mapped tables as the database has them, with their columns under logical names; None: not from one table."""
     results: Mapping[str, Table] = field(default_factory=dict)
     """Our own tables that keep what steps write, by the billing table."""
+    numbered_by_tenant: frozenset[str] = frozenset()
+    """The tables that are read from a SELECT with rows of several tenants, who have the same ids."""
     mapped_by: Hashable = None
     """The mapping, by which two schemas are told apart."""
 
@@ -211,7 +213,7 @@ class BillingSchema:
             return IdScope.nowhere
         there = self.stored_in(table)
         if there is None:
-            return IdScope.nowhere
+            return IdScope.tenant if table in self.numbered_by_tenant else IdScope.nowhere
         key = frozenset(column.key for column in there.primary_key)
         unique = {key, *(columns for name, columns in self.unique if name == table)}
         if frozenset({"id"}) in unique:

@@ -73,7 +73,8 @@ def _lines(draft: Draft) -> list[str]:
         quoted = draft.select.replace("\\", "\\\\").replace('"', '\\"')
         if len(quoted) > _LONGEST_LINE:
             quoted = '""\n{}""'.format("\n".join(_clauses(quoted)))
-        found = [*head, *f'select = "{quoted}"'.splitlines()]
+        each = [f"each = {_listed(draft.each)}", "numbered_by_tenant = true"] if draft.each else []
+        found = [*head, *each, *f'select = "{quoted}"'.splitlines()]
         return [*found, f"results = {_listed(draft.results)}"] if draft.results else found
     if draft.table is None:
         return [*head, f"# Nothing looks like {draft.name}: name the table or a SELECT.", 'table = "?"']

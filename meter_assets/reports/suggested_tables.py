@@ -62,6 +62,8 @@ class Draft:
     results: list[str] = field(default_factory=list)
     where: str = ""
     absent: bool = False
+    each: list[str] = field(default_factory=list)
+    """The schemas that have such a table each, if the tenants have schemas of their own."""
 
 
 def found_tables(connection: Connection) -> Iterator[FoundTable]:
@@ -107,15 +109,36 @@ class Suggestion:
         for column in (*REQUIRED_COLUMNS[name], *OPTIONAL_COLUMNS.get(name, ()), *MARKS):
             self._column(found, found.table, column)
         if found.columns.get("id", "").startswith("{") or found.results:  # a step cannot write a part of a row
-            written = [one for one in REQUIRED_COLUMNS[name] if one in RESULTS.get(name, ()) and name != "customers"]
-            found.results = written
+            found.results = _results_of(name)
         if name == "customers" and "role" in found.table.columns:
             found.where = "role = 'customer'"
         if name == "meter_assignments" and self.column_of(name, found.table, "id") is None:
             self._assignments(found, found.table)
         if name == "payments" and self.column_of(name, found.table, "invoice_id") is None:
             self._allocated(found, found.table)
+        if found.table is not None and len(self._schemas_of(found.table)) > 1:
+            self._for_each_schema(found, found.table)
         return found
+
+    def _schemas_of(self, table: FoundTable) -> list[str]:
+        """Return the schemas that have this table, with the same columns."""
+        same = (one for one in self._all if one.name == table.name and one.columns.keys() == table.columns.keys())
+        return [one.schema for one in same if one.schema is not None]
+
+    def _for_each_schema(self, draft: Draft, table: FoundTable) -> None:
+        """Read a table from each of the schemas that have it: the tenants have schemas of their own."""
+        parts = []
+        for column in (*REQUIRED_COLUMNS[draft.name], *OPTIONAL_COLUMNS.get(draft.name, ())):
+            given = draft.columns.get(column, "")
+            if column == "tenant_id":
+                parts.append("'{each}' AS tenant_id")
+            elif given.startswith("{"):
+                parts.append(f"{_sql_of(given)} AS {column}")
+            elif given or column in table.columns:
+                parts.append(_as(self._quote(given.strip('"') or column), column))
+        draft.select = f"SELECT {', '.join(parts)} FROM {{each}}.{self._quote(table.name)}"
+        draft.each, draft.table, draft.columns = self._schemas_of(table), None, {}
+        draft.results = _results_of(draft.name)
 
     def _column(self, draft: Draft, table: FoundTable, column: str) -> None:
         there = self.column_of(draft.name, table, column)
@@ -291,12 +314,17 @@ class Suggestion:
             if table is None:
                 missing = ids["customer_id" if holder is self.chosen.get("meters") else "meter_id"]
                 draft.select += f" WHERE {self._quote(str(missing))} IS NOT NULL"
+            draft.each = self._schemas_of(holder) if len(self._schemas_of(holder)) > 1 else []
+            if draft.each:
+                own_place = f"{{each}}.{self._quote(holder.name)}"
+                draft.select = draft.select.replace(_as(own, "tenant_id"), "'{each}' AS tenant_id")
+                draft.select = draft.select.replace(self._place(holder), own_place)
             return
 
     def _read(self, table: FoundTable, column: str) -> str:
         """Return the SQL of a key, as the rules can compare it."""
         value = self._converted(table, column, is_money=False, is_date=False)
-        return value[len('{ sql = "') : -len('" }')] if value.startswith("{") else self._quote(column)
+        return _sql_of(value) if value.startswith("{") else self._quote(column)
 
     def _allocated(self, draft: Draft, table: FoundTable) -> None:
         """Read payments from the table that says which part of a payment pays which invoice, and what is left."""
@@ -383,6 +411,16 @@ def _score(name: str, table: FoundTable) -> float:
     if name in ("bills",) and has_dates and len(table.columns) > 6:
         score -= 3
     return score + 2 * len(there) / max(1, len(needed))
+
+
+def _results_of(name: str) -> list[str]:
+    """Return the columns of one of our tables that a migration writes."""
+    return [one for one in REQUIRED_COLUMNS[name] if one in RESULTS.get(name, ()) and name != "customers"]
+
+
+def _sql_of(value: str) -> str:
+    """Return the SQL of a column that the file computes."""
+    return value.removeprefix('{ sql = "').removesuffix('" }')
 
 
 def _as(sql: str, name: str) -> str:

@@ -31,8 +31,8 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "an unknown key": (
         'table = "consumers"',
         'tabel = "consumers"',
-        "mapping.toml, line 5: [tables.customers]: unknown key tabel, expected one of table, schema, select, where, "
-        "absent, results, columns.",
+        "mapping.toml, line 5: [tables.customers]: unknown key tabel, expected one of table, schema, select, each, "
+        "numbered_by_tenant, where, absent, results, columns.",
     ),
     "a wrong type": (
         'table = "consumers"',
@@ -71,6 +71,16 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         'results = ["status"]',
         "mapping.toml, line 16: [tables.meters]: results has status, expected some of balance, overpayment, "
         "total_billed, total_paid, last_invoice_date.",
+    ),
+    "a template without its place": (
+        "SELECT 1 AS id, 'Water works' AS name\"",
+        'SELECT 1 AS id, \'Water works\' AS name"\neach = ["north"]',
+        "mapping.toml, line 2: [tables.tenants]: the SELECT does not have {each}, expected it where each name is put.",
+    ),
+    "a template with a name that is SQL": (
+        "SELECT 1 AS id, 'Water works' AS name\"",
+        "SELECT 1 AS id, '{each}' AS name\"\neach = [\"x' FROM y --\"]",
+        'mapping.toml, line 3: [tables.tenants]: each has "x\' FROM y --", expected a name of letters,',
     ),
     "results that are no list": (
         'results = ["balance", "overpayment"]',

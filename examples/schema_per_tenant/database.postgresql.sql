@@ -1,0 +1,30 @@
+-- Each company has a schema of its own, with the same tables and the same ids.
+CREATE TABLE companies (schema_name varchar(20) PRIMARY KEY, title varchar(60) NOT NULL);
+INSERT INTO companies VALUES ('north', 'Northern water'), ('south', 'Southern water');
+CREATE SCHEMA north;
+CREATE TABLE north.customers (id integer PRIMARY KEY, name text NOT NULL, balance numeric(12, 2), overpayment numeric(12, 2));
+CREATE TABLE north.meters (id integer PRIMARY KEY, customer_id integer, meter_number text NOT NULL, status text);
+CREATE TABLE north.bills (id integer PRIMARY KEY, bill_type text NOT NULL);
+CREATE TABLE north.invoices (id integer PRIMARY KEY, customer_id integer, meter_id integer, invoice_number text,
+    invoice_date date, amount numeric(12, 2), balance_brought_forward numeric(12, 2), total_amount numeric(12, 2));
+CREATE TABLE north.invoice_bills (id integer PRIMARY KEY, invoice_id integer, bill_id integer, amount numeric(12, 2));
+CREATE TABLE north.payments (id integer PRIMARY KEY, customer_id integer, invoice_id integer, amount numeric(12, 2));
+CREATE SCHEMA south;
+CREATE TABLE south.customers (LIKE north.customers INCLUDING ALL);
+CREATE TABLE south.meters (LIKE north.meters INCLUDING ALL);
+CREATE TABLE south.bills (LIKE north.bills INCLUDING ALL);
+CREATE TABLE south.invoices (LIKE north.invoices INCLUDING ALL);
+CREATE TABLE south.invoice_bills (LIKE north.invoice_bills INCLUDING ALL);
+CREATE TABLE south.payments (LIKE north.payments INCLUDING ALL);
+INSERT INTO north.customers VALUES (1, 'Ada', 14.00, 0);
+INSERT INTO south.customers VALUES (1, 'Bo', 0, 2.50);
+INSERT INTO north.meters VALUES (1, 1, 'N-1', 'on');
+INSERT INTO south.meters VALUES (1, 1, 'S-1', 'on');
+INSERT INTO north.bills VALUES (1, 'WATER');
+INSERT INTO south.bills VALUES (1, 'BALANCE'), (2, 'WATER');
+INSERT INTO north.invoices VALUES (1, 1, 1, 'A1', '2025-01-31', 20.00, 0, 20.00);
+INSERT INTO south.invoices VALUES (1, 1, 1, 'A1', '2025-01-31', 5.00, 2.50, 7.50);
+INSERT INTO north.invoice_bills VALUES (1, 1, 1, 20.00);
+INSERT INTO south.invoice_bills VALUES (1, 1, 1, 2.50), (2, 1, 2, 5.00);
+INSERT INTO north.payments VALUES (1, 1, 1, 6.00);
+INSERT INTO south.payments VALUES (1, 1, NULL, 10.00);
