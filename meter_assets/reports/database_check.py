@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 
 from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.billing.own_tables import BACKUP
@@ -132,7 +132,7 @@ def _read(snapshot: Snapshot, found: DatabaseCheck) -> None:
     relations = materialized(snapshot.relations(), snapshot.tables, *READ_OFTEN)
     found.tables = [_table(schema, name) for name in REQUIRED_COLUMNS]
     found.findings += _of_catalogue(schema)
-    found.findings += _of_results(schema)
+    found.findings += _of_results(schema, connection.dialect)
     found.findings += _of_values(connection, schema, policy, relations)
     found.findings += _of_written_values(snapshot, relations)
     found.statuses, found.bill_types = statuses_found(connection, relations), bill_types_found(connection, relations)
@@ -184,8 +184,11 @@ def _of_catalogue(schema: BillingSchema) -> Iterator[Finding]:
         yield Finding(level=Level.warning, what=f"Schema {quoted(place)} has a table {table} too, which is not read.")
 
 
-def _of_results(schema: BillingSchema) -> Iterator[Finding]:
-    """Yield what is kept in tables of ours, each with a view that shows it beside the original rows."""
+def _of_results(schema: BillingSchema, dialect: Dialect) -> Iterator[Finding]:
+    """Yield what is kept in tables of ours, each with a view that shows it beside the original rows.
+
+    The owner may add the columns instead.
+    """
     for name, results in schema.results.items():
         there = schema.stored_in(name)
         columns = [column.name for column in results.c if column.name not in ("tenant_id", "id")]
@@ -197,6 +200,9 @@ def _of_results(schema: BillingSchema) -> Iterator[Finding]:
                 f"CREATE VIEW {there.name}_with_results AS SELECT o.*, {shown} FROM {there.fullname} o LEFT JOIN "
                 f"{results.name} r ON r.id = o.{there.c['id'].name}"
             )
+            if not taken.intersection(columns):
+                added = ", ".join(f"ADD COLUMN {one} {results.c[one].type.compile(dialect)}" for one in columns)
+                fix = f"{fix}; or, without results: ALTER TABLE {there.fullname} {added}"
         yield Finding(
             level=Level.note,
             what=f"{', '.join(f'{name}.{column}' for column in columns)} is kept in our table {results.name}.",

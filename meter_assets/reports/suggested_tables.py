@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Integer, LargeBinary, Numeric, String, inspect
+from sqlalchemy import Connection, Float, Integer, LargeBinary, Numeric, String, inspect
 from sqlalchemy.types import Date, DateTime, TypeEngine
 
 from meter_assets.billing.columns import (
@@ -190,6 +190,8 @@ class Suggestion:
 
     def _converted(self, table: FoundTable, column: str, *, is_money: bool, is_date: bool) -> str:
         kind = table.columns[column]
+        if is_money and isinstance(kind, Float):
+            return f'{{ sql = "CAST({self._quote(column)} AS DECIMAL(20, 6))" }}'
         if is_money and isinstance(kind, Integer):
             return f'{{ sql = "{self._quote(column)} / 100.0" }}'
         if is_date and isinstance(kind, String):

@@ -1,5 +1,6 @@
 """Mappings that cannot be used: each is one sentence that names the line and what was expected, with exit status 2."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -239,3 +240,34 @@ def test_the_line_of_a_key_is_found(keys: tuple[str, ...], line: int) -> None:
     text = '[policy]\ntolerance = 1\n\n[tables.meters]\ntable = "m"\n\n[tables.meters.columns]\n"id" = "no"\n'
     text += "# a comment\n\n[tables.bills]\ncolumns = { id = 'x' }\n"
     assert line_of(text, keys) == line
+
+
+def test_ids_that_are_said_to_be_unique_within_a_tenant_are_checked(shell: CommandLine, tmp_path: Path) -> None:
+    twice = "SELECT 1 AS id, 1 AS tenant_id, 'Ada' AS name, 70.00 AS balance, 0.00 AS overpayment"
+    text = _mapping()
+    before, after = text.index("[tables.customers]"), text.index("[tables.meters]")
+    changed = f'[tables.customers]\nselect = "{twice} UNION ALL {twice}"\nnumbered_by_tenant = true\n\n'
+    (tmp_path / "mapping.toml").write_text(text[:before] + changed + text[after:], encoding="utf-8")
+    shell.environment["METER_ASSETS_CONFIG"] = "mapping.toml"
+    for command in (("check-database",), ("migrate-meter-financials", "--yes")):
+        ended = shell(*command)
+        assert ended.status == 1, ended.printed
+        assert "every_row_has_its_own_id: 1 violation" in ended.words
+
+
+@pytest.mark.parametrize(("amount", "status"), [("0.1 + 0.2", 0), ("40.005", 1), ("40.00001", 1)])
+def test_money_in_doubles_is_read_exactly_or_refused(
+    shell: CommandLine, tmp_path: Path, amount: str, status: int
+) -> None:
+    shell.change("ALTER TABLE receipts ADD COLUMN in_double DOUBLE PRECISION")
+    shell.change(f"UPDATE receipts SET in_double = CASE WHEN receipt_id = 1001 THEN {amount}e0 ELSE paid END")
+    text = _mapping().replace('amount = "paid"', 'amount = { sql = "CAST(in_double AS DECIMAL(20, 6))" }')
+    (tmp_path / "mapping.toml").write_text(text, encoding="utf-8")
+    shell.environment["METER_ASSETS_CONFIG"] = "mapping.toml"
+    ended = shell("migrate-meter-financials", "--yes")
+    assert ended.status == status, ended.printed
+    if status:
+        assert "every_amount_fits_the_currency: 1 violation" in ended.words
+    else:
+        ((balance,),) = shell.rows("SELECT balance FROM meter_migration_results_of_meters WHERE id = 11")
+        assert Decimal(str(balance)) == Decimal("109.70")
