@@ -14,7 +14,7 @@ import psycopg2.extensions
 from sqlalchemy import Connection, Engine, event
 
 from meter_assets.engines import mysql, postgresql, sqlite
-from meter_assets.engines.mysql.waiting import WatchedConnection
+from meter_assets.engines.mysql.waiting import WatchedConnection, connect
 from meter_assets.engines.postgresql.waiting import wait
 
 BEFORE, SENT, AFTER = "before", "sent", "after"
@@ -125,4 +125,10 @@ def _watch(engine: Engine, reached: Reached) -> None:
                     reached(f"{SENT} {doing}", self)
                 super()._await_answer()
 
-        event.listen(engine, "do_connect", lambda dialect, record, given, named: Told(*given, **named), insert=True)
+            def _read_ok_packet(self) -> Any:
+                if doing == COMMIT:
+                    reached(f"{SENT} {COMMIT}", self)
+                return super()._read_ok_packet()
+
+        event.remove(engine, "do_connect", connect)  # the first that makes a connection is asked alone
+        event.listen(engine, "do_connect", lambda dialect, record, given, named: Told(*given, **named))

@@ -5,13 +5,16 @@ import select
 import signal
 import socket
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import psycopg2
+import pymysql
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+from pymysql.connections import Connection as MariaDbConnection
 
 from meter_assets.engines import sqlite
 from tests.support.faults.points import SENT
@@ -87,8 +90,12 @@ class Striker:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def _cut_off(self, point: str, connection: Any) -> None:
+        is_mariadb = isinstance(connection, MariaDbConnection)
         if point.startswith(SENT):
-            _lose_the_answer(connection)
+            _lose_the_answer(connection._sock if is_mariadb else connection)
+        if is_mariadb:
+            _kill_on_mariadb(connection)
+            return
         other = psycopg2.connect(connection.dsn)
         other.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
         with other.cursor() as cursor:
@@ -101,6 +108,20 @@ class Striker:
         other = sqlite3.connect(file, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         self._kept.append(other)
+
+
+def _kill_on_mariadb(connection: "MariaDbConnection[Any]") -> None:
+    """End the session of a connection, and wait until the server has rolled it back."""
+    there = {"host": connection.host, "port": connection.port, "user": connection.user}
+    number = connection.thread_id()
+    with pymysql.connect(**there, autocommit=True) as other, other.cursor() as cursor:
+        cursor.execute(f"KILL {number}")
+        deadline = time.monotonic() + SECONDS_FOR_A_BACKEND_TO_END
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT count(*) FROM information_schema.processlist WHERE id = %s", (number,))
+            if cursor.fetchone() == (0,):
+                return
+            time.sleep(0.01)
 
 
 def _lose_the_answer(connection: Any) -> None:
