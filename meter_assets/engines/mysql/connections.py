@@ -87,6 +87,14 @@ def reader(url: URL) -> Engine:
     """Return an engine whose transactions read one snapshot; they are rolled back at the end, not committed."""
     engine = _engine(url, READS)
     setattr(engine.dialect, "do_commit", engine.dialect.do_rollback)  # noqa: B010  # mypy takes it for a mistake
+
+    def clear(connection: Connection) -> None:
+        # Without its temporary tables, a transaction has nothing to undo: their rows would be undone one by one.
+        if not connection.invalidated:
+            _is_cleared(connection.connection, connection.info)
+
+    event.listen(engine, "commit", clear)
+    event.listen(engine, "rollback", clear)
     return engine
 
 
@@ -132,19 +140,19 @@ def _engine(url: URL, isolation: str, **arguments: Any) -> Engine:
     def _returned(connection: Any, entry: ConnectionPoolEntry) -> None:
         if connection is None:
             return
-        if NOT_KEPT in entry.info or not _keeping[url] or not _is_cleared(connection, entry):
+        if NOT_KEPT in entry.info or not _keeping[url] or not _is_cleared(connection, entry.info):
             entry.close()
 
     return engine
 
 
-def _is_cleared(connection: Any, entry: ConnectionPoolEntry) -> bool:
+def _is_cleared(connection: Any, info: dict[Any, Any]) -> bool:
     """Remove what a session keeps after a transaction; return whether that was possible."""
     from pymysql import MySQLError
 
     with suppress(MySQLError), connection.cursor() as cursor:
-        drop_temporary_tables(cursor, entry.info)
-        if entry.info.pop(RELEASES_LOCKS, False):
+        drop_temporary_tables(cursor, info)
+        if info.pop(RELEASES_LOCKS, False):
             cursor.execute("SELECT RELEASE_ALL_LOCKS()")
         return True
     return False

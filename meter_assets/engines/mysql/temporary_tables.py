@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, Table
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.selectable import TextualSelect
 
 from meter_assets.engines.base import Failure
 from meter_assets.engines.mysql.failures import failure_of
@@ -61,10 +63,20 @@ def create(connection: Connection, name: str, rows: Select[Any], keys: Sequence[
     connection.exec_driver_sql(f"{created} AS SELECT * FROM ({computed}) AS computed LIMIT 0")
     columns = [quote(one) for one in list(rows.selected_columns.keys())]
     connection.info.setdefault(_MADE, {})[name] = []
-    if is_mariadb(connection):
+    if reads_temporary_tables_only(rows):
+        connection.exec_driver_sql(f"INSERT INTO {quote(name)} SELECT * FROM ({computed}) AS computed")
+    elif is_mariadb(connection):
         _insert_in_the_server(connection, quote(name), columns, computed)
     else:
         _insert_from_here(connection, quote(name), columns, computed)
+
+
+def reads_temporary_tables_only(rows: Select[Any]) -> bool:
+    """Return whether rows are computed from temporary tables alone: nobody else has these, or waits for their locks.
+
+    A statement that selects rows of other tables into a table reads the newest of them, and locks them.
+    """
+    return not any(isinstance(one, Table | TextualSelect) for one in visitors.iterate(rows))
 
 
 def _insert_in_the_server(connection: Connection, name: str, columns: Sequence[str], computed: str) -> None:
