@@ -256,6 +256,8 @@ class BillingRelations:
 
     def is_counted(self, table: str, rows: FromClause) -> ColumnElement[bool]:
         """Return whether a row of payments, invoices or lines counts: whether rows with its status contain money."""
+        if "status" not in rows.c:  # stored rows of a table without this optional column
+            return true()
         uncounted, _ = self.statuses(table)
         return or_(rows.c.status.is_(None), ~has_status(rows, uncounted))
 

@@ -21,6 +21,7 @@ from meter_assets.formatting import show_money
 from meter_assets.migration.database import BillingDatabase
 from tests.support.command_line import CommandLine
 from tests.support.example_databases import CASES, FOLDER, on_every_engine
+from tests.support.watching import BALANCES, Watch, instance_in
 
 Rows = Mapping[str, list[dict[str, Any]]]
 
@@ -118,3 +119,23 @@ def test_an_example_is_written_in_batches_too(example: Path, shell: CommandLine)
     migrated = shell("migrate-meter-financials", "--yes", "--batch-size", "1")
     assert migrated.status == 0, migrated.printed
     assert balances(shell) == expected(example)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("engine_name", "example"),
+    [one for one in CASES if one.values[1] == FOLDER / "one_utility"],
+    indirect=["engine_name"],
+    ids=lambda one: getattr(one, "name", one),
+)
+def test_results_in_tables_of_ours_are_watched(example: Path, shell: CommandLine) -> None:
+    migrated = shell("migrate-meter-financials", "--yes")
+    assert migrated.status == 0, migrated.printed
+    with instance_in(shell.folder / "watching") as instance:
+        watch = Watch(instance, database_of(shell))
+        assert watch.run().success
+        assert watch.status("1")[BALANCES] == "SUCCEEDED"
+        shell.change("UPDATE meter_migration_results_of_meters SET balance = balance + 1 WHERE id = 11")
+        watch.run()
+        assert watch.status("1")[BALANCES] == "FAILED"
+        assert "W-11" in str(watch.evaluation(BALANCES, "1").metadata)
