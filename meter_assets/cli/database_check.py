@@ -43,6 +43,7 @@ def _show(terminal: Terminal, found: DatabaseCheck) -> None:
         terminal.grid(_tables(found))
         terminal.grid(_statuses(found))
         terminal.grid(_bill_types(found))
+        terminal.grid(_flags(found))
     for level, title in ((Level.error, "Errors"), (Level.warning, "Warnings"), (Level.note, "Notes")):
         findings = [one for one in found.findings if one.level is level]
         if findings:
@@ -94,6 +95,13 @@ def _statuses(found: DatabaseCheck) -> Grid:
         for one in found.statuses
     )
     return Grid("Statuses", ("table", "status", "counted", "", "rows", "money"), rows)
+
+
+def _flags(found: DatabaseCheck) -> Grid:
+    rows = tuple(
+        (f"{one.table}.{one.column}", one.meaning, f"{one.rows_set:,}", f"{one.rows_in_all:,}") for one in found.flags
+    )
+    return Grid("Flags", ("flag", "means", "rows where it is set", "rows"), rows)
 
 
 def _bill_types(found: DatabaseCheck) -> Grid:

@@ -29,8 +29,10 @@ from meter_assets.migration.tenants import may_lack_tenant, rows_without_tenant
 from meter_assets.reports.preview import READ_OFTEN
 from meter_assets.reports.treatments import (
     BillTypeSummary,
+    FlagSummary,
     StatusSummary,
     bill_types_found,
+    flags_found,
     statuses_found,
     unread_columns,
 )
@@ -95,6 +97,7 @@ class DatabaseCheck(BaseModel):
     findings: list[Finding] = Field(default_factory=list)
     statuses: list[StatusSummary] = Field(default_factory=list)
     bill_types: list[BillTypeSummary] = Field(default_factory=list)
+    flags: list[FlagSummary] = Field(default_factory=list)
 
     @property
     def errors(self) -> list[Finding]:
@@ -136,6 +139,7 @@ def _read(snapshot: Snapshot, found: DatabaseCheck) -> None:
     found.findings += _of_values(connection, schema, policy, relations)
     found.findings += _of_written_values(snapshot, relations)
     found.statuses, found.bill_types = statuses_found(connection, relations), bill_types_found(connection, relations)
+    found.flags = flags_found(connection, relations)
 
 
 def _table(schema: BillingSchema, name: str) -> CheckedTable:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
-from meter_assets.billing.conditions import as_text, has_status, is_one_of
+from meter_assets.billing.columns import SOFT_DELETE_COLUMN
+from meter_assets.billing.conditions import as_text, has_status, is_one_of, is_set
 from meter_assets.billing.constructs import as_written
 from meter_assets.billing.invoice_lines import its_bill
 from meter_assets.billing.money import exact, total
@@ -41,6 +42,19 @@ class BillTypeSummary(BaseModel):
     treatment: str
     lines: int
     money: Money
+
+
+class FlagSummary(BaseModel):
+    """One flag, what it means where it is set, and in how many rows it is."""
+
+    table: str
+    column: Shown
+    meaning: str
+    rows_set: int
+    rows_in_all: int
+
+
+_DELETED, _UNKNOWN = "deleted", "not in the policy"
 
 
 def statuses_found(connection: Connection, relations: BillingRelations) -> list[StatusSummary]:
@@ -95,6 +109,28 @@ def bill_types_found(connection: Connection, relations: BillingRelations) -> lis
     grouped = select(*by, func.count().label("lines"), total(labelled.c.money).label("money")).group_by(*by)
     rows = connection.execute(grouped.order_by(labelled.c.bill_type)).mappings()
     return [BillTypeSummary.model_validate(dict(row)) for row in rows]
+
+
+def flags_found(connection: Connection, relations: BillingRelations) -> list[FlagSummary]:
+    """Return every flag: which assignments are active, and the columns that mark, or may mark, rows as deleted."""
+    schema, policy = relations.schema, relations.policy
+    meanings = {("meter_assignments", "is_active"): "active"}
+    for table in schema.tables:
+        if schema.has(table, SOFT_DELETE_COLUMN):
+            meanings[table, SOFT_DELETE_COLUMN] = _DELETED
+        for column in schema.columns_that_may_delete(table):
+            meanings[table, column] = _UNKNOWN
+    for names, meaning in ((policy.deletion_columns, _DELETED), (policy.ignored_columns, "no meaning")):
+        meanings |= {(table, column): meaning for table, _, column in (name.partition(".") for name in names)}
+    found = []
+    for (table, column), meaning in meanings.items():
+        row = schema.tables[table]
+        counted = select(func.count(), func.sum(_as_number(is_set(row.c[column])))).select_from(row)
+        rows, are_set = connection.execute(counted).one()
+        found.append(
+            FlagSummary(table=table, column=column, meaning=meaning, rows_set=int(are_set or 0), rows_in_all=rows)
+        )
+    return found
 
 
 def unread_columns(schema: BillingSchema, policy: Policy) -> Iterator[str]:

@@ -139,6 +139,10 @@ def test_a_database_that_fits_has_no_errors(shell: CommandLine) -> None:
     assert [one["name"] for one in found["tables"]][:2] == ["tenants", "customers"]
     assert {one["status"] for one in found["statuses"] if one["table"] == "payments"} >= {"completed"}
     assert {one["treatment"] for one in found["bill_types"]} == {"charge", "brought forward"}
+    flags = {(one["table"], one["column"]): one for one in found["flags"]}
+    assert flags["meter_assignments", "is_active"]["meaning"] == "active"
+    assert flags["meter_assignments", "is_active"]["rows_set"] > 0
+    assert flags["payments", "deleted_at"]["meaning"] == "deleted"
 
 
 ON_ENGINES = [
