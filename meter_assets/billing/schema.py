@@ -159,14 +159,6 @@ class BillingSchema:
         there = self.table(table)
         return tuple(there.c[name].name for name in columns)
 
-    def to_select(self, table: str) -> tuple[str, ...]:
-        """Return the names in the database of the columns of a stored table that some statement of ours selects.
-
-        Of a mapped table it is every column, because the subquery that stands for it has all.
-        """
-        there = self.mapped.get(table)
-        return self.selected_columns(table) if there is None else tuple(column.name for column in there.c)
-
     @property
     def columns_of_steps(self) -> Mapping[str, Mapping[str, str]]:
         """The columns of the database's own tables that steps write, by logical table and name, with their names."""

@@ -91,9 +91,12 @@ class _Printed:
         """Return the rights to read: columns of the billing tables, and our own tables."""
         for name, table in self._schema.stored.items():
             # Only a right on the whole table shows its definition: on MySQL it must be SELECT.
-            if self._is_mariadb:
-                yield f"SELECT ({self._columns(self._schema.to_select(name))}) ON {self._named(table)}"
-            yield f"{'SHOW VIEW' if self._is_mariadb else 'SELECT'} ON {self._named(table)}"
+            whole = not self._is_mariadb or name in self._schema.mapped  # whose SQL may read any column
+            if not whole:
+                yield f"SELECT ({self._columns(self._schema.selected_columns(name))}) ON {self._named(table)}"
+            yield f"{'SELECT' if whole else 'SHOW VIEW'} ON {self._named(table)}"
+            if whole and self._is_mariadb:
+                yield f"SHOW VIEW ON {self._named(table)}"
         for table in self._schema.own.values():
             yield f"SELECT ON {self._named(table)}"
 

@@ -113,7 +113,9 @@ def _no_longer_needed(purpose: Purpose, tables: Mapping[str, Table], own: Mappin
 def _reads(schema: BillingSchema, tables: Mapping[str, Table], own: Mapping[str, Table]) -> Iterator[str]:
     """Return the rights to read: columns of the billing tables, and our own tables."""
     for name, table in tables.items():
-        yield f"{_columns('SELECT', schema.to_select(name))} ON {_named(table)}"
+        # SQL of a mapping may read any column of its table.
+        columns = None if name in schema.mapped else schema.selected_columns(name)
+        yield f"{'SELECT' if columns is None else _columns('SELECT', columns)} ON {_named(table)}"
     yield f"SELECT ON {', '.join(map(_named, own.values()))}"
 
 
