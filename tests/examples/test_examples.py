@@ -23,6 +23,7 @@ from tests.support.command_line import CommandLine
 from tests.support.example_databases import CASES, FOLDER, on_every_engine
 from tests.support.watching import BALANCES, Watch, instance_in
 
+pytestmark = pytest.mark.slow
 Rows = Mapping[str, list[dict[str, Any]]]
 
 
@@ -121,7 +122,6 @@ def test_an_example_is_written_in_batches_too(example: Path, shell: CommandLine)
     assert balances(shell) == expected(example)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("engine_name", "example"),
     [one for one in CASES if one.values[1] == FOLDER / "one_utility"],

@@ -20,6 +20,8 @@ from meter_assets.rules.steps import MIGRATION, STEPS
 from meter_assets.rules.undo import RESTORED
 from tests.support.command_line import CommandLine, command_line_in, make_small_tenants
 
+pytestmark = pytest.mark.slow
+
 
 def renamed(name: str) -> str:
     """Return another name: in mixed case, with a blank, as other programs have them."""
