@@ -258,6 +258,12 @@ def _other_types(tables: Mapping[str, FromClause], mapping: DatabaseMapping) -> 
                     else f"{mapped.at}: convert one of them in SQL"
                 )
                 yield f"{name}.{column} is {kind}, but {referred}.id is {of_id} ({fix})"
+            one, other = (getattr(of, "collation", None) for of in (kind, of_id))
+            if None not in (one, other) and one != other:
+                yield (
+                    f"{name}.{column} has the collation {one}, but {referred}.id has {other}, so that they cannot be "
+                    f"compared (give the column of {name} the collation {other}: ALTER TABLE ... COLLATE {other})"
+                )
 
 
 def _family(kind: TypeEngine[Any]) -> str | None:

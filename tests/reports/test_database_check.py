@@ -22,6 +22,10 @@ class Case:
     on: tuple[str, ...] = EVERY
 
 
+IDS = [
+    ("customers", "id"),
+    *((table, "customer_id") for table in ("meter_assignments", "invoices", "payments")),
+]
 CASES = {
     "a table that is missing": Case(("DROP TABLE bills",), "ERROR", "no table bills"),
     "money as a double": Case(
@@ -113,6 +117,17 @@ CASES = {
         "ERROR",
         "customers.tenant_id is INTEGER, but tenants.id is VARCHAR(20)",
         on=SERVERS,
+    ),
+    "ids of two collations": Case(
+        (
+            *(f"ALTER TABLE {table} MODIFY {column} VARCHAR(20)" for table, column in IDS),
+            "ALTER TABLE payments MODIFY customer_id VARCHAR(20) COLLATE utf8mb4_unicode_ci",
+        ),
+        "ERROR",
+        "payments.customer_id has the collation utf8mb4_unicode_ci, but customers.id has utf8mb4_general_ci, so that "
+        "they cannot be compared",
+        "COLLATE utf8mb4_general_ci",
+        ("mysql",),
     ),
     "an index that is missing": Case(
         ("DROP INDEX ix_payments_tenant_id",),
