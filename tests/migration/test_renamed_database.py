@@ -21,6 +21,7 @@ from meter_assets.rules.undo import RESTORED
 from tests.support.command_line import CommandLine, command_line_in, make_small_tenants
 
 pytestmark = pytest.mark.slow
+TENANT = ("--tenant", "1")
 
 
 def renamed(name: str) -> str:
@@ -90,19 +91,19 @@ def test_a_mapped_database_is_migrated_as_one_with_the_default_names(
     shell: CommandLine, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, _ = found(shell)
-    assert shell("migrate-meter-financials", "--yes").status == 0
+    assert shell("migrate-meter-financials", "--yes", *TENANT).status == 0
     expected = found(shell)
-    assert shell("rollback", "--yes").status == 0
+    assert shell("rollback", "--yes", *TENANT).status == 0
     schema = billing_tables()
     mapping = rename(shell, schema) if form == "renamed" else from_selects(schema)
     Path("mapping.toml").write_text(mapping, encoding="utf-8")
     monkeypatch.setenv("METER_ASSETS_CONFIG", "mapping.toml")
     assert found(shell)[0] == before
 
-    migrated = shell("migrate-meter-financials", "--yes")
+    migrated = shell("migrate-meter-financials", "--yes", *TENANT)
     assert migrated.status == 0, migrated.printed
     for now, then in zip(found(shell), expected, strict=True):
         assert {name: set(now[name]) ^ set(then[name]) for name in then} == {name: set() for name in then}
-    assert shell("validate-meter-financial-data").status == 0
-    assert shell("rollback", "--yes").status == 0
+    assert shell("validate-meter-financial-data", *TENANT).status == 0
+    assert shell("rollback", "--yes", *TENANT).status == 0
     assert found(shell)[0] == before
