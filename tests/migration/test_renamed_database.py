@@ -31,14 +31,16 @@ def renamed(name: str) -> str:
 
 def rename(shell: CommandLine, schema: BillingSchema) -> str:
     """Rename every table and column of the database, and return the mapping."""
-    mapping = []
+    mapping, statements = [], []
     quote = '"{}"'.format
     for name, table in schema.stored.items():
-        for column in table.c:
-            shell.change(f"ALTER TABLE {name} RENAME COLUMN {column.name} TO {quote(renamed(column.name))}")
-        shell.change(f"ALTER TABLE {name} RENAME TO {quote(renamed(name))}")
         mapping += [f"[tables.{name}]", f'table = "{renamed(name)}"', f"[tables.{name}.columns]"]
         mapping += [f'{column.name} = "{renamed(column.name)}"' for column in table.c]
+        statements += [
+            f"ALTER TABLE {name} RENAME COLUMN {column.name} TO {quote(renamed(column.name))}" for column in table.c
+        ]
+        statements.append(f"ALTER TABLE {name} RENAME TO {quote(renamed(name))}")
+    shell.change(*statements)
     return "\n".join(mapping)
 
 
