@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, event, literal, select, text
 
 from meter_assets.billing.change import Change
-from meter_assets.billing.own_tables import BACKUP, BLOCKED, FAILED, INTERRUPTED, RECORDS, SUCCEEDED
+from meter_assets.billing.own_tables import BACKUP, BLOCKED, FAILED, INTERRUPTED, SUCCEEDED
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import BillingSchema
@@ -419,7 +419,8 @@ def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def _batches(sent: list[str]) -> Counter[str]:
     """How many batches of each step were journaled."""
     journaled = (one.split()[2] for one in sent if one.startswith("INSERT INTO meter_migration_"))
-    return Counter(name.removeprefix("meter_migration_") for name in journaled if name not in RECORDS)
+    journals = {step.journal: step.name for step in STEPS.values()}
+    return Counter(journals[name] for name in journaled if name in journals)
 
 
 @pytest.mark.slow
