@@ -59,13 +59,15 @@ def _show(terminal: Terminal, found: DatabaseCheck) -> None:
 def _summary(found: DatabaseCheck) -> str:
     errors, warnings = len(found.errors), sum(one.level is Level.warning for one in found.findings)
     if errors:
+        other_names = any(one.what.startswith(("no table ", "no column ")) for one in found.errors)
+        draft = " 'meter-assets check-database --suggest' drafts a mapping of other names." if other_names else ""
         return (
-            f"{counted(errors, 'error')}, {counted(warnings, 'warning')}: what they name cannot be migrated. "
+            f"{counted(errors, 'error')}, {counted(warnings, 'warning')}: what they name cannot be migrated.{draft} "
             "Nothing was written."
         )
     return (
-        f"No errors, {counted(warnings, 'warning')}. 'meter-assets migrate-meter-financials --dry-run' previews "
-        "the tenants. Nothing was written."
+        f"No errors, {counted(warnings, 'warning')}, {counted(found.tenants, 'tenant')}. 'meter-assets "
+        "migrate-meter-financials --dry-run' previews the tenants. Nothing was written."
     )
 
 

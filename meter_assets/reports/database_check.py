@@ -93,6 +93,7 @@ class DatabaseCheck(BaseModel):
 
     database: str
     tenants: int = 0
+    """How many tenants can be migrated, as far as their ids go; 0 if the schema has errors."""
     tables: list[CheckedTable] = Field(default_factory=list)
     findings: list[Finding] = Field(default_factory=list)
     statuses: list[StatusSummary] = Field(default_factory=list)
@@ -116,6 +117,7 @@ def check_database(database: BillingDatabase, policy: Policy) -> DatabaseCheck:
         return found
     found.findings += _of_the_server(database)
     skipped = database.skipped_tenants()
+    found.tenants = len(database.every_tenant())
     found.findings += [
         Finding(level=Level.warning, what=f"Tenant {quoted(one.key)} is skipped: {one.reason}.") for one in skipped
     ]

@@ -151,6 +151,7 @@ def test_a_database_that_fits_has_no_errors(shell: CommandLine) -> None:
     assert said.status == 0, said.printed
     assert "No errors" in said.words
     found = json.loads(shell("check-database", "--json").printed)
+    assert found["tenants"] == 3
     assert [one["name"] for one in found["tables"]][:2] == ["tenants", "customers"]
     assert {one["status"] for one in found["statuses"] if one["table"] == "payments"} >= {"completed"}
     assert {one["treatment"] for one in found["bill_types"]} == {"charge", "brought forward"}
@@ -180,5 +181,6 @@ def test_what_must_be_known_of_a_database_is_found(shell: CommandLine, case: str
     said = shell("check-database")
     assert said.status == ended.status
     assert wanted.what in said.words
+    assert ("--suggest' drafts a mapping" in said.words) == ("missing" in case and wanted.level == "ERROR")
     if wanted.level == "ERROR":  # what it calls an error, a preview refuses too
         assert shell("migrate-meter-financials", "--dry-run").status != 0
