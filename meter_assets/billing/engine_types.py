@@ -62,8 +62,10 @@ class EngineTypes:
     """Returns why the values of a column of this type cannot be compared as dates, as a clause; None if they can."""
     ids_return: bool = False
     """Whether a new row may get the id of a deleted one: then journals also have columns that tell rows apart."""
-    in_full: Callable[[Inspector, str, TypeEngine[Any]], TypeEngine[Any]] = lambda inspector, table, kind: kind
-    """Returns the reflected type of a column with what it has from its table, given the table's name."""
+    in_full: Callable[[Inspector, str, str | None, TypeEngine[Any]], TypeEngine[Any]] = (
+        lambda inspector, table, schema, kind: kind
+    )
+    """Returns the reflected type of a column with what it has from its table, given the table's name and schema."""
     described: Callable[[CursorResult[Any]], dict[str, TypeEngine[Any]]] = lambda result: {}
     """Returns the types of the columns of a result, by name, as far as the driver tells them."""
     to_flag: Callable[[TypeEngine[Any]], str] = lambda kind: ""

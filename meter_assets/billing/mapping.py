@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from meter_assets.billing.columns import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.errors import InvalidMapping
 
 OWN_PREFIX = "meter_migration_"
@@ -240,11 +240,6 @@ def _results(reader: _Reader, name: str, given: Any) -> tuple[str, ...]:
         expected = f"expected some of {', '.join(possible)}" if possible else "no step writes this table"
         raise reader.error(f"results has {wrong[0]}, {expected}", "results")
     return tuple(dict.fromkeys(given))
-
-
-def known_columns(table: str) -> tuple[str, ...]:
-    """Return the logical columns of a billing table that have a meaning of their own."""
-    return (*REQUIRED_COLUMNS[table], *OPTIONAL_COLUMNS.get(table, ()))
 
 
 _HEADER = re.compile(r"^\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")

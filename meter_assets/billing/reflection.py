@@ -11,8 +11,6 @@ from typing import Any
 
 from sqlalchemy import (
     Boolean,
-    Column,
-    Computed,
     Connection,
     FromClause,
     Inspector,
@@ -24,7 +22,7 @@ from sqlalchemy import (
     Uuid,
     inspect,
 )
-from sqlalchemy.engine.interfaces import ReflectedColumn, ReflectedPrimaryKeyConstraint
+from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.types import NullType, TypeEngine
 
@@ -42,7 +40,7 @@ from meter_assets.billing.mapping import DEFAULT_NAMES, RESULTS, DatabaseMapping
 from meter_assets.billing.own_tables import BACKUP, JournaledStep, own_table_names, seen
 from meter_assets.billing.results import results_table
 from meter_assets.billing.schema import BillingSchema, known_schema
-from meter_assets.billing.sources import read_sources
+from meter_assets.billing.sources import columns_as_read, read_sources
 from meter_assets.foreign_text import quoted, shown
 
 
@@ -62,8 +60,11 @@ def read_schema(
     there = [name for name in named if name in columns]
     keys = {} if _know_their_key(columns, there) else inspector.get_multi_pk_constraint(filter_names=there)
     metadata = MetaData()
-    in_full = {name: _in_full(inspector, name, columns[name], types) for name in there}
-    stored = {name: Table(name, metadata, *_as_read(in_full[name], keys.get((None, name)), types)) for name in there}
+    key_of = {name: keys[None, name]["constrained_columns"] if keys else None for name in there}
+    stored = {
+        name: Table(name, metadata, *columns_as_read(inspector, types, name, columns[name], key_of[name]))
+        for name in there
+    }
     sources = read_sources(connection, inspector, types, mapping, stored) if mapping.tables else {}
     rows: dict[str, FromClause] = {**stored, **{name: one.rows for name, one in sources.items()}}
     tables = {name: rows[name] for name in REQUIRED_COLUMNS if name in rows}
@@ -108,24 +109,6 @@ def own_tables_present(connection: Connection, names: Sequence[str]) -> frozense
 def _know_their_key(columns: Mapping[str, Sequence[ReflectedColumn]], tables: Sequence[str]) -> bool:
     """Say whether columns say themselves that they are of the primary key, so that nobody need ask for it."""
     return all("primary_key" in column for table in tables for column in columns[table])
-
-
-def _in_full(
-    inspector: Inspector, table: str, columns: Sequence[ReflectedColumn], types: EngineTypes
-) -> list[ReflectedColumn]:
-    return [{**column, "type": types.in_full(inspector, table, column["type"])} for column in columns]
-
-
-def _as_read(
-    columns: Sequence[ReflectedColumn], key: ReflectedPrimaryKeyConstraint | None, types: EngineTypes
-) -> Iterator[Column[Any]]:
-    """Yield a table's columns with the types that the engine uses to read them, and how the generated are computed."""
-    for column in columns:
-        is_key = column["name"] in key["constrained_columns"] if key else bool(column.get("primary_key"))
-        computed = [Computed(column["computed"]["sqltext"])] if "computed" in column else []
-        yield Column(
-            column["name"], types.as_read(column["type"]), *computed, primary_key=is_key, nullable=column["nullable"]
-        )
 
 
 def _is_keyed_by_id(table: Table) -> bool:

@@ -6,7 +6,8 @@ parsed in `mapping`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine.interfaces import ReflectedColumn
-from sqlalchemy.exc import DBAPIError, NoSuchTableError
+from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.catalogue import renamed
@@ -101,14 +102,9 @@ def _read(connection: Connection, inspector: Inspector, types: EngineTypes, one:
     if one.absent:
         return _Found(one, None, dict.fromkeys(REQUIRED_COLUMNS[one.name]))
     if one.select is not None:
-        statement: Select[Any] = (
-            select(literal_column("*")).select_from(_text(one.select).columns().subquery("read")).where(false())
-        )
+        rows = _text(one.select).columns().subquery("read")
         try:
-            with connection.begin_nested():
-                result = connection.execute(statement)
-                computed: dict[str, TypeEngine[Any] | None] = dict.fromkeys(result.keys())
-                computed.update(types.described(result))
+            computed = _described(connection, types, select(literal_column("*")).select_from(rows))
         except DBAPIError as error:
             raise _not_accepted(one, one.at, "the SELECT", error) from None
         return _Found(one, None, computed)
@@ -134,25 +130,50 @@ def _reflected(inspector: Inspector, types: EngineTypes, one: MappedTable) -> Ta
     try:
         columns = inspector.get_columns(name, schema=one.schema)
         key = inspector.get_pk_constraint(name, schema=one.schema)["constrained_columns"]
-    except NoSuchTableError:
+    except (NoSuchTableError, DBAPIError) as error:
+        if getattr(error, "connection_invalidated", False):
+            raise
         named = name if one.schema is None else f"{one.schema}.{name}"
-        there = [*inspector.get_table_names(one.schema), *inspector.get_view_names(one.schema)]
+        there: list[str] = []
+        with suppress(SQLAlchemyError):  # there may be no such schema
+            there += [*inspector.get_table_names(one.schema), *inspector.get_view_names(one.schema)]
         raise InvalidMapping(
             one.at,
             f"[tables.{one.name}]",
             f"the database has no table {quoted(named)}, expected one of {', '.join(sorted(there)) or 'its tables'}",
         ) from None
-    return Table(name, MetaData(), *_columns(inspector, types, name, columns, key), schema=one.schema)
+    return Table(
+        name, MetaData(), *columns_as_read(inspector, types, name, columns, key, one.schema), schema=one.schema
+    )
 
 
-def _columns(
-    inspector: Inspector, types: EngineTypes, table: str, columns: list[ReflectedColumn], key: list[str]
+def columns_as_read(
+    inspector: Inspector,
+    types: EngineTypes,
+    table: str,
+    columns: Sequence[ReflectedColumn],
+    key: Collection[str] | None,
+    schema: str | None = None,
 ) -> Iterator[Column[Any]]:
+    """Yield a table's columns with the types that the engine uses to read them, and how the generated are computed.
+
+    `key` are the columns of its primary key; None if the columns say themselves that they are of it.
+    """
     for column in columns:
-        kind = types.as_read(types.in_full(inspector, table, column["type"]))
+        kind = types.as_read(types.in_full(inspector, table, schema, column["type"]))
         computed = [Computed(column["computed"]["sqltext"])] if "computed" in column else []
         name = column["name"]
-        yield Column(name, kind, *computed, primary_key=name in key, nullable=column["nullable"])
+        is_key = bool(column.get("primary_key")) if key is None else name in key
+        yield Column(name, kind, *computed, primary_key=is_key, nullable=column["nullable"])
+
+
+def _described(connection: Connection, types: EngineTypes, rows: Select[Any]) -> dict[str, TypeEngine[Any] | None]:
+    """Return the types of the columns of a SELECT, by name; None where the engine does not tell them."""
+    with connection.begin_nested():
+        result = connection.execute(rows.where(false()))
+        found: dict[str, TypeEngine[Any] | None] = dict.fromkeys(result.keys())
+        found.update(types.described(result))
+    return found
 
 
 def _require_accepted(
@@ -166,11 +187,7 @@ def _require_accepted(
 
     def described(some: list[tuple[str, ColumnElement[Any], str]]) -> dict[str, TypeEngine[Any] | None]:
         columns = [expression.label(name) for name, expression, _ in some]
-        with connection.begin_nested():
-            result = connection.execute(select(*columns).select_from(table).where(false()))
-            found: dict[str, TypeEngine[Any] | None] = dict.fromkeys(result.keys())
-            found.update(types.described(result))
-        return found
+        return _described(connection, types, select(*columns).select_from(table))
 
     try:
         return described(parts)
@@ -183,7 +200,10 @@ def _require_accepted(
         raise
 
 
-def _not_accepted(one: MappedTable, at: str, what: str, error: DBAPIError) -> InvalidMapping:
+def _not_accepted(one: MappedTable, at: str, what: str, error: DBAPIError) -> Exception:
+    """Return the error for SQL that the database does not accept; the database's own if the connection was lost."""
+    if error.connection_invalidated:
+        return error
     said = error.orig.args[-1] if error.orig is not None and error.orig.args else error.orig
     why = shown(" ".join(str(said).split()), _LONGEST_REASON)
     return InvalidMapping(at, f"[tables.{one.name}]", f"the database does not accept the SQL of {what}: {why}")

@@ -4,10 +4,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from meter_assets.billing.mapping import line_of
 from tests.support.command_line import PROJECT, CommandLine, command_line_in
 from tests.support.example_databases import load
+from tests.support.mariadb import MariaDbServer
 
 EXAMPLE = PROJECT / "examples" / "one_utility"
 FAULTS: dict[str, tuple[str, str, str]] = {
@@ -23,6 +25,11 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         'table = "consumer"',
         "mapping.toml, line 4: [tables.customers]: the database has no table consumer, expected one of consumers, "
         "devices, invoice_heads, invoice_rows, receipts, services.",
+    ),
+    "an unknown schema": (
+        'table = "consumers"',
+        'schema = "nowhere"\ntable = "consumers"',
+        "mapping.toml, line 4: [tables.customers]: the database has no table nowhere.consumers, expected one of its",
     ),
     "an unknown table of ours": (
         "[tables.customers]",
@@ -271,3 +278,19 @@ def test_money_in_doubles_is_read_exactly_or_refused(
     else:
         ((balance,),) = shell.rows("SELECT balance FROM meter_migration_results_of_meters WHERE id = 11")
         assert Decimal(str(balance)) == Decimal("109.70")
+
+
+def test_tables_of_another_database_of_the_server_are_mapped(
+    mariadb_server: MariaDbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mariadb_server.database() as billing, mariadb_server.database() as home:
+        load(billing, EXAMPLE / "database.sql")
+        place = make_url(billing).database
+        text = _mapping().replace("\ntable = ", f'\nschema = "{place}"\ntable = ')
+        text = text.replace("FROM devices", f"FROM {place}.devices")
+        (tmp_path / "mapping.toml").write_text(text, encoding="utf-8")
+        shell = command_line_in(tmp_path, home, monkeypatch)
+        shell.environment["METER_ASSETS_CONFIG"] = "mapping.toml"
+        for command in (("check-database",), ("migrate-meter-financials", "--yes"), ("rollback", "--yes")):
+            ended = shell(*command)
+            assert ended.status == 0, ended.printed

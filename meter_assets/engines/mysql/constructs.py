@@ -93,11 +93,11 @@ def _why_no_date(kind: TypeEngine[Any]) -> str | None:
     return "whose values are not compared as dates (make it DATE or DATETIME: ALTER TABLE ... MODIFY COLUMN ...)"
 
 
-def _with_collation(inspector: Inspector, table: str, kind: TypeEngine[Any]) -> TypeEngine[Any]:
+def _with_collation(inspector: Inspector, table: str, schema: str | None, kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """Return the type of a text with the collation of its table: our own tables compare ids as their table does."""
     if not isinstance(kind, String) or isinstance(kind, LargeBinary) or kind.collation:
         return kind
-    found: Any = inspector.get_table_options(table)
+    found: Any = inspector.get_table_options(table, schema)
     collated = kind.copy()
     collated.collation = found.get("mysql_collate")
     return collated
