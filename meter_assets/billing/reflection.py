@@ -60,9 +60,9 @@ def read_schema(
     there = [name for name in named if name in columns]
     keys = {} if _know_their_key(columns, there) else inspector.get_multi_pk_constraint(filter_names=there)
     metadata = MetaData()
-    key_of = {name: keys[None, name]["constrained_columns"] if keys else None for name in there}
+    key_of = {name: key["constrained_columns"] for name in there if (key := keys.get((None, name)))}  # a view has none
     stored = {
-        name: Table(name, metadata, *columns_as_read(inspector, types, name, columns[name], key_of[name]))
+        name: Table(name, metadata, *columns_as_read(inspector, types, name, columns[name], key_of.get(name)))
         for name in there
     }
     sources = read_sources(connection, inspector, types, mapping, stored) if mapping.tables else {}
