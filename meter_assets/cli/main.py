@@ -20,6 +20,7 @@ COMMANDS = (
     migration.migrate_meter_financials,
     *migration.STEP_COMMANDS,
     validation.validate_meter_financial_data,
+    validation.check_sql,
     undoing.rollback,
     rehearsing.rehearse,
     records.history,

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from meter_assets import settings
 from meter_assets.defs.blocked_steps import record_blocked_steps
 from meter_assets.defs.check_pages import how_to_fix
 from meter_assets.defs.partitions import TENANTS
@@ -17,6 +18,7 @@ from meter_assets.defs.passes import judge_all
 from meter_assets.defs.resources import CHECKS_SUFFIX, BillingResource, PolicyResource
 from meter_assets.defs.results import checks_failed, evidence, other_policy, place, sentence
 from meter_assets.defs.step import failures, tenant_of
+from meter_assets.engines import engine_for
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.tenants import Tenant
 from meter_assets.migration.validation import validate
@@ -87,6 +89,12 @@ def _validated(
     return [results[one.name] for one in wanted], differences
 
 
+def in_words_of_engine(sql: str) -> str:
+    """Return a statement of a page as the database in use understands it; as it is if the settings name none."""
+    engine = engine_for(settings.variable(settings.DATABASE_URL_VARIABLE) or "")
+    return engine.sql_of_page(sql) if engine else sql
+
+
 def _spec(invariant: Invariant, asset: dg.AssetsDefinition) -> dg.AssetCheckSpec:
     with warnings.catch_warnings():
         # Partitioned checks are a preview feature of Dagster. Without them, one tenant's success would hide another
@@ -96,7 +104,7 @@ def _spec(invariant: Invariant, asset: dg.AssetsDefinition) -> dg.AssetCheckSpec
             invariant.name,
             asset=asset.key,
             description=f"**{invariant.severity}.** {invariant.description}\n\n*If it fails:* {invariant.remedy}\n\n"
-            f"{how_to_fix(invariant.name)}",
+            f"{how_to_fix(invariant.name, in_words_of_engine)}",
             blocking=invariant.severity is Severity.ERROR,
             partitions_def=TENANTS,
             metadata={"group": invariant.group.value, "severity": invariant.severity.value},

@@ -19,6 +19,12 @@ ENGINES: Mapping[str, DatabaseEngine] = {"sqlite": sqlite, "postgresql": postgre
 """Each engine's module, by the name of its SQLAlchemy dialect."""
 
 
+def engine_for(url: str) -> DatabaseEngine | None:
+    """Return the engine of a URL, by its scheme alone; None if no engine has it."""
+    scheme = url.strip().partition("://")[0]
+    return next((one for one in ENGINES.values() if scheme in one.SCHEMES), None)
+
+
 def parse_url(given: str, named_by: str = NAMES_THE_DATABASE) -> tuple[DatabaseEngine, URL]:
     """Return the engine of a database's URL, and the URL in the form that this engine uses.
 
@@ -27,8 +33,7 @@ def parse_url(given: str, named_by: str = NAMES_THE_DATABASE) -> tuple[DatabaseE
     Raises InvalidSettings for an invalid URL, and for an engine that is not supported. The message does not repeat the
     URL, because it may contain a password.
     """
-    scheme = given.partition("://")[0]
-    engine = next((one for one in ENGINES.values() if scheme in one.SCHEMES), None)
+    engine = engine_for(given)
     try:
         if engine is not None:
             return engine, engine.parse_url(given)

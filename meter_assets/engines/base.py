@@ -174,6 +174,11 @@ class DatabaseEngine(Protocol):
     TEMPORARY_SCHEMA: str | None
     """The schema of temporary tables: a name with it never means another table; None if they have no schema."""
 
+    # Pages
+
+    def sql_of_page(self, sql: str) -> str:
+        """Return a statement of the pages of the checks in this engine's own words."""
+
     # URLs
 
     def parse_url(self, given: str) -> URL:

@@ -19,7 +19,17 @@ VERBS = {
     "migrate-customer-balances-to-meters": "recompute the meters' balances of",
     "sync-customer-balances": "set the customers' balances of",
 }
-READS = {"check-database", "validate-meter-financial-data", "history", "rehearse", "init", "status", "ui", "grants"}
+READS = {
+    "check-database",
+    "check-sql",
+    "validate-meter-financial-data",
+    "history",
+    "rehearse",
+    "init",
+    "status",
+    "ui",
+    "grants",
+}
 """The commands that write nothing to the billing database."""
 SELECTED = {(): "3 tenants", ("--tenant", "2"): "tenant 2", ("--tenant", "2", "--tenant", "3"): "2 tenants"}
 SCRIPT = """

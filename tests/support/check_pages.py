@@ -17,6 +17,7 @@ from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.demo.faults import FAULTS
 from meter_assets.demo.generator import DemoSize, fill, make_tables
+from meter_assets.engines import engine_of
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.invariants import INVARIANTS, Invariant
 from meter_assets.rules.steps import STEPS
@@ -69,7 +70,8 @@ def find(
     """Return what the pages of these checks find of a tenant, and what the checks find."""
     relations, found = billing_relations(schema, Policy(), tenant_id), Found()
     for invariant in invariants:
-        listed = _by_id(invariant, connection.execute(text(LOOK[invariant.name]), {"tenant": tenant_id}))
+        statement = engine_of(connection).sql_of_page(LOOK[invariant.name])
+        listed = _by_id(invariant, connection.execute(text(statement), {"tenant": tenant_id}))
         broken = _by_id(invariant, connection.execute(invariant.violations(relations)))
         found.by_page[invariant.name] = {key: _in_common(row, broken.get(key, {})) for key, row in listed.items()}
         found.by_law[invariant.name] = {key: _in_common(row, listed.get(key, {})) for key, row in broken.items()}
@@ -132,24 +134,48 @@ def faulty_books(url: str) -> Books:
     return Books(database, schema, found)
 
 
+@dataclass(frozen=True)
+class OddValues:
+    """SQL of what a column of an engine can hold although it should not; None if it cannot."""
+
+    number: str | None = None
+    day: str | None = None
+    not_set: str | None = None
+    flag: str | None = None
+
+
+ODD_VALUES = {
+    "sqlite": OddValues("'12,50'", "'31/01/2024'", "''", "'t'"),
+    "postgresql": OddValues("'NaN'", "'infinity'", "'-infinity'"),
+    "mysql": OddValues(flag="7"),
+}
+"""By engine; days of zeros of MySQL are set without its strict mode, see `tests.engines.test_mysql`."""
+
+
 def _go_wrong_since(connection: Connection) -> None:
     """What no fault of the catalogue makes, or what the migration has fixed."""
-    typed = connection.dialect.name == "postgresql"
-    no_number, no_day, not_set = ("NaN", "infinity", "-infinity") if typed else ("12,50", "31/01/2024", "")
+    odd = ODD_VALUES[connection.dialect.name]
     newest = "SELECT max(id) FROM {} WHERE tenant_id = 1 AND status = '{}'"
+    oddities = (
+        ("meter_assignments", "is_active", odd.flag, "1"),
+        ("payments", "paid_at", odd.day, "1"),
+        ("payments", "deleted_at", odd.not_set, "2"),
+        ("invoices", "invoice_date", odd.day, "1"),
+        ("customers", "balance", odd.number, "1"),
+        ("meters", "balance", odd.number, "2"),
+        ("payments", "amount", odd.number, newest.format("payments", "failed")),
+        ("invoices", "total_amount", odd.number, newest.format("invoices", "draft")),
+        ("invoice_bills", "amount", odd.number, "SELECT min(id) FROM invoice_bills"),
+    )
     for statement in (
-        *(() if typed else ("UPDATE meter_assignments SET is_active = 't' WHERE id = 1",)),
-        f"UPDATE payments SET paid_at = '{no_day}' WHERE id = 1",
-        f"UPDATE payments SET deleted_at = '{not_set}' WHERE id = 2",
-        f"UPDATE invoices SET invoice_date = '{no_day}' WHERE id = 1",
-        f"UPDATE customers SET balance = '{no_number}' WHERE id = 1",
-        f"UPDATE meters SET balance = '{no_number}' WHERE id = 2",
+        *(
+            f"UPDATE {table} SET {column} = {value} WHERE id = ({which})"
+            for table, column, value, which in oddities
+            if value
+        ),
         "UPDATE payments SET amount = 39.115 WHERE id = 6",
         "UPDATE invoice_bills SET amount = 71.5649 WHERE id = 11",
         "UPDATE invoices SET amount = 40.005, total_amount = 40.005 WHERE id = 37",
-        f"UPDATE payments SET amount = '{no_number}' WHERE id = ({newest.format('payments', 'failed')})",
-        f"UPDATE invoices SET total_amount = '{no_number}' WHERE id = ({newest.format('invoices', 'draft')})",
-        f"UPDATE invoice_bills SET amount = '{no_number}' WHERE id = (SELECT min(id) FROM invoice_bills)",
         "UPDATE meters SET balance = balance + 5 WHERE id = (SELECT min(id) FROM meters WHERE tenant_id = 1)",
         "UPDATE meters SET balance = 7, overpayment = 7 WHERE id IN (SELECT max(id) FROM meters GROUP BY tenant_id)",
         "UPDATE invoices SET amount = amount + 1, total_amount = total_amount + 1 WHERE id IN"
@@ -164,18 +190,18 @@ def _become_odd(connection: Connection, turn: int) -> None:
 
     In turn, of a kind each.
     """
-    no_number = "NaN" if connection.dialect.name == "postgresql" else "12,50"
+    no_number = ODD_VALUES[connection.dialect.name].number
     every_table = ("payments", "invoices", "invoice_bills", "meters", "customers", "meter_assignments", "bills")
     changes = (
         [(table, "status = upper(status)", 1) for table in ("payments", "invoices")],
         [
             *((table, "status = NULL", 2) for table in ("payments", "invoices")),
             *((table, "amount = NULL", 3) for table in ("payments", "invoices", "invoice_bills")),
-            *((table, f"amount = '{no_number}'", 11) for table in ("payments", "invoices")),
+            *((table, f"amount = {no_number}", 11) for table in ("payments", "invoices") if no_number),
             *(("meters", f"{column} = NULL", 2) for column in ("balance", "overpayment")),
         ],
         [(table, "deleted_at = '2024-12-31 12:00:00'", 2) for table in every_table],
         [("bills", "bill_type = ' Misc'", 4), ("invoice_bills", "amount = 40", 92)],
     )
     for table, change, every in changes[turn]:
-        connection.exec_driver_sql(f"UPDATE {table} SET {change} WHERE id / {every} * {every} = id")
+        connection.execute(text(f"UPDATE {table} SET {change} WHERE id % {every} = 0"))

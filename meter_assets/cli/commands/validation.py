@@ -1,4 +1,6 @@
-"""The command that evaluates the invariants. It writes nothing."""
+"""The commands that evaluate the invariants and show how to look at what they find. They write nothing."""
+
+from difflib import get_close_matches
 
 import click
 
@@ -26,3 +28,24 @@ def validate_meter_financial_data(tenants: Selection, stop_on_failure: bool, gro
 
     with open_session(tenants, live=False, stop_on_failure=stop_on_failure) as session:
         return session.validate(None if group == "all" else Group(group))
+
+
+@click.command(short_help="Print the SQL that lists the rows of a check.")
+@click.argument("check")
+@click.option("--tenant", required=True, help="The tenant's id or its exact name.")
+@reports_errors()
+def check_sql(check: str, tenant: str) -> int:
+    """Print the SQL that lists the rows of one tenant that violate a CHECK.
+
+    It is the statement of the check's page, in the words of the billing database, for its client program. The page
+    says which columns and policies it expects. Writes nothing.
+    """
+    from meter_assets.cli.check_sql import show_check_sql
+    from meter_assets.rules.invariants import INVARIANTS
+
+    if check not in (names := [one.name for one in INVARIANTS]):
+        near = " or ".join(get_close_matches(check, names))
+        raise click.BadParameter(
+            f"{check!r} is no check." + (f" Did you mean {near}?" if near else ""), param_hint="CHECK"
+        )
+    return show_check_sql(check, tenant)

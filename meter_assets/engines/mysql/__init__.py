@@ -41,6 +41,7 @@ from meter_assets.engines.mysql.grants import grants as grants
 from meter_assets.engines.mysql.grants import obstacles_of
 from meter_assets.engines.mysql.own_tables import lock_own_tables as lock_own_tables
 from meter_assets.engines.mysql.own_tables import own_table_problems as own_table_problems
+from meter_assets.engines.mysql.pages import sql_of_page as sql_of_page
 from meter_assets.engines.sessions import connection_changes_session
 
 NAME = "mysql"

@@ -185,15 +185,24 @@ def _round(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> s
 
 @compiles(as_written, "mysql")
 def _in_binary(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CONVERT({compiler.process(element.clauses, **kw)} USING utf8mb4) COLLATE utf8mb4_bin"
+    return in_binary(compiler.process(element.clauses, **kw))
+
+
+def in_binary(text: str) -> str:
+    """Return the SQL of a text that equals no other, whatever the collation of its column."""
+    return f"CONVERT({text} USING utf8mb4) COLLATE utf8mb4_bin"
 
 
 @compiles(trimmed, "mysql")
 def _trim(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
     # TRIM removes one character only.
     text, _ = element.clauses
-    value = compiler.process(as_written(text), **kw)
-    return f"REGEXP_REPLACE(REGEXP_REPLACE({value}, '^{_BLANKS}', ''), '{_BLANKS}$', '')"
+    return without_blanks(compiler.process(as_written(text), **kw))
+
+
+def without_blanks(text: str) -> str:
+    """Return the SQL of a text without the blanks around it."""
+    return f"REGEXP_REPLACE(REGEXP_REPLACE({text}, '^{_BLANKS}', ''), '{_BLANKS}$', '')"
 
 
 @compiles(is_date, "mysql")
@@ -205,9 +214,12 @@ def _is_complete(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any
 
 
 @compiles(is_flag, "mysql")
-def _is_any(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # The server accepts nothing else in a column of numbers.
-    return f"({compiler.process(element.clauses, **kw)} IS NULL OR true)"
+def _is_zero_or_one(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    # BOOLEAN is TINYINT(1) there. Of another number in it programs disagree: 7 is true, but does not equal TRUE.
+    (column,) = element.clauses
+    value = compiler.process(column, **kw)
+    is_boolean = isinstance(column.type, Boolean) or getattr(column.type, "display_width", None) == 1
+    return f"COALESCE({value} IN (0, 1), true)" if is_boolean else f"({value} IS NULL OR true)"
 
 
 @compiles(day, "mysql")
