@@ -77,9 +77,16 @@ def reason(error: SQLAlchemyError) -> str:
     libpq adds a question to some messages ("Is the server running on that host ...?"). It is left out: our own advice
     follows the message.
     """
-    lines = str(getattr(error, "orig", None) or error).splitlines()
+    lines = _message(getattr(error, "orig", None) or error).splitlines()
     said = [line for line in lines if not line.rstrip().endswith("?")] or lines
     return shown(" ".join(" ".join(said).split()), LONGEST_REASON).rstrip(".")
+
+
+def _message(error: BaseException) -> str:
+    match error.args:
+        case (int(number), str(said)):  # as PyMySQL has it
+            return f"{said} (error {number})"
+    return str(error)
 
 
 def reason_and_place(error: DBAPIError, place: str) -> str:

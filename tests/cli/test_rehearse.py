@@ -17,6 +17,7 @@ from sqlalchemy import make_url, text
 from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.migration.database import BillingDatabase
 from tests.support.command_line import BROKEN, HEALTHY, CommandLine, on_small_tenants
+from tests.support.mariadb import MariaDbServer
 from tests.support.servers import PostgresServer
 
 REHEARSE = "rehearse"
@@ -103,7 +104,7 @@ def refused(shell: CommandLine, *arguments: str) -> str:
     [
         (["--into", "postgresql://user@host/copy"], "expected one of sqlite"),
         (["--into", "nonsense"], "--into does not name a database that can be used"),
-        (["--into", "sqlite:////tmp/copy.db"], "--into names a PostgreSQL database"),
+        (["--into", "sqlite:////tmp/copy.db"], "--into names a database on a server"),
         (["--dump", "missing.dump"], "missing.dump cannot be read: No such file or directory"),
         (["--dump", "text.txt"], "is not a dump that can be read"),
         (["--dump", "empty.db"], "no table tenants"),
@@ -216,3 +217,97 @@ def test_a_rehearsal_on_postgresql(databases: PostgresServer, on_postgresql: Com
         shutil.rmtree(folder)
     with BillingDatabase(databases.url("postgres")).engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("DROP DATABASE rehearsal"))
+
+
+# MariaDB
+
+
+@pytest.fixture
+def on_mariadb(mariadb_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """Return the command line on three small, clean tenants on MariaDB."""
+    return on_small_tenants(tmp_path, mariadb_url, monkeypatch)
+
+
+@pytest.fixture
+def mariadb(mariadb_server: MariaDbServer, on_mariadb: CommandLine) -> Iterator[MariaDbServer]:
+    """Return the server, whose databases are afterwards what they were before."""
+    before = mariadb_server.administer("SHOW DATABASES")
+    yield mariadb_server
+    assert mariadb_server.administer("SHOW DATABASES") == before
+
+
+@pytest.mark.slow
+def test_refusals_on_mariadb(mariadb: MariaDbServer, on_mariadb: CommandLine, temporary: Path) -> None:
+    shell, billing = on_mariadb, make_url(on_mariadb.url)
+    new = billing.set(database="nowhere").render_as_string(hide_password=False)
+    weak = billing.set(username="weak", database="nowhere").render_as_string(hide_password=False)
+    dump = shell.folder / "billing.sql"
+    dump.write_text("-- MariaDB dump 10.19\nUSE billing;\n")
+    mariadb.administer("CREATE USER weak")
+    try:
+        with mariadb.database() as other:
+            mariadb.administer(f"CREATE TABLE {make_url(other).database}.people (name text)")
+            cases = [
+                ([], "needs --into URL"),
+                (
+                    ["--into", billing.set(host="localhost").render_as_string()],
+                    "--into names the billing database itself",
+                ),
+                (["--into", other], "is not empty: it has people"),
+                (["--into", weak], "could not be created: Access denied"),
+                (["--into", new.replace(f":{billing.port}", ":1")], "Cannot reach the database"),
+                (["--dump", str(dump), "--into", new], "A dump of MySQL or MariaDB is not restored"),
+            ]
+            for arguments, said in cases:
+                assert said in refused(shell, *arguments), arguments
+    finally:
+        mariadb.administer("DROP USER weak")
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_rehearsal_on_mariadb(mariadb: MariaDbServer, on_mariadb: CommandLine, temporary: Path) -> None:
+    """With a user that may only read; a kept copy is used again, and a database that was there stays, empty."""
+    shell = on_mariadb
+    before, secret = contents(shell.url), secrets_of(shell)
+    url = make_url(shell.url)
+    into = url.set(database="rehearsal").render_as_string(hide_password=False)
+    mariadb.administer("CREATE USER reader", f"GRANT SELECT, SHOW VIEW ON {url.database}.* TO reader")
+    mariadb.administer("CREATE DATABASE rehearsal", "GRANT ALL ON rehearsal.* TO reader")
+    try:
+        as_reader = url.set(username="reader").render_as_string(hide_password=False)
+        limited = CommandLine(shell.folder, as_reader)
+        target = make_url(into).set(username="reader").render_as_string(hide_password=False)
+        ended = limited(REHEARSE, "--into", target, "--tenant", HEALTHY, "--keep")
+        assert ended.status == 0, ended.printed
+        assert "Go: 1 tenant was migrated with every check passed" in ended.words
+        found = str(contents(into))
+        assert [one for one in secret if f"'{one}'" in found] == []
+
+        ended = shell(REHEARSE, "--into", into)
+        assert ended.status == 0, ended.printed
+        assert "Forecast for the real run" in ended.printed
+        assert contents(shell.url) == before
+        assert mariadb.administer("SHOW TABLES FROM rehearsal") == []
+    finally:
+        mariadb.administer("DROP USER reader", "DROP DATABASE rehearsal")
+    for folder in temporary.iterdir():
+        shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+def test_an_interrupted_copy_on_mariadb_leaves_nothing(
+    mariadb: MariaDbServer, on_mariadb: CommandLine, temporary: Path
+) -> None:
+    """As soon as its database is there."""
+    shell = on_mariadb
+    into = make_url(shell.url).set(database="rehearsal").render_as_string(hide_password=False)
+    child = shell.start(REHEARSE, "--into", into)
+    deadline = time.monotonic() + 60
+    while ("rehearsal",) not in mariadb.administer("SHOW DATABASES") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    printed, _ = child.communicate(timeout=60)
+    assert child.returncode == 130, printed
+    assert "Interrupted: the copy and its files were removed." in printed
+    assert list(temporary.iterdir()) == []

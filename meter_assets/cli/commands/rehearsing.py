@@ -21,7 +21,7 @@ from meter_assets.cli.selection import Asks, Selection, chosen_of_records, tenan
 @click.option(
     "--into",
     metavar="URL",
-    help="On PostgreSQL: the database for the copy, which is created, or is empty, or of an earlier rehearsal.",
+    help="On a server: the database for the copy, which is created, or is empty, or of an earlier rehearsal.",
 )
 @options.fixed_batch_size
 @click.option("--keep", is_flag=True, help="Keep the copy and its runs, and print where they are.")

@@ -31,10 +31,8 @@ from meter_assets.engines.mysql.connections import (
 from meter_assets.engines.mysql.connections import connections_kept as connections_kept
 from meter_assets.engines.mysql.connections import reader as reader
 from meter_assets.engines.mysql.connections import writer as writer
-from meter_assets.engines.mysql.copies import claim_scratch as claim_scratch
 from meter_assets.engines.mysql.copies import copy_tables as copy_tables
 from meter_assets.engines.mysql.copies import is_dump as is_dump
-from meter_assets.engines.mysql.copies import release_scratch as release_scratch
 from meter_assets.engines.mysql.copies import restore as restore
 from meter_assets.engines.mysql.failures import failure_of as failure_of
 from meter_assets.engines.mysql.grants import grants as grants
@@ -42,6 +40,8 @@ from meter_assets.engines.mysql.grants import obstacles_of
 from meter_assets.engines.mysql.own_tables import lock_own_tables as lock_own_tables
 from meter_assets.engines.mysql.own_tables import own_table_problems as own_table_problems
 from meter_assets.engines.mysql.pages import sql_of_page as sql_of_page
+from meter_assets.engines.mysql.scratch import claim_scratch as claim_scratch
+from meter_assets.engines.mysql.scratch import release_scratch as release_scratch
 from meter_assets.engines.sessions import connection_changes_session
 
 NAME = "mysql"

@@ -14,13 +14,13 @@ from sqlalchemy.dialects import postgresql
 from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.engines import urls
 from meter_assets.engines.base import Scratch
-from meter_assets.engines.postgresql.scratch import connected, create_if_missing, drop, mark, marked_in
+from meter_assets.engines.postgresql.scratch import connected, create, drop, exists, mark, marked_in
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import quoted, shown
 from meter_assets.private_files import written
 
 _CUSTOM, _TAR, _COMPRESSED = b"PGDMP", b"toc.dat\0", b"\x1f\x8b"
-_PLAIN = re.compile(rb"\s*(--|\\restrict|SET |BEGIN)")
+_PLAIN = re.compile(rb"\s*(--(?! MariaDB| MySQL)|\\restrict|SET |BEGIN)")
 _START = 300
 _WITHOUT = ("owner", "privileges", "publications", "subscriptions", "security-labels", "tablespaces")
 """What a copy does not need, and what needs roles or folders that this server may not have."""
@@ -101,7 +101,7 @@ def _find(program: str, dump: Path) -> str:
 
 def _create(url: URL) -> None:
     """Create the database, in place of one that an interrupted rehearsal left behind."""
-    if not create_if_missing(url, None):
+    if exists(url):
         with connected(url) as connection:
             ours = marked_in(connection) is not None
         if not ours:
@@ -110,7 +110,7 @@ def _create(url: URL) -> None:
                 "a rehearsal. Drop or rename it, or name another database with --into."
             )
         drop(url)
-        create_if_missing(url, None)
+    create(url, None)
     with connected(url) as connection:
         mark(connection, url)
 

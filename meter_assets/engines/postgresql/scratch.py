@@ -1,7 +1,6 @@
-"""The databases of a rehearsal on a PostgreSQL server: created or emptied before, removed afterwards.
+"""The databases of a rehearsal on a PostgreSQL server: how they are created, listed, emptied and dropped.
 
-A database is used only if it is empty or has nothing but what an earlier rehearsal created: the table `MARKER` says so.
-Add here what must be true of such a database. What is copied into it is in `copies`, dumps are read in `dumps`.
+Which database may be used is in `engines.scratch`. What is copied into it is in `copies`, dumps are read in `dumps`.
 """
 
 from collections.abc import Iterator
@@ -13,24 +12,17 @@ from sqlalchemy import URL, Connection, Row, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from meter_assets.billing.columns import REQUIRED_COLUMNS
-from meter_assets.billing.own_tables import BACKUP
-from meter_assets.engines import urls
-from meter_assets.engines.base import LockOwner, Scratch
+from meter_assets.engines import scratch, urls
+from meter_assets.engines.base import LockOwner, Scratch, TenantLock
 from meter_assets.engines.failures import reason
 from meter_assets.engines.postgresql.connections import writer
 from meter_assets.engines.postgresql.locks import AdvisoryLock
+from meter_assets.engines.scratch import LOCKED_AS, MARKER, ScratchServer, is_of_a_copy
 from meter_assets.errors import InvalidSettings
-from meter_assets.foreign_text import quoted, shown
+from meter_assets.foreign_text import shown
 
-MARKER = "meter_assets_rehearsal"
-"""The table by which a database is recognized as one of a rehearsal."""
-_JOURNALS = "meter_migration_"
-_SHOWN = 5
 _MAINTENANCE = ("postgres", "template1")
 """Databases of every server, to which a role connects to create another."""
-_LOCKED_AS = "the rehearsal"
-"""No tenant has this id, because of its blank."""
 _QUOTE = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 _WHICH = text("SELECT pg_catalog.pg_postmaster_start_time(), pg_catalog.current_database()")
 _LOCALE = text(
@@ -57,72 +49,51 @@ ORDER BY o.name
 
 def claim_scratch(into: URL | None, folder: Path, billing: Connection | None) -> Scratch:
     """Create the database, or empty that of an earlier rehearsal; mark it, and lock it against other rehearsals."""
-    if into is None:
-        raise InvalidSettings(
-            "A rehearsal on PostgreSQL needs --into URL: a database for the copy, on any server. It is created if it "
-            "does not exist; otherwise it must be empty, or of an earlier rehearsal."
-        )
-    created = create_if_missing(into, billing)
-    with connected(into) as connection:
-        if billing is not None and connection.execute(_WHICH).one() == billing.execute(_WHICH).one():
-            raise InvalidSettings(
-                f"--into names the billing database itself, {urls.shown(into)}. Name another database for the copy: it "
-                "is created if it does not exist."
-            )
-        _require_ours(connection, into)
-    lock = AdvisoryLock.take(writer(into), _LOCKED_AS, LockOwner.this_process(_LOCKED_AS))
-    if lock is None:
-        raise InvalidSettings(f"Another rehearsal uses {urls.shown(into)}. Wait for its end, or name another database.")
-    scratch = Scratch(into, created, lock)
-    with connected(into) as connection:
-        _empty(connection)
-        mark(connection, into)
-    return scratch
+    return scratch.claim(_SERVER, into, billing)
 
 
-def release_scratch(scratch: Scratch) -> None:
+def release_scratch(used: Scratch) -> None:
     """Drop the database if it was created for the rehearsal, otherwise what the rehearsal created in it."""
-    if not scratch.created:
-        with connected(scratch.url) as connection:
-            _empty(connection)
-    if scratch.lock is not None:
-        scratch.lock.release()
-    if scratch.created:
-        drop(scratch.url)
+    scratch.release(_SERVER, used)
 
 
 # Databases of a server
 
 
-def create_if_missing(url: URL, like: Connection | None) -> bool:
-    """Create a database unless it exists, with the encoding and locale of another; return whether it was created."""
+def exists(url: URL) -> bool:
+    """Return whether a database exists. Raises InvalidSettings if it does and cannot be reached, or its server."""
     try:
         with connected(url):
-            return False
+            return True
     except SQLAlchemyError as error:
-        unreachable = InvalidSettings(
-            f"Cannot reach the database {urls.shown(url)} for the copy: {reason(error)}. Check that --into names a "
-            "running server, its port, user and database."
-        )
-    with _maintenance(url, unreachable) as connection:
-        asked = text("SELECT count(*) FROM pg_catalog.pg_database WHERE datname = :name")
-        if connection.scalar(asked, {"name": url.database}):
-            raise unreachable
-        _create(connection, url, like)
-    return True
+        refused = scratch.unreachable(url, error)
+    asked = text("SELECT count(*) FROM pg_catalog.pg_database WHERE datname = :name")
+    try:
+        with _maintenance(url) as connection:
+            is_there = bool(connection.scalar(asked, {"name": url.database}))
+    except SQLAlchemyError:
+        raise refused from None
+    if is_there:
+        raise refused
+    return False
 
 
 def drop(url: URL) -> None:
     """Drop a database. Raises InvalidSettings, with what is left to do."""
-    failed = InvalidSettings(f"The database {urls.shown(url)} of the rehearsal could not be dropped: drop it yourself.")
-    with _maintenance(url, failed) as connection:
-        try:
+    try:
+        with _maintenance(url) as connection:
             connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_QUOTE(str(url.database))}")
-        except DBAPIError as error:
-            raise InvalidSettings(
-                f"The database {urls.shown(url)} of the rehearsal could not be dropped: {reason(error)}. Drop it "
-                "yourself."
-            ) from None
+    except SQLAlchemyError as error:
+        raise scratch.not_dropped(url, error) from None
+
+
+def create(url: URL, like: Connection | None) -> None:
+    """Create a database, with the encoding and locale of another. Raises InvalidSettings."""
+    try:
+        with _maintenance(url) as connection:
+            _create(connection, url, like)
+    except SQLAlchemyError as error:
+        raise scratch.unreachable(url, error) from None
 
 
 def _create(connection: Connection, url: URL, like: Connection | None) -> None:
@@ -137,11 +108,9 @@ def _create(connection: Connection, url: URL, like: Connection | None) -> None:
             return
         except DBAPIError as error:  # the other server may not have the locale
             if at == len(wanted):
-                raise InvalidSettings(
-                    f"The database {urls.shown(url)} does not exist and could not be created: {reason(error)}. Let an "
-                    f"administrator create it (CREATE DATABASE {shown(_QUOTE(str(url.database)))} OWNER "
-                    f"{shown(_QUOTE(url.username or 'ROLE'))}), or name a role that may create databases."
-                ) from None
+                owner = shown(_QUOTE(url.username or "ROLE"))
+                statement = f"CREATE DATABASE {shown(_QUOTE(str(url.database)))} OWNER {owner}"
+                raise scratch.not_created(url, error, statement, "role") from None
 
 
 @contextmanager
@@ -152,20 +121,21 @@ def connected(url: URL) -> Iterator[Connection]:
 
 
 @contextmanager
-def _maintenance(url: URL, unreachable: InvalidSettings) -> Iterator[Connection]:
-    """Connect to a database that every server has. Raises the error if none can be reached."""
+def _maintenance(url: URL) -> Iterator[Connection]:
+    """Connect to a database that every server has. Raises SQLAlchemyError if none can be reached."""
     for name in _MAINTENANCE:
+        connection = connected(url.set(database=name))
         try:
-            connection = connected(url.set(database=name))
             opened = connection.__enter__()
         except SQLAlchemyError:
+            if name == _MAINTENANCE[-1]:
+                raise
             continue
         try:
             yield opened
         finally:
             connection.__exit__(None, None, None)
         return
-    raise unreachable
 
 
 # The contents of a database
@@ -188,22 +158,22 @@ def marked_in(connection: Connection) -> str | None:
     return next((row.schema for row in connection.execute(_OBJECTS) if row.name == MARKER), None)
 
 
-def _require_ours(connection: Connection, url: URL) -> None:
-    """Raise InvalidSettings for a database with objects that no rehearsal created."""
+def _identity(connection: Connection) -> Row[Any]:
+    return connection.execute(_WHICH).one()
+
+
+def _others(connection: Connection) -> list[str]:
     ours = marked_in(connection)
-    others = [row for row in connection.execute(_OBJECTS) if ours is None or not _is_of_a_copy(row, ours)]
-    if not others:
-        return
-    named = ", ".join(quoted(f"{row.schema}.{row.name}") for row in others[:_SHOWN])
-    raise InvalidSettings(
-        f"{urls.shown(url)} is not empty: it has {named}{', ...' if len(others) > _SHOWN else ''}. The copy needs an "
-        "empty database, or one of an earlier rehearsal. Name another with --into: it is created if it does not exist."
-    )
+    found = connection.execute(_OBJECTS)
+    return [f"{row.schema}.{row.name}" for row in found if ours is None or not _is_of_a_copy(row, ours)]
+
+
+def _lock(url: URL) -> TenantLock | None:
+    return AdvisoryLock.take(writer(url), LOCKED_AS, LockOwner.this_process(LOCKED_AS))
 
 
 def _is_of_a_copy(found: Row[Any], ours: str) -> bool:
-    known = found.name in (*REQUIRED_COLUMNS, BACKUP, MARKER) or found.name.startswith(_JOURNALS)
-    return found.schema == ours and (known or found.kind == "type")
+    return found.schema == ours and (is_of_a_copy(found.name) or found.kind == "type")
 
 
 def _empty(connection: Connection) -> None:
@@ -216,3 +186,6 @@ def _empty(connection: Connection) -> None:
         names = [f"{_QUOTE(row.schema)}.{_QUOTE(row.name)}" for row in found if row.kind == kind]
         if names:
             connection.exec_driver_sql(f"DROP {kind.upper()} {', '.join(names)} CASCADE")
+
+
+_SERVER = ScratchServer("PostgreSQL", exists, create, connected, _identity, _others, _lock, _empty, mark, drop)

@@ -46,8 +46,8 @@ def claim_scratch(into: URL | None, folder: Path, billing: Connection | None) ->
     """Create a file in the folder."""
     if into is not None:
         raise InvalidSettings(
-            "--into names a PostgreSQL database. The copy of a SQLite database is a file in a private temporary folder "
-            "(the variable TMPDIR chooses where): leave --into out."
+            "--into names a database on a server. The copy of a SQLite database is a file in a private temporary "
+            "folder (the variable TMPDIR chooses where): leave --into out."
         )
     make_file(folder / _FILE)
     return Scratch(URL.create("sqlite", database=str(folder / _FILE)), created=True)
