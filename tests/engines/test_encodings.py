@@ -1,43 +1,47 @@
-"""Databases of PostgreSQL whose encoding is not UTF-8: they work, or are refused with a sentence."""
+"""Databases of servers whose encoding is not UTF-8: they work, or are refused with a sentence."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import make_url, text
 
-from meter_assets.migration.database import BillingDatabase
 from tests.support.command_line import CommandLine, command_line_in
 from tests.support.small_billing import SmallBilling
 
 MIGRATE = ("migrate-meter-financials", "--yes")
 NAME = "Žofie café"
+POSTGRESQL, MARIADB = "postgres_server", "mariadb_server"
 
 
 @pytest.fixture
-def shell(
-    request: pytest.FixtureRequest, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[CommandLine]:
-    """The command line on a small billing database with the encoding of the test."""
-    administrator = BillingDatabase(postgres_url).engine.execution_options(isolation_level="AUTOCOMMIT")
-    with administrator.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE encoded TEMPLATE template0 ENCODING '{request.param}' LOCALE 'C'"))
-    url = make_url(postgres_url).set(database="encoded").render_as_string(hide_password=False)
-    made = command_line_in(tmp_path, url, monkeypatch)
-    made.change(*SmallBilling().statements())
-    yield made
-    with administrator.connect() as connection:
-        connection.execute(text("DROP DATABASE encoded WITH (FORCE)"))
+def shell(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+    """The command line on a small billing database with the engine and encoding of the test."""
+    server, encoding = request.getfixturevalue(request.param[0]), request.param[1]
+    named = {"encoding": encoding} if request.param[0] == POSTGRESQL else {"character_set": encoding}
+    with server.database(**named) as url:
+        made = command_line_in(tmp_path, url, monkeypatch)
+        made.change(*SmallBilling().statements())
+        yield made
+
+
+def case(server: str, encoding: str, *values: str, thorough: bool = False) -> Any:
+    marks = [pytest.mark.server, *([pytest.mark.thorough] if thorough else [])]
+    return pytest.param((server, encoding), *values, marks=marks, id="-".join((encoding, *values)))
 
 
 @pytest.mark.parametrize(
     ("shell", "name"),
     [
-        ("LATIN1", "café"),
-        pytest.param("LATIN2", NAME, marks=pytest.mark.thorough),
-        ("SQL_ASCII", NAME),
-        pytest.param("SQL_ASCII", "plain", marks=pytest.mark.thorough),
-        pytest.param("WIN1252", "café €", marks=pytest.mark.thorough),
+        case(POSTGRESQL, "LATIN1", "café"),
+        case(POSTGRESQL, "LATIN2", NAME, thorough=True),
+        case(POSTGRESQL, "SQL_ASCII", NAME),
+        case(POSTGRESQL, "SQL_ASCII", "plain", thorough=True),
+        case(POSTGRESQL, "WIN1252", "café €", thorough=True),
+        case(MARIADB, "latin1", "café €"),
+        case(MARIADB, "utf8mb3", NAME),
+        case(MARIADB, "cp1250", NAME, thorough=True),
+        case(MARIADB, "sjis", "水道 ソ表", thorough=True),
     ],
     indirect=["shell"],
 )
@@ -51,7 +55,7 @@ def test_names_are_shown_and_the_tenant_is_migrated(shell: CommandLine, name: st
         assert shell.rows("SELECT balance FROM meters") == [(balance,)]
 
 
-@pytest.mark.parametrize("shell", ["SQL_ASCII"], indirect=True)
+@pytest.mark.parametrize("shell", [case(POSTGRESQL, "SQL_ASCII")], indirect=True)
 def test_bytes_that_are_no_utf8_are_refused_with_a_sentence(shell: CommandLine) -> None:
     shell.change("UPDATE tenants SET name = convert_from('\\x636166e9', 'SQL_ASCII')")
     for command in (("migrate-meter-financials", "--dry-run"), MIGRATE, ("validate-meter-financial-data",)):
@@ -60,9 +64,9 @@ def test_bytes_that_are_no_utf8_are_refused_with_a_sentence(shell: CommandLine) 
         assert 'cannot be read: invalid byte sequence for encoding "UTF8": 0xe9' in said.words
 
 
-@pytest.mark.parametrize("shell", ["LATIN1"], indirect=True)
+@pytest.mark.parametrize("shell", [case(POSTGRESQL, "LATIN1"), case(MARIADB, "latin1")], indirect=True)
 def test_a_failure_is_recorded_also_where_its_sentence_has_other_letters(shell: CommandLine) -> None:
-    """A long name is cut with a sign that LATIN1 does not have."""
+    """A long name is cut with a sign that PostgreSQL's LATIN1 does not have."""
     shell.change(
         "ALTER TABLE meters ADD note TEXT DEFAULT 'x'",
         f"ALTER TABLE meters ADD CONSTRAINT small CHECK (balance < 50 OR note <> '{'x' * 300}')",
