@@ -8,7 +8,7 @@ engine returns it as a list of problems beside the catalogue.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from meter_assets.foreign_text import quoted
@@ -28,6 +28,8 @@ class Trigger:
     name: str
     timing: str
     """When it runs: "BEFORE UPDATE, each row"."""
+    text: str = field(default="", repr=False, compare=False)
+    """What it does, as the database shows it, in its own names; empty if this role may not see it."""
 
     def __str__(self) -> str:
         """Return it in words."""

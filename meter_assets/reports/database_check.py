@@ -11,6 +11,7 @@ from functools import partial
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, Dialect
 
+from meter_assets.billing.catalogue import columns_in
 from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
@@ -172,9 +173,12 @@ def _of_catalogue(schema: BillingSchema) -> Iterator[Finding]:
     for name in sorted(catalogue.views):
         yield Finding(level=Level.note, what=f"{schema.place(name)} is a view.")
     for trigger in catalogue.triggers:
+        compared = "What it changes is compared before and after."
+        if named := columns_in(trigger.text, schema.columns_of_steps.get(trigger.table, {}).values()):
+            compared = f"It names {', '.join(named)}, which a step writes: perhaps it alters what is written."
         yield Finding(
             level=Level.warning,
-            what=f"The trigger {trigger} runs when a step writes. What it changes is compared before and after.",
+            what=f"The trigger {trigger} runs when a step writes. {compared}",
             fix="Read what it does; a step is rolled back if it alters a written value or money elsewhere.",
         )
     for table, column in catalogue.renewed:

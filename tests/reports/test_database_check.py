@@ -26,6 +26,10 @@ IDS = [
     ("customers", "id"),
     *((table, "customer_id") for table in ("meter_assignments", "invoices", "payments")),
 ]
+ALTERS = (
+    "The trigger alters of meters (BEFORE UPDATE, each row) runs when a step writes. It names balance, which a step "
+    "writes: perhaps it alters what is written."
+)
 CASES = {
     "a table that is missing": Case(("DROP TABLE bills",), "ERROR", "no table bills"),
     "money as a double": Case(
@@ -106,6 +110,28 @@ CASES = {
         ("CREATE TRIGGER counts AFTER UPDATE ON payments FOR EACH ROW SET @counted = 1",),
         "WARN",
         "The trigger counts of payments (AFTER UPDATE, each row) runs when a step writes",
+        on=("mysql",),
+    ),
+    "a trigger of SQLite that alters what is written": Case(
+        ("CREATE TRIGGER alters BEFORE UPDATE ON meters BEGIN UPDATE meters SET balance = 0 WHERE id = NEW.id; END",),
+        "WARN",
+        ALTERS,
+        on=("sqlite",),
+    ),
+    "a trigger of PostgreSQL that alters what is written": Case(
+        (
+            "CREATE FUNCTION alters() RETURNS trigger LANGUAGE plpgsql "
+            "AS $$ BEGIN NEW.balance := 0; RETURN NEW; END $$",
+            "CREATE TRIGGER alters BEFORE UPDATE ON meters FOR EACH ROW EXECUTE FUNCTION alters()",
+        ),
+        "WARN",
+        ALTERS,
+        on=("postgresql",),
+    ),
+    "a trigger of MySQL that alters what is written": Case(
+        ("CREATE TRIGGER alters BEFORE UPDATE ON meters FOR EACH ROW SET NEW.balance = 0",),
+        "WARN",
+        ALTERS,
         on=("mysql",),
     ),
     "a tenant with an illegal id": Case(

@@ -37,7 +37,8 @@ _VIEWS = """
 SELECT table_name AS name, view_definition AS definition, is_updatable AS updatable FROM information_schema.views
 WHERE table_schema = COALESCE(:place, DATABASE()) AND table_name IN :names"""
 _TRIGGERS = """
-SELECT event_object_table AS name, trigger_name AS called, action_timing AS timing FROM information_schema.triggers
+SELECT event_object_table AS name, trigger_name AS called, action_timing AS timing,
+    action_statement AS body FROM information_schema.triggers
 WHERE trigger_schema = COALESCE(:place, DATABASE()) AND event_manipulation = 'UPDATE' AND event_object_table IN :names
 ORDER BY event_object_table, trigger_name"""
 _CHECKS_OF_MARIADB = """
@@ -156,7 +157,7 @@ def _views(views: Rows, written: set[str], schema: BillingSchema) -> Iterator[st
 def _triggers(found: Rows, written: set[str]) -> Iterator[Trigger]:
     for row in found:
         if row["name"] in written:
-            yield Trigger(row["name"], row["called"], f"{row['timing']} UPDATE, each row")
+            yield Trigger(row["name"], row["called"], f"{row['timing']} UPDATE, each row", row["body"] or "")
 
 
 def _standard(expression: str) -> str:

@@ -205,10 +205,10 @@ def _triggers(found: Found, written: set[tuple[str, str]]) -> Iterator[Trigger]:
         row = f", each {timing[2].lower()}" if timing else ""
         of = f" OF {', '.join(detail['columns'])}" if only else ""
         when = f"{timing[1]} UPDATE{of}{row}" if timing else "UPDATE"
-        yield Trigger(table, detail["name"], when + _on(table, detail["called"]))
+        yield Trigger(table, detail["name"], when + _on(table, detail["called"]), detail["text"])
     for table, detail in found.get("rule", ()):
         when = "rule DO INSTEAD" if detail["instead"] else "rule DO ALSO"
-        yield Trigger(table, detail["name"], f"{when} of UPDATE{_on(table, detail['called'])}")
+        yield Trigger(table, detail["name"], f"{when} of UPDATE{_on(table, detail['called'])}", detail["text"])
 
 
 def _on(table: str, called: str) -> str:

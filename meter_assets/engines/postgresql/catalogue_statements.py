@@ -81,12 +81,13 @@ UNION ALL SELECT 'own', c.relname, pg_catalog.jsonb_build_object('schema', n.nsp
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_class t JOIN named l ON t.relname = l.called
             WHERE l.logical = 'tenants' AND t.relnamespace = n.oid)
 UNION ALL SELECT 'trigger', f.billing, pg_catalog.jsonb_build_object('name', t.tgname, 'called', f.called,
-        'definition', pg_catalog.pg_get_triggerdef(t.oid), 'columns', ARRAY(SELECT a.attname
+        'definition', pg_catalog.pg_get_triggerdef(t.oid), 'text', (SELECT p.prosrc FROM pg_catalog.pg_proc p
+            WHERE p.oid = t.tgfoid), 'columns', ARRAY(SELECT a.attname
             FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.tgrelid AND a.attnum = ANY(t.tgattr::int2[])))
     FROM related f JOIN pg_catalog.pg_trigger t ON t.tgrelid = f.oid
     WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgenabled = ANY('{O,A}'::"char"[]) AND t.tgtype & 16 = 16
 UNION ALL SELECT 'rule', f.billing, pg_catalog.jsonb_build_object('name', w.rulename, 'called', f.called,
-        'instead', w.is_instead)
+        'instead', w.is_instead, 'text', pg_catalog.pg_get_ruledef(w.oid))
     FROM related f JOIN pg_catalog.pg_rewrite w ON w.ev_class = f.oid
     WHERE w.ev_type = '2' AND w.ev_enabled = ANY('{O,A}'::"char"[]) AND w.rulename <> '_RETURN'
 UNION ALL SELECT 'check', b.relname, pg_catalog.jsonb_build_object('name', c.conname,

@@ -141,7 +141,8 @@ def _triggers(objects: Objects, written: Mapping[str, set[str]], names: Mapping[
         of = f" OF {', '.join(columns)}" if columns else ""
         for table in written:
             if names[table] == of_table and (not columns or written[table].intersection(columns)):
-                yield Trigger(table, name, f"{(found[1] or 'BEFORE').upper()} UPDATE{of}, each row")
+                timing = f"{(found[1] or 'BEFORE').upper()} UPDATE{of}, each row"
+                yield Trigger(table, name, timing, statement[found.end() :])
 
 
 def _checks(
