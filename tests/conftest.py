@@ -6,9 +6,12 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 import meter_assets.engines  # noqa: F401  # registers how engines compile our SQL constructs
 from meter_assets.migration import temporary_tables
@@ -50,6 +53,21 @@ ENGINES = (
 )
 _URLS = {"postgresql": "postgres_url", "mysql": "mariadb_url"}
 _SERVERS = {"postgresql": "postgres_server", "mysql": "mariadb_server"}
+
+
+_read_scripts: Any = ScriptDirectory.from_config
+_scripts: dict[str | None, ScriptDirectory] = {}
+
+
+def _scripts_read_once(config: Config) -> ScriptDirectory:
+    """Return the migrations of Dagster's storage, which it reads from some hundred files whenever it opens a file."""
+    location = config.get_main_option("script_location")
+    if location not in _scripts:
+        _scripts[location] = _read_scripts(config)
+    return _scripts[location]
+
+
+ScriptDirectory.from_config = _scripts_read_once  # type: ignore[method-assign]
 
 
 def pytest_collection_finish() -> None:
