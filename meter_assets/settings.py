@@ -144,7 +144,12 @@ def policy() -> Policy:
 
     Raises InvalidSettings for a file that cannot be read or has other tables, UnknownPolicy for an invalid policy.
     """
-    return Policy.from_values(_table("policy"))
+    return Policy.from_values(policy_values())
+
+
+def policy_values() -> dict[str, Any]:
+    """Return the values of the table `policy` as the file has them. Raises InvalidSettings as `policy`."""
+    return _table("policy")
 
 
 def mapping() -> DatabaseMapping:

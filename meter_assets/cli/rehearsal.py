@@ -4,12 +4,14 @@ The parts are the jobs that the other commands launch, on the copy and in a Dags
 `_Rehearsing`. How the copy is made is in `copying`, what the figures mean in `reports.rehearsal`.
 """
 
+import json
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -26,6 +28,7 @@ from meter_assets.errors import InvalidSettings, SharedSessions
 from meter_assets.foreign_text import named, shown
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.run_history import recorded_steps
+from meter_assets.private_files import written
 from meter_assets.reports.rehearsal import OneTenantAgain, Part, Rehearsal, TenantTimes
 from meter_assets.rules.invariants import Severity
 from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, POSTGRES_URL_VARIABLE, open_instance
@@ -34,7 +37,7 @@ from meter_assets.version import __version__
 USUAL_BATCH = 10_000
 """The batch size of the second migration of a tenant, if the first one had none."""
 _PREFIX = "meter-assets-rehearsal-"
-_DAGSTER = "dagster"
+_DAGSTER, _CONFIG = "dagster", "policy.toml"
 
 
 @dataclass(frozen=True)
@@ -57,24 +60,21 @@ def rehearse(options: Options) -> int:
     """
     output = RehearsalOutput(as_json=options.as_json)
     policy = settings.policy()
-    if settings.mapping().tables:
-        raise InvalidSettings(
-            "rehearse cannot copy a database whose tables are mapped ([tables] of the configuration file). Nothing was "
-            "read. Restore a copy of the database yourself, and name it in METER_ASSETS_DATABASE_URL."
-        )
+    mapping = settings.mapping()
     source = settings.billing_database() if options.dump is None else options.dump
     name = source.url if isinstance(source, BillingDatabase) else str(source)
     with _removed_when_interrupted(output), _private_folder(keep=options.keep) as folder:
         output.start("copy", name)
-        with copied(source, options.into, policy, folder, keep=options.keep, told=output.table) as copy:
+        copying = partial(copied, mapping=mapping, keep=options.keep, told=output.table)
+        with copying(source, options.into, policy, folder) as copy:
             found = _results_of(copy, name, options)
             output.parts(found.parts)
-            with _as_billing_database(copy, folder):
+            with _as_billing_database(copy, folder, is_mapped=bool(mapping.tables)):
                 _Rehearsing(found, options, output).run()
         found.is_kept = options.keep
         output.results(found)
         if options.keep:
-            output.kept(copy.shown_url, folder / _DAGSTER)
+            output.kept(copy.shown_url, folder / _DAGSTER, folder / _CONFIG if mapping.tables else None)
     return 0 if found.go else 1
 
 
@@ -129,15 +129,26 @@ def _private_folder(*, keep: bool) -> Iterator[Path]:
 
 
 @contextmanager
-def _as_billing_database(copy: Copy, folder: Path) -> Iterator[None]:
+def _as_billing_database(copy: Copy, folder: Path, *, is_mapped: bool) -> Iterator[None]:
     """Let all code of this process use the copy, and a Dagster instance whose files are in the folder."""
+    if is_mapped:
+        _write_policy(folder)
     variables = {
         settings.DATABASE_URL_VARIABLE: copy.url,
+        **({settings.CONFIG_VARIABLE: str(folder / _CONFIG)} if is_mapped else {}),
         DAGSTER_HOME_VARIABLE: str(folder / _DAGSTER),
         POSTGRES_URL_VARIABLE: None,
     }
     with settings.replaced(variables):
         yield
+
+
+def _write_policy(folder: Path) -> None:
+    """Write a configuration file with the policies alone: the copy has the usual names of tables."""
+    with written(folder, _CONFIG) as file:
+        file.write("[policy]\n")
+        for name, value in settings.policy_values().items():
+            file.write(f"{name} = {json.dumps(value)}\n")  # for its values, TOML is as JSON
 
 
 # The parts

@@ -80,9 +80,11 @@ class RehearsalOutput:
             style = "" if found.go else "red"
             self._terminal.print(f"\n{sentence}", style) if at == 0 else self._terminal.evidence(sentence, style)
 
-    def kept(self, url: str, dagster_home: Path) -> None:
-        """Say where the copy is, and how to look at its runs."""
+    def kept(self, url: str, dagster_home: Path, config: Path | None) -> None:
+        """Say where the copy is, and how to look at its runs; with its configuration file, if it has its own."""
+        of_file = f"{settings.CONFIG_VARIABLE}={config} " if config else ""
+        ui = f"{of_file}DAGSTER_HOME={dagster_home} {settings.command('meter-assets')} ui"
         self.say(
             f"Kept: the copy in {url}, and its runs in {dagster_home}. To look at them: "
-            f"{settings.DATABASE_URL_VARIABLE}={url} DAGSTER_HOME={dagster_home} {settings.command('meter-assets')} ui"
+            f"{settings.DATABASE_URL_VARIABLE}={url} {ui}"
         )

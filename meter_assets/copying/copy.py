@@ -13,7 +13,9 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from meter_assets.billing.mapping import DEFAULT_NAMES, DatabaseMapping
 from meter_assets.billing.policy import Policy
+from meter_assets.copying.as_read import copy_as_read
 from meter_assets.copying.masks import copies_of
 from meter_assets.engines import ENGINES, parse_url
 from meter_assets.engines.base import DatabaseEngine, Scratch
@@ -46,9 +48,18 @@ class Copy:
 
 @contextmanager
 def copied(
-    source: BillingDatabase | Path, into: str | None, policy: Policy, folder: Path, *, keep: bool, told: Told
+    source: BillingDatabase | Path,
+    into: str | None,
+    policy: Policy,
+    folder: Path,
+    *,
+    mapping: DatabaseMapping = DEFAULT_NAMES,
+    keep: bool,
+    told: Told,
 ) -> Iterator[Copy]:
     """Copy the billing tables of a database or of a dump, and remove the copy in the end, unless it is to be kept.
+
+    `mapping` is how a dump names its tables. The copy has the usual names, whatever the source has.
 
     It is removed in any case if an exception (also Ctrl-C) leaves the context. `into` is the URL of the database for
     the copy, `folder` a private folder for files. Raises InvalidSettings, CopyFailed, OSError for a dump that cannot
@@ -66,7 +77,7 @@ def copied(
             database = source
         else:
             restored = engine.restore(source, folder, wanted)
-            database = BillingDatabase(_with_password(restored.url))
+            database = BillingDatabase(_with_password(restored.url), mapping=mapping)
             copy.seconds_to_restore = time.monotonic() - started if restored.created else None
         _copy(engine, database, target, policy, copy, told)
         if restored is not None:
@@ -144,7 +155,8 @@ def _copy(
         copy.masked = tuple(f"{one.name}.{column}" for one in tables for column in sorted(one.masked))
         copy.triggers = [str(one) for one in schema.catalogue.triggers]
         with target.transaction() as writing:
-            copy.lacks = engine.copy_tables(reading, writing, schema, tables, report)
+            copy_tables = copy_as_read if schema.mapped else engine.copy_tables
+            copy.lacks = copy_tables(reading, writing, schema, tables, report)
     copy.seconds = time.monotonic() - started
 
 

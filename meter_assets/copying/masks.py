@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     DateTime,
+    FromClause,
     Integer,
     Interval,
     Numeric,
@@ -60,20 +61,21 @@ def copies_of(schema: BillingSchema, policy: Policy) -> list[TableCopy]:
 
 def _copy_of(schema: BillingSchema, name: str, policy: Policy) -> TableCopy:
     types = {one.key: one.type for one in schema.tables[name].c}
-    values = dict(_values(schema, name, policy, types))
-    own_sql = {
-        one: sql for one, sql in schema.generated(name).items() if set(schema.computed_from(name)) <= values.keys()
-    }
+    is_mapped = bool(schema.mapped)
+    # Without types, so that no value is converted.
+    rows = schema.tables[name] if is_mapped else named_table(name, *map(column, types))
+    values = dict(_values(schema, name, policy, types, rows))
+    computed = {} if is_mapped else schema.generated(name)
+    own_sql = {one: sql for one, sql in computed.items() if set(schema.computed_from(name)) <= values.keys()}
     stored = [value.label(one) for one, value in values.items() if one not in own_sql]
     masked = frozenset(one for one, value in values.items() if not isinstance(value, ColumnClause))
     return TableCopy(name, tuple(values), select(*stored), masked, own_sql)
 
 
 def _values(
-    schema: BillingSchema, name: str, policy: Policy, types: Mapping[str, TypeEngine[Any]]
+    schema: BillingSchema, name: str, policy: Policy, types: Mapping[str, TypeEngine[Any]], rows: FromClause
 ) -> Iterator[tuple[str, ColumnElement[Any]]]:
     """Yield each copied column with its value in the copy."""
-    rows = named_table(name, *map(column, types))  # without types, so that no value is converted
     masks = MASKS.get(name, {})
     known = {*REQUIRED_COLUMNS[name], *OPTIONAL_COLUMNS.get(name, ())}
     known |= {SOFT_DELETE_COLUMN, UPDATED_AT_COLUMN, CREATED_AT_COLUMN}

@@ -225,13 +225,6 @@ def test_a_step_that_can_write_nothing_is_refused(shell: CommandLine, tmp_path: 
         assert 'results = ["meter_id"] in [tables.payments]' in ended.words
 
 
-def test_a_rehearsal_of_mapped_tables_is_refused(shell: CommandLine) -> None:
-    shell.environment["METER_ASSETS_CONFIG"] = str(EXAMPLE / "mapping.toml")
-    ended = shell("rehearse")
-    assert ended.status == 2
-    assert "rehearse cannot copy a database whose tables are mapped" in ended.words
-
-
 @pytest.mark.parametrize(
     ("keys", "line"),
     [

@@ -4,7 +4,6 @@ An example is a folder of `examples`: `database.sql` (for every engine) or `data
 `expected.csv` with the balances of its meters, worked out by hand. A new folder is tested without a change here.
 """
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from meter_assets.billing.relations import billing_relations
 from meter_assets.formatting import show_money
 from meter_assets.migration.database import BillingDatabase
 from tests.support.command_line import CommandLine
-from tests.support.example_databases import CASES, FOLDER, on_every_engine
+from tests.support.example_databases import CASES, FOLDER, expected, on_every_engine
 from tests.support.watching import BALANCES, Watch, instance_in
 
 pytestmark = pytest.mark.slow
@@ -56,12 +55,6 @@ def balances(shell: CommandLine) -> dict[tuple[str, str], tuple[str, str]]:
         money = [exact(meter.c.balance), exact(meter.c.overpayment)]
         rows = snapshot.connection.execute(select(meter.c.tenant_id, meter.c.meter_number, *money)).all()
     return {(str(row[0]), str(row[1])): (show_money(row[2]), show_money(row[3])) for row in rows}
-
-
-def expected(example: Path) -> dict[tuple[str, str], tuple[str, str]]:
-    """Return the balances that were worked out by hand."""
-    with (example / "expected.csv").open(encoding="utf-8", newline="") as file:
-        return {(row["tenant"], row["meter"]): (row["balance"], row["overpayment"]) for row in csv.DictReader(file)}
 
 
 def written_columns(shell: CommandLine) -> set[tuple[str, str]]:
