@@ -22,11 +22,20 @@ from tests.support.command_line import HEALTHY, CommandLine, command_line_in, on
 from tests.support.databases import after_journaling, everything, migrate, row_of, start_over, tenant, write
 from tests.support.ledger import owing_20
 from tests.support.mariadb import MariaDbServer, start_mariadb
+from tests.support.processes import free_port
 from tests.support.rollbacks import undo
 from tests.support.shapes import SHAPES
 
 SCHEMA = billing_tables()
 MIGRATE = ("migrate-meter-financials", "--yes", "--tenant", HEALTHY)
+CLUSTER = {
+    "wsrep-provider": "/usr/lib/galera/libgalera_smm.so",  # of a package that Debian's mariadb-server depends on
+    "wsrep-cluster-address": "gcomm://",
+    "wsrep-node-address": "127.0.0.1",
+    "binlog-format": "ROW",
+    "innodb-autoinc-lock-mode": "2",
+}
+"""The settings of the first node of a cluster."""
 READ_TABLE = re.compile(
     r"(?:FROM|JOIN|,)\s+(meter_assets_\d+_\w+|meter_migration_(?:examined|plan|missed)_\w+)\b(?!\.)"
 )
@@ -55,6 +64,22 @@ def test_a_table_without_transactions_is_refused_with_the_statement(mariadb_url:
     write(database, "ALTER TABLE payments ENGINE = MyISAM")
     with pytest.raises(UnsuitableSchema, match=r"payments has the storage engine MyISAM, .*ENGINE = InnoDB"):
         migrate(database, 1)
+
+
+def test_a_node_of_a_cluster_is_previewed_and_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = f"base_host=127.0.0.1;base_port={free_port()};gmcast.listen_addr=tcp://127.0.0.1:{free_port()}"
+    server = start_mariadb({"wsrep-on": "ON", **CLUSTER, "wsrep-provider-options": place})
+    try:
+        with server.database() as url:
+            shell = on_small_tenants(tmp_path, url, monkeypatch)
+            before = everything(shell.database)
+            assert shell("migrate-meter-financials", "--dry-run").status == 0
+            ended = shell(*MIGRATE)
+            assert ended.status == 2, ended.printed
+            assert "the server is a node of a Galera cluster" in ended.words
+            assert everything(shell.database) == before
+    finally:
+        server.stop()
 
 
 def test_a_server_that_logs_statements_is_refused() -> None:
