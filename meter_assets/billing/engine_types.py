@@ -68,6 +68,10 @@ class EngineTypes:
     """Returns the reflected type of a column with what it has from its table, given the table's name and schema."""
     described: Callable[[CursorResult[Any]], dict[str, TypeEngine[Any]]] = lambda result: {}
     """Returns the types of the columns of a result, by name, as far as the driver tells them."""
+    of_fraction: Callable[[str, TypeEngine[Any]], str] = lambda column, kind: f"CAST({column} AS DECIMAL(20, 6))"
+    """Returns SQL that reads money in a binary fraction, given its column and type: exactly, or as no whole cents."""
+    loses_cents: Callable[[TypeEngine[Any], str], str | None] | None = None
+    """Returns why SQL may lose cents of a column of this type without a trace, as a clause; None if it does not."""
     to_flag: Callable[[TypeEngine[Any]], str] = lambda kind: ""
     """Returns how to change a column of this type, which is no flag, as the end of a clause; may be empty."""
 

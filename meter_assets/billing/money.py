@@ -18,6 +18,9 @@ from meter_assets.billing.constructs import EngineConstruct
 from meter_assets.billing.engine_types import not_implemented, types_of
 from meter_assets.billing.policy import Policy, RoundingOfSums
 
+LARGEST_REAL = 131_072
+"""From here on, binary fractions of 32 bits are further from each other than a cent: they have 24 digits, so 1/64."""
+
 
 class ExactMoney(TypeDecorator[Decimal]):
     """Money as `Decimal` currency units in Python; exact form in the database."""

@@ -37,7 +37,7 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
-from meter_assets.billing.catalogue import renamed
+from meter_assets.billing.catalogue import renamed, words
 from meter_assets.billing.columns import DATE_COLUMNS, MONEY_COLUMNS, OPTIONAL_COLUMNS, REFERENCES, REQUIRED_COLUMNS
 from meter_assets.billing.constructs import typed_null
 from meter_assets.billing.engine_types import EngineTypes
@@ -102,6 +102,7 @@ def _read(connection: Connection, inspector: Inspector, types: EngineTypes, one:
     if one.absent:
         return _Found(one, None, dict.fromkeys(REQUIRED_COLUMNS[one.name]))
     if one.select is not None:
+        _require_cents(inspector, types, one, one.at, one.select, _tables_in(inspector, types, one.select))
         rows = _text(one.select).columns().subquery("read")
         try:
             computed = _described(connection, types, select(literal_column("*")).select_from(rows))
@@ -118,6 +119,9 @@ def _read(connection: Connection, inspector: Inspector, types: EngineTypes, one:
                 f"{name} is {quoted(column.column)}, which the table {table.fullname} does not have, expected one of "
                 f"{there}",
             )
+    for _, column in one.columns:
+        if column.sql is not None:
+            _require_cents(inspector, types, one, column.at, column.sql, [one.table or one.name])
     if one.where is not None:
         _require_accepted(connection, types, table, one, [("where", literal_column(f"({one.where}\n)"), one.at)])
     parts = [(name, _computed(column), column.at) for name, column in one.columns if column.sql is not None]
@@ -165,6 +169,25 @@ def columns_as_read(
         name = column["name"]
         is_key = bool(column.get("primary_key")) if key is None else name in key
         yield Column(name, kind, *computed, primary_key=is_key, nullable=column["nullable"])
+
+
+def _tables_in(inspector: Inspector, types: EngineTypes, sql: str) -> list[str]:
+    """Return the tables that SQL names, as far as that matters."""
+    return [one for one in inspector.get_table_names() if one in words(sql)] if types.loses_cents else []
+
+
+def _require_cents(
+    inspector: Inspector, types: EngineTypes, one: MappedTable, at: str, sql: str, tables: Sequence[str]
+) -> None:
+    """Raise InvalidMapping for SQL in which the engine may lose cents of a column without a trace."""
+    if types.loses_cents is None:
+        return
+    named = set(words(sql))
+    for table in tables:
+        for column in inspector.get_columns(table, schema=one.schema):
+            why = types.loses_cents(column["type"], sql) if column["name"] in named else None
+            if why is not None:
+                raise InvalidMapping(at, f"[tables.{one.name}]", f"its SQL reads {table}.{column['name']}, a {why}")
 
 
 def _described(connection: Connection, types: EngineTypes, rows: Select[Any]) -> dict[str, TypeEngine[Any] | None]:

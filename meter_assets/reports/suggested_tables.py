@@ -20,6 +20,7 @@ from meter_assets.billing.columns import (
     SOFT_DELETE_COLUMN,
     UPDATED_AT_COLUMN,
 )
+from meter_assets.billing.engine_types import types_of
 from meter_assets.billing.mapping import OWN_PREFIX, RESULTS
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.engines import engine_of
@@ -85,6 +86,7 @@ class Suggestion:
 
     def __init__(self, connection: Connection, tables: list[FoundTable]) -> None:
         """Take the tables of the database. `chosen` are those that are taken for ours, `drafts` what is suggested."""
+        self._types = types_of(connection.dialect)
         self._quote = connection.dialect.identifier_preparer.quote
         self._all = tables
         self.chosen: dict[str, FoundTable] = {}
@@ -191,7 +193,7 @@ class Suggestion:
     def _converted(self, table: FoundTable, column: str, *, is_money: bool, is_date: bool) -> str:
         kind = table.columns[column]
         if is_money and isinstance(kind, Float):
-            return f'{{ sql = "CAST({self._quote(column)} AS DECIMAL(20, 6))" }}'
+            return f'{{ sql = "{self._types.of_fraction(self._quote(column), kind)}" }}'
         if is_money and isinstance(kind, Integer):
             return f'{{ sql = "{self._quote(column)} / 100.0" }}'
         if is_date and isinstance(kind, String):

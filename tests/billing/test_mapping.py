@@ -4,9 +4,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import REAL, make_url
+from sqlalchemy.dialects.mysql import FLOAT
 
-from meter_assets.billing.mapping import line_of
+from meter_assets.billing.engine_types import types_of
+from meter_assets.billing.mapping import OWN_PREFIX, line_of
 from tests.support.command_line import PROJECT, CommandLine, command_line_in
 from tests.support.example_databases import load
 from tests.support.mariadb import MariaDbServer
@@ -271,6 +273,51 @@ def test_money_in_doubles_is_read_exactly_or_refused(
     else:
         ((balance,),) = shell.rows("SELECT balance FROM meter_migration_results_of_meters WHERE id = 11")
         assert Decimal(str(balance)) == Decimal("109.70")
+
+
+REALS = ("12345.67", "40.009", "40.005", "131071.99", "131072.01", "262144.5", "-0.01")
+
+
+@pytest.mark.not_on("sqlite")  # whose floats have 64 bits
+@pytest.mark.parametrize(
+    ("amount", "status"), [(one, int(one in ("40.009", "40.005", "131072.01", "262144.5"))) for one in REALS]
+)
+def test_money_in_32_bits_is_read_to_the_cent_or_refused(
+    shell: CommandLine, tmp_path: Path, amount: str, status: int
+) -> None:
+    dialect = shell.database.engine.dialect
+    of_32_bits = FLOAT() if dialect.name == "mysql" else REAL()
+    shell.change(f"ALTER TABLE receipts ADD COLUMN in_real {of_32_bits.compile(dialect)}")
+    shell.change(f"UPDATE receipts SET in_real = CASE WHEN receipt_id = 1001 THEN {amount} ELSE paid END")
+    sql = types_of(dialect).of_fraction("in_real", of_32_bits)
+    (tmp_path / "mapping.toml").write_text(_mapping().replace('amount = "paid"', f'amount = {{ sql = "{sql}" }}'))
+    shell.environment["METER_ASSETS_CONFIG"] = "mapping.toml"
+    ended = shell("migrate-meter-financials", "--yes")
+    assert ended.status == status, ended.printed
+    if status:
+        assert "every_amount_fits_the_currency: 1 violation" in ended.words
+        return
+    ((balance, overpayment),) = shell.rows(
+        f"SELECT balance, overpayment FROM {OWN_PREFIX}results_of_meters WHERE id = 11"
+    )
+    assert balance - overpayment == Decimal("110.00") - Decimal(amount)
+
+
+def test_postgresql_keeps_no_cents_of_a_real(on_postgresql: CommandLine, tmp_path: Path) -> None:
+    shell = on_postgresql
+    shell.change("ALTER TABLE payments ALTER COLUMN amount TYPE real")
+    shell.environment["METER_ASSETS_CONFIG"] = str(tmp_path / "mapping.toml")
+    said = "payments.amount, a REAL, of which PostgreSQL keeps 6 digits as a number, without its cents"
+    for table in (
+        '[tables.payments.columns]\namount = { sql = "CAST(amount AS DECIMAL(20, 6))" }\n',
+        '[tables.payments]\nselect = "SELECT *, CAST(amount AS numeric) AS paid FROM payments"\n',
+    ):
+        (tmp_path / "mapping.toml").write_text(table)
+        ended = shell("migrate-meter-financials", "--dry-run")
+        assert (ended.status, said in ended.words) == (2, True), ended.printed
+    (tmp_path / "mapping.toml").write_text("")
+    ended = shell("migrate-meter-financials", "--dry-run")
+    assert "USING amount::double precision::numeric" in ended.words
 
 
 def test_tables_of_another_database_of_the_server_are_mapped(

@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from sqlalchemy import Boolean, CursorResult, Date, DateTime, Float, Inspector, Integer, LargeBinary, Numeric, String
-from sqlalchemy.dialects.mysql import BIT
+from sqlalchemy.dialects.mysql import BIT, FLOAT
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -27,6 +27,7 @@ from meter_assets.billing.constructs import (
 )
 from meter_assets.billing.engine_types import AnyText, EngineTypes, PointInTime, register_types
 from meter_assets.billing.money import (
+    LARGEST_REAL,
     MOST_MINOR_UNITS,
     AnyMoney,
     exact,
@@ -69,6 +70,8 @@ def _point_in_time(element: PointInTime, compiler: Any, **kw: Any) -> str:
 
 def _why_no_money(kind: TypeEngine[Any]) -> str | None:
     change = "ALTER TABLE {table} MODIFY COLUMN {column} decimal(14, 2)"
+    if _is_in_32_bits(kind):
+        return f"a binary fraction of 32 bits, which has no whole cents from {LARGEST_REAL:,} on ({change})"
     if isinstance(kind, Float):
         return f"a binary fraction, which cannot hold money exactly ({change})"
     if isinstance(kind, Numeric):
@@ -79,6 +82,20 @@ def _why_no_money(kind: TypeEngine[Any]) -> str | None:
             f"{change}; if cents, make it decimal(14, 2) and divide it by 100)"
         )
     return f"which is no number ({change})"
+
+
+def _is_in_32_bits(kind: TypeEngine[Any]) -> bool:
+    return isinstance(kind, FLOAT)
+
+
+def _of_fraction(column: str, kind: TypeEngine[Any]) -> str:
+    if not _is_in_32_bits(kind):
+        return f"CAST({column} AS DECIMAL(20, 6))"
+    cents = f"ROUND(CAST({column} AS DOUBLE), 2)"
+    return (
+        f"CAST(CASE WHEN ABS({column}) >= {LARGEST_REAL} THEN TRUNCATE({column}, 0) + 0.001 "
+        f"WHEN CAST({cents} AS FLOAT) = {column} THEN {cents} ELSE {column} END AS DECIMAL(20, 6))"
+    )
 
 
 def _to_flag(kind: TypeEngine[Any]) -> str:
@@ -128,6 +145,7 @@ register_types(
         why_no_date=_why_no_date,
         in_full=_with_collation,
         described=_types_of_result,
+        of_fraction=_of_fraction,
         to_flag=_to_flag,
     ),
 )

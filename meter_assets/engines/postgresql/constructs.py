@@ -4,10 +4,11 @@ Exact money is NUMERIC, as it is stored. Importing this module registers all con
 PostgreSQL compiles a new construct; constructs are declared in `billing.constructs` and `billing.money`.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import CHAR, Date, DateTime, Dialect, Float, Integer, Numeric
+from sqlalchemy import CHAR, REAL, Date, DateTime, Dialect, Float, Integer, Numeric
 from sqlalchemy.dialects.postgresql import BIT, DOMAIN, MONEY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -27,6 +28,7 @@ from meter_assets.billing.constructs import (
 )
 from meter_assets.billing.engine_types import AnyText, EngineTypes, PointInTime, register_types
 from meter_assets.billing.money import (
+    LARGEST_REAL,
     MOST_MINOR_UNITS,
     AnyMoney,
     exact,
@@ -57,6 +59,9 @@ def _any_money(element: AnyMoney, compiler: Any, **kw: Any) -> str:
     return "NUMERIC"
 
 
+_IN_64_BITS = re.compile(r"double\s+precision|float8", re.IGNORECASE)
+
+
 class PaddedText(CHAR):
     """CHAR(n): the server pads its values with blanks, which have no meaning and are left out when they are read."""
 
@@ -76,6 +81,9 @@ def _as_read(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 def _why_no_money(kind: TypeEngine[Any]) -> str | None:
     change = "ALTER TABLE {table} ALTER COLUMN {column} TYPE numeric(14, 2)"
+    if isinstance(kind, REAL):  # to convert it at once would keep 6 digits
+        change += " USING {column}::double precision::numeric"
+        return f"a binary fraction of 32 bits, which has no whole cents from {LARGEST_REAL:,} on ({change})"
     if isinstance(kind, Float):
         return f"a binary fraction, which cannot hold money exactly ({change})"
     if isinstance(kind, Numeric):
@@ -88,6 +96,25 @@ def _why_no_money(kind: TypeEngine[Any]) -> str | None:
             f"{change}; if cents: {change} USING {{column}} / 100.0)"
         )
     return f"which is no number ({change} USING {{column}}::text::numeric)"
+
+
+def _of_fraction(column: str, kind: TypeEngine[Any]) -> str:
+    if not isinstance(kind, REAL):
+        return f"CAST({column} AS DECIMAL(20, 6))"
+    exact = f"CAST(CAST({column} AS double precision) AS numeric)"
+    return (
+        f"CASE WHEN ABS({column}) >= {LARGEST_REAL} THEN TRUNC({exact}) + 0.001 "
+        f"WHEN CAST(ROUND({exact}, 2) AS real) = {column} THEN ROUND({exact}, 2) ELSE ROUND({exact}, 6) END"
+    )
+
+
+def _loses_cents(kind: TypeEngine[Any], sql: str) -> str | None:
+    if not isinstance(kind, REAL) or _IN_64_BITS.search(sql):
+        return None
+    return (
+        f"{kind}, of which PostgreSQL keeps 6 digits as a number, without its cents: cast it to double precision "
+        "first, or take the SQL that 'meter-assets check-database --suggest' prints"
+    )
 
 
 def _to_flag(kind: TypeEngine[Any]) -> str:
@@ -113,6 +140,8 @@ register_types(
         why_no_date=_why_no_date,
         described=types_of_result,
         to_flag=_to_flag,
+        of_fraction=_of_fraction,
+        loses_cents=_loses_cents,
     ),
 )
 
