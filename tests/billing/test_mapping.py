@@ -303,6 +303,37 @@ def test_money_in_32_bits_is_read_to_the_cent_or_refused(
     assert balance - overpayment == Decimal("110.00") - Decimal(amount)
 
 
+@pytest.mark.not_on("sqlite")  # which reads 12 of 12,50 and says nothing
+@pytest.mark.parametrize("written", ["12,50", "12.50 EUR", "n/a"])
+def test_money_in_text_is_read_whole_or_not_at_all(shell: CommandLine, tmp_path: Path, written: str) -> None:
+    shell.change("ALTER TABLE receipts ADD COLUMN in_text VARCHAR(20)")
+    shell.change(f"UPDATE receipts SET in_text = CASE WHEN receipt_id = 1001 THEN '{written}' ELSE '1.00' END")
+    sql = "CAST(in_text AS DECIMAL(20, 6))"
+    (tmp_path / "mapping.toml").write_text(_mapping().replace('amount = "paid"', f'amount = {{ sql = "{sql}" }}'))
+    shell.environment["METER_ASSETS_CONFIG"] = "mapping.toml"
+    for command in (("migrate-meter-financials", "--dry-run"), ("migrate-meter-financials", "--yes")):
+        ended = shell(*command)
+        assert ended.status == 1, ended.printed
+        assert written in ended.words
+
+
+@pytest.mark.not_on("sqlite", "postgresql")  # whose to_date ends the statement
+def test_a_day_in_text_that_is_none_is_not_null(shell: CommandLine, tmp_path: Path) -> None:
+    shell.change("ALTER TABLE receipts ADD COLUMN on_day VARCHAR(20) DEFAULT '31.01.2025'")
+    sql = "STR_TO_DATE(on_day, '%d.%m.%Y')"
+    text = _mapping().replace('paid_at = "booked"', f'paid_at = {{ sql = "{sql}" }}')
+    (tmp_path / "mapping.toml").write_text(text)
+    shell.environment["METER_ASSETS_CONFIG"] = "mapping.toml"
+    assert shell("migrate-meter-financials", "--dry-run").status == 0
+    for written, said in (
+        ("32.01.2025", "Incorrect datetime value: '32.01.2025'"),
+        ("31.02.2025", "every_date_is_valid"),
+    ):
+        shell.change(f"UPDATE receipts SET on_day = '{written}' WHERE receipt_id = 1001")
+        ended = shell("migrate-meter-financials", "--dry-run")
+        assert (ended.status, said in ended.words) == (1, True), ended.printed
+
+
 def test_postgresql_keeps_no_cents_of_a_real(on_postgresql: CommandLine, tmp_path: Path) -> None:
     shell = on_postgresql
     shell.change("ALTER TABLE payments ALTER COLUMN amount TYPE real")

@@ -276,6 +276,12 @@ CASES: dict[str, Odd] = {
         refused="every_date_is_valid",
         naming="2024-05-00",
     ),
+    "a day that the month does not have, on MySQL": Odd(
+        MYSQL,
+        ("SET sql_mode = 'ALLOW_INVALID_DATES'", "UPDATE invoices SET invoice_date = '2024-02-31'"),
+        refused="every_date_is_valid",
+        naming="2024-02-31",
+    ),
     "deleted_at is zeros": Odd(
         MYSQL, ("UPDATE invoices SET deleted_at = '0000-00-00'",), refused="every_date_is_valid"
     ),

@@ -32,10 +32,15 @@ RELEASES_LOCKS = "meter-assets: has locks of its session"
 """In the info of a connection: its named locks are released when it is given back."""
 _keeping: Counter[URL] = Counter()
 
+# A day that is none is kept as it is until a check has named it.
+_MODE = (
+    "ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
+    "ALLOW_INVALID_DATES"
+)
 _SETTINGS = {
     # What text means. In this collation, letters are equal only to themselves, as on other engines.
     "NAMES": "utf8mb4 COLLATE utf8mb4_bin",
-    "sql_mode": "'ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+    "sql_mode": f"'{_MODE}'",
     "time_zone": "'+00:00'",
     "sql_auto_is_null": "0",
     "sql_big_selects": "1",

@@ -225,10 +225,11 @@ def without_blanks(text: str) -> str:
 
 @compiles(is_date, "mysql")
 def _is_complete(element: EngineConstruct[Any], compiler: SQLCompiler, **kw: Any) -> str:
-    # These servers may keep 0000-00-00, and days such as 2024-05-00. In a column that is NOT NULL, IS NULL is true for
-    # the former; so it is not asked.
+    # These servers may keep 0000-00-00, and days such as 2024-05-00 and 2024-02-31. In a column that is NOT NULL, IS
+    # NULL is true for the first; so it is not asked.
     value = compiler.process(element.clauses, **kw)
-    return f"COALESCE(year({value}) > 0 AND month({value}) > 0 AND dayofmonth({value}) > 0, true)"
+    last = f"COALESCE(dayofmonth(last_day({value})), 0)"
+    return f"COALESCE(year({value}) > 0 AND month({value}) > 0 AND dayofmonth({value}) BETWEEN 1 AND {last}, true)"
 
 
 @compiles(is_flag, "mysql")

@@ -7,6 +7,8 @@ from sqlalchemy.exc import DBAPIError
 
 from meter_assets.engines.base import Failure
 
+CUT_OFF = (1292, 1365, 1366, 1411)
+"""The codes of warnings about values: of which a part was read, that is no date or number, or a division by zero."""
 _CODES: dict[Failure, frozenset[int]] = {
     # A deadlock; a row that changed since the snapshot; a transaction that a cluster rolled back.
     Failure.CONFLICT: frozenset({1213, 1020, 1180, 3101}),

@@ -17,11 +17,19 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import TextualSelect
 
 from meter_assets.engines.base import Failure
-from meter_assets.engines.mysql.failures import failure_of
+from meter_assets.engines.mysql.failures import CUT_OFF, failure_of
 
 ROWS_AT_ONCE = 2_000
 _MAY = "meter-assets: may create temporary tables"
 _MADE = "meter-assets: temporary tables, each with its copies"
+_RAISES = f"""
+DECLARE EXIT HANDLER FOR {", ".join(map(str, CUT_OFF))} BEGIN
+    DECLARE said TEXT;
+    GET DIAGNOSTICS CONDITION 1 said = MESSAGE_TEXT;
+    SIGNAL SQLSTATE '22007' SET MYSQL_ERRNO = {CUT_OFF[0]}, MESSAGE_TEXT = said;
+END;
+"""
+"""Makes errors of the warnings of a loop, which nobody else gets to see."""
 _STORED = "ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 
 
@@ -82,9 +90,8 @@ def reads_temporary_tables_only(rows: Select[Any]) -> bool:
 def _insert_in_the_server(connection: Connection, name: str, columns: Sequence[str], computed: str) -> None:
     values = ", ".join(f"one_row.{column}" for column in columns)
     rows = f"SELECT * FROM ({computed}) AS computed"
-    connection.exec_driver_sql(
-        f"BEGIN NOT ATOMIC FOR one_row IN ({rows}) DO INSERT INTO {name} VALUES ({values}); END FOR; END"
-    )
+    insert = f"INSERT INTO {name} VALUES ({values})"
+    connection.exec_driver_sql(f"BEGIN NOT ATOMIC {_RAISES} FOR one_row IN ({rows}) DO {insert}; END FOR; END")
 
 
 def _insert_from_here(connection: Connection, name: str, columns: Sequence[str], computed: str) -> None:

@@ -1,4 +1,4 @@
-"""Waits for the server: a wait for a lock is told, and Ctrl-C ends the statement.
+"""Waits for the server: a wait for a lock is told, Ctrl-C ends the statement, and values are read whole or not at all.
 
 PyMySQL reads the answer to a statement in one call, and an interrupt in it leaves the statement running in the server.
 So our connections wait for the answer's first byte. Meanwhile, a second connection can ask what the statement waits
@@ -13,8 +13,10 @@ from typing import Any
 
 import pymysql
 from pymysql.connections import Connection
+from pymysql.constants import COMMAND
 
 from meter_assets.engines import waiting
+from meter_assets.engines.mysql.failures import CUT_OFF
 
 _OF_MARIADB = """
 SELECT DISTINCT b.trx_mysql_thread_id, p.user, p.command, p.time, LEFT(COALESCE(b.trx_query, p.info), 60)
@@ -46,6 +48,7 @@ class WatchedConnection(Connection):  # type: ignore[misc]
 
     _arguments: Mapping[str, Any] | None = None
     """How to open a second connection; None until this one is open."""
+    _result: Any
 
     def __init__(self, **arguments: Any) -> None:
         """Open a connection with the driver's arguments."""
@@ -61,6 +64,21 @@ class WatchedConnection(Connection):  # type: ignore[misc]
             self._end_statement()
             raise
         super()._read_query_result(unbuffered)
+        if self._arguments is not None and self._result is not None and self._result.warning_count:
+            self._require_whole_values()
+
+    def _require_whole_values(self) -> None:
+        """Raise DataError if the last statement has read or computed a value in part only.
+
+        These servers read '12,50' as 12 and no day as NULL, and warn of it, where others end the statement.
+        """
+        result = self._result
+        self._execute_command(COMMAND.COM_QUERY, b"SHOW WARNINGS")
+        super()._read_query_result(False)
+        warnings, self._result = self._result.rows, result
+        for _, code, said in warnings or ():
+            if code in CUT_OFF:
+                raise pymysql.err.DataError(code, said)
 
     def _await_answer(self) -> None:
         """Wait for the answer to a statement, and tell whom it waits for."""
