@@ -72,6 +72,8 @@ class EngineTypes:
     """Returns SQL that reads money in a binary fraction, given its column and type: exactly, or as no whole cents."""
     loses_cents: Callable[[TypeEngine[Any], str], str | None] | None = None
     """Returns why SQL may lose cents of a column of this type without a trace, as a clause; None if it does not."""
+    of_text_day: Callable[[str], str] = lambda column: f"to_date({column}, 'DD.MM.YYYY')"
+    """Returns SQL that reads a day from a column of text such as 31.01.2025."""
     to_flag: Callable[[TypeEngine[Any]], str] = lambda kind: ""
     """Returns how to change a column of this type, which is no flag, as the end of a clause; may be empty."""
 

@@ -197,7 +197,7 @@ class Suggestion:
         if is_money and isinstance(kind, Integer):
             return f'{{ sql = "{self._quote(column)} / 100.0" }}'
         if is_date and isinstance(kind, String):
-            return f"{{ sql = \"to_date({self._quote(column)}, 'DD.MM.YYYY')\" }}"
+            return f'{{ sql = "{self._types.of_text_day(self._quote(column))}" }}'
         if isinstance(kind, LargeBinary) or str(kind).upper().startswith("BINARY"):
             return f'{{ sql = "HEX({self._quote(table.name)}.{self._quote(column)})" }}'
         return '"{}"'.format(column.replace("\\", "\\\\").replace('"', '\\"'))

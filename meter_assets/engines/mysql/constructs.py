@@ -146,6 +146,7 @@ register_types(
         in_full=_with_collation,
         described=_types_of_result,
         of_fraction=_of_fraction,
+        of_text_day=lambda column: f"STR_TO_DATE({column}, '%d.%m.%Y')",
         to_flag=_to_flag,
     ),
 )

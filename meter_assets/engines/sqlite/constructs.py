@@ -101,6 +101,9 @@ register_types(
         as_journaled=lambda kind: _AsItIs(),
         why_no_money=_why_no_money,
         why_no_date=lambda kind: None,  # every date is text; an invariant checks its form
+        of_text_day=lambda column: (
+            f"substr({column}, 7, 4) || '-' || substr({column}, 4, 2) || '-' || substr({column}, 1, 2)"
+        ),
         ids_return=True,  # a new row gets the id after the greatest one that is there
     ),
 )
