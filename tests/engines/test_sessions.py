@@ -45,7 +45,7 @@ PECULIAR = {
     "transform_null_equals": "on",
     "statement_timeout": "'500ms'",
     "lock_timeout": "'500ms'",
-    "idle_in_transaction_session_timeout": "'60ms'",
+    "idle_in_transaction_session_timeout": "'10s'",
     "idle_session_timeout": "'3s'",
     "client_encoding": "'LATIN1'",
     "search_path": "elsewhere, public",
