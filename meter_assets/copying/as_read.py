@@ -8,14 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Column, Connection, Index, MetaData, String, Table, column, select, table, type_coerce
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType, TypeEngine
 
 from meter_assets.billing.schema import BillingSchema, IdScope
-from meter_assets.engines import urls
 from meter_assets.engines.base import TableCopy
-from meter_assets.engines.failures import reason
-from meter_assets.errors import CopyFailed
+from meter_assets.engines.scratch import of_the_copy
 
 ROWS_AT_ONCE = 5_000
 _LONGEST_TEXT = 255
@@ -37,10 +34,8 @@ def copy_as_read(
     """
     for one in copies:
         created = _table(schema, one)
-        try:
+        with of_the_copy(target):
             created.create(target)
-        except DBAPIError as error:
-            raise CopyFailed(urls.shown(target.engine.url), reason(error)) from error
         _copy_rows(source, target, one, copied)
     return [LACKS]
 
@@ -71,10 +66,8 @@ def _copy_rows(source: Connection, target: Connection, one: TableCopy, copied: C
     insert = table(one.name, *map(column, one.columns)).insert()
     count = 0
     for found in source.execute(rows, execution_options={"stream_results": True}).partitions(ROWS_AT_ONCE):
-        try:
+        with of_the_copy(target):
             target.execute(insert, [dict(row._mapping) for row in found])
-        except DBAPIError as error:
-            raise CopyFailed(urls.shown(target.engine.url), reason(error)) from error
         count += len(found)
         copied(one.name, count)
     copied(one.name, count)

@@ -1,23 +1,23 @@
-"""The databases of rehearsals on a server: which one may be used, and how it is claimed and given back.
+"""The databases of rehearsals: what is said if one fails, and on a server, which one may be used and how it is claimed.
 
 A database is used only if it is empty or has nothing but what an earlier rehearsal created: the table `MARKER` says so.
 How a server creates, lists and drops is in the engine's own module `scratch`.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL, Connection, TextClause
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.engines import urls
 from meter_assets.engines.base import Scratch, TenantLock
 from meter_assets.engines.failures import reason
-from meter_assets.errors import InvalidSettings
+from meter_assets.errors import CopyFailed, InvalidSettings
 from meter_assets.foreign_text import quoted
 
 MARKER = "meter_assets_rehearsal"
@@ -34,8 +34,10 @@ class ScratchServer:
 
     name: str
     """Its name in sentences."""
-    exists: Callable[[URL], bool]
-    """Return whether a database exists. Raises InvalidSettings if it does and cannot be reached, or its server."""
+    elsewhere: Callable[[URL], AbstractContextManager[Connection]]
+    """Connect to another database of the server, which every server has. Raises SQLAlchemyError."""
+    counted: TextClause
+    """Counts the databases of the server with the name :name."""
     create: Callable[[URL, Connection | None], None]
     """Create a database, with the encoding of another. Raises InvalidSettings."""
     connected: Callable[[URL], AbstractContextManager[Connection]]
@@ -61,7 +63,7 @@ def claim(server: ScratchServer, into: URL | None, billing: Connection | None) -
             f"A rehearsal on {server.name} needs --into URL: a database for the copy, on any server. It is created if "
             "it does not exist; otherwise it must be empty, or of an earlier rehearsal."
         )
-    created = not server.exists(into)
+    created = not exists(server, into)
     try:
         if created:
             server.create(into, billing)
@@ -71,6 +73,23 @@ def claim(server: ScratchServer, into: URL | None, billing: Connection | None) -
             if created:
                 server.drop(into)
         raise
+
+
+def exists(server: ScratchServer, url: URL) -> bool:
+    """Return whether a database exists. Raises InvalidSettings if it does and cannot be reached, or its server."""
+    try:
+        with server.connected(url):
+            return True
+    except SQLAlchemyError as error:
+        refused = unreachable(url, error)
+    try:
+        with server.elsewhere(url) as connection:
+            is_there = bool(connection.scalar(server.counted, {"name": url.database}))
+    except SQLAlchemyError:
+        raise refused from None
+    if is_there:
+        raise refused
+    return False
 
 
 def _claimed(server: ScratchServer, into: URL, billing: Connection | None) -> TenantLock:
@@ -103,6 +122,15 @@ def release(server: ScratchServer, scratch: Scratch) -> None:
         scratch.lock.release()
     if scratch.created:
         server.drop(scratch.url)
+
+
+@contextmanager
+def of_the_copy(target: Connection) -> Iterator[None]:
+    """Raise CopyFailed for an error of the database of a copy."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise CopyFailed(urls.shown(target.engine.url), reason(error)) from error
 
 
 def is_of_a_copy(name: str) -> bool:

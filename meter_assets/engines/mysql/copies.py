@@ -7,7 +7,6 @@ must have of a table so that steps take as long as on it. The database of a copy
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,10 +16,10 @@ from sqlalchemy.engine import Inspector
 from sqlalchemy.exc import DBAPIError
 
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.engines import urls
 from meter_assets.engines.base import TableCopy
 from meter_assets.engines.failures import reason
-from meter_assets.errors import CopyFailed, InvalidSettings
+from meter_assets.engines.scratch import of_the_copy
+from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import quoted
 
 ROWS_AT_ONCE = 5_000
@@ -165,17 +164,8 @@ def _try(target: Connection, statement: str, what: str) -> Iterator[str]:
 
 
 def _execute(target: Connection, statement: str) -> None:
-    with _of_the_copy(target):
+    with of_the_copy(target):
         target.exec_driver_sql(statement.replace("%", "%%"))
-
-
-@contextmanager
-def _of_the_copy(target: Connection) -> Iterator[None]:
-    """Raise CopyFailed for an error of the target."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise CopyFailed(urls.shown(target.engine.url), reason(error)) from error
 
 
 # Rows
@@ -188,7 +178,7 @@ def _copy_rows(source: Connection, target: Connection, one: TableCopy, copied: C
     insert = f"INSERT INTO {_QUOTE(one.name)} ({', '.join(map(_QUOTE, one.stored))}) VALUES ({places})"
     count = 0
     for rows in _read_as_text(source, selected):
-        with _of_the_copy(target):
+        with of_the_copy(target):
             target.exec_driver_sql(insert, rows)
         count += len(rows)
         copied(one.name, count)

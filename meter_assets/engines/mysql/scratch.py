@@ -4,7 +4,7 @@ Which database may be used is in `engines.scratch`. What is copied into it is in
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,23 +48,11 @@ def _connected(url: URL) -> Iterator[Connection]:
         yield connection
 
 
+def _elsewhere(url: URL) -> AbstractContextManager[Connection]:
+    return _connected(url.set(database=_OF_EVERY_SERVER))
+
+
 # Databases of a server
-
-
-def _exists(url: URL) -> bool:
-    try:
-        with _connected(url):
-            return True
-    except SQLAlchemyError as error:
-        refused = scratch.unreachable(url, error)
-    try:
-        with _connected(url.set(database=_OF_EVERY_SERVER)) as connection:
-            is_there = bool(connection.scalar(_EXISTS, {"name": url.database}))
-    except SQLAlchemyError:
-        raise refused from None
-    if is_there:
-        raise refused
-    return False
 
 
 def _create(url: URL, like: Connection | None) -> None:
@@ -74,7 +62,7 @@ def _create(url: URL, like: Connection | None) -> None:
     if like is not None:
         found = like.execute(_LOCALE).one()
         wanted.insert(0, f"{create}{found.characters} COLLATE {found.collation}")
-    with _connected(url.set(database=_OF_EVERY_SERVER)) as connection:
+    with _elsewhere(url) as connection:
         for at, statement in enumerate(wanted, start=1):
             try:
                 connection.exec_driver_sql(statement)
@@ -86,7 +74,7 @@ def _create(url: URL, like: Connection | None) -> None:
 
 def _drop(url: URL) -> None:
     try:
-        with _connected(url.set(database=_OF_EVERY_SERVER)) as connection:
+        with _elsewhere(url) as connection:
             connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {_QUOTE(str(url.database))}")
     except SQLAlchemyError as error:
         raise scratch.not_dropped(url, error) from None
@@ -131,5 +119,5 @@ def _mark(connection: Connection, url: URL) -> None:
 
 
 _SERVER = ScratchServer(
-    "MySQL or MariaDB", _exists, _create, _connected, _identity, _others, _lock, _empty, _mark, _drop
+    "MySQL or MariaDB", _elsewhere, _EXISTS, _create, _connected, _identity, _others, _lock, _empty, _mark, _drop
 )

@@ -25,6 +25,7 @@ _MAINTENANCE = ("postgres", "template1")
 """Databases of every server, to which a role connects to create another."""
 _QUOTE = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 _WHICH = text("SELECT pg_catalog.pg_postmaster_start_time(), pg_catalog.current_database()")
+_COUNTED = text("SELECT count(*) FROM pg_catalog.pg_database WHERE datname = :name")
 _LOCALE = text(
     """
 SELECT pg_catalog.quote_literal(pg_catalog.pg_encoding_to_char(encoding)) AS encoding,
@@ -62,20 +63,7 @@ def release_scratch(used: Scratch) -> None:
 
 def exists(url: URL) -> bool:
     """Return whether a database exists. Raises InvalidSettings if it does and cannot be reached, or its server."""
-    try:
-        with connected(url):
-            return True
-    except SQLAlchemyError as error:
-        refused = scratch.unreachable(url, error)
-    asked = text("SELECT count(*) FROM pg_catalog.pg_database WHERE datname = :name")
-    try:
-        with _maintenance(url) as connection:
-            is_there = bool(connection.scalar(asked, {"name": url.database}))
-    except SQLAlchemyError:
-        raise refused from None
-    if is_there:
-        raise refused
-    return False
+    return scratch.exists(_SERVER, url)
 
 
 def drop(url: URL) -> None:
@@ -188,4 +176,6 @@ def _empty(connection: Connection) -> None:
             connection.exec_driver_sql(f"DROP {kind.upper()} {', '.join(names)} CASCADE")
 
 
-_SERVER = ScratchServer("PostgreSQL", exists, create, connected, _identity, _others, _lock, _empty, mark, drop)
+_SERVER = ScratchServer(
+    "PostgreSQL", _maintenance, _COUNTED, create, connected, _identity, _others, _lock, _empty, mark, drop
+)

@@ -4,7 +4,6 @@ Add here what a copy must have of a table so that steps take as long as on it. W
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 
@@ -14,10 +13,10 @@ from sqlalchemy.exc import DBAPIError
 
 from meter_assets.billing.catalogue import words
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.engines import urls
 from meter_assets.engines.base import Scratch, TableCopy
 from meter_assets.engines.failures import reason
-from meter_assets.errors import CopyFailed, InvalidSettings
+from meter_assets.engines.scratch import of_the_copy
+from meter_assets.errors import InvalidSettings
 from meter_assets.private_files import make_file
 
 ROWS_AT_ONCE = 10_000
@@ -75,23 +74,14 @@ def copy_tables(
     """Create the tables, copy their rows in parts, then create the indexes. Returns what the copy lacks."""
     lacks: list[str] = []
     for one in copies:
-        with _of_the_copy(target):
+        with of_the_copy(target):
             target.exec_driver_sql(_create(source, schema, one))
         _copy_rows(source, target, one, copied)
     for one in copies:
         lacks += _create_indexes(source, target, schema, one)
-    with _of_the_copy(target):
+    with of_the_copy(target):
         target.exec_driver_sql("ANALYZE")
     return lacks
-
-
-@contextmanager
-def _of_the_copy(target: Connection) -> Iterator[None]:
-    """Raise CopyFailed for an error of the target."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise CopyFailed(urls.shown(target.engine.url), reason(error)) from error
 
 
 def _create(source: Connection, schema: BillingSchema, one: TableCopy) -> str:
@@ -118,7 +108,7 @@ def _copy_rows(source: Connection, target: Connection, one: TableCopy, copied: C
     selected = str(one.rows.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
     count = 0
     for rows in source.exec_driver_sql(selected).partitions(ROWS_AT_ONCE):
-        with _of_the_copy(target):
+        with of_the_copy(target):
             target.exec_driver_sql(insert, [tuple(row) for row in rows])
         count += len(rows)
         copied(one.name, count)
