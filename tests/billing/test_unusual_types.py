@@ -236,13 +236,14 @@ REFUSED = {
     ),
     "REAL": Refused(
         typed(meters__balance="REAL"),
-        "meters.balance is REAL, a binary fraction, which cannot hold money exactly (ALTER TABLE meters",
-        (f"ALTER TABLE meters ALTER COLUMN balance TYPE {NUMERIC}",),
+        "meters.balance is REAL, a binary fraction of 32 bits, which has no whole cents from 131,072 on (ALTER TABLE "
+        f"meters ALTER COLUMN balance TYPE {NUMERIC} USING balance::double precision::numeric)",
+        (f"ALTER TABLE meters ALTER COLUMN balance TYPE {NUMERIC} USING balance::double precision::numeric",),
     ),
     "a domain over REAL": Refused(
         typed(meters__balance="rough"),
         "meters.balance is REAL, a binary fraction",
-        (f"ALTER TABLE meters ALTER COLUMN balance TYPE {NUMERIC}",),
+        (f"ALTER TABLE meters ALTER COLUMN balance TYPE {NUMERIC} USING balance::double precision::numeric",),
         ("CREATE DOMAIN rough AS REAL",),
     ),
     "money as text": Refused(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Date, DateTime, Float, Numeric, String, text
+from sqlalchemy import REAL, BigInteger, Date, DateTime, Float, Numeric, String, text
+from sqlalchemy.dialects.mysql import DOUBLE, FLOAT
 from sqlalchemy.dialects.postgresql import MONEY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
@@ -24,6 +25,8 @@ SOURCES = Path(meter_assets.__file__).parent
 LOOKS_UP_THE_NAME = "billing/engine_types.py"
 """Where engines have registered their types: it looks them up by the dialect's name, and knows no name."""
 TO_NUMERIC = "ALTER TABLE {table} ALTER COLUMN {column} TYPE numeric(14, 2)"
+FRACTION = "a binary fraction, which cannot hold money exactly"
+TO_DECIMAL = "ALTER TABLE {table} MODIFY COLUMN {column} decimal(14, 2)"
 
 
 # Knowledge of engines
@@ -115,7 +118,23 @@ def test_how_many_digits_a_column_keeps(engine: str, kind: TypeEngine[Any], digi
         ("sqlite", Numeric(14, 5), "and on SQLite money is exact to 4 decimals only"),
         ("postgresql", Numeric(14, 2), None),
         ("postgresql", Numeric(14, 3), None),
-        ("postgresql", Float(), f"a binary fraction, which cannot hold money exactly ({TO_NUMERIC})"),
+        (
+            "postgresql",
+            Float(),
+            f"{FRACTION} ({TO_NUMERIC}; it rounds to cents)",
+        ),
+        (
+            "postgresql",
+            REAL(),
+            "a binary fraction of 32 bits, which has no whole cents from 131,072 on "
+            f"({TO_NUMERIC} USING {{column}}::double precision::numeric)",
+        ),
+        (
+            "mysql",
+            FLOAT(),
+            f"a binary fraction of 32 bits, which has no whole cents from 131,072 on ({TO_DECIMAL})",
+        ),
+        ("mysql", DOUBLE(), f"{FRACTION} ({TO_DECIMAL}; it rounds to cents)"),
         ("postgresql", String(), f"which is no number ({TO_NUMERIC} USING {{column}}::text::numeric)"),
         (
             "postgresql",
@@ -149,7 +168,7 @@ def test_with_which_type_a_column_is_read(engine: str, kind: TypeEngine[Any], re
 
 
 def _dialect(engine: str) -> Any:
-    url = {"sqlite": "sqlite:////srv/billing.db", "postgresql": "postgresql://user@host/billing"}[engine]
+    url = "sqlite:////srv/billing.db" if engine == "sqlite" else f"{engine}://user@host/billing"
     return BillingDatabase(url).engine.dialect
 
 

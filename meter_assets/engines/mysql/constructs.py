@@ -73,7 +73,7 @@ def _why_no_money(kind: TypeEngine[Any]) -> str | None:
     if _is_in_32_bits(kind):
         return f"a binary fraction of 32 bits, which has no whole cents from {LARGEST_REAL:,} on ({change})"
     if isinstance(kind, Float):
-        return f"a binary fraction, which cannot hold money exactly ({change})"
+        return f"a binary fraction, which cannot hold money exactly ({change}; it rounds to cents)"
     if isinstance(kind, Numeric):
         return None
     if isinstance(kind, Integer):
@@ -81,7 +81,7 @@ def _why_no_money(kind: TypeEngine[Any]) -> str | None:
             "which does not say whether it counts whole units or minor units, such as cents (if units: "
             f"{change}; if cents, make it decimal(14, 2) and divide it by 100)"
         )
-    return f"which is no number ({change})"
+    return f"which is no number (SET SESSION sql_mode = 'STRICT_ALL_TABLES'; {change}; without it, 12,50 becomes 12)"
 
 
 def _is_in_32_bits(kind: TypeEngine[Any]) -> bool:

@@ -85,7 +85,7 @@ def _why_no_money(kind: TypeEngine[Any]) -> str | None:
         change += " USING {column}::double precision::numeric"
         return f"a binary fraction of 32 bits, which has no whole cents from {LARGEST_REAL:,} on ({change})"
     if isinstance(kind, Float):
-        return f"a binary fraction, which cannot hold money exactly ({change})"
+        return f"a binary fraction, which cannot hold money exactly ({change}; it rounds to cents)"
     if isinstance(kind, Numeric):
         return None
     if isinstance(kind, MONEY):
