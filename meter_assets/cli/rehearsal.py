@@ -19,7 +19,7 @@ import dagster as dg
 from meter_assets import settings
 from meter_assets.cli.rehearsal_output import RehearsalOutput
 from meter_assets.cli.runner import Launch, TenantRun, run_tenant
-from meter_assets.cli.session import migration
+from meter_assets.cli.session import migration, undoing
 from meter_assets.copying.copy import Copy, copied
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.partitions import sync_partitions
@@ -248,10 +248,11 @@ class _Rehearsing:
             return
         tenant, times = max(good, key=lambda one: one[1].changed)
         self._output.start("roll back", f"tenant {named(tenant.key, tenant.name)}")
-        undone, to_undo = self._run(Launch("rollback_meter_financials"), tenant)
+        undone, to_undo = self._run(undoing(), tenant)
         batch_size = self._other_batch_size()
         self._output.start("migrate again", f"tenant {named(tenant.key, tenant.name)}")
         again, to_repeat = self._run(self._migration(batch_size), tenant)
+        changed = sum(report.changed for report in again.reports.values())
         restored, skipped = (undone.rollback.restored, undone.rollback.skipped) if undone.rollback else (0, 0)
         self._found.again = OneTenantAgain(
             tenant=tenant.key,
@@ -261,11 +262,11 @@ class _Rehearsing:
             restored=restored,
             skipped=skipped,
             migration=to_repeat,
+            changed_again=changed,
             batch_size=batch_size,
             problems=[*problems_of(undone), *problems_of(again)],
         )
         how = f" in batches of {batch_size:,}" if batch_size else ""
-        changed = sum(report.changed for report in again.reports.values())
         self._add(Part(name=f"roll back tenant {tenant.key}", seconds=to_undo, rows=restored, what="restored"))
         name = f"migrate tenant {tenant.key} again{how}"
         self._add(Part(name=name, seconds=to_repeat, rows=changed, what="changed"))

@@ -154,20 +154,8 @@ class Session:
                 self.database.require_own_session()
             self.terminal.to_undo(to_undo, steps)
             self.confirm("roll back", yes, to_undo)
-        config = {
-            "before_run": before_run,
-            "dry_run": dry_run,
-            "batch_size": batch_size,
-            "export_dir": _as_text(export),
-        }
-        given = {name: value for name, value in config.items() if value is not None}
-
-        def confirmed(tenant: Tenant) -> dict[str, Any]:
-            return {"ops": {undo_steps.name: {"config": {**given, "confirm_tenant": tenant.key}}}}
-
-        launch = Launch("rollback_meter_financials", config=confirmed)
         with allow_export(export):
-            runs = self._run_all(launch)
+            runs = self._run_all(undoing(before_run, dry_run=dry_run, batch_size=batch_size, export=export))
         self.terminal.rollback_summary(runs, dry_run=dry_run)
         if export is not None:
             self.terminal.print(f"Rows that would be restored or skipped: {export}/<tenant>/<step>_of_<run>.csv")
@@ -274,6 +262,24 @@ def migration(
     batched = [step for step in steps or MIGRATION if STEPS[step].batchable and batch_size]
     in_batches = {step: {"config": {"batch_size": batch_size}} for step in batched}
     return Launch(job, assets=steps, config={"ops": in_batches, **policy_config(policy_changed)})
+
+
+def undoing(
+    before_run: str | None = None, *, dry_run: bool = False, batch_size: int | None = None, export: Path | None = None
+) -> Launch:
+    """Return how to launch a rollback, which is live unless it is a dry run."""
+    config = {
+        "before_run": before_run,
+        "dry_run": dry_run,
+        "batch_size": batch_size,
+        "export_dir": _as_text(export),
+    }
+    given = {name: value for name, value in config.items() if value is not None}
+
+    def confirmed(tenant: Tenant) -> dict[str, Any]:
+        return {"ops": {undo_steps.name: {"config": {**given, "confirm_tenant": tenant.key}}}}
+
+    return Launch("rollback_meter_financials", config=confirmed)
 
 
 def policy_config(policy_changed: bool) -> dict[str, Any]:

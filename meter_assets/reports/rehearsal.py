@@ -65,14 +65,16 @@ class OneTenantAgain(BaseModel):
     skipped: int
     migration: float
     """The seconds of its second migration."""
+    changed_again: int
+    """The rows that its second migration changed: all of the first one, unless the rollback left some as they were."""
     batch_size: int | None
     """The batch size of the second migration; None for one transaction per step."""
     problems: list[Shown] = []
 
     @property
     def succeeded(self) -> bool:
-        """Whether all rows were restored, and the second migration succeeded."""
-        return self.restored == self.changed and not self.skipped and not self.problems
+        """Whether all rows were restored, so that the second migration changed them again, and it succeeded."""
+        return self.restored == self.changed == self.changed_again and not self.skipped and not self.problems
 
 
 class Forecast(BaseModel):

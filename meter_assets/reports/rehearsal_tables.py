@@ -114,6 +114,7 @@ def verdict(found: Rehearsal) -> Iterator[str]:
     yield from found.skipped
     if again is not None and not again.succeeded:
         rest = f"{again.restored:,} of {again.changed:,} rows were restored, {again.skipped:,} skipped"
+        rest += f", and {again.changed_again:,} were changed again"
         yield f"Tenant {named(again.tenant, again.name)} was not rolled back as a whole: {rest}. " + "; ".join(
             map(quoted, again.problems)
         )

@@ -68,7 +68,7 @@ def test_a_rehearsal_on_sqlite(tmp_path: Path, temporary: Path, monkeypatch: pyt
     assert [one["tenant"] for one in found["tenants"] if one["problems"]] == [BROKEN]
     assert any(BLOCKED_BY in one for one in found["tenants"][2]["problems"])
     assert [one["name"] for one in found["parts"]][:4] == ["copy", "preview", "migrate", "validate"]
-    assert found["again"]["restored"] == found["again"]["changed"] > 0
+    assert found["again"]["restored"] == found["again"]["changed"] == found["again"]["changed_again"] > 0
     assert found["again"]["skipped"] == 0
     assert found["again"]["batch_size"] == 10_000
     every = found["forecasts"][-1]
@@ -77,6 +77,11 @@ def test_a_rehearsal_on_sqlite(tmp_path: Path, temporary: Path, monkeypatch: pyt
     assert every["at_most"] == pytest.approx(3 * every["expected"])
     assert found["forecasts"][2]["is_estimated"]
     (copy,) = temporary.glob("*/rehearsal.db")
+    with BillingDatabase(f"sqlite:///{copy}").snapshot() as connection:
+        undone = connection.execute(
+            text("SELECT DISTINCT tenant_id FROM meter_migration_runs WHERE undoes IS NOT NULL")
+        )
+        assert [str(tenant_id) for (tenant_id,) in undone] == [found["again"]["tenant"]]
     written = copy.read_bytes()
     assert secrets_of(shell)
     assert [one for one in secrets_of(shell) if one.encode() in written] == []

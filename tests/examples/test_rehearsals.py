@@ -67,4 +67,4 @@ def test_a_rehearsal_has_the_policies_and_no_mapping(example: Path, shell: Comma
     assert ended.status == 0, ended.printed
     found = json.loads(ended.printed[ended.printed.index("{\n") : ended.printed.rindex("\n}") + 2])
     assert found["go"]
-    assert found["again"]["restored"] == found["again"]["changed"] > 0
+    assert found["again"]["restored"] == found["again"]["changed"] == found["again"]["changed_again"] > 0
