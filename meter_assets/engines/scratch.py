@@ -67,12 +67,26 @@ def claim(server: ScratchServer, into: URL | None, billing: Connection | None) -
     try:
         if created:
             server.create(into, billing)
-        return Scratch(into, created, _claimed(server, into, billing))
-    except BaseException:  # also Ctrl-C
-        with suppress(InvalidSettings):
-            if created:
-                server.drop(into)
+    except InvalidSettings:  # perhaps another program has created it meanwhile
         raise
+    except BaseException:  # Ctrl-C: the server may have created it
+        _drop_if_unused(server, into)
+        raise
+    try:
+        return Scratch(into, created, _claimed(server, into, billing))
+    except BaseException:
+        if created:
+            _drop_if_unused(server, into)
+        raise
+
+
+def _drop_if_unused(server: ScratchServer, url: URL) -> None:
+    """Drop a database that was just created, unless it has somebody's objects."""
+    with suppress(InvalidSettings, SQLAlchemyError):
+        with server.connected(url) as connection:
+            others = server.others(connection)
+        if not others:
+            server.drop(url)
 
 
 def exists(server: ScratchServer, url: URL) -> bool:

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, inspect, make_url, text
 from meter_assets.billing.policy import Policy
 from meter_assets.copying.copy import Copy, copied
 from meter_assets.demo.generator import DemoSize, fill, make_tables
+from meter_assets.engines import scratch
+from meter_assets.errors import InvalidSettings
 from meter_assets.migration.database import BillingDatabase
 from tests.support.check_pages import SCHEMA
 
@@ -103,3 +105,18 @@ def structure(connection: Connection, table: str, columns: tuple[str, ...]) -> I
     for column in found.get_columns(table):
         if column["name"] in columns:
             yield ("null", column["name"], column["nullable"])
+
+
+@pytest.mark.not_on("sqlite")  # where the copy is a new file
+def test_a_database_that_another_program_creates_meanwhile_is_not_dropped(
+    billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by another rehearsal that has the same --into."""
+    there = BillingDatabase(billing_url)
+    with there.transaction() as connection:
+        connection.execute(text("CREATE TABLE people (id integer)"))
+    monkeypatch.setattr(scratch, "exists", lambda server, url: False)
+    with pytest.raises(InvalidSettings, match="could not be created"):
+        there.backend.claim_scratch(make_url(billing_url), tmp_path, None)
+    with there.snapshot() as connection:
+        assert connection.execute(text("SELECT * FROM people")).all() == []
