@@ -11,6 +11,7 @@ from sqlalchemy import Column, Connection, Index, MetaData, String, Table, colum
 from sqlalchemy.types import NullType, TypeEngine
 
 from meter_assets.billing.schema import BillingSchema, IdScope
+from meter_assets.engines import engine_of
 from meter_assets.engines.base import TableCopy
 from meter_assets.engines.scratch import of_the_copy
 
@@ -70,4 +71,5 @@ def _copy_rows(source: Connection, target: Connection, one: TableCopy, copied: C
             target.execute(insert, [dict(row._mapping) for row in found])
         count += len(found)
         copied(one.name, count)
+    engine_of(source).require_whole_values(source)
     copied(one.name, count)

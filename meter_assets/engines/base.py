@@ -349,6 +349,9 @@ class DatabaseEngine(Protocol):
         large table are looked up in an index.
         """
 
+    def require_whole_values(self, connection: Connection) -> None:
+        """Raise DBAPIError if the last statement, whose rows were streamed, has read a value in part only."""
+
     def keep(self, connection: Connection, name: str, rows: Select[Any]) -> None:
         """Compute rows into a temporary table that is dropped with the connection: with a unique id, and statistics."""
 

@@ -311,7 +311,12 @@ def test_money_in_text_is_read_whole_or_not_at_all(shell: CommandLine, tmp_path:
     sql = "CAST(in_text AS DECIMAL(20, 6))"
     (tmp_path / "mapping.toml").write_text(_mapping().replace('amount = "paid"', f'amount = {{ sql = "{sql}" }}'))
     shell.environment["METER_ASSETS_CONFIG"] = "mapping.toml"
-    for command in (("migrate-meter-financials", "--dry-run"), ("migrate-meter-financials", "--yes")):
+    into = make_url(shell.url).set(database="a_copy").render_as_string(hide_password=False)
+    for command in (
+        ("migrate-meter-financials", "--dry-run"),
+        ("migrate-meter-financials", "--yes"),
+        ("rehearse", "--into", into),
+    ):
         ended = shell(*command)
         assert ended.status == 1, ended.printed
         assert written in ended.words

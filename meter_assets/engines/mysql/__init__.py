@@ -34,6 +34,7 @@ from meter_assets.engines.mysql.connections import writer as writer
 from meter_assets.engines.mysql.copies import copy_tables as copy_tables
 from meter_assets.engines.mysql.copies import is_dump as is_dump
 from meter_assets.engines.mysql.copies import restore as restore
+from meter_assets.engines.mysql.failures import CUT_OFF, cut_off
 from meter_assets.engines.mysql.failures import failure_of as failure_of
 from meter_assets.engines.mysql.grants import grants as grants
 from meter_assets.engines.mysql.grants import obstacles_of
@@ -216,6 +217,13 @@ def may_materialize(connection: Connection) -> bool:
 def materialize(connection: Connection, name: str, rows: Select[Any], *, reads_only: bool, by_index: bool) -> None:
     """Compute rows into a table that is dropped when the connection is given back."""
     temporary_tables.materialize(connection, name, rows)
+
+
+def require_whole_values(connection: Connection) -> None:
+    """Raise DBAPIError for a warning of the last statement: connections themselves see those of rows at once only."""
+    for _, code, said in connection.exec_driver_sql("SHOW WARNINGS"):
+        if code in CUT_OFF:
+            raise cut_off(code, said)
 
 
 def keep(connection: Connection, name: str, rows: Select[Any]) -> None:

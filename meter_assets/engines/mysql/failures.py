@@ -30,6 +30,15 @@ _BY_CODE = {code: failure for failure, codes in _CODES.items() for code in codes
 _OF_THE_CLIENT = range(2000, 3000)
 
 
+def cut_off(code: int, said: str) -> DBAPIError:
+    """Return the error that a warning about a value is."""
+    from pymysql import MySQLError
+    from pymysql.err import DataError
+
+    made: DBAPIError = DBAPIError.instance("SHOW WARNINGS", None, DataError(code, said), MySQLError)
+    return made
+
+
 def failure_of(error: DBAPIError) -> Failure | None:
     """Return what an error of PyMySQL means; None for an error of another driver."""
     driver: Any = sys.modules.get("pymysql")

@@ -290,6 +290,10 @@ def materialize(connection: Connection, name: str, rows: Select[Any], *, reads_o
     temporary_tables.materialize(connection, name, rows, reads_only=reads_only, by_index=by_index)
 
 
+def require_whole_values(connection: Connection) -> None:
+    """Do nothing: a statement that cannot read a value raises an error."""
+
+
 def keep(connection: Connection, name: str, rows: Select[Any]) -> None:
     """Create the table with its rows, and gather statistics: the server does not do so by itself."""
     create_temporary(connection, name, rows, TEMPORARY_SCHEMA)

@@ -320,6 +320,10 @@ def materialize(connection: Connection, name: str, rows: Select[Any], *, reads_o
     _analyze(connection, name)
 
 
+def require_whole_values(connection: Connection) -> None:
+    """Do nothing: SQLite does not tell."""
+
+
 def keep(connection: Connection, name: str, rows: Select[Any]) -> None:
     """Create the table with its rows; it is dropped when the connection is closed."""
     create_temporary(connection, name, rows, TEMPORARY_SCHEMA)
