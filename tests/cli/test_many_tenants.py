@@ -72,6 +72,7 @@ def evaluations(shell: CommandLine, tenant: str) -> dict[str, bool]:
     return {name: passed for name, passed in found.items() if name != PREVIEW_CHECK}
 
 
+@pytest.mark.slow
 def test_each_tenant_is_recorded_as_its_own_run_would_record_it(
     shell: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +104,7 @@ def test_each_tenant_is_recorded_as_its_own_run_would_record_it(
     assert evaluations(shell, HEALTHY) == passed
 
 
+@pytest.mark.slow
 def test_a_tenant_that_fails_is_red_alone_and_its_own_run_says_why(
     shell: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +278,7 @@ def test_an_interrupt_between_two_tenants_ends_the_others_too(
     assert f"{3 - len(finished)} of {3 - len(finished)} tenants done" in again.printed
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_run_again(on_sqlite: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     shell = on_sqlite
 

@@ -85,6 +85,7 @@ def test_a_failed_check_ends_the_log_with_its_rows_and_the_remedy(
         assert last_lines(ended) == said
 
 
+@pytest.mark.slow
 def test_a_refused_step_ends_the_log_with_the_rows_and_the_remedy(
     defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:

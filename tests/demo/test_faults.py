@@ -51,6 +51,7 @@ def broken(db: Database, tenant_id: int) -> set[str]:
     return {name for name, ids in found.items() if ids}
 
 
+@pytest.mark.slow
 @every_fault
 def test_a_fault_breaks_what_it_says_and_in_its_tenant_only(connection: Connection, fault: Fault) -> None:
     """What it makes are new rows above those that are there, if it is not one that changes rows."""

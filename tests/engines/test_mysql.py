@@ -66,6 +66,7 @@ def test_a_table_without_transactions_is_refused_with_the_statement(mariadb_url:
         migrate(database, 1)
 
 
+@pytest.mark.server
 def test_a_node_of_a_cluster_is_previewed_and_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = f"base_host=127.0.0.1;base_port={free_port()};gmcast.listen_addr=tcp://127.0.0.1:{free_port()}"
     server = start_mariadb({"wsrep-on": "ON", **CLUSTER, "wsrep-provider-options": place})
@@ -82,6 +83,7 @@ def test_a_node_of_a_cluster_is_previewed_and_not_written(tmp_path: Path, monkey
         server.stop()
 
 
+@pytest.mark.server
 def test_a_server_that_logs_statements_is_refused() -> None:
     server = start_mariadb({"log-bin": "log", "binlog-format": "ROW"})
     try:

@@ -164,6 +164,7 @@ def engines_of(case: Case) -> tuple[str, ...]:
     return tuple(name for name, is_so in has.items() if is_so)
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("postgresql", "mysql")
 @pytest.mark.parametrize(("case", "engine_name"), on_engines(CASES, engines_of))
 def test_a_preview_evaluates_constraints_as_the_live_run(billing_url: str, engine_name: str, case: Case) -> None:

@@ -138,6 +138,7 @@ def test_a_rollback_does_not_write_what_was_not_recorded(migrated: BillingDataba
                 refuses(migrated, kind, words, backup_again)
 
 
+@pytest.mark.slow
 def test_a_record_that_was_changed_is_noticed_by_all_that_go_by_it(
     migrated: BillingDatabase, subtests: pytest.Subtests
 ) -> None:

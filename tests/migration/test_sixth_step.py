@@ -148,6 +148,7 @@ def test_a_sixth_step_has_an_asset_with_its_columns(sixth: Sixth) -> None:
     assert node.partitions_def == TENANTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [{}, {"batch_size": 3}], ids=["whole", "in batches"])
 def test_a_sixth_step_previews_runs_journals_reports_and_rolls_back(
     sixth: Sixth, config: dict[str, Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch

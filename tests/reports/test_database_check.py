@@ -194,6 +194,7 @@ ON_ENGINES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine_name", "case"), ON_ENGINES, indirect=["engine_name"])
 def test_what_must_be_known_of_a_database_is_found(shell: CommandLine, case: str) -> None:
     shell.change(*CASES[case].statements)

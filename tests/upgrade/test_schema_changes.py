@@ -147,6 +147,7 @@ def test_a_column_that_was_dropped_since(
     assert balances(database) == before
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("again", [False, True], ids=["", "and run again"])
 @pytest.mark.parametrize("place", [*PLACES, ("payments", "updated_at")], ids=".".join)
@@ -173,6 +174,7 @@ def test_a_column_that_was_added_since(billing_url: str, place: tuple[str, str],
     assert values_of(database, table, column) == default
 
 
+@pytest.mark.slow
 def test_all_columns_are_added_one_after_the_other(billing_url: str) -> None:
     """With a run between each two, of which each rollback undoes one: every earlier schema has its rows."""
     database = start_over(billing_url, billing_tables(optional_columns=False), ROWS)
@@ -201,6 +203,7 @@ def test_a_journal_that_was_edited_is_refused(billing_url: str, place: tuple[str
         undo_all(database)
 
 
+@pytest.mark.slow
 def test_a_value_that_others_wrote_into_an_added_column_stays(billing_url: str) -> None:
     """A row that was changed in a column with journaled values is skipped, in one without it is not."""
     database = start_over(billing_url, billing_tables(optional_columns=False), ROWS)
