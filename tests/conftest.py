@@ -12,10 +12,12 @@ import hypothesis
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 import meter_assets.engines  # noqa: F401  # registers how engines compile our SQL constructs
 from meter_assets.migration import temporary_tables
 from tests.support.command_line import CommandLine, on_small_tenants
+from tests.support.databases import empty_tables
 from tests.support.mariadb import MariaDbServer, start_mariadb
 from tests.support.replay import (  # noqa: F401  (hooks)
     pytest_configure,
@@ -183,6 +185,15 @@ def empty_billing_url(
     else:
         with request.getfixturevalue(_SERVERS[engine_name]).database() as url:
             yield url
+
+
+@pytest.fixture(scope="module")
+def connection(empty_billing_url: str) -> Iterator[Connection]:
+    """A connection to a database without rows; each case or example loads its rows and rolls them back."""
+    from tests.support.rules import SCHEMA  # only once its assertions are rewritten
+
+    with empty_tables(empty_billing_url, SCHEMA) as made:
+        yield made
 
 
 def _sqlite_url(folder: Path) -> str:

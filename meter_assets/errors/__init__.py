@@ -22,6 +22,7 @@ from meter_assets.errors.configuration import (
     MissingPartition,
     NoTenants,
     UnknownPolicy,
+    UnknownRow,
     UnknownRun,
     UnknownTenant,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "TriggerChangedOthers",
     "TriggerInterfered",
     "UnknownPolicy",
+    "UnknownRow",
     "UnknownRun",
     "UnknownTenant",
     "UnreadableValue",

@@ -48,6 +48,10 @@ class UnknownRun(ConfigurationError):
     """The named run has not changed the tenant, or cannot be rolled back."""
 
 
+class UnknownRow(ConfigurationError):
+    """No row, or more than one, has the id, number or name that the user gave."""
+
+
 class IllegalTenantId(ConfigurationError):
     """A tenant's id cannot be the key of a Dagster partition."""
 

@@ -22,6 +22,7 @@ VERBS = {
 READS = {
     "check-database",
     "check-sql",
+    "explain",
     "validate-meter-financial-data",
     "history",
     "rehearse",

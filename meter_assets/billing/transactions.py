@@ -1,0 +1,114 @@
+"""The transactions of meters, row by row: every invoice and payment of a meter, with what decides about its money.
+
+Add here columns that statements and explanations show of a row. Sums of these rows are in `ledger`; how a statement is
+made of them is in `reports.statement`. Deleted and uncounted rows are included, and marked.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, String, Subquery, and_, case, false, func, select
+
+from meter_assets.billing.constructs import day, nulls_last, typed_null
+from meter_assets.billing.invoice_lines import its_bill, kinds_of_bills
+from meter_assets.billing.ledger import paid_on
+from meter_assets.billing.money import exact, or_zero, total
+from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
+from meter_assets.billing.relations import BillingRelations
+from meter_assets.billing.step_runs import in_force
+
+
+def invoices(relations: BillingRelations, every: BillingRelations) -> Select[Any]:
+    """Return the tenant's invoices, whether or not they count: amounts in exact form, `is_live` and `is_counted`.
+
+    `every` are the same relations with soft-deleted rows. `on_day` is null for an invoice without a date; `place`
+    is its place among all invoices of its meter, in the order of the ledger.
+    """
+    invoice, live = every.invoices, relations.invoices.alias("live_invoices")
+    columns = ("tenant_id", "id", "meter_id", "customer_id", "invoice_number", "status")
+    money = ("amount", "balance_brought_forward", "total_amount")
+    place = func.row_number().over(
+        partition_by=(invoice.c.tenant_id, invoice.c.meter_id),
+        order_by=(*nulls_last(invoice.c.invoice_date), invoice.c.id),
+    )
+    return select(
+        *(invoice.c[name] for name in columns),
+        day(invoice.c.invoice_date).label("on_day"),
+        place.label("place"),
+        *(exact(invoice.c[name]).label(name) for name in money),
+        *_flags(relations, "invoices", invoice, live),
+    ).select_from(invoice.outerjoin(live, _same(live, invoice)))
+
+
+def payments(relations: BillingRelations, every: BillingRelations) -> Select[Any]:
+    """Return the tenant's payments, whether or not they count: the amount in exact form, `is_live` and `is_counted`.
+
+    `on_day` is the payment's day or else its invoice's; null if neither is known. `rule` and `assigned_meter_id` are
+    the rule by which the migration assigned a meter and that meter; null if it did not, or was rolled back.
+    """
+    payment, live = every.payments, relations.payments.alias("live_payments")
+    invoice, assigned = relations.invoices, assigned_in_force(relations)
+    of_payment = and_(invoice.c.id == payment.c.invoice_id, invoice.c.tenant_id == payment.c.tenant_id)
+    columns = ("tenant_id", "id", "meter_id", "customer_id", "invoice_id", "status")
+    joined = payment.outerjoin(live, _same(live, payment)).outerjoin(invoice, of_payment)
+    return select(
+        *(payment.c[name] for name in columns),
+        paid_on(payment, invoice).label("on_day"),
+        exact(payment.c.amount).label("amount"),
+        invoice.c.invoice_number,
+        assigned.c.rule,
+        assigned.c.meter_id_after.label("assigned_meter_id"),
+        *_flags(relations, "payments", payment, live),
+    ).select_from(joined.outerjoin(assigned, _same(assigned, payment)))
+
+
+def charges(relations: BillingRelations) -> Select[Any]:
+    """Return the charges of the tenant's invoices by bill type: the sums of their lines, without brought-forward debt.
+
+    The columns are tenant_id, invoice_id, bill_type (null if the line's bill is missing) and amount, in exact form.
+    """
+    line, bill = relations.lines, kinds_of_bills(relations)
+    of_invoice = line.c.tenant_id, line.c.invoice_id, bill.c.bill_type
+    is_charge = func.coalesce(bill.c.is_brought_forward, 0) == 0
+    amount = total(or_zero(exact(line.c.amount))).label("amount")
+    joined = line.outerjoin(bill, its_bill(line, bill))
+    return select(*of_invoice, amount).select_from(joined).where(is_charge).group_by(*of_invoice)
+
+
+def assigned_in_force(relations: BillingRelations) -> Subquery:
+    """Return the payments to which the migration assigned a meter, by step runs that were not rolled back.
+
+    The columns are tenant_id, id, meter_id_after and rule; of a payment that was assigned several times, the newest.
+    """
+    schema, payment = relations.schema, relations.payments
+    if not schema.has_journal(PAYMENT_METER_IDS):
+        none = select(
+            payment.c.tenant_id,
+            payment.c.id,
+            payment.c.meter_id.label("meter_id_after"),
+            typed_null(String(64)).label("rule"),
+        )
+        return none.where(false()).subquery("assigned_in_force")
+    journal, done = schema.journal(PAYMENT_METER_IDS), in_force(schema)
+    newest = func.row_number().over(
+        partition_by=(journal.c.tenant_id, journal.c.payment_id), order_by=journal.c.step_run_id.desc()
+    )
+    values = journal.c.payment_id.label("id"), journal.c.meter_id_after, journal.c.rule
+    rows = (
+        select(journal.c.tenant_id, *values, newest.label("nth"))
+        .join(done, and_(done.c.id == journal.c.step_run_id, done.c.tenant_id == journal.c.tenant_id))
+        .where(journal.c.tenant_id == relations.tenant_id)
+        .subquery("assignments_in_force")
+    )
+    return select(*(column for column in rows.c if column.key != "nth")).where(rows.c.nth == 1).subquery("in_force_now")
+
+
+def _flags(
+    relations: BillingRelations, table: str, rows: FromClause, live: FromClause
+) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Return whether a row is not deleted, and whether its status counts, each as 1 or 0."""
+    is_live = case((live.c.id.is_not(None), 1), else_=0).label("is_live")
+    return is_live, case((relations.is_counted(table, rows), 1), else_=0).label("is_counted")
+
+
+def _same(rows: FromClause, others: FromClause) -> ColumnElement[bool]:
+    return and_(rows.c.id == others.c.id, rows.c.tenant_id == others.c.tenant_id)

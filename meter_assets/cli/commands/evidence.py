@@ -1,0 +1,50 @@
+"""The commands that show why balances are what they are."""
+
+from datetime import datetime
+
+import click
+
+from meter_assets.cli.ending import reports_errors
+from meter_assets.reports.explain import BY
+
+
+@click.command(short_help="Show why a meter owes what it owes.")
+@click.argument("meter", required=False)
+@click.option("--tenant", "tenant", required=True, metavar="TENANT", help="The tenant, by its id or its exact name.")
+@click.option("--customer", metavar="CUSTOMER", help="Instead of a meter: all meters of a customer, by id or name.")
+@click.option(
+    "--by", type=click.Choice(BY), help="Whether METER or CUSTOMER is an id or a number (of a customer, the name)."
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="Only invoices and payments up to this day: what was owed at its end.",
+)
+@click.option("--history", is_flag=True, help="Also list every journaled change of the meter and its rows.")
+@click.option("--json", "form", flag_value="json", help="Print JSON.")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV: the entries, or with --history the changes.")
+@reports_errors()
+def explain(
+    meter: str | None,
+    tenant: str,
+    customer: str | None,
+    by: str | None,
+    as_of: datetime | None,
+    history: bool,
+    form: str | None,
+) -> int:
+    """Print the statement of METER (an id or a meter number): every invoice and payment in date order, and why.
+
+    It starts with the opening balance, has the rule by which each payment came to the meter, says why a row is not
+    counted, and ends with the balance that the meter's stored balance must equal. The exit status is 1 if a migrated
+    meter has another one.
+    """
+    from meter_assets.cli.explain import TEXT, show_explanation
+
+    if (meter is None) == (customer is None):
+        raise click.UsageError("Name either a METER or --customer.")
+    day = as_of.date() if as_of else None
+    return show_explanation(
+        tenant, meter=meter, customer=customer, by=by, as_of=day, history=history, form=form or TEXT
+    )

@@ -1,0 +1,95 @@
+"""What `meter-assets explain` prints: the statement of a meter, or of all meters of a customer.
+
+Add here what only this command prints. Statements are made in `reports.statement`, their tables in
+`reports.statement_tables`.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+import click
+
+from meter_assets import settings
+from meter_assets.cli.terminal import Terminal
+from meter_assets.foreign_text import named, spreadsheet_cell
+from meter_assets.reports import statement_tables as render
+from meter_assets.reports.explain import Explained, ExplainedCustomer, explain_customer, explain_meter
+
+TEXT, JSON, CSV = "text", "json", "csv"
+
+
+def show_explanation(
+    tenant_key: str,
+    *,
+    meter: str | None,
+    customer: str | None,
+    by: str | None,
+    as_of: date | None,
+    history: bool,
+    form: str,
+) -> int:
+    """Print the statement of a meter, or of a customer's meters. Return the exit status.
+
+    It is 1 if a stored balance of a migrated tenant is not what the statement adds up to. Raises UnknownRow,
+    UnknownTenant and UnknownPolicy.
+    """
+    database, policy = settings.billing_database(), settings.policy()
+    database.remember()
+    (tenant,) = database.tenants(database.tenant_keys([tenant_key]))
+    if customer is None:
+        found = [explain_meter(database, tenant, policy, meter or "", by=by, as_of=as_of, history=history)]
+        whole: Explained | ExplainedCustomer = found[0]
+    else:
+        of_customer = explain_customer(database, tenant, policy, customer, by=by, as_of=as_of, history=history)
+        found, whole = of_customer.meters, of_customer
+    if form == JSON:
+        click.echo(json.dumps(whole.model_dump(mode="json"), indent=2))
+    elif form == CSV:
+        _print_csv(render.change_rows(found) if history else render.entry_rows(found))
+    else:
+        terminal = Terminal()
+        if isinstance(whole, ExplainedCustomer):
+            terminal.heading(f"Customer {named(whole.customer_id, whole.name)}")
+        for one in found:
+            _show(terminal, one)
+        if isinstance(whole, ExplainedCustomer):
+            _show_rest(terminal, whole)
+    statements = [one.statement for one in found]
+    return int(any(one.migrated and not one.is_deleted and one.agrees is False for one in statements))
+
+
+def _show(terminal: Terminal, explained: Explained) -> None:
+    statement = explained.statement
+    terminal.heading(render.title(statement))
+    for customer in statement.customers:
+        terminal.evidence(f"Customer {customer}")
+    if statement.entries:
+        terminal.grid(render.entries(statement))
+    else:
+        terminal.print("No invoice and no payment is on this meter.")
+    terminal.print(render.conclusion(statement))
+    if explained.history is not None:
+        terminal.grid(render.changes(explained.history))
+
+
+def _show_rest(terminal: Terminal, found: ExplainedCustomer) -> None:
+    """Print what belongs to the customer and to no meter."""
+    terminal.print("")
+    if found.meters:
+        terminal.print(render.customer_conclusion(found))
+    else:
+        terminal.print("No meter is or was assigned to the customer.")
+    terminal.grid(render.without_meter(found.without_meter))
+
+
+def _print_csv(rows: Iterable[Sequence[object]]) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerows([spreadsheet_cell(_plain(cell)) for cell in row] for row in rows)
+
+
+def _plain(cell: object) -> object:
+    """Return money and numbers as plain text, which a spreadsheet takes for a number."""
+    return "" if cell is None else str(cell)

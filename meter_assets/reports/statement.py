@@ -1,0 +1,310 @@
+"""The statement of a meter: its money in date order, from the opening balance to the balance that it must equal.
+
+The running balance is added up here, in Python, from single rows; so it also verifies the sums that steps compute in
+SQL. Add here what a statement says of a row. The rows are selected in `billing.transactions`; tables of a statement are
+in `statement_tables`, the history of changes in `change_history`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from pydantic import BaseModel, computed_field
+from sqlalchemy import RowMapping, and_, select
+
+from meter_assets.billing import transactions
+from meter_assets.billing.conditions import is_active
+from meter_assets.billing.money import exact
+from meter_assets.billing.own_tables import RUNS
+from meter_assets.billing.payment_rules import (
+    FIRST_ACTIVE_METER,
+    FIRST_ASSIGNED_METER,
+    INVOICE,
+    PAYMENT_METER_IDS,
+    SOLE_ACTIVE_METER,
+)
+from meter_assets.billing.policy import BalanceBasis
+from meter_assets.billing.relations import BillingRelations
+from meter_assets.billing.step_runs import tenants_with
+from meter_assets.foreign_text import Shown, quoted
+from meter_assets.formatting import show_money
+from meter_assets.migration.database import Tenant
+from meter_assets.migration.snapshot import Snapshot
+from meter_assets.migration.step_report import Money
+
+METERS_AT_A_TIME = 500
+"""How many meters' rows are read by one statement: more may exceed an engine's limit of parameters."""
+_NOTHING = Decimal(0)
+_HOW = {
+    INVOICE: "it pays {number}, an invoice of this meter",
+    SOLE_ACTIVE_METER: "the only active meter of customer {customer}",
+    FIRST_ACTIVE_METER: "the first of several active meters of customer {customer}; for review",
+    FIRST_ASSIGNED_METER: "the first meter ever assigned to customer {customer}, who has no active one; for review",
+}
+"""What a rule says of a payment."""
+NAMED_ITSELF = "the row itself names this meter"
+DELETED = "not counted: deleted"
+
+
+class Kind(StrEnum):
+    """What an entry of a statement is."""
+
+    opening_balance = "opening balance"
+    invoice = "invoice"
+    payment = "payment"
+
+
+class Charge(BaseModel):
+    """The charges of one bill type on an invoice (currency units)."""
+
+    bill_type: Shown | None
+    amount: Money
+
+
+class Entry(BaseModel):
+    """One line of a statement. Money is in currency units; what increases the debt is positive."""
+
+    on_day: date | None
+    kind: Kind
+    row_id: str
+    """The id of the invoice or payment."""
+    invoice_number: Shown | None
+    """The number of the invoice, or of the invoice that the payment names."""
+    customer_id: str | None
+    status: Shown | None
+    amount: Money
+    """What it adds to the balance, or would add if it counted."""
+    counted: bool
+    balance: Money
+    """The running balance after it."""
+    rule: str | None = None
+    """The rule by which the migration assigned the meter to a payment; None if it did not."""
+    why: Shown
+    """How the row came to this meter, or why it is not counted."""
+    charges: list[Charge] = []
+    """Of an invoice: the sums of its lines by bill type, without brought-forward debt."""
+
+    @property
+    def in_words(self) -> str:
+        """What a person should know of the row: why it is here and, of an invoice, what is charged."""
+        charged = " + ".join(f"{one.bill_type or 'no bill'} {show_money(one.amount)}" for one in self.charges)
+        if not charged:
+            return self.why
+        return f"{charged}; {self.why}" if not self.counted else charged
+
+
+class Statement(BaseModel):
+    """One meter's money, in the order in which its ledger adds it up. Money is in currency units."""
+
+    tenant: str
+    meter_id: str
+    meter_number: Shown
+    meter_status: Shown | None
+    is_deleted: bool
+    customers: list[Shown]
+    """The customers to whom it is assigned, each with its id; the active ones first."""
+    balance_basis: str
+    as_of: date | None
+    """The last day that it includes; None if it includes all rows."""
+    migrated: bool
+    """Whether meters' balances of the tenant were migrated, and not rolled back since."""
+    entries: list[Entry]
+    billed: Money
+    paid: Money
+    stored_balance: Money | None
+    stored_overpayment: Money | None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def net(self) -> Money:
+        """The last running balance: what is owed; negative for a credit."""
+        return self.billed - self.paid
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the stored balance and overpayment equal the last running balance; None for an earlier day."""
+        if self.as_of is not None:
+            return None
+        expected = max(self.net, _NOTHING), max(-self.net, _NOTHING)
+        return (self.stored_balance, self.stored_overpayment) == expected
+
+
+def statements(
+    snapshot: Snapshot, tenant: Tenant, meter_ids: Iterable[Any] | None = None, *, as_of: date | None = None
+) -> Iterator[Statement]:
+    """Yield the statements of a tenant's meters (default: all that are not deleted), in the order of the ids.
+
+    With `as_of`, rows after that day are left out, and so are invoices without a date; payments without any date count
+    from the beginning, as in the ledger.
+    """
+    relations = snapshot.relations(tenant.id)
+    every = snapshot.relations(tenant.id, deleted_too=True)
+    connection = snapshot.connection
+    if meter_ids is None:
+        meter_ids = connection.scalars(select(relations.meters.c.id).order_by(relations.meters.c.id)).all()
+    migrated = _is_migrated(snapshot, tenant)
+    remaining = iter(meter_ids)
+    while some := list(islice(remaining, METERS_AT_A_TIME)):
+        invoices = _by_meter(snapshot, transactions.invoices(relations, every), some)
+        payments = _by_meter(snapshot, transactions.payments(relations, every), some)
+        charges = _charges(snapshot, relations, [one["id"] for rows in invoices.values() for one in rows])
+        assigned = _assigned_customers(snapshot, relations, some)
+        for meter in _meters(snapshot, relations, every, some):
+            found = _entries(relations, invoices[meter["id"]], payments[meter["id"]], charges, as_of)
+            entries = list(_running(found))
+            yield Statement(
+                tenant=tenant.key,
+                meter_id=str(meter["id"]),
+                meter_number=meter["meter_number"],
+                meter_status=meter["status"],
+                is_deleted=meter["live_id"] is None,
+                customers=assigned[meter["id"]],
+                balance_basis=snapshot.policy.balance_basis.value,
+                as_of=as_of,
+                migrated=migrated,
+                entries=entries,
+                billed=sum((one.amount for one in entries if one.counted and one.kind != Kind.payment), _NOTHING),
+                paid=-sum((one.amount for one in entries if one.counted and one.kind == Kind.payment), _NOTHING),
+                stored_balance=meter["balance"],
+                stored_overpayment=meter["overpayment"],
+            )
+
+
+def _is_migrated(snapshot: Snapshot, tenant: Tenant) -> bool:
+    if RUNS not in snapshot.schema.own_tables_present:
+        return False
+    done = tenants_with(snapshot.schema, "meter_balances").subquery("migrated")
+    found = select(done.c.tenant_id).where(done.c.tenant_id == tenant.id)
+    return snapshot.connection.scalar(found) is not None
+
+
+def _by_meter(snapshot: Snapshot, rows: Any, meter_ids: Sequence[Any]) -> Mapping[Any, list[RowMapping]]:
+    found: dict[Any, list[RowMapping]] = defaultdict(list)
+    row = rows.subquery("transactions")
+    for one in snapshot.connection.execute(select(row).where(row.c.meter_id.in_(meter_ids))).mappings():
+        found[one["meter_id"]].append(one)
+    return found
+
+
+def _meters(
+    snapshot: Snapshot, relations: BillingRelations, every: BillingRelations, meter_ids: Sequence[Any]
+) -> Sequence[RowMapping]:
+    meter, live = every.meters, relations.meters.alias("live_meters")
+    same = and_(live.c.id == meter.c.id, live.c.tenant_id == meter.c.tenant_id)
+    money = (exact(meter.c[name]).label(name) for name in ("balance", "overpayment"))
+    found = select(meter.c.id, meter.c.meter_number, meter.c.status, *money, live.c.id.label("live_id"))
+    wanted = found.select_from(meter.outerjoin(live, same)).where(meter.c.id.in_(meter_ids)).order_by(meter.c.id)
+    return snapshot.connection.execute(wanted).mappings().all()
+
+
+def _assigned_customers(
+    snapshot: Snapshot, relations: BillingRelations, meter_ids: Sequence[Any]
+) -> Mapping[Any, list[str]]:
+    """Return, per meter, the customers to whom it is or was assigned, in words."""
+    made, customer = relations.assignments_that_count(), relations.customers
+    named = and_(customer.c.id == made.c.customer_id, customer.c.tenant_id == made.c.tenant_id)
+    rows = (
+        select(made.c.meter_id, customer.c.id, customer.c.name, is_active(made).label("is_active"))
+        .join(customer, named)
+        .where(made.c.meter_id.in_(meter_ids))
+        .order_by(made.c.id)
+    )
+    active: dict[Any, dict[tuple[Any, str], bool]] = defaultdict(dict)
+    for one in snapshot.connection.execute(rows):
+        key = (one.id, one.name)
+        active[one.meter_id][key] = active[one.meter_id].get(key, False) or bool(one.is_active)
+    found: dict[Any, list[str]] = defaultdict(list)
+    for meter_id, customers in active.items():
+        for (customer_id, name), is_now in sorted(customers.items(), key=lambda one: not one[1]):
+            found[meter_id].append(f"{customer_id} {quoted(name)}{'' if is_now else ' (formerly)'}")
+    return found
+
+
+def _charges(snapshot: Snapshot, relations: BillingRelations, invoice_ids: Sequence[Any]) -> Mapping[Any, list[Charge]]:
+    found: dict[Any, list[Charge]] = defaultdict(list)
+    row = transactions.charges(relations).subquery("charges")
+    for at in range(0, len(invoice_ids), METERS_AT_A_TIME):
+        some = select(row).where(row.c.invoice_id.in_(invoice_ids[at : at + METERS_AT_A_TIME]))
+        for one in snapshot.connection.execute(some.order_by(row.c.invoice_id, row.c.bill_type)):
+            found[one.invoice_id].append(Charge(bill_type=one.bill_type, amount=one.amount))
+    return found
+
+
+def _entries(
+    relations: BillingRelations,
+    invoices: Sequence[RowMapping],
+    payments: Sequence[RowMapping],
+    charges: Mapping[Any, list[Charge]],
+    as_of: date | None,
+) -> list[Entry]:
+    """Return the entries in the order of the ledger, each with the running balance 0."""
+    by_totals = relations.policy.balance_basis is BalanceBasis.invoice_totals
+    found: list[tuple[Any, Entry]] = []
+    is_first = not by_totals
+    for row in sorted(invoices, key=lambda one: one["place"]):
+        if as_of is not None and (row["on_day"] is None or row["on_day"] > as_of):
+            continue
+        at = (int(row["on_day"] is None), row["on_day"] or date.min, 0, row["place"])
+        counted = bool(row["is_live"] and row["is_counted"])
+        opening = row["balance_brought_forward"] or _NOTHING
+        if counted and is_first:
+            is_first = False
+            if opening:
+                why = "brought forward by the earliest invoice that counts: debt from before the records"
+                found.append(((*at, 0), _entry(row, Kind.opening_balance, opening, counted, why)))
+        amount = row["total_amount" if by_totals else "amount"] or _NOTHING
+        why = NAMED_ITSELF if counted else _why_uncounted(row)
+        entry = _entry(row, Kind.invoice, amount, counted, why)
+        found.append(((*at, 1), entry.model_copy(update={"charges": charges.get(row["id"], [])})))
+    for row in sorted(payments, key=lambda one: one["id"]):
+        if as_of is not None and row["on_day"] is not None and row["on_day"] > as_of:
+            continue
+        at = (-1 if row["on_day"] is None else 0, row["on_day"] or date.min, 1, 0)
+        counted = bool(row["is_live"] and row["is_counted"])
+        why = _how(row) if counted else _why_uncounted(row)
+        entry = _entry(row, Kind.payment, -(row["amount"] or _NOTHING), counted, why)
+        found.append(((*at, 0), entry.model_copy(update={"rule": row["rule"]})))
+    return [entry for _, entry in sorted(found, key=lambda one: one[0])]
+
+
+def _entry(row: RowMapping, kind: Kind, amount: Decimal, counted: bool, why: str) -> Entry:
+    return Entry(
+        on_day=row["on_day"],
+        kind=kind,
+        row_id=str(row["id"]),
+        invoice_number=row["invoice_number"] if row["invoice_number"] is not None else None,
+        customer_id=None if row["customer_id"] is None else str(row["customer_id"]),
+        status=row["status"],
+        amount=amount,
+        counted=counted,
+        balance=_NOTHING,
+        why=why,
+    )
+
+
+def _running(entries: Iterable[Entry]) -> Iterator[Entry]:
+    balance = _NOTHING
+    for one in entries:
+        balance += one.amount if one.counted else _NOTHING
+        yield one.model_copy(update={"balance": balance})
+
+
+def _why_uncounted(row: RowMapping) -> str:
+    return DELETED if not row["is_live"] else f"not counted: status {quoted(row['status'])}"
+
+
+def _how(row: RowMapping) -> str:
+    """Return how a payment came to its meter."""
+    if row["rule"] is None:
+        return NAMED_ITSELF
+    how = _HOW.get(row["rule"], row["rule"]).format(
+        number=quoted(row["invoice_number"]), customer=quoted(row["customer_id"])
+    )
+    if row["assigned_meter_id"] != row["meter_id"]:
+        return f"another program has moved it here: {PAYMENT_METER_IDS} had assigned meter {row['assigned_meter_id']}"
+    return f"{row['rule']}: {how}"

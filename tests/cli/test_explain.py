@@ -1,0 +1,123 @@
+"""The command `explain`: a meter's statement, what it says of a wrong balance, and the history of its changes."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from meter_assets.billing.policy import Policy
+from meter_assets.reports.statement import statements
+from tests.support.command_line import CommandLine, Ended
+
+MIGRATE = ("migrate-meter-financials", "--yes")
+
+
+def explained(ended: Ended) -> dict[str, Any]:
+    """Return what a command printed as JSON."""
+    found: dict[str, Any] = json.loads(ended.printed)
+    return found
+
+
+@pytest.mark.slow
+def test_each_meter_ends_with_its_stored_balance(shell: CommandLine) -> None:
+    """On clean tenants; and a balance that another program writes is said to differ."""
+    before = shell("explain", "1", "--tenant", "1")
+    assert (before.status, "are not migrated yet" in before.words) == (0, True)
+    assert shell(*MIGRATE).status == 0
+    with shell.database.read(Policy()) as snapshot:
+        for tenant in shell.database.tenants([]):
+            for one in statements(snapshot, tenant):
+                assert (one.migrated, one.agrees) == (True, True)
+                assert [one.net] == [row.balance for row in one.entries][-1:] or not one.entries
+    after = shell("explain", "1", "--tenant", "1")
+    assert (after.status, "The stored balance is the same" in after.words) == (0, True)
+    shell.change("UPDATE meters SET balance = balance + 7 WHERE id = 1")
+    wrong = shell("explain", "1", "--tenant", "1")
+    assert (wrong.status, "The stored balance DIFFERS" in wrong.words) == (1, True)
+
+
+@pytest.mark.slow
+def test_the_history_has_every_journaled_change(shell: CommandLine) -> None:
+    assert shell(*MIGRATE).status == 0
+    journaled = shell.rows(
+        "SELECT 'payments', payment_id FROM meter_migration_payment_meter_ids WHERE meter_id_after = 1 UNION ALL "
+        "SELECT 'meters', meter_id FROM meter_migration_meter_balances WHERE meter_id = 1 UNION ALL "
+        "SELECT 'invoices', invoice_id FROM meter_migration_invoice_amounts WHERE invoice_id IN "
+        "(SELECT id FROM invoices WHERE meter_id = 1)"
+    )
+    found = explained(shell("explain", "1", "--tenant", "1", "--history", "--json"))
+    assert sorted((one["table"], int(one["row_id"])) for one in found["history"]) == sorted(journaled)
+    (run,) = {one["run_id"] for one in found["history"]}
+    assert shell("rollback", "--tenant", "1", "--yes").status == 0
+    later = explained(shell("explain", "1", "--tenant", "1", "--history", "--json"))["history"]
+    assert [one["is_rollback"] for one in later] == [False] * len(journaled) + [True] * len(journaled)
+    assert {one["run_id"] for one in later if not one["is_rollback"]} == {run}
+    printed = shell("explain", "1", "--tenant", "1", "--history", "--csv").printed
+    rows = list(csv.DictReader(io.StringIO(printed)))
+    meter_ids = [(row["before"], row["after"]) for row in rows if row["column"] == "meter_id"]
+    assert sorted(meter_ids) == sorted([("", "1"), ("1", "")] * (len(meter_ids) // 2))
+
+
+@pytest.fixture
+def migrated(on_sqlite: CommandLine) -> CommandLine:
+    """The command line on SQLite, with a migrated tenant."""
+    assert on_sqlite(*MIGRATE, "--tenant", "1").status == 0
+    return on_sqlite
+
+
+@pytest.mark.slow
+def test_forms_and_names(migrated: CommandLine) -> None:
+    """A meter is found by its id and by its number, a customer by id and name; CSV adds up like JSON."""
+    shell = migrated
+    (number,), (name,) = shell.rows("SELECT meter_number FROM meters WHERE id = 1") + shell.rows(
+        "SELECT name FROM customers WHERE id = 1"
+    )
+    by_id = explained(shell("explain", "1", "--tenant", "1", "--json"))
+    assert explained(shell("explain", number, "--tenant", "1", "--json")) == by_id
+    rows = list(csv.DictReader(io.StringIO(shell("explain", "1", "--tenant", "1", "--csv").printed)))
+    counted = sum(Decimal(row["amount"]) for row in rows if row["counted"] == "True")
+    assert counted == Decimal(by_id["statement"]["net"])
+    customer = explained(shell("explain", "--customer", "1", "--tenant", "1", "--json"))
+    assert explained(shell("explain", "--customer", name, "--tenant", "1", "--json"))["customer_id"] == "1"
+    assert by_id["statement"] in [one["statement"] for one in customer["meters"]]
+    assert customer["backed_up_net"] is not None
+    printed = shell("explain", "--customer", "1", "--tenant", "1", "--as-of", "2024-02-15").words
+    assert "at the end of 2024-02-15." in printed
+    assert "The customer's balance in the backup" in printed
+
+
+@pytest.mark.slow
+def test_a_payment_without_meter_is_listed_with_the_customer(migrated: CommandLine) -> None:
+    migrated.change(
+        "INSERT INTO payments (id, tenant_id, customer_id, invoice_id, amount, status) "
+        "VALUES (9001, 1, 1, 9999, 5, 'paid')"
+    )
+    found = explained(migrated("explain", "--customer", "1", "--tenant", "1", "--json"))
+    (left,) = found["without_meter"]
+    assert (left["payment_id"], Decimal(left["amount"]), left["reason"]) == ("9001", Decimal(5), "invoice_missing")
+    assert "invoice_missing" in migrated("explain", "--customer", "1", "--tenant", "1").words
+
+
+REFUSED = {
+    "an unknown meter": (("99x", "--tenant", "1"), "Tenant 1 has no meter 99x"),
+    "an unknown customer": (("--customer", "99", "--tenant", "1"), "Tenant 1 has no customer 99"),
+    "another tenant's meter": (("50", "--tenant", "1"), "Tenant 1 has no meter 50"),
+    "no tenant": (("1",), "Missing option '--tenant'"),
+    "neither meter nor customer": (("--tenant", "1"), "Name either a METER or --customer"),
+    "a day that is none": (("1", "--tenant", "1", "--as-of", "2024-02-31"), "2024-02-31"),
+    "a number that is an id": (("7", "--tenant", "1"), "7 names 2 meters of tenant 1"),
+}
+
+
+@pytest.mark.slow
+def test_what_it_cannot_explain_is_one_sentence(on_sqlite: CommandLine) -> None:
+    on_sqlite.change(
+        "UPDATE meters SET meter_number = '7' WHERE id = 1", "UPDATE meters SET tenant_id = 1 WHERE id = 7"
+    )
+    for arguments, says in REFUSED.values():
+        ended = on_sqlite("explain", *arguments)
+        assert (ended.status, says in ended.words) == (2, True), ended.printed
+    assert on_sqlite("explain", "7", "--tenant", "1", "--by", "number").status == 0
