@@ -6,8 +6,9 @@ made of them is in `reports.statement`. Deleted and uncounted rows are included,
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, String, Subquery, and_, case, false, func, select
+from sqlalchemy import ColumnElement, Date, FromClause, Select, String, Subquery, and_, case, false, func, select
 
+from meter_assets.billing.columns import CREATED_AT_COLUMN
 from meter_assets.billing.constructs import day, nulls_last, typed_null
 from meter_assets.billing.invoice_lines import its_bill, kinds_of_bills
 from meter_assets.billing.ledger import paid_on
@@ -20,23 +21,25 @@ from meter_assets.billing.step_runs import in_force
 def invoices(relations: BillingRelations, every: BillingRelations) -> Select[Any]:
     """Return the tenant's invoices, whether or not they count: amounts in exact form, `is_live` and `is_counted`.
 
-    `every` are the same relations with soft-deleted rows. `on_day` is null for an invoice without a date; `place`
-    is its place among all invoices of its meter, in the order of the ledger.
+    `every` are the same relations with soft-deleted rows. `on_day` is null for an invoice without a date, and
+    `created_on` where the table has no such column. `in_order` sorts them.
     """
     invoice, live = every.invoices, relations.invoices.alias("live_invoices")
     columns = ("tenant_id", "id", "meter_id", "customer_id", "invoice_number", "status")
     money = ("amount", "balance_brought_forward", "total_amount")
-    place = func.row_number().over(
-        partition_by=(invoice.c.tenant_id, invoice.c.meter_id),
-        order_by=(*nulls_last(invoice.c.invoice_date), invoice.c.id),
-    )
     return select(
         *(invoice.c[name] for name in columns),
         day(invoice.c.invoice_date).label("on_day"),
-        place.label("place"),
+        invoice.c.invoice_date.label("dated"),
+        _created_on(invoice),
         *(exact(invoice.c[name]).label(name) for name in money),
         *_flags(relations, "invoices", invoice, live),
     ).select_from(invoice.outerjoin(live, _same(live, invoice)))
+
+
+def in_order(invoice: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """Return the terms of an ORDER BY that put these invoices in the order of the ledger."""
+    return (*nulls_last(invoice.c.dated), invoice.c.id)
 
 
 def payments(relations: BillingRelations, every: BillingRelations) -> Select[Any]:
@@ -49,12 +52,16 @@ def payments(relations: BillingRelations, every: BillingRelations) -> Select[Any
     invoice, assigned = relations.invoices, assigned_in_force(relations)
     of_payment = and_(invoice.c.id == payment.c.invoice_id, invoice.c.tenant_id == payment.c.tenant_id)
     columns = ("tenant_id", "id", "meter_id", "customer_id", "invoice_id", "status")
+    owner = relations.owner("invoices", payment.c.invoice_id)
+    elsewhere = and_(payment.c.invoice_id.is_not(None), invoice.c.id.is_(None), owner.is_not(None))
     joined = payment.outerjoin(live, _same(live, payment)).outerjoin(invoice, of_payment)
     return select(
         *(payment.c[name] for name in columns),
         paid_on(payment, invoice).label("on_day"),
+        _created_on(payment),
         exact(payment.c.amount).label("amount"),
         invoice.c.invoice_number,
+        case((elsewhere, 1), else_=0).label("names_other_tenant"),
         assigned.c.rule,
         assigned.c.meter_id_after.label("assigned_meter_id"),
         *_flags(relations, "payments", payment, live),
@@ -100,6 +107,12 @@ def assigned_in_force(relations: BillingRelations) -> Subquery:
         .subquery("assignments_in_force")
     )
     return select(*(column for column in rows.c if column.key != "nth")).where(rows.c.nth == 1).subquery("in_force_now")
+
+
+def _created_on(rows: FromClause) -> ColumnElement[Any]:
+    has_column = CREATED_AT_COLUMN in rows.c
+    found: ColumnElement[Any] = day(rows.c[CREATED_AT_COLUMN]) if has_column else typed_null(Date())
+    return found.label("created_on")
 
 
 def _flags(

@@ -4,17 +4,15 @@ Add here what only this command prints. Statements are made in `reports.statemen
 `reports.statement_tables`.
 """
 
-import csv
 import json
-import sys
-from collections.abc import Iterable, Sequence
 from datetime import date
 
 import click
 
 from meter_assets import settings
+from meter_assets.cli.csv_output import print_csv
 from meter_assets.cli.terminal import Terminal
-from meter_assets.foreign_text import named, spreadsheet_cell
+from meter_assets.foreign_text import named
 from meter_assets.reports import statement_tables as render
 from meter_assets.reports.explain import Explained, ExplainedCustomer, explain_customer, explain_meter
 
@@ -48,7 +46,7 @@ def show_explanation(
     if form == JSON:
         click.echo(json.dumps(whole.model_dump(mode="json"), indent=2))
     elif form == CSV:
-        _print_csv(render.change_rows(found) if history else render.entry_rows(found))
+        print_csv(render.change_rows(found) if history else render.entry_rows(found))
     else:
         terminal = Terminal()
         if isinstance(whole, ExplainedCustomer):
@@ -83,13 +81,3 @@ def _show_rest(terminal: Terminal, found: ExplainedCustomer) -> None:
     else:
         terminal.print("No meter is or was assigned to the customer.")
     terminal.grid(render.without_meter(found.without_meter))
-
-
-def _print_csv(rows: Iterable[Sequence[object]]) -> None:
-    writer = csv.writer(sys.stdout)
-    writer.writerows([spreadsheet_cell(_plain(cell)) for cell in row] for row in rows)
-
-
-def _plain(cell: object) -> object:
-    """Return money and numbers as plain text, which a spreadsheet takes for a number."""
-    return "" if cell is None else str(cell)

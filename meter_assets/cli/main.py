@@ -26,6 +26,7 @@ COMMANDS = (
     records.history,
     records.status,
     evidence.explain,
+    evidence.differences,
     setting_up.check_database,
     setting_up.init,
     setting_up.ui,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import named
 from meter_assets.formatting import show_money
+from meter_assets.reports import difference_tables
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import Preview
 
@@ -29,6 +30,9 @@ class Previews(Terminal):
         self.grid(render.statuses(preview))
         self.grid(render.bill_types(preview))
         self.grid(render.bases(preview))
+        if preview.differences is not None:
+            self.grid(difference_tables.by_cause(preview.differences))
+            self.grid(difference_tables.largest(preview.differences, 3))
         if preview.policy_differences:
             self.evidence(f"The policy differs, recorded -> given: {'; '.join(preview.policy_differences)}.")
         if preview.triggers:

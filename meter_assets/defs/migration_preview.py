@@ -13,6 +13,7 @@ from pydantic import Field
 
 from meter_assets.billing.columns import REQUIRED_COLUMNS
 from meter_assets.defs import launchpad, metadata
+from meter_assets.defs.differences import difference_metadata
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import DOMAIN, OWNERS, RunConfig, failures, tenant_of
@@ -167,6 +168,8 @@ def _metadata(found: Preview, seconds: float) -> dict[str, Any]:
     entries |= metadata.table("statuses", render.statuses(found))
     entries |= metadata.table("bill_types", render.bill_types(found))
     entries |= metadata.table("balance_bases", render.bases(found))
+    if found.differences is not None:
+        entries |= difference_metadata(found.differences)
     entries |= metadata.table("policy", render.policy(found))
     if found.policy_differences:
         entries["policy_differs"] = metadata.text("; ".join(found.policy_differences))

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from meter_assets.defs import metadata
+from meter_assets.defs.differences import differences_now
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.engines.base import LONGEST_REASON
 from meter_assets.errors import MeterAssetsError, MissingPartition, UnknownTenant
@@ -21,7 +22,7 @@ from meter_assets.migration.database import Tenant
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.reports import tables as render
-from meter_assets.rules.steps import STEPS
+from meter_assets.rules.steps import MIGRATION, STEPS
 from meter_assets.runtime.retries import never_start_again
 from meter_assets.runtime.sentences import StepFailed
 from meter_assets.runtime.unexecuted import REFUSAL
@@ -112,9 +113,10 @@ def materialize(
             f"{step} of tenant {tenant.key}: {report.changed:,} of {report.examined:,} rows changed, "
             f"{report.already_correct.rows:,} already correct, {report.left_unresolved:,} unresolved"
         )
-    return dg.MaterializeResult(
-        metadata=step_metadata(report, monotonic() - started), data_version=dg.DataVersion(context.run.run_id)
-    )
+        entries = step_metadata(report, monotonic() - started)
+        if step == MIGRATION[-1]:
+            entries |= differences_now(billing.database, tenant, policy.policy())
+    return dg.MaterializeResult(metadata=entries, data_version=dg.DataVersion(context.run.run_id))
 
 
 def _materializes(

@@ -119,6 +119,13 @@ def explain_customer(
         )
 
 
+@tried_again
+def find_customer(database: BillingDatabase, tenant: Tenant, policy: Policy, text: str) -> Any:
+    """Return the id of the customer whom a text names, by id or name. Raises UnknownRow."""
+    with database.read(policy) as snapshot:
+        return _find(snapshot, tenant, "customers", "name", text, None)
+
+
 def _explained(
     snapshot: Snapshot, tenant: Tenant, meter_ids: Sequence[Any], as_of: date | None, history: bool
 ) -> list[Explained]:

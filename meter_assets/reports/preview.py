@@ -27,6 +27,8 @@ from meter_assets.migration.stages import Moment, Situation, problems
 from meter_assets.migration.step_report import SHOWN_ROWS, Money, StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import PreparedStep, prepare
 from meter_assets.migration.temporary_tables import TemporaryTables, materialized
+from meter_assets.reports.difference_view import INVOICE_AMOUNTS, View, journaled_amounts
+from meter_assets.reports.differences import TenantDifferences, summarized
 from meter_assets.reports.export import export_changed
 from meter_assets.reports.treatments import (
     BillTypeSummary,
@@ -38,6 +40,8 @@ from meter_assets.reports.treatments import (
 from meter_assets.rules.invariants import INVARIANTS, Group, Invariant, Severity
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step, invariants_about
 
+EXAMINED = 2_000
+"""Of so many customers whose figures differ most, a preview finds the causes; the command differences, of all."""
 READ_OFTEN = ("customers", "meters", "meter_assignments", "invoices", "payments")
 """The billing tables whose rows of the tenant most of a preview's statements read."""
 
@@ -69,6 +73,8 @@ class Preview(BaseModel):
     results: list[InvariantResult] | None
     header: list[str] = Field(default_factory=list)
     """Where the tables are, and whether the server may lag behind; empty in reports of version 1.2."""
+    differences: TenantDifferences | None = None
+    """Why meters would owe something else than their customers; None if their balances are not previewed."""
     triggers: list[Shown] = Field(default_factory=list)
     """The triggers that fire when these steps write."""
 
@@ -112,15 +118,23 @@ def preview(
         reports: list[StepReport] = []
         differences = differences_from_recorded(connection, snapshot.schema, tenant.id, policy)
         obstacles = [_refusal(tenant, differences)] if differences and not policy_changed else []
+        amounts = list(journaled_amounts(snapshot, tenant))
         for name in steps:
             step = prepare(STEPS[name], tenant.key, relations, allow_invalid=not validate)
             change, report, found, relations = _preview_step(connection, step, tables, evaluations)
             reports.append(report)
             obstacles += found
+            if name == INVOICE_AMOUNTS:
+                amounts.append(change.rows)
             if folder is not None:
                 export_changed(connection, change, before, folder, name)
         bases = _bases(connection, relations)
         results = evaluations.of(_related_to(steps), relations) if validate else None
+        found_differences = None
+        if MIGRATION[-1] in steps:
+            stored = snapshot.relations(tenant.id, deleted_too=True)
+            view = View(connection, relations, stored, amounts, planned=True)
+            found_differences = summarized(view, tenant, shown=SHOWN_ROWS, examined=EXAMINED)
     return Preview(
         tenant=tenant.key,
         name=tenant.name,
@@ -135,6 +149,7 @@ def preview(
         results=results,
         header=database.header(snapshot.schema),
         triggers=triggers_of(snapshot.schema, steps),
+        differences=found_differences,
     )
 
 

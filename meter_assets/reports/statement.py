@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, computed_field
-from sqlalchemy import RowMapping, and_, select
+from sqlalchemy import ColumnElement, FromClause, RowMapping, and_, select
 
 from meter_assets.billing import transactions
 from meter_assets.billing.conditions import is_active
@@ -150,8 +150,10 @@ def statements(
     migrated = _is_migrated(snapshot, tenant)
     remaining = iter(meter_ids)
     while some := list(islice(remaining, METERS_AT_A_TIME)):
-        invoices = _by_meter(snapshot, transactions.invoices(relations, every), some)
-        payments = _by_meter(snapshot, transactions.payments(relations, every), some)
+        of_invoices = transactions.invoices(relations, every).subquery("transactions")
+        of_payments = transactions.payments(relations, every).subquery("transactions")
+        invoices = _by_meter(snapshot, of_invoices, some, transactions.in_order(of_invoices))
+        payments = _by_meter(snapshot, of_payments, some, (of_payments.c.id,))
         charges = _charges(snapshot, relations, [one["id"] for rows in invoices.values() for one in rows])
         assigned = _assigned_customers(snapshot, relations, some)
         for meter in _meters(snapshot, relations, every, some):
@@ -183,10 +185,12 @@ def _is_migrated(snapshot: Snapshot, tenant: Tenant) -> bool:
     return snapshot.connection.scalar(found) is not None
 
 
-def _by_meter(snapshot: Snapshot, rows: Any, meter_ids: Sequence[Any]) -> Mapping[Any, list[RowMapping]]:
+def _by_meter(
+    snapshot: Snapshot, row: FromClause, meter_ids: Sequence[Any], order: Iterable[ColumnElement[Any]]
+) -> Mapping[Any, list[RowMapping]]:
     found: dict[Any, list[RowMapping]] = defaultdict(list)
-    row = rows.subquery("transactions")
-    for one in snapshot.connection.execute(select(row).where(row.c.meter_id.in_(meter_ids))).mappings():
+    of_meters = select(row).where(row.c.meter_id.in_(meter_ids)).order_by(*order)
+    for one in snapshot.connection.execute(of_meters).mappings():
         found[one["meter_id"]].append(one)
     return found
 
@@ -242,14 +246,14 @@ def _entries(
     charges: Mapping[Any, list[Charge]],
     as_of: date | None,
 ) -> list[Entry]:
-    """Return the entries in the order of the ledger, each with the running balance 0."""
+    """Return the entries in the order of the ledger, which the invoices have, each with the running balance 0."""
     by_totals = relations.policy.balance_basis is BalanceBasis.invoice_totals
     found: list[tuple[Any, Entry]] = []
     is_first = not by_totals
-    for row in sorted(invoices, key=lambda one: one["place"]):
+    for place, row in enumerate(invoices):
         if as_of is not None and (row["on_day"] is None or row["on_day"] > as_of):
             continue
-        at = (int(row["on_day"] is None), row["on_day"] or date.min, 0, row["place"])
+        at = (int(row["on_day"] is None), row["on_day"] or date.min, 0, place)
         counted = bool(row["is_live"] and row["is_counted"])
         opening = row["balance_brought_forward"] or _NOTHING
         if counted and is_first:
@@ -261,7 +265,7 @@ def _entries(
         why = NAMED_ITSELF if counted else _why_uncounted(row)
         entry = _entry(row, Kind.invoice, amount, counted, why)
         found.append(((*at, 1), entry.model_copy(update={"charges": charges.get(row["id"], [])})))
-    for row in sorted(payments, key=lambda one: one["id"]):
+    for row in payments:
         if as_of is not None and row["on_day"] is not None and row["on_day"] > as_of:
             continue
         at = (-1 if row["on_day"] is None else 0, row["on_day"] or date.min, 1, 0)

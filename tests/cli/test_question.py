@@ -23,6 +23,7 @@ READS = {
     "check-database",
     "check-sql",
     "explain",
+    "differences",
     "validate-meter-financial-data",
     "history",
     "rehearse",

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import FromClause, Select, and_, case, func, or_, select
 
-from meter_assets.billing.conditions import as_text, is_active
+from meter_assets.billing.conditions import as_text
 from meter_assets.billing.constructs import as_written, nulls_last
+from meter_assets.billing.customers import net_of_meters
 from meter_assets.billing.ledger import invoices_in_order, net, recomputed
 from meter_assets.billing.money import ZERO, amount, exact, or_zero, total
 from meter_assets.billing.policy import BalanceBasis
@@ -136,7 +137,7 @@ def _opening_after_invoices_on_another_meter(relations: BillingRelations) -> Sel
 
 def _tenant_disagrees_with_backup(relations: BillingRelations) -> Select[Any]:
     kept, meter = relations.backup, relations.meters
-    backed_up = select(kept.c.tenant_id, total(_kept_net(kept)).label("backed_up")).group_by(kept.c.tenant_id)
+    backed_up = select(kept.c.tenant_id, total(net(kept)).label("backed_up")).group_by(kept.c.tenant_id)
     on_meters = select(meter.c.tenant_id, total(net(meter)).label("on_meters")).group_by(meter.c.tenant_id)
     left, right = backed_up.subquery("backed_up"), on_meters.subquery("on_meters")
     now = or_zero(right.c.on_meters)
@@ -153,8 +154,8 @@ def _tenant_disagrees_with_backup(relations: BillingRelations) -> Select[Any]:
 
 
 def _customer_disagrees_with_backup(relations: BillingRelations) -> Select[Any]:
-    customer, kept, owed = relations.customers, relations.backup, _net_of_customers_meters(relations)
-    before, now = _kept_net(kept), or_zero(owed.c.net)
+    customer, kept, owed = relations.customers, relations.backup, net_of_meters(relations)
+    before, now = net(kept), or_zero(owed.c.net)
     return (
         select(
             customer.c.tenant_id,
@@ -167,34 +168,6 @@ def _customer_disagrees_with_backup(relations: BillingRelations) -> Select[Any]:
         .join(kept, and_(kept.c.customer_id == customer.c.id, kept.c.tenant_id == customer.c.tenant_id))
         .outerjoin(owed, and_(owed.c.customer_id == customer.c.id, owed.c.tenant_id == customer.c.tenant_id))
         .where(func.abs(now - before) > amount(relations.policy.tolerance))
-    )
-
-
-def _kept_net(kept: FromClause) -> Any:
-    return or_zero(exact(kept.c.balance)) - or_zero(exact(kept.c.overpayment))
-
-
-def _net_of_customers_meters(relations: BillingRelations) -> FromClause:
-    """Return, per customer, the net of the actively assigned meters or, without any, of all meters ever assigned."""
-    reads = ("meter_assignments", "customers", "meters")
-    return relations.shared("customers_meters", reads, lambda: _sums_of_assigned_meters(relations))
-
-
-def _sums_of_assigned_meters(relations: BillingRelations) -> Select[Any]:
-    made, meter = relations.assignments_that_count(), relations.meters
-    active = case((is_active(made), 1), else_=0)
-    pairs = (
-        select(made.c.tenant_id, made.c.customer_id, made.c.meter_id, func.max(active).label("active"))
-        .group_by(made.c.tenant_id, made.c.customer_id, made.c.meter_id)
-        .subquery("assigned_meters")
-    )
-    any_active = func.max(pairs.c.active).over(partition_by=(pairs.c.tenant_id, pairs.c.customer_id))
-    chosen = select(pairs, any_active.label("any_active")).subquery("chosen_meters")
-    return (
-        select(chosen.c.tenant_id, chosen.c.customer_id, total(net(meter)).label("net"))
-        .join(meter, and_(meter.c.id == chosen.c.meter_id, meter.c.tenant_id == chosen.c.tenant_id))
-        .where(chosen.c.active == chosen.c.any_active)
-        .group_by(chosen.c.tenant_id, chosen.c.customer_id)
     )
 
 

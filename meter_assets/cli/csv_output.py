@@ -1,0 +1,13 @@
+"""Rows that a command prints as CSV: no cell is taken for a formula, and money is plain text."""
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+
+from meter_assets.foreign_text import spreadsheet_cell
+
+
+def print_csv(rows: Iterable[Sequence[object]]) -> None:
+    """Print rows, the headings first; a null is an empty cell."""
+    writer = csv.writer(sys.stdout)
+    writer.writerows([spreadsheet_cell("" if cell is None else str(cell)) for cell in row] for row in rows)

@@ -1,0 +1,90 @@
+"""What `meter-assets differences` prints: why meters owe something else than their customers owed.
+
+Add here what only this command prints. The causes are found in `reports.differences`, their tables are in
+`reports.difference_tables`.
+"""
+
+import json
+from typing import Any
+
+import click
+
+from meter_assets import settings
+from meter_assets.cli.csv_output import print_csv
+from meter_assets.cli.selection import Selection, chosen_of_records, skipped_tenants
+from meter_assets.cli.terminal import Terminal
+from meter_assets.errors import UnknownRow
+from meter_assets.foreign_text import named
+from meter_assets.formatting import show_money
+from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.reports import difference_tables as render
+from meter_assets.reports.causes import Cause
+from meter_assets.reports.differences import TenantDifferences, tenant_differences
+from meter_assets.reports.explain import find_customer
+from meter_assets.reports.tables import Grid
+
+TEXT, JSON, CSV = "text", "json", "csv"
+SHOWN = 20
+"""How many customers of a tenant are printed in a table."""
+
+
+def show_differences(tenants: Selection, *, customer: str | None, form: str) -> int:
+    """Print the differences of the selected tenants by cause. Return the exit status.
+
+    It is 1 if a tenant is skipped because of its id. With a `customer`, exactly one tenant must be selected. Raises
+    UnknownRow, and what `BillingDatabase.tenants` raises.
+    """
+    database, policy = settings.billing_database(), settings.policy()
+    database.remember()
+    chosen, terminal = chosen_of_records(database, tenants), Terminal()
+    customer_id = None if customer is None else _customer_id(database, chosen, customer)
+    limit = SHOWN if form == TEXT and customer_id is None else None
+    found = []
+    for tenant in chosen:
+        with terminal.spinner(f"Tenant {tenant.key}"):
+            one = tenant_differences(database, tenant, policy, customer_id=customer_id, shown=limit)
+        found.append(one)
+        if form == TEXT:
+            _show(terminal, one)
+    skipped = skipped_tenants(database, tenants)
+    if form == JSON:
+        whole = {"tenants": [one.model_dump(mode="json") for one in found], "skipped": list(map(str, skipped))}
+        click.echo(json.dumps(whole, indent=2))
+    elif form == CSV:
+        print_csv(render.rows(found))
+    else:
+        if len(found) > 1:
+            terminal.grid(_summary(found))
+        terminal.skipped_tenants(skipped)
+    return int(bool(skipped))
+
+
+def _customer_id(database: BillingDatabase, chosen: list[Tenant], customer: str) -> Any:
+    if len(chosen) != 1:
+        raise UnknownRow(f"--customer needs one tenant, and {len(chosen):,} are selected. Add --tenant.")
+    return find_customer(database, chosen[0], settings.policy(), customer)
+
+
+def _show(terminal: Terminal, found: TenantDifferences) -> None:
+    planned = ", as it would be after the migration" if found.planned else ""
+    terminal.heading(f"Tenant {named(found.tenant, found.name)}{planned}")
+    terminal.grid(render.by_cause(found))
+    terminal.grid(render.largest(found))
+    if found.differing > len(found.largest):
+        terminal.print(
+            f"The {len(found.largest)} largest of {found.differing:,} differences. --csv prints all of them."
+        )
+
+
+def _summary(found: list[TenantDifferences]) -> Grid:
+    """Return the causes summed over all selected tenants."""
+    rows = []
+    for cause in Cause:
+        parts = [part for one in found for part in one.by_cause if part.cause is cause]
+        if parts:
+            amount = sum((part.amount for part in parts), start=parts[0].amount * 0)
+            rows.append((cause.value, amount, f"{sum(part.customers for part in parts):,}", cause.words))
+    rows.sort(key=lambda row: -abs(row[1]))
+    cells = tuple((name, show_money(amount), customers, words) for name, amount, customers, words in rows)
+    headings = ("cause of difference", "amount", "customers", "meaning")
+    return Grid("All selected tenants together", headings, cells)

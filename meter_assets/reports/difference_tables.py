@@ -1,0 +1,78 @@
+"""Differences by cause, as tables of text and as rows for CSV files.
+
+Add here what several places show of differences. How they are computed is in `differences`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from meter_assets.formatting import counted, show_money
+from meter_assets.reports.differences import Difference, TenantDifferences
+from meter_assets.reports.tables import Grid
+
+MOST_ROWS_NAMED = 3
+COLUMNS = (
+    *("tenant", "kind", "id", "name", "backed_up_net", "meters_net", "difference", "cause", "amount", "rows"),
+    "also_possible",
+)
+
+
+def by_cause(found: TenantDifferences) -> Grid:
+    """Return the causes of a tenant's difference, the largest first, and their sum."""
+    rows = [(one.cause.value, show_money(one.amount), f"{one.customers:,}") for one in found.by_cause]
+    if rows:
+        rows.append(("all causes together", show_money(found.difference), f"{found.differing:,}"))
+    headings = ("cause of difference", "amount", "customers")
+    return Grid("Differences by cause", headings, tuple(rows), note(found))
+
+
+def note(found: TenantDifferences) -> str:
+    """Return what a tenant's customers owed before, and what its meters owe."""
+    owe = "would owe" if found.planned else "owe"
+    said = (
+        f"Customers owed {show_money(found.backed_up_net)} before; the meters {owe} {show_money(found.meters_net)}: "
+        f"{show_money(abs(found.difference))} {'less' if found.difference < 0 else 'more'}."
+    )
+    if not found.differing:
+        return f"{said} No customer differs."
+    uncertain = f" Of {counted(found.uncertain, 'customer')}, other causes are possible too." if found.uncertain else ""
+    return said + uncertain
+
+
+def largest(found: TenantDifferences, most: int | None = None) -> Grid:
+    """Return the customers with the largest differences, each with its causes and some of their rows."""
+    rows = tuple(
+        (
+            one.id,
+            one.kind,
+            one.name,
+            show_money(one.backed_up_net),
+            show_money(one.meters_net),
+            show_money(one.difference),
+            causes(one),
+        )
+        for one in found.largest[:most]
+    )
+    headings = ("id", "of a", "name", "owed before", "meters owe", "difference", "causes")
+    return Grid("Largest differences", headings, rows, of_records=True)
+
+
+def causes(one: Difference) -> str:
+    """Return the causes of a difference in words, with their amounts and some of their rows."""
+    parts = []
+    for part in one.causes:
+        named = ", ".join(part.rows[:MOST_ROWS_NAMED])
+        more = f" and {len(part.rows) - MOST_ROWS_NAMED} more" if len(part.rows) > MOST_ROWS_NAMED else ""
+        parts.append(f"{part.cause.value} {show_money(part.amount)}" + (f" ({named}{more})" if named else ""))
+    others = " or ".join(" + ".join(cause.value for cause in other) for other in one.also_possible)
+    return "; ".join(parts) + (f"; also possible: {others}" if others else "")
+
+
+def rows(tenants: Iterable[TenantDifferences]) -> Iterator[Sequence[object]]:
+    """Yield one row for each cause of each difference, for a CSV file, after the headings."""
+    yield COLUMNS
+    for tenant in tenants:
+        for one in tenant.largest:
+            others = " or ".join(" + ".join(cause.value for cause in other) for other in one.also_possible)
+            of_all = (tenant.tenant, one.kind, one.id, one.name, one.backed_up_net, one.meters_net, one.difference)
+            for part in one.causes:
+                yield (*of_all, part.cause.value, part.amount, "; ".join(part.rows), others)

@@ -1,0 +1,65 @@
+"""The command `differences`, and where else differences by cause are shown."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+
+import pytest
+
+from tests.support.command_line import BROKEN, HEALTHY, CommandLine
+
+MIGRATE = ("migrate-meter-financials", "--yes")
+
+
+@pytest.mark.slow
+def test_the_cause_is_the_same_before_and_after_the_migration(shell: CommandLine) -> None:
+    """A reversed payment that the old balance counts; then a payment of a later day is since the backup."""
+    (meter, customer), *_ = shell.rows(
+        f"SELECT meter_id, customer_id FROM meter_assignments WHERE tenant_id = {HEALTHY} ORDER BY id"
+    )
+    shell.change(
+        "INSERT INTO payments (id, tenant_id, customer_id, meter_id, amount, status, paid_at) VALUES "
+        f"(9001, {HEALTHY}, {customer}, {meter}, 12.34, 'reversed', '2024-03-09 08:00:00')",
+        f"UPDATE customers SET balance = balance - 12.34 WHERE id = {customer}",
+    )
+    planned = json.loads(shell("differences", "--tenant", HEALTHY, "--json").printed)["tenants"][0]
+    assert (planned["planned"], planned["difference"]) == (True, "12.34")
+    assert planned["by_cause"] == [{"cause": "uncounted_row_in_old_balance", "amount": "12.34", "customers": 1}]
+    assert planned["largest"][0]["causes"][0]["rows"] == ["payment 9001"]
+    dry = shell("migrate-meter-financials", "--dry-run", "--tenant", HEALTHY)
+    assert "uncounted_row_in_old_balance 12.34 (payment 9001)" in dry.words
+    assert shell(*MIGRATE, "--tenant", HEALTHY).status == 0
+    found = json.loads(shell("differences", "--tenant", HEALTHY, "--json").printed)["tenants"][0]
+    assert {**found, "planned": True} == planned
+    shell.change(
+        "INSERT INTO payments (id, tenant_id, customer_id, meter_id, amount, status, paid_at) VALUES "
+        f"(9002, {HEALTHY}, {customer}, {meter}, 1.11, 'paid', '2124-03-09 08:00:00')",
+    )
+    assert shell("migrate-customer-balances-to-meters", "--yes", "--tenant", HEALTHY).status == 0
+    printed = shell("differences", "--tenant", HEALTHY, "--customer", str(customer), "--csv").printed
+    rows = {row["cause"]: Decimal(row["amount"]) for row in csv.DictReader(io.StringIO(printed))}
+    assert rows == {"uncounted_row_in_old_balance": Decimal("12.34"), "since_the_backup": Decimal("-1.11")}
+
+
+@pytest.mark.slow
+def test_all_tenants_together_and_refusals(on_sqlite: CommandLine) -> None:
+    on_sqlite.change(f"UPDATE customers SET balance = balance + 3 WHERE tenant_id IN ({HEALTHY}, {BROKEN})")
+    ended = on_sqlite("differences")
+    assert ended.status == 0
+    assert "as it would be after the migration" in ended.words
+    together = ended.words.rpartition("All selected tenants together")[2]
+    count = on_sqlite.rows(f"SELECT COUNT(*) FROM customers WHERE tenant_id IN ({HEALTHY}, {BROKEN})")[0][0]
+    total = sum(
+        Decimal(part["amount"])
+        for one in json.loads(on_sqlite("differences", "--json").printed)["tenants"]
+        for part in one["by_cause"]
+    )
+    assert (total, bool(together)) == (-3 * count, True)
+    for arguments, says in {
+        ("--customer", "1"): "--customer needs one tenant, and 3 are selected",
+        ("--customer", "999", "--tenant", HEALTHY): "Tenant 1 has no customer 999",
+        ("--tenant", "77"): "No such tenant: 77",
+    }.items():
+        refused = on_sqlite("differences", *arguments)
+        assert (refused.status, says in refused.words) == (2, True), refused.printed
