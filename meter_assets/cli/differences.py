@@ -86,5 +86,5 @@ def _summary(found: list[TenantDifferences]) -> Grid:
             rows.append((cause.value, amount, f"{sum(part.customers for part in parts):,}", cause.words))
     rows.sort(key=lambda row: -abs(row[1]))
     cells = tuple((name, show_money(amount), customers, words) for name, amount, customers, words in rows)
-    headings = ("cause of difference", "amount", "customers", "meaning")
+    headings = ("cause", "amount", "customers", "meaning")
     return Grid("All selected tenants together", headings, cells)

@@ -21,6 +21,7 @@ BY_CAUSE = "differences_by_cause"
 def difference_metadata(found: TenantDifferences) -> dict[str, Any]:
     """Return the causes of a tenant's differences and the customers that differ most, as tables."""
     entries: dict[str, Any] = dict(metadata.table(BY_CAUSE, render.by_cause(found)))
+    entries["statements"] = metadata.statements(found.tenant)
     if found.largest:
         entries |= metadata.table("largest_differences", render.largest(found))
     if found.difference.is_finite():

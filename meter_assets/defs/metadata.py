@@ -9,12 +9,17 @@ are in `reports.tables`.
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import dagster as dg
 from pydantic import BaseModel
 
+from meter_assets import settings
+from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import shown, visible, without_links
+from meter_assets.monitoring.alerts.receivers import UI_URL_VARIABLE, ui_address
 from meter_assets.reports.narrow import WIDEST, narrow
+from meter_assets.reports.statement_tables import STATEMENT_PATH
 from meter_assets.reports.tables import LONGEST_CELL, Grid
 
 REPORT = "report"
@@ -50,6 +55,18 @@ def run(run_id: str) -> dg.MetadataValue[Any]:
 def asset(key: dg.AssetKey) -> dg.MetadataValue[Any]:
     """Return a link to the page of an asset, where its partitions and checks are."""
     return dg.MetadataValue.asset(key)
+
+
+def statements(tenant: str) -> dg.MetadataValue[Any]:
+    """Return a link to the statements of a tenant's meters, which the web server of `meter-assets ui` shows.
+
+    It is relative to the server of the page, unless METER_ASSETS_UI_URL names the UI.
+    """
+    try:
+        base = ui_address(settings.variables((UI_URL_VARIABLE,)))
+    except InvalidSettings:  # alerts say what is wrong with it
+        base = ""
+    return dg.MetadataValue.url(f"{base}{STATEMENT_PATH}?{urlencode({'tenant': tenant})}")
 
 
 def report(found: BaseModel) -> Entries:

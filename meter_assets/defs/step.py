@@ -115,7 +115,7 @@ def materialize(
         )
         entries = step_metadata(report, monotonic() - started)
         if step == MIGRATION[-1]:
-            entries |= differences_now(billing.database, tenant, policy.policy())
+            entries = differences_now(billing.database, tenant, policy.policy()) | entries
     return dg.MaterializeResult(metadata=entries, data_version=dg.DataVersion(context.run.run_id))
 
 

@@ -21,7 +21,7 @@ def by_cause(found: TenantDifferences) -> Grid:
     rows = [(one.cause.value, show_money(one.amount), f"{one.customers:,}") for one in found.by_cause]
     if rows:
         rows.append(("all causes together", show_money(found.difference), f"{found.differing:,}"))
-    headings = ("cause of difference", "amount", "customers")
+    headings = ("cause", "amount", "customers")
     return Grid("Differences by cause", headings, tuple(rows), note(found))
 
 

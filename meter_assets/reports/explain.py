@@ -18,12 +18,14 @@ from meter_assets.billing.money import exact, or_zero
 from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import UnknownRow
-from meter_assets.foreign_text import Shown, quoted, shown
+from meter_assets.foreign_text import Shown, named, quoted, shown
+from meter_assets.formatting import show_money
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import Snapshot, tried_again
 from meter_assets.migration.step_report import Money
 from meter_assets.reports.change_history import JournaledChange, change_history
 from meter_assets.reports.statement import Statement, statements
+from meter_assets.reports.tables import Grid
 from meter_assets.rules.steps import STEPS
 
 ID, NUMBER = "id", "number"
@@ -117,6 +119,22 @@ def explain_customer(
             meters=_explained(snapshot, tenant, meter_ids, as_of, history),
             without_meter=_without_meter(snapshot, tenant, customer_id),
         )
+
+
+@tried_again
+def meters_of_tenant(database: BillingDatabase, tenant: Tenant, policy: Policy, most: int = 200) -> Grid:
+    """Return the first meters of a tenant, with their stored balances. Raises what `BillingDatabase.read` raises."""
+    with database.read(policy) as snapshot:
+        meter = snapshot.relations(tenant.id).meters
+        money = [exact(meter.c[name]).label(name) for name in ("balance", "overpayment")]
+        rows = select(meter.c.id, meter.c.meter_number, meter.c.status, *money).order_by(meter.c.id).limit(most)
+        cells = tuple(
+            (shown(one.id), shown(one.meter_number), shown(one.status), *map(show_money, one[3:]))
+            for one in snapshot.connection.execute(rows)
+        )
+    headings = ("meter", "number", "status", "balance", "overpayment")
+    note = f"The first {most} meters." if len(cells) == most else ""
+    return Grid(f"Meters of tenant {named(tenant.key, tenant.name)}", headings, cells, note)
 
 
 @tried_again

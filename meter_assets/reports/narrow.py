@@ -18,7 +18,9 @@ MORE = "more"
 """The heading of the column with the columns that do not fit."""
 _CELL, _HEADING, _PADDING = 8.4, 7.2, 17
 """The pixels of a character in a cell and in a heading, and of a column's padding and border, on Dagster's pages."""
-_NAMES = frozenset({"step", "rule", "rule or reason", "invariant", "sum of", "why", "policy", "state"})
+_NAMES = frozenset(
+    {"step", "rule", "rule or reason", "invariant", "sum of", "why", "policy", "state", "cause", "causes"}
+)
 """The columns with our own names, which have underscores instead of spaces."""
 _SHORT = {
     "examined": "rows",

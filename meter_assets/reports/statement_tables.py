@@ -12,6 +12,8 @@ from meter_assets.reports.explain import Explained, ExplainedCustomer, Unresolve
 from meter_assets.reports.statement import Entry, Kind, Statement
 from meter_assets.reports.tables import Grid
 
+STATEMENT_PATH = "/meter-assets/statement"
+"""Where the web server of the UI shows statements."""
 ENTRY_COLUMNS = (
     *("meter_id", "meter_number", "on_day", "kind", "row_id", "invoice_number", "customer_id", "status", "amount"),
     *("counted", "balance", "rule", "why"),

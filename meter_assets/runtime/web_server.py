@@ -31,6 +31,7 @@ from meter_assets import settings
 from meter_assets.errors import InvalidSettings
 from meter_assets.runtime.code_location import MODULE as LOCATION_MODULE
 from meter_assets.runtime.code_location import WORKSPACE_FILE
+from meter_assets.runtime.evidence_pages import EvidencePages
 from meter_assets.runtime.instance import CONFIG_FILE, DAGSTER_HOME_VARIABLE, FOLDER, open_instance
 from meter_assets.runtime.web_guard import HOST, HOSTS_VARIABLE, WebGuard
 
@@ -61,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     create_app = getattr(webserver, _CREATE_APP)
 
     def create_guarded_app(*given: Any, **options: Any) -> WebGuard:
-        return WebGuard(create_app(*given, **options), {_as_host(click.get_current_context().params["host"]), *named})
+        pages = EvidencePages(create_app(*given, **options))
+        return WebGuard(pages, {_as_host(click.get_current_context().params["host"]), *named})
 
     try:
         named = allowed_hosts()

@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("default::ResourceWarning"),
     pytest.mark.xdist_group("browser"),
 ]
-HEALTHY, ALSO_HEALTHY, BROKEN = "1", "2", "3"
+HEALTHY, ALSO_HEALTHY, BROKEN, UNUSUAL = "1", "2", "3", "4"
 LINEAGE = "/locations/meter_assets/asset-groups/meter_migration/lineage"
 FAILED_CHECK = "every_invoice_line_is_complete"
 PASSED_CHECK = "every_counted_invoice_adds_up"
@@ -287,3 +287,30 @@ def test_the_validation_is_launched_for_a_tenant_from_the_launchpad(stack: Stack
     found = stack.evaluations(page.url.partition("/runs/")[2][:36])
     assert sorted(one.check_name for one in found) == sorted(one.name for one in INVARIANTS)
     assert {one.partition for one in found} == {HEALTHY}
+
+
+def test_differences_by_cause_and_the_statements_are_a_click_away(stack: Stack, page: Page) -> None:
+    """Of the demo's tenant with unusual rows: the page of its balances names the causes, and links to statements."""
+    assert stack.meter_assets("migrate-meter-financials", "--yes", "--tenant", UNUSUAL).returncode == 0
+    with stack.database.snapshot() as connection:
+        disagreeing = connection.exec_driver_sql("SELECT id FROM customers WHERE balance = 480").scalar_one()
+        number = connection.exec_driver_sql(
+            "SELECT meter_number FROM meters WHERE tenant_id = 4 ORDER BY id LIMIT 1"
+        ).scalar_one()
+    open_partition(page, stack, "meter_balances", UNUSUAL, "Materialized")
+    assert cells(page, "unexplained") == ["-480.00", "1"]
+    expect(page.get_by_text("opening balance on another meter").first).to_be_visible()
+    picture(page, "differences")
+    with page.context.expect_page() as opened:
+        page.locator('a[href^="/meter-assets/statement"]').first.click()
+    statements = opened.value
+    expect(statements.get_by_role("heading", name="Meters of tenant")).to_be_visible()
+    statements.get_by_placeholder("id or name").fill(str(disagreeing))
+    statements.get_by_role("button", name="Show").click()
+    expect(statements.get_by_text("The customer's balance in the backup: 480.00")).to_be_visible()
+    statements.get_by_placeholder("id or name").fill("")
+    statements.get_by_placeholder("id or number").fill(number)
+    statements.get_by_role("button", name="Show").click()
+    expect(statements.get_by_text("The stored balance is the same").first).to_be_visible()
+    picture(statements, "statement")
+    statements.close()

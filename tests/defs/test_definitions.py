@@ -481,4 +481,5 @@ def test_metadata_values_are_built_in_one_module() -> None:
         "text",
         "table",
         "json",
+        "url",  # of our own statements: the key of a partition, encoded
     }

@@ -1,0 +1,76 @@
+"""HTML pages: statements as a page for the browser. All text of the database is escaped.
+
+Add a page here, with its template in `templates`. The pages load nothing from elsewhere. Which address shows a page is
+decided in `runtime.evidence_pages`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from meter_assets.foreign_text import named
+from meter_assets.reports import statement_tables
+from meter_assets.reports.explain import Explained, ExplainedCustomer
+from meter_assets.reports.statement import Statement
+from meter_assets.reports.tables import Grid
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("meter_assets.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+
+
+def statement_page(
+    asked: Mapping[str, str],
+    *,
+    found: Explained | ExplainedCustomer | None = None,
+    grids: Sequence[Grid] = (),
+    problem: str = "",
+) -> str:
+    """Return the page with a statement, or with those of a customer, and the form that asks for another one.
+
+    `asked` are the values of the form: tenant, meter, customer, as_of, history. Without a statement, the page has the
+    grids, or the problem for which there is none.
+    """
+    title = "Statements"
+    explained: Sequence[Explained] = ()
+    if isinstance(found, Explained):
+        title, explained = statement_tables.title(found.statement), [found]
+    elif found is not None:
+        title, explained = f"Customer {named(found.customer_id, found.name)}", found.meters
+        conclusion = statement_tables.customer_conclusion(found) if found.meters else "The customer has no meter."
+        of_customer = Grid("The customer", (), (), conclusion)
+        unresolved = statement_tables.without_meter(found.without_meter)
+        grids = [of_customer, *([unresolved] if unresolved.rows else []), *grids]
+    return _TEMPLATES.get_template("statement.html").render(
+        title=title,
+        asked=asked,
+        problem=problem,
+        explained=[_shown(one) for one in explained],
+        grids=grids,
+        grid=grid,
+    )
+
+
+def grid(one: Grid) -> Markup:
+    """Return a grid as a table of HTML."""
+    return Markup(_TEMPLATES.get_template("grid.html").render(one=one))  # its template escapes
+
+
+def _shown(explained: Explained) -> dict[str, Any]:
+    statement: Statement = explained.statement
+    entries = statement_tables.entries(statement)
+    names = ("on_day", "what", "amount", "balance", "why")
+    rows = [
+        {**dict(zip(names, row, strict=True)), "counted": entry.counted}
+        for row, entry in zip(entries.rows, statement.entries, strict=True)
+    ]
+    return {
+        "title": statement_tables.title(statement),
+        "customers": statement.customers,
+        "entries": rows,
+        "conclusion": statement_tables.conclusion(statement),
+        "differs": statement.migrated and statement.agrees is False,
+        "changes": None if explained.history is None else statement_tables.changes(explained.history),
+    }
