@@ -28,7 +28,11 @@ from meter_assets.billing.money import AnyMoney, exact, or_zero
 RUNS = "meter_migration_runs"
 OUTCOMES = "meter_migration_outcomes"
 COMMITS = "meter_migration_commits"
-RECORDS = (RUNS, OUTCOMES, COMMITS)
+ORIGINS = "meter_migration_origins"
+"""Who started each step run, and why. Version 1.2 and older did not record it."""
+CHAIN = "meter_migration_chain"
+"""The digest of each ended step run together with that of the tenant's step run before it."""
+RECORDS = (RUNS, OUTCOMES, COMMITS, ORIGINS, CHAIN)
 BACKUP = "customer_balances_backup"
 RETIRED_BACKUPS = "meter_migration_retired_backups"
 """The backup is its own journal; this table has the rows that rollbacks removed from it."""
@@ -114,6 +118,8 @@ def build_own_tables(
     yield _runs_table(billing, metadata)
     yield _outcomes_table(billing, metadata)
     yield _commits_table(billing, metadata)
+    yield _origins_table(billing, metadata)
+    yield _chain_table(billing, metadata)
     yield _backup_table(billing, metadata)
     for step, columns, recognized in written:
         yield _journal_table(billing, step, columns, recognized, metadata)
@@ -173,6 +179,30 @@ def _commits_table(billing: Mapping[str, FromClause], metadata: MetaData) -> Tab
         Column("above_id", String(255)),
         Column("up_to_id", String(255)),
         PrimaryKeyConstraint("step_run_id", "part"),
+    )
+
+
+def _origins_table(billing: Mapping[str, FromClause], metadata: MetaData) -> Table:
+    return Table(
+        ORIGINS,
+        metadata,
+        Column("step_run_id", Integer, primary_key=True, autoincrement=False),
+        _id_column("tenant_id", billing["tenants"].c.id, index=True),
+        Column("started_by", AnyText()),
+        Column("executed_by", AnyText(), nullable=False),
+        Column("database_role", AnyText()),
+        Column("reason", AnyText()),
+    )
+
+
+def _chain_table(billing: Mapping[str, FromClause], metadata: MetaData) -> Table:
+    return Table(
+        CHAIN,
+        metadata,
+        Column("step_run_id", Integer, primary_key=True, autoincrement=False),
+        _id_column("tenant_id", billing["tenants"].c.id, index=True),
+        Column("previous", String(64), nullable=False),
+        Column("digest", String(64), nullable=False),
     )
 
 

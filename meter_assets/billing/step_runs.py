@@ -5,10 +5,14 @@ Add a SELECT of the records here if relations or several packages need it. Recor
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, String, Subquery, and_, case, exists, func, or_, select
 
-from meter_assets.billing.own_tables import COMMITS, OUTCOMES, RUNS, SUCCEEDED
+from meter_assets.billing.constructs import typed_null
+from meter_assets.billing.own_tables import COMMITS, ORIGINS, OUTCOMES, RUNS, SUCCEEDED
 from meter_assets.billing.schema import BillingSchema
+
+ORIGIN_COLUMNS = ("started_by", "executed_by", "database_role", "reason")
+"""What is recorded of who started a step run, and why; null if version 1.2 or older ran it."""
 
 
 def step_runs(schema: BillingSchema, name: str = "step_runs") -> Subquery:
@@ -19,10 +23,13 @@ def step_runs(schema: BillingSchema, name: str = "step_runs") -> Subquery:
     """
     runs = schema.own[RUNS]
     started = [runs.c[key] for key in ("id", "run_id", "tenant_id", "step", "undoes", "started_at")]
-    context = [runs.c.policy, runs.c.software_version]
+    origins = schema.own[ORIGINS]
+    is_known = ORIGINS in schema.own_tables_present
+    started_by = [origins.c[key] if is_known else typed_null(String()).label(key) for key in ORIGIN_COLUMNS]
+    context = [runs.c.policy, runs.c.software_version, *started_by]
     if not keeps_outcomes(schema):
         ended = [runs.c.finished_at, runs.c.outcome, runs.c.rows_changed, runs.c.message]
-        return select(*started, *ended, *context).subquery(name)
+        return select(*started, *ended, *context).select_from(runs).subquery(name)
     outcomes, commits = schema.own[OUTCOMES], schema.own[COMMITS]
     rows = func.sum(commits.c.rows_changed).label("rows_changed")
     of_each = commits.c.step_run_id, commits.c.tenant_id
@@ -36,6 +43,7 @@ def step_runs(schema: BillingSchema, name: str = "step_runs") -> Subquery:
         case((has_ended, outcomes.c.message), else_=runs.c.message).label("message"),
     ]
     joined = runs.outerjoin(outcomes, _of_run(outcomes, runs)).outerjoin(changed, _of_run(changed, runs))
+    joined = joined.outerjoin(origins, _of_run(origins, runs)) if is_known else joined
     return select(*started, *ended_as, *context).select_from(joined).subquery(name)
 
 

@@ -54,11 +54,13 @@ def show_runs(
     for run in runs:
         tenant = named(str(run.tenant_id), names[str(run.tenant_id)]) if is_wide else shown(run.tenant_id)
         started = show_time(run.started_at).rpartition(":")[0]
-        rows.append((started, _short(run), tenant, _outcome(run), f"{run.rows_changed:,}", _took(run)))
-    terminal.grid(
-        Grid("Runs, newest first", ("started (UTC)", "run", "tenant", "outcome", "rows", "took"), tuple(rows))
-    )
+        who = [shown(run.started_by or "-")] if is_wide else []
+        rows.append((started, _short(run), tenant, _outcome(run), f"{run.rows_changed:,}", _took(run), *who))
+    headings = ("started (UTC)", "run", "tenant", "outcome", "rows", "took", *(["started by"] if is_wide else []))
+    terminal.grid(Grid("Runs, newest first", headings, tuple(rows)))
     for run in runs:
+        if run.reason:
+            terminal.evidence(f"Run {_short(run)}, tenant {shown(run.tenant_id)}, because: {shown(run.reason)}")
         _show_messages(terminal, run, progress)
     _show_rest(terminal, runs, older)
 
@@ -76,6 +78,13 @@ def show_steps(
             rows.append((_took(one), shown(one.step), shown(one.outcome), _count(one.rows_changed), *undone))
         headings += ["undoes run"] if run.undoes else []
         terminal.grid(Grid("", tuple(headings), tuple(rows)))
+        if run.started_by:
+            newest = run.steps[0]
+            role = f", as {shown(newest.database_role)} in the database" if newest.database_role else ""
+            executed = f"executed by {shown(newest.executed_by or '-')}{role}"
+            terminal.evidence(f"Started by {shown(run.started_by)}, {executed}")
+        if run.reason:
+            terminal.evidence(f"Because: {shown(run.reason)}")
         _show_messages(terminal, run, progress)
     _show_rest(terminal, runs, older)
 
@@ -101,6 +110,8 @@ def as_json(
                 "started_at": _iso(run.started_at),
                 "finished_at": _iso(run.finished_at),
                 "outcome": run.outcome,
+                "started_by": run.started_by,
+                "reason": run.reason,
                 "rows_changed": run.rows_changed,
                 "progress": progress.get((run.run_id, str(run.tenant_id))),
                 "undoes_run_ids": run.undoes,

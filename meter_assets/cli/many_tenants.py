@@ -89,7 +89,7 @@ class _Waves:
     def run(self, migrating: Migrating, tenants: Sequence[Tenant], left: int) -> None:
         """Migrate tenants in one run, and those that failed again, each alone; `left` are the tenants after them."""
         resumed = self.session.resumed
-        tags = resumed.tags(left) if resumed else {}
+        tags = {**(resumed.tags(left) if resumed else {}), **self.session.tags}
         for tenant in self._failed(migrating, tenants, tags):
             run = self.session.run_one(replace(self.alone, tags=tags), tenant, 1, 1, TenantProgress([tenant]))
             if run.succeeded:

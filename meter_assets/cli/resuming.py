@@ -27,8 +27,8 @@ from meter_assets.version import __version__
 COMMAND, DIGEST, LEFT = (
     f"{run_tags.HIDDEN}meter_assets/{name}" for name in ("command", "command_digest", "tenants_left")
 )
-_HOW, _JOBS = ("--yes", "--stop-on-failure"), "--jobs"
-"""The options that do not change what a command does; the second one has a value."""
+_HOW, _WITH_VALUES = ("--yes", "--stop-on-failure"), ("--jobs", "--reason")
+"""The options that do not change what a command does, without and with a value."""
 CONTINUED_WITHIN = timedelta(hours=24)
 
 
@@ -82,7 +82,12 @@ def _digest(database: BillingDatabase, invocation: Invocation, tenants: Sequence
     With another policy, the tenants that are finished would have to be examined again.
     """
     words = iter(invocation.options)
-    options = [word for word in words if word not in _HOW and not (word == _JOBS and next(words))]
+    options = []
+    for word in words:
+        if word in _WITH_VALUES:
+            next(words)
+        elif word not in _HOW:
+            options.append(word)
     place = [str(database.identity), [tenant.key for tenant in tenants]]
     what = [invocation.name, options, settings.policy().model_dump_json(), *place, __version__]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]

@@ -4,7 +4,7 @@ Add a method here for what a command launches and shows. `commands` parse the ar
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +34,7 @@ from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.migration.tenants import SkippedTenant
 from meter_assets.rules.invariants import Group, of_group
 from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step
+from meter_assets.runtime import run_tags
 from meter_assets.runtime.instance import open_instance
 from meter_assets.runtime.interrupts import BetweenRuns, NothingStarted, WhileRunning, hangups_ignored
 from meter_assets.runtime.processes import end_lost_runs
@@ -59,6 +60,8 @@ class Session:
     started: float = field(default_factory=time.monotonic)
     resumed: Resumed | None = None
     """Of a live command: the tenants that it need not run again."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """The tags of all its runs."""
 
     def resume(self, *, no_skip: bool) -> None:
         """Continue the same command if that ended early: leave out the tenants that it has finished, and say so."""
@@ -241,6 +244,7 @@ class Session:
     ) -> TenantRun:
         """Run a job for one tenant, show its progress and why it failed, and return the run."""
         self.under_way = [tenant]
+        launch = replace(launch, tags={**launch.tags, **self.tags})
         progressing = following(self.terminal, tenant, at, of, of_tenants, brief=brief)
         with shared_database(self.database), progressing as progress:
             run = run_tenant(self.instance, self.definitions, launch, tenant, progress)
@@ -302,13 +306,14 @@ def open_session(
     of_run: str | None = None,
     writes: Sequence[str] | None = None,
     invocation: Invocation | None = None,
+    reason: str | None = None,
 ) -> Iterator[Session]:
     """Check the configuration before anything is started, then open the instance and bring it up to date.
 
     `writes` are the steps that a live command runs (default: those of the migration). If no tenants are given, the
-    session has all tenants, or those of the run `of_run`. Raises NothingSelected if a condition of the selection leaves
-    no tenant, and a ConfigurationError for every problem: then nothing
-    has been changed, in either database.
+    session has all tenants, or those of the run `of_run`. The `reason` is recorded with every run. Raises
+    NothingSelected if a condition of the selection leaves no tenant, and a ConfigurationError for every problem: then
+    nothing has been changed, in either database.
     """
     settings.policy()
     database = settings.billing_database()
@@ -340,6 +345,7 @@ def open_session(
             stop_on_failure,
             invocation or Invocation(),
             skipped,
+            tags={run_tags.REASON_TAG: reason} if reason else {},
         )
         try:
             yield session

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from meter_assets.defs import metadata
+from meter_assets.defs.origin import origin_of
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import tenant_of
 from meter_assets.errors import MeterAssetsError
@@ -36,7 +37,8 @@ def record_blocked_steps(
         return
     try:
         tenant = tenant_of(context, billing)
-        runs = [StepRun(step, tenant, context.run.run_id, policy.policy()) for step in steps]
+        origin = origin_of(context.run)
+        runs = [StepRun(step, tenant, context.run.run_id, policy.policy(), origin=origin) for step in steps]
         record_blocked(billing.database, runs, _message(failed))
     except MeterAssetsError as error:
         said = f"It could not be recorded in the billing database that {', '.join(steps)} were not run: {error}"

@@ -17,6 +17,7 @@ import dagster as dg
 from pydantic import Field
 
 from meter_assets.defs import metadata
+from meter_assets.defs.origin import origin_of
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.results import evidence, other_policy, place, sentence
 from meter_assets.defs.step import RunConfig, failures, step_metadata
@@ -96,7 +97,12 @@ def migrate_tenants(
         shared = _SHARED.get()
         migrating, told = shared or (processes(billing.database, config.jobs), lambda done: None)
     migration = Migration(
-        context.run.run_id, policy.policy(), config.validates, config.batch_size, bool(policy.policy_changed)
+        context.run.run_id,
+        policy.policy(),
+        config.validates,
+        config.batch_size,
+        bool(policy.policy_changed),
+        origin_of(context.run),
     )
     record = _Record(context, billing, len(tenants))
 

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from meter_assets.defs import launchpad, metadata
+from meter_assets.defs.origin import origin_of
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.scope import UNNAMED, Scope
 from meter_assets.defs.step import RunConfig, failures, tenant_of
@@ -139,6 +140,7 @@ def _undone(
                 before_run=config.before_run,
                 batch_size=config.batch_size,
                 about_to_commit=forget,
+                origin=origin_of(context.run),
             ):
                 _report_step(context, billing.scope, tenant, one)
                 found.steps.append(one)

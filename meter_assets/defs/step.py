@@ -12,6 +12,7 @@ import dagster as dg
 
 from meter_assets.defs import metadata
 from meter_assets.defs.differences import differences_now
+from meter_assets.defs.origin import origin_of
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.engines.base import LONGEST_REASON
 from meter_assets.errors import MeterAssetsError, MissingPartition, UnknownTenant
@@ -106,6 +107,7 @@ def materialize(
             allow_invalid,
             batch_size,
             policy_changed=bool(policy.policy_changed),
+            origin=origin_of(context.run),
             also_ran=_materializes(context, billing, tenant),
         )
         report = run_step(billing.database, run)

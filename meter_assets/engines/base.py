@@ -251,6 +251,9 @@ class DatabaseEngine(Protocol):
     def unreadable(self, url: URL, tables: Sequence[str]) -> str:
         """Return which value of these tables is not text in the database's encoding, as a clause; empty if unknown."""
 
+    def role_of(self, connection: Connection) -> str | None:
+        """Return the role of the database as which a connection acts; None if the engine has no roles."""
+
     # Locks
 
     def lock_tenant(self, url: URL, tenant: str, owner: LockOwner) -> TenantLock | None:

@@ -7,6 +7,7 @@ of the backup are computed in `rules.steps.customer_balances_backup`.
 """
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, func, select
 
@@ -29,7 +30,9 @@ def backup_to_take(database: BillingDatabase, schema: BillingSchema, run: StepRu
     with database.snapshot() as connection:
         missing = _is_missing(connection, billing_relations(schema, run.policy, run.tenant.id), run.run_id)
     if missing:
-        return StepRun(BACKUP, run.tenant, run.run_id, run.policy, policy_changed=run.policy_changed)
+        return replace(
+            StepRun(BACKUP, run.tenant, run.run_id, run.policy), policy_changed=run.policy_changed, origin=run.origin
+        )
     database.checked(run.tenant).add(has_backup(run))
     return None
 

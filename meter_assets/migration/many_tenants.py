@@ -16,6 +16,7 @@ from meter_assets.foreign_text import shown
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult
+from meter_assets.migration.origin import UNKNOWN, Origin
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.migration.validation import validate
@@ -36,6 +37,7 @@ class Migration:
     validates: bool = True
     batch_size: int | None = None
     policy_changed: bool = False
+    origin: Origin = UNKNOWN
 
 
 @dataclass
@@ -99,6 +101,7 @@ def _run(database: BillingDatabase, migration: Migration, step: str, found: Migr
         migration.policy,
         batch_size=migration.batch_size if STEPS[step].batchable else None,
         policy_changed=migration.policy_changed,
+        origin=migration.origin,
         also_ran=add,
     )
     add(run_step(database, run))

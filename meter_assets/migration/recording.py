@@ -14,7 +14,17 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from meter_assets.billing.own_tables import BLOCKED, FAILED, INTERRUPTED, PARTIAL, RECORDS, RUNNING, RUNS, SUCCEEDED
+from meter_assets.billing.own_tables import (
+    BLOCKED,
+    FAILED,
+    INTERRUPTED,
+    ORIGINS,
+    PARTIAL,
+    RECORDS,
+    RUNNING,
+    RUNS,
+    SUCCEEDED,
+)
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import step_runs
 from meter_assets.engines import is_conflict
@@ -42,6 +52,7 @@ OfTheDatabase = DBAPIError | NotWritable | UnreadableValue
 OF_THE_DATABASE = (DBAPIError, NotWritable, UnreadableValue)
 """The errors that end a step because of what the database answered."""
 ATTEMPTS = 3
+_ROLE = "meter-assets: role"
 NOTHING_KEPT = "nothing of the step was kept"
 BATCHES_KEPT = "the rows of its finished batches stay, journaled, and the same command continues from there"
 
@@ -89,7 +100,7 @@ def record_step_run(database: BillingDatabase, schema: BillingSchema, run: StepR
     with database.transaction() as connection:
         database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
         require_recorded_policy(database, connection, schema, run)
-        entry = _start(connection, schema, run)
+        entry = _start(database, connection, schema, run)
     try:
         yield entry
     except BaseException as error:
@@ -110,8 +121,9 @@ def record_blocked(database: BillingDatabase, runs: Sequence[StepRun], message: 
     with locked_and_prepared(database, runs[0]) as schema, database.transaction() as connection:
         database.lock_within(connection, schema, runs[0].tenant, runs[0].run_id)
         for run in runs:
-            entry = _start(connection, schema, run)
-            records.end(connection, schema, entry.id, BLOCKED, message, records.SealedRecord(entry.recorded))
+            entry = _start(database, connection, schema, run)
+            known = records.SealedRecord(entry.recorded, origin=entry.origin)
+            records.end(connection, schema, entry.id, BLOCKED, message, known, entry.previous)
 
 
 def _as_step_error(engine: DatabaseEngine, run: StepRun, error: OfTheDatabase) -> StepError:
@@ -165,7 +177,7 @@ def _record_failure(
     return True
 
 
-def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> RunningStep:
+def _start(database: BillingDatabase, connection: Connection, schema: BillingSchema, run: StepRun) -> RunningStep:
     """Record that a step is running. The tenant must be locked: so the process of an unfinished step run has ended.
 
     Raises RecordsAltered if the records of the tenant were changed.
@@ -178,6 +190,9 @@ def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> Runni
     for died in (one for one in known if one.is_running):
         message = f"The process ended before the step did; {BATCHES_KEPT if died.rows_changed else NOTHING_KEPT}."
         records.end(connection, schema, died.run["id"], INTERRUPTED, message)
+    if any(one.is_running for one in known):
+        known = records.read_records(connection, schema, tenant_id=run.tenant.id)
+    previous = records.chain_old_records(connection, schema, known)
     values = {
         "run_id": run.run_id,
         "tenant_id": run.tenant.id,
@@ -191,7 +206,20 @@ def _start(connection: Connection, schema: BillingSchema, run: StepRun) -> Runni
     (inserted,) = made.inserted_primary_key or (None,)
     step_run_id = int(str(inserted))
     recorded = {"id": step_run_id, "rows_changed": None, "message": None, "ended_as": None, **values}
-    return RunningStep(step_run_id, run.run_id, run.tenant, recorded)
+    origin = None
+    if ORIGINS in schema.own_tables_present:
+        origin = run.origin.recorded(_role_of(database, connection))
+        of_run = {"step_run_id": step_run_id, "tenant_id": run.tenant.id}
+        connection.execute(insert(schema.own[ORIGINS]).values(**of_run, **origin))
+    return RunningStep(step_run_id, run.run_id, run.tenant, recorded, origin, previous)
+
+
+def _role_of(database: BillingDatabase, connection: Connection) -> str | None:
+    """Return the role of a connection; it is asked once for each connection."""
+    if _ROLE not in connection.info:
+        connection.info[_ROLE] = database.backend.role_of(connection)
+    role: str | None = connection.info[_ROLE]
+    return role
 
 
 def succeed(
@@ -210,8 +238,8 @@ def succeed(
     message = f"Other programs changed or locked {missed:,} rows: left to the next round." if missed else None
     try:
         outcome = PARTIAL if missed else SUCCEEDED
-        known = None if commits is None else records.SealedRecord(entry.recorded, tuple(commits))
-        was_running = records.end(connection, schema, entry.id, outcome, message, known)
+        known = None if commits is None else records.SealedRecord(entry.recorded, tuple(commits), entry.origin)
+        was_running = records.end(connection, schema, entry.id, outcome, message, known, entry.previous)
     except IntegrityError as error:
         raise TenantLockLost(entry.tenant.key) from error
     if not was_running:

@@ -19,6 +19,7 @@ from meter_assets.foreign_text import Shown, quoted
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal_audit import require_as_recorded
+from meter_assets.migration.origin import UNKNOWN, Origin
 from meter_assets.migration.run_history import StepRunRecord, recorded_steps_of
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.step_report import StepReport
@@ -151,16 +152,24 @@ def roll_back(
     before_run: str | None = None,
     batch_size: int | None = None,
     about_to_commit: Callable[[], None] = lambda: None,
+    origin: Origin = UNKNOWN,
 ) -> Iterator[UndoneStep]:
     """Undo a tenant's steps, newest first, each in one transaction, and yield each when it is done.
 
-    Rows that no longer have the journaled values are skipped and listed in the reports. `policy` is only recorded.
-    `about_to_commit` is called before each commit of restored rows. The tenant stays locked until `database.release()`.
-    Raises what `steps_to_undo` and `apply.run_step` raise.
+    Rows that no longer have the journaled values are skipped and listed in the reports. `policy` and `origin` are only
+    recorded. `about_to_commit` is called before each commit of restored rows. The tenant stays locked until
+    `database.release()`. Raises what `steps_to_undo` and `apply.run_step` raise.
     """
     database.lock(tenant, run_id)
     for step in steps_to_undo(database, tenant, before_run):
         run = StepRun(
-            step.step, tenant, run_id, policy, batch_size=batch_size, undoes=step, about_to_commit=about_to_commit
+            step.step,
+            tenant,
+            run_id,
+            policy,
+            batch_size=batch_size,
+            undoes=step,
+            origin=origin,
+            about_to_commit=about_to_commit,
         )
         yield UndoneStep(made=step, report=run_step(database, run))

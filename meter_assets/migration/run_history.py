@@ -39,6 +39,13 @@ class StepRunRecord(BaseModel):
     rows_changed: int | None
     message: str | None
     software_version: str
+    started_by: str | None = None
+    """Who started its run: a user and host, or the user of the UI; None if version 1.2 or older ran it."""
+    executed_by: str | None = None
+    """The user and host of the process that executed it."""
+    database_role: str | None = None
+    reason: str | None = None
+    """Why it was started, in the words of that person."""
 
 
 _WORST_FIRST = (RUNNING, FAILED, INTERRUPTED, BLOCKED, PARTIAL)
@@ -73,6 +80,16 @@ class RunRecord:
     def finished_at(self) -> datetime | None:
         """When its last step ended; None if it has not ended."""
         return self.steps[0].finished_at
+
+    @property
+    def started_by(self) -> str | None:
+        """Who started it; None if version 1.2 or older ran it."""
+        return self.steps[0].started_by
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was started; None if nobody said."""
+        return self.steps[0].reason
 
     @property
     def outcome(self) -> str:

@@ -16,6 +16,7 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import InvalidSettings, NothingToWrite
 from meter_assets.migration.batch_size import AUTO
 from meter_assets.migration.database import Tenant
+from meter_assets.migration.origin import UNKNOWN, Origin
 from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.temporary_tables import TemporaryTables, materialized
@@ -44,6 +45,8 @@ class StepRun:
     undoes: StepRunRecord | None = None
     policy_changed: bool = False
     """Whether the policy may differ from the one that the tenant was migrated with."""
+    origin: Origin = UNKNOWN
+    """Who started it, and why: recorded with it."""
     about_to_commit: Callable[[], None] = _nothing
     """Called just before the commit of each transaction that changes rows; a retry may call it again."""
     also_ran: Callable[[StepReport], None] = _nothing
@@ -75,6 +78,10 @@ class RunningStep:
     tenant: Tenant
     recorded: Mapping[str, Any] = field(default_factory=dict)
     """That row, as it was inserted."""
+    origin: Mapping[str, Any] | None = None
+    """Its row in meter_migration_origins."""
+    previous: str | None = None
+    """The digest of the tenant's step run before it."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ class JournaledChange(BaseModel):
     rule: str
     values: list[ValueChange]
     """The columns whose values it changed."""
+    started_by: str | None
+    """Who started the run; None if version 1.2 or older ran it."""
+    reason: str | None
     policy: dict[str, Any]
     software_version: str
 
@@ -78,7 +81,7 @@ def _changes_of(
             sides.append((exact(journal.c[side]) if name in step.money else journal.c[side]).label(side))
     rows = (
         select(runs.c.id, runs.c.run_id, runs.c.undoes, runs.c.started_at, runs.c.policy, runs.c.software_version)
-        .add_columns(journal.c[step.key].label("row_id"), journal.c.rule, *sides)
+        .add_columns(runs.c.started_by, runs.c.reason, journal.c[step.key].label("row_id"), journal.c.rule, *sides)
         .join(journal, and_(journal.c.step_run_id == runs.c.id, journal.c.tenant_id == runs.c.tenant_id))
         .where(journal.c.tenant_id == tenant.id, about)
         .order_by(runs.c.id, journal.c[step.key])
@@ -100,6 +103,8 @@ def _changes_of(
                 row_id=str(row["row_id"]),
                 rule=row["rule"],
                 values=values,
+                started_by=row["started_by"],
+                reason=row["reason"],
                 policy=json.loads(row["policy"]),
                 software_version=row["software_version"],
             ),

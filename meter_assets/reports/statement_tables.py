@@ -20,7 +20,7 @@ ENTRY_COLUMNS = (
 )
 CHANGE_COLUMNS = (
     *("started_at", "run_id", "step", "is_rollback", "table", "row_id", "rule", "column", "before", "after"),
-    *("software_version",),
+    *("started_by", "reason", "software_version"),
 )
 
 

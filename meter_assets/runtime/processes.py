@@ -7,7 +7,6 @@ cannot detect it. Add here what is checked about such a process; checks of a lau
 
 import json
 import os
-import pwd
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ import psutil
 # class nor these types: no public API as of 1.13 (dagster issue 3288 asks for a documented interface).
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 
+from meter_assets.migration.origin import user_of_this_process
 from meter_assets.runtime.retries import NEVER_AGAIN
 from meter_assets.runtime.run_status import NOT_FINISHED
 
@@ -63,15 +63,6 @@ def tags_of_this_process() -> Mapping[str, str]:
     """Return the tags of a run that this process executes itself. Only its user runs it again, never Dagster."""
     process = json.dumps(asdict(Process.of(psutil.Process())))
     return {PROCESS_TAG: process, USER_TAG: user_of_this_process(), **NEVER_AGAIN}
-
-
-def user_of_this_process() -> str:
-    """Return the user and the host of this process: "anna@billing-1". It does not trust the environment."""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run with a number that has no name
-        name = f"uid {os.getuid()}"
-    return f"{name}@{socket.gethostname()}"
 
 
 def health(run: dg.DagsterRun) -> CheckRunHealthResult:

@@ -1,7 +1,8 @@
 """Who started a run, and which runs have ended: for thousands of runs at once, in one statement for each 10,000.
 
-A run of the command line has a tag with the user and the host. Dagster has no users: for a run from the UI, the tags
-say at most which schedule, sensor or backfill launched it. Add here what the tags of many runs say.
+A run of the command line has a tag with the user and the host. Dagster has no users: a run from the UI has a tag with
+its user only if a proxy says who that is (see `ui_users`); otherwise the tags say at most which schedule, sensor or
+backfill launched it. Add here what the tags of runs say.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from sqlalchemy import and_, select
 
 from meter_assets.runtime.processes import PROCESS_TAG, USER_TAG
 from meter_assets.runtime.run_status import FINISHED
+from meter_assets.runtime.run_tags import UI_USER_TAG
 
 _PARENT = "dagster/parent_run_id"
 _LAUNCHED_BY = {
@@ -43,7 +45,7 @@ def run_origins(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> Mapping
         raise TypeError(f"Dagster stores its runs in {type(storage).__name__}, which is not an SQL storage.")
     statuses: dict[str, str] = {}
     tags: dict[str, dict[str, str]] = {}
-    named = RunTagsTable.c.key.in_((USER_TAG, PROCESS_TAG, _PARENT, *_LAUNCHED_BY))
+    named = RunTagsTable.c.key.in_((USER_TAG, PROCESS_TAG, UI_USER_TAG, _PARENT, *_LAUNCHED_BY))
     joined = RunsTable.outerjoin(RunTagsTable, and_(RunTagsTable.c.run_id == RunsTable.c.run_id, named))
     columns = RunsTable.c.run_id, RunsTable.c.status, RunTagsTable.c.key, RunTagsTable.c.value
     with storage.connect() as connection:
@@ -53,13 +55,15 @@ def run_origins(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> Mapping
                 statuses[row.run_id] = row.status
                 tags.setdefault(row.run_id, {})[row.key or ""] = row.value or ""
     ended = {one.value for one in FINISHED}
-    return {run_id: RunOrigin(_who(tags[run_id]), status in ended) for run_id, status in statuses.items()}
+    return {run_id: RunOrigin(who_started(tags[run_id]), status in ended) for run_id, status in statuses.items()}
 
 
-def _who(tags: Mapping[str, str]) -> str:
-    """Return who started a run. Dagster copies the tags of a run to the runs that repeat it."""
+def who_started(tags: Mapping[str, str]) -> str:
+    """Return who started a run, by its tags. Dagster copies the tags of a run to the runs that repeat it."""
     if PROCESS_TAG in tags and _PARENT not in tags:
         return tags.get(USER_TAG, COMMAND_LINE)  # version 1.2 recorded no user
+    if tags.get(UI_USER_TAG):
+        return f"{tags[UI_USER_TAG]} ({IN_THE_UI})"
     for name, word in _LAUNCHED_BY.items():
         if name in tags:
             return f"{word} {tags[name]}"

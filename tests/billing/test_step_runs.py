@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, RUNS
-from meter_assets.billing.step_runs import keeps_outcomes, step_runs, tenants_with
+from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, RECORDS, RUNS
+from meter_assets.billing.step_runs import ORIGIN_COLUMNS, keeps_outcomes, step_runs, tenants_with
 from tests.support.databases import empty_tables
 from tests.support.rules import WITH_OWN_TABLES, insert_own
 
-OF_1_0 = replace(WITH_OWN_TABLES, own_tables_present=WITH_OWN_TABLES.own_tables_present - {OUTCOMES, COMMITS})
+OF_1_0 = replace(WITH_OWN_TABLES, own_tables_present=WITH_OWN_TABLES.own_tables_present - set(RECORDS[1:]))
 STARTED, OLD_END, END = (datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2, 3))
 NEVER = None
 
@@ -34,7 +34,7 @@ HOW_IT_ENDED: dict[str, tuple[dict[str, Any], dict[str, Any] | None, list[int], 
 COLUMNS = [
     *("id", "run_id", "tenant_id", "step", "undoes", "started_at"),
     *("finished_at", "outcome", "rows_changed", "message"),
-    *("policy", "software_version"),
+    *("policy", "software_version", *ORIGIN_COLUMNS),
 ]
 
 # Step runs in order: (tenant, step, outcome, rows, undoes), and the tenants for which A is in force

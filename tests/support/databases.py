@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Table, delete, event, insert, inspect
 
 from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.money import exact
-from meter_assets.billing.own_tables import BACKUP, INTERRUPTED, OUTCOMES, RECORDS, RUNS, own_table_names
+from meter_assets.billing.own_tables import BACKUP, CHAIN, INTERRUPTED, OUTCOMES, RECORDS, RUNS, own_table_names
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import step_runs
@@ -106,8 +106,9 @@ def reseal(database: BillingDatabase) -> None:
     with database.transaction() as connection:
         schema = database.schema(connection)
         outcomes = schema.own[OUTCOMES]
-        ended = connection.execute(select(outcomes)).all()
+        ended = connection.execute(select(outcomes).order_by(outcomes.c.step_run_id)).all()
         connection.execute(delete(outcomes))
+        connection.execute(delete(schema.own[CHAIN]))
         for one in ended:
             end(connection, schema, one.step_run_id, one.outcome, one.message)
 

@@ -135,6 +135,11 @@ def place_of(error: DBAPIError) -> str:
     return ""
 
 
+def role_of(connection: Connection) -> str | None:
+    """Return the account whose rights the connection has."""
+    return str(connection.execute(select(func.current_user())).scalar_one())
+
+
 def unreadable(url: URL, tables: Sequence[str]) -> str:
     """Return nothing: the server converts text itself."""
     return ""

@@ -204,6 +204,11 @@ def place_of(error: DBAPIError) -> str:
     return ", ".join(f"{what} {quoted(name)}" for what, name in found.items() if name)
 
 
+def role_of(connection: Connection) -> str | None:
+    """Return the current role, as which statements are executed."""
+    return str(connection.execute(select(func.current_user())).scalar_one())
+
+
 def unreadable(url: URL, tables: Sequence[str]) -> str:
     """Return nothing: the server converts text itself, and says which bytes it cannot convert."""
     return ""

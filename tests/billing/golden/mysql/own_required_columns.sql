@@ -41,6 +41,28 @@ CREATE TABLE meter_migration_commits (
 
 CREATE INDEX ix_meter_migration_commits_tenant_id ON meter_migration_commits (tenant_id);
 
+CREATE TABLE meter_migration_origins (
+    step_run_id INTEGER NOT NULL,
+    tenant_id BIGINT NOT NULL,
+    started_by LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+    executed_by LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    database_role LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+    reason LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+    PRIMARY KEY (step_run_id)
+) ENGINE=InnoDB;
+
+CREATE INDEX ix_meter_migration_origins_tenant_id ON meter_migration_origins (tenant_id);
+
+CREATE TABLE meter_migration_chain (
+    step_run_id INTEGER NOT NULL,
+    tenant_id BIGINT NOT NULL,
+    previous VARCHAR(64) NOT NULL,
+    digest VARCHAR(64) NOT NULL,
+    PRIMARY KEY (step_run_id)
+) ENGINE=InnoDB;
+
+CREATE INDEX ix_meter_migration_chain_tenant_id ON meter_migration_chain (tenant_id);
+
 CREATE TABLE customer_balances_backup (
     tenant_id BIGINT NOT NULL,
     customer_id BIGINT NOT NULL,

@@ -41,6 +41,28 @@ CREATE TABLE meter_migration_commits (
 
 CREATE INDEX ix_meter_migration_commits_tenant_id ON meter_migration_commits (tenant_id);
 
+CREATE TABLE meter_migration_origins (
+    step_run_id INTEGER NOT NULL,
+    tenant_id INTEGER NOT NULL,
+    started_by TEXT,
+    executed_by TEXT NOT NULL,
+    database_role TEXT,
+    reason TEXT,
+    PRIMARY KEY (step_run_id)
+);
+
+CREATE INDEX ix_meter_migration_origins_tenant_id ON meter_migration_origins (tenant_id);
+
+CREATE TABLE meter_migration_chain (
+    step_run_id INTEGER NOT NULL,
+    tenant_id INTEGER NOT NULL,
+    previous VARCHAR(64) NOT NULL,
+    digest VARCHAR(64) NOT NULL,
+    PRIMARY KEY (step_run_id)
+);
+
+CREATE INDEX ix_meter_migration_chain_tenant_id ON meter_migration_chain (tenant_id);
+
 CREATE TABLE customer_balances_backup (
     tenant_id INTEGER NOT NULL,
     customer_id INTEGER NOT NULL,

@@ -1,0 +1,15 @@
+"""Who started a run of Dagster, and why, by its tags.
+
+Add here what else the tags of a run say of its origin. How it is recorded is in `migration.origin`.
+"""
+
+import dagster as dg
+
+from meter_assets.migration.origin import Origin
+from meter_assets.runtime.run_origins import who_started
+from meter_assets.runtime.run_tags import REASON_TAG
+
+
+def origin_of(run: dg.DagsterRun) -> Origin:
+    """Return who started a run, and the reason that was given for it."""
+    return Origin(who_started(run.tags), run.tags.get(REASON_TAG))

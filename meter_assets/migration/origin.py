@@ -1,0 +1,48 @@
+"""Who runs a step, and why: what is recorded with every step run beside what it writes.
+
+Add here what is recorded of the origin of a run. Where it comes from, such as a tag of a run, is decided in `defs`.
+"""
+
+import os
+import pwd
+import socket
+from dataclasses import dataclass
+
+from meter_assets.foreign_text import shown
+
+LONGEST_REASON = 1_000
+"""The most characters of a reason that are recorded."""
+
+
+def user_of_this_process() -> str:
+    """Return the user and the host of this process: "anna@billing-1". It does not trust the environment."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run with a number that has no name
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who started a run, and why."""
+
+    started_by: str | None = None
+    """Who started it: a user and host of a command line, or the user of the UI; None if nobody is known."""
+    reason: str | None = None
+    """Why it was started, in the words of that person."""
+
+    def recorded(self, database_role: str | None) -> dict[str, str | None]:
+        """Return the values that are recorded of a step run that this process executes."""
+        reason = shown(self.reason, LONGEST_REASON) if self.reason else None
+        started_by = shown(self.started_by) if self.started_by else None
+        return {
+            "started_by": started_by,
+            "executed_by": user_of_this_process(),
+            "database_role": database_role,
+            "reason": reason,
+        }
+
+
+UNKNOWN = Origin()
+"""Of a run of which nobody has said who started it."""
