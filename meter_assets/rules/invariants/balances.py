@@ -181,7 +181,20 @@ def _net_of_customers_meters(relations: BillingRelations) -> FromClause:
 
 
 def _sums_of_assigned_meters(relations: BillingRelations) -> Select[Any]:
-    made, meter = relations.assignments_that_count(), relations.meters
+    chosen, meter = meters_of_customers(relations).subquery("meters_of_customers"), relations.meters
+    return (
+        select(chosen.c.tenant_id, chosen.c.customer_id, total(net(meter)).label("net"))
+        .join(meter, and_(meter.c.id == chosen.c.meter_id, meter.c.tenant_id == chosen.c.tenant_id))
+        .group_by(chosen.c.tenant_id, chosen.c.customer_id)
+    )
+
+
+def meters_of_customers(relations: BillingRelations) -> Select[Any]:
+    """Return the meters whose nets a customer owes: tenant_id, customer_id, meter_id.
+
+    They are the actively assigned meters or, without any, all meters that were ever assigned to the customer.
+    """
+    made = relations.assignments_that_count()
     active = case((is_active(made), 1), else_=0)
     pairs = (
         select(made.c.tenant_id, made.c.customer_id, made.c.meter_id, func.max(active).label("active"))
@@ -190,12 +203,8 @@ def _sums_of_assigned_meters(relations: BillingRelations) -> Select[Any]:
     )
     any_active = func.max(pairs.c.active).over(partition_by=(pairs.c.tenant_id, pairs.c.customer_id))
     chosen = select(pairs, any_active.label("any_active")).subquery("chosen_meters")
-    return (
-        select(chosen.c.tenant_id, chosen.c.customer_id, total(net(meter)).label("net"))
-        .join(meter, and_(meter.c.id == chosen.c.meter_id, meter.c.tenant_id == chosen.c.tenant_id))
-        .where(chosen.c.active == chosen.c.any_active)
-        .group_by(chosen.c.tenant_id, chosen.c.customer_id)
-    )
+    found = select(chosen.c.tenant_id, chosen.c.customer_id, chosen.c.meter_id)
+    return found.where(chosen.c.active == chosen.c.any_active)
 
 
 BALANCES = (

@@ -1,0 +1,279 @@
+"""Which policy is right: ranks policies by how many customers' old balances they reproduce, and compares two of them.
+
+A customer's old balance is the backed-up one, or else that of the table customers; the new balance is what the
+customer's meters together would owe after a migration under the policy. Nothing is written. Add here what is told of
+policies. Which policies are compared is in `policy_choices`, what customers owe under them in `policy_sums`.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from meter_assets.billing.policy import Policy
+from meter_assets.errors import InvalidSettings
+from meter_assets.foreign_text import Shown
+from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.snapshot import tried_again
+from meter_assets.migration.step_report import Money
+from meter_assets.reports.policy_choices import (
+    Choices,
+    default_choices,
+    found_statuses,
+    has_fractions,
+    in_words,
+    named_choices,
+    settings_of,
+)
+from meter_assets.reports.policy_sums import EXACT, Amounts, TenantSums, tenant_sums
+
+
+class PolicyValues(BaseModel):
+    """A policy by what differs from the configured one; nothing differs for the configured policy itself."""
+
+    differences: list[str]
+    """In words, one for each value."""
+    settings: dict[str, Any]
+    """The values as the table [policy] of a configuration file has them."""
+
+
+class RankedPolicy(PolicyValues):
+    """A policy and how well it reproduces the old balances (money in currency units)."""
+
+    number: int
+    """Its place in the list. Each policy has its own, also of policies that are equally good."""
+    rank: int
+    """1 for the best; policies that are equally good have the same."""
+    tied: bool
+    """Whether another policy, under which customers owe something else, is equally good."""
+    configured: bool
+    """Whether it, or one of the equal policies, is the configured policy."""
+    exact: int
+    """The customers whose new balances equal the old ones."""
+    within_tolerance: int
+    """The customers whose new balances differ by no more than the policy's tolerance."""
+    difference: Money
+    """The sum of all differences between new and old balances, without signs."""
+    equal: list[PolicyValues]
+    """Other policies under which every customer owes exactly the same."""
+
+
+class OwedInstead(BaseModel):
+    """A customer who owes something else under another policy (money in currency units; negative for a credit)."""
+
+    tenant: str
+    customer_id: Shown
+    name: Shown
+    old: Money
+    under_a: Money
+    under_b: Money
+
+
+class Between(BaseModel):
+    """The customers who owe something else under one of two policies, the largest differences first."""
+
+    a: int
+    """The number of the first policy."""
+    b: int
+    customers: list[OwedInstead]
+
+
+class PolicyComparison(BaseModel):
+    """How policies reproduce the old balances of all customers of some tenants."""
+
+    tenants: int
+    customers: int
+    not_comparable: int
+    """The customers with an amount that is no number. They are left out of all counts and sums."""
+    policies: int
+    """How many policies were compared. Those under which all customers owe the same are one in the ranking."""
+    tolerance: Decimal
+    left_out: list[str]
+    """Sentences about what was not combined."""
+    ranking: list[RankedPolicy]
+    between: Between | None
+    """None if all customers owe the same under all policies."""
+
+
+def compare_policies(
+    database: BillingDatabase,
+    tenants: Sequence[Tenant],
+    configured: Policy,
+    named: Sequence[str] = (),
+    *,
+    between: tuple[int, int] | None = None,
+    about_to_read: Callable[[Tenant], object] = lambda tenant: None,
+) -> PolicyComparison:
+    """Rank policies by how many customers' old balances they reproduce, over all these tenants together.
+
+    The policies are all combinations of the named values (each "name=value"), or by default those of `default_choices`;
+    the configured policy is always among them. `between` has the numbers in the ranking of two policies to compare;
+    default: the first and the configured one, or the second if the configured one is the first. `about_to_read` is
+    called before each tenant is read, in a read-only snapshot of its own. Raises UnknownPolicy and InvalidSettings for
+    invalid values and numbers, and what `BillingDatabase.snapshot` and `schema` raise.
+    """
+    choices = named_choices(configured, named) if named else _found_choices(database, tenants, configured)
+    scores = _Scores([_Score(policy, at) for at, policy in enumerate(choices.policies)])
+    for tenant in tenants:
+        about_to_read(tenant)
+        for sums, policies in _read(database, tenant, choices.policies):
+            scores.add(tenant, sums, policies)
+    groups = scores.ranked(configured)
+    ranking = _ranking(groups, configured)
+    return PolicyComparison(
+        tenants=len(tenants),
+        customers=scores.customers,
+        not_comparable=scores.unusable,
+        policies=len(choices.policies),
+        tolerance=configured.tolerance,
+        left_out=choices.left_out,
+        ranking=ranking,
+        between=scores.between(groups, _pair(ranking, between)),
+    )
+
+
+@tried_again
+def _found_choices(database: BillingDatabase, tenants: Sequence[Tenant], configured: Policy) -> Choices:
+    with database.read(configured) as snapshot:
+        relations = snapshot.relations([one.id for one in tenants])
+        connection = snapshot.connection
+        statuses = found_statuses(connection, relations)
+        return default_choices(configured, statuses, has_fractions=has_fractions(connection, relations))
+
+
+@tried_again
+def _read(
+    database: BillingDatabase, tenant: Tenant, policies: Sequence[Policy]
+) -> list[tuple[TenantSums, list[Policy]]]:
+    """Return the sums of a tenant, with the policies that they are for: those that delete the same rows."""
+    by_deleted: dict[Hashable, list[Policy]] = {}
+    for policy in policies:
+        by_deleted.setdefault(frozenset(policy.deletion_columns), []).append(policy)
+    with database.read(policies[0]) as snapshot:
+        return [(tenant_sums(snapshot, tenant.id, same), same) for same in by_deleted.values()]
+
+
+@dataclass
+class _Score:
+    """How well a policy reproduces the old balances so far; `digests` tells policies with other balances apart."""
+
+    policy: Policy
+    at: int
+    exact: int = 0
+    within: int = 0
+    difference: Decimal = Decimal(0)
+    digests: list[bytes] = field(default_factory=list)
+
+    @property
+    def order(self) -> tuple[int, int, Decimal]:
+        """A key by which better policies come first, and equally good ones are equal."""
+        return -self.exact, -self.within, self.difference
+
+
+class _Scores:
+    """The scores of all policies, over the tenants so far."""
+
+    def __init__(self, scores: Sequence[_Score]) -> None:
+        """Take one score for each policy."""
+        self._scores = scores
+        self._of = {id(one.policy): one for one in scores}
+        self._sums: list[tuple[Tenant, dict[int, TenantSums]]] = []
+        self.customers = self.unusable = 0
+
+    def add(self, tenant: Tenant, sums: TenantSums, policies: Sequence[Policy]) -> None:
+        """Add the customers of a tenant to the scores of these policies."""
+        if not self._sums or self._sums[-1][0] is not tenant:
+            self._sums.append((tenant, {}))
+            self.customers += len(sums.customers)
+            self.unusable += int(sums.unusable.sum())
+        usable = ~sums.unusable
+        of_customers = repr((sums.decimals, [one.id for one in sums.customers])).encode()
+        measured: dict[Hashable, tuple[int, Amounts, bytes, Decimal]] = {}
+        for policy in policies:
+            self._sums[-1][1][id(policy)] = sums
+            key = sums.same_for(policy)
+            if key not in measured:
+                owed = sums.owed(policy)
+                apart = np.abs((owed - sums.old)[usable])
+                as_bytes = owed.tobytes() if owed.dtype != object else repr(owed.tolist()).encode()
+                digest = blake2b(of_customers + as_bytes).digest()
+                measured[key] = int((apart == 0).sum()), apart, digest, sums.units(apart.sum() if len(apart) else 0)
+            exact, apart, digest, difference = measured[key]
+            score = self._of[id(policy)]
+            score.exact += exact
+            score.within += int((apart <= sums.whole(policy.tolerance)).sum())
+            score.difference = EXACT.add(score.difference, difference)
+            score.digests.append(digest)
+        sums.forget()
+
+    def ranked(self, configured: Policy) -> list[list[_Score]]:
+        """Return groups of policies under which everyone owes the same, best first; the least different is first."""
+        groups: dict[Hashable, list[_Score]] = {}
+        differences = {id(one): len(in_words(one.policy, configured)) for one in self._scores}
+        for one in sorted(self._scores, key=lambda one: (*one.order, differences[id(one)], one.at)):
+            groups.setdefault((one.order, tuple(one.digests)), []).append(one)
+        return list(groups.values())
+
+    def between(self, groups: Sequence[Sequence[_Score]], numbers: tuple[int, int] | None) -> Between | None:
+        """Return the customers who owe something else under one of two policies, given their numbers."""
+        if numbers is None:
+            return None
+        a, b = (groups[number - 1][0].policy for number in numbers)
+        found = [one for tenant, sums in self._sums for one in _owed_instead(tenant, sums[id(a)], a, sums[id(b)], b)]
+        found.sort(key=lambda one: -abs(EXACT.subtract(one.under_a, one.under_b)))
+        return Between(a=numbers[0], b=numbers[1], customers=found)
+
+
+def _owed_instead(tenant: Tenant, in_a: TenantSums, a: Policy, in_b: TenantSums, b: Policy) -> Iterator[OwedInstead]:
+    under_a, under_b = in_a.owed(a), in_b.owed(b)
+    of_b = {one.id: at for at, one in enumerate(in_b.customers)}
+    for at, customer in enumerate(in_a.customers):
+        if customer.id not in of_b or in_a.unusable[at]:
+            continue
+        owed = in_a.units(under_a[at]), in_b.units(under_b[of_b[customer.id]])
+        if owed[0] != owed[1]:
+            yield OwedInstead(
+                tenant=tenant.key,
+                customer_id=customer.id,
+                name=customer.name,
+                old=in_a.units(in_a.old[at]),
+                under_a=owed[0],
+                under_b=owed[1],
+            )
+
+
+def _ranking(groups: Sequence[Sequence[_Score]], configured: Policy) -> list[RankedPolicy]:
+    orders = [group[0].order for group in groups]
+    return [
+        RankedPolicy(
+            **_values(group[0].policy, configured),
+            number=at + 1,
+            rank=orders.index(orders[at]) + 1,
+            tied=orders.count(orders[at]) > 1,
+            configured=any(one.at == 0 for one in group),
+            exact=group[0].exact,
+            within_tolerance=group[0].within,
+            difference=group[0].difference,
+            equal=[PolicyValues(**_values(one.policy, configured)) for one in group[1:]],
+        )
+        for at, group in enumerate(groups)
+    ]
+
+
+def _values(policy: Policy, configured: Policy) -> dict[str, Any]:
+    return {"differences": in_words(policy, configured), "settings": settings_of(policy, configured)}
+
+
+def _pair(ranking: Sequence[RankedPolicy], numbers: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Return the numbers of the two policies to compare. Raises InvalidSettings if one of them does not exist."""
+    for number in numbers or ():
+        if not 1 <= number <= len(ranking):
+            raise InvalidSettings(f"--between {number}: the policies have the numbers 1 to {len(ranking):,}.")
+    if numbers is not None or len(ranking) == 1:
+        return numbers
+    configured = next(one.number for one in ranking if one.configured)
+    return 1, configured if configured != 1 else 2
