@@ -5,6 +5,7 @@ customer's meters together would owe after a migration under the policy. Nothing
 policies. Which policies are compared is in `policy_choices`, what customers owe under them in `policy_sums`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -117,13 +118,13 @@ def compare_policies(
     invalid values and numbers, and what `BillingDatabase.snapshot` and `schema` raise.
     """
     choices = named_choices(configured, named) if named else _found_choices(database, tenants, configured)
-    scores = _Scores([_Score(policy, at) for at, policy in enumerate(choices.policies)])
+    scores = _Scores([_Score(one, _values(one, configured), at) for at, one in enumerate(choices.policies)])
     for tenant in tenants:
         about_to_read(tenant)
         for sums, policies in _read(database, tenant, choices.policies):
             scores.add(tenant, sums, policies)
-    groups = scores.ranked(configured)
-    ranking = _ranking(groups, configured)
+    groups = scores.ranked()
+    ranking = _ranking(groups)
     return PolicyComparison(
         tenants=len(tenants),
         customers=scores.customers,
@@ -162,6 +163,7 @@ class _Score:
     """How well a policy reproduces the old balances so far; `digests` tells policies with other balances apart."""
 
     policy: Policy
+    values: PolicyValues
     at: int
     exact: int = 0
     within: int = 0
@@ -210,11 +212,10 @@ class _Scores:
             score.digests.append(digest)
         sums.forget()
 
-    def ranked(self, configured: Policy) -> list[list[_Score]]:
+    def ranked(self) -> list[list[_Score]]:
         """Return groups of policies under which everyone owes the same, best first; the least different is first."""
         groups: dict[Hashable, list[_Score]] = {}
-        differences = {id(one): len(in_words(one.policy, configured)) for one in self._scores}
-        for one in sorted(self._scores, key=lambda one: (*one.order, differences[id(one)], one.at)):
+        for one in sorted(self._scores, key=lambda one: (*one.order, len(one.values.differences), one.at)):
             groups.setdefault((one.order, tuple(one.digests)), []).append(one)
         return list(groups.values())
 
@@ -246,26 +247,27 @@ def _owed_instead(tenant: Tenant, in_a: TenantSums, a: Policy, in_b: TenantSums,
             )
 
 
-def _ranking(groups: Sequence[Sequence[_Score]], configured: Policy) -> list[RankedPolicy]:
+def _ranking(groups: Sequence[Sequence[_Score]]) -> list[RankedPolicy]:
     orders = [group[0].order for group in groups]
+    alike, first = Counter(orders), {order: len(orders) - at for at, order in enumerate(reversed(orders))}
     return [
         RankedPolicy(
-            **_values(group[0].policy, configured),
-            number=at + 1,
-            rank=orders.index(orders[at]) + 1,
-            tied=orders.count(orders[at]) > 1,
+            **dict(group[0].values),
+            number=at,
+            rank=first[group[0].order],
+            tied=alike[group[0].order] > 1,
             configured=any(one.at == 0 for one in group),
             exact=group[0].exact,
             within_tolerance=group[0].within,
             difference=group[0].difference,
-            equal=[PolicyValues(**_values(one.policy, configured)) for one in group[1:]],
+            equal=[one.values for one in group[1:]],
         )
-        for at, group in enumerate(groups)
+        for at, group in enumerate(groups, start=1)
     ]
 
 
-def _values(policy: Policy, configured: Policy) -> dict[str, Any]:
-    return {"differences": in_words(policy, configured), "settings": settings_of(policy, configured)}
+def _values(policy: Policy, configured: Policy) -> PolicyValues:
+    return PolicyValues(differences=in_words(policy, configured), settings=settings_of(policy, configured))
 
 
 def _pair(ranking: Sequence[RankedPolicy], numbers: tuple[int, int] | None) -> tuple[int, int] | None:

@@ -29,6 +29,7 @@ from meter_assets.billing.relations import BillingRelations
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import quoted
 from meter_assets.formatting import show_money
+from meter_assets.reports.policy_parts import words
 
 MOST_POLICIES = 4_096
 """The most policies of one comparison."""
@@ -167,23 +168,23 @@ def _meaning(policy: Policy) -> Hashable:
 
 
 def _as_set(value: Any) -> Any:
-    return frozenset(map(folded, value)) if isinstance(value, tuple) else value
+    return words(value) if isinstance(value, tuple) else value
 
 
 def settings_of(policy: Policy, configured: Policy) -> dict[str, Any]:
     """Return the values in which a policy differs from the configured one, as a configuration file has them."""
-    values = policy.model_dump(mode="json")
-    names = [name for name in values if _as_set(getattr(policy, name)) != _as_set(getattr(configured, name))]
-    return {name: values[name] for name in names}
+    pairs = ((name, getattr(policy, name), getattr(configured, name)) for name in Policy.model_fields)
+    names = {name for name, new, old in pairs if new != old and _as_set(new) != _as_set(old)}
+    return policy.model_dump(mode="json", include=names) if names else {}
 
 
 def in_words(policy: Policy, configured: Policy) -> list[str]:
     """Return in words in what a policy differs from the configured one, one difference each."""
     found: list[str] = []
     for name in Policy.model_fields:
-        new, old = _as_set(getattr(policy, name)), _as_set(getattr(configured, name))
-        if new == old or name in _WITHOUT_MONEY:
+        if name in _WITHOUT_MONEY or getattr(policy, name) == getattr(configured, name):
             continue
+        new, old = _as_set(getattr(policy, name)), _as_set(getattr(configured, name))
         if name in _WORDS:
             added, removed = _WORDS[name]
             found += [added.format(quoted(one)) for one in sorted(new - old)]

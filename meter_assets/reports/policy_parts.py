@@ -9,6 +9,7 @@ are computed by the step itself. Add here a policy's effect on the sums; `policy
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -101,17 +102,23 @@ class Parts:
         return replace(self, customers=(), sums={})
 
 
+@lru_cache(maxsize=10_000)
+def words(values: tuple[str, ...]) -> Words:
+    """Return the values of a list of a policy in the form in which they are compared."""
+    return frozenset(map(folded, values))
+
+
 def uncounted_words(policy: Policy, table: str) -> Words:
     """Return the statuses of payments or of invoices that have no money in them, in the form of `policy.folded`."""
     of_payments, of_invoices = policy.uncounted_payment_statuses, policy.uncounted_invoice_statuses
-    return frozenset(map(folded, of_payments if table == "payments" else of_invoices))
+    return words(of_payments if table == "payments" else of_invoices)
 
 
 def treatment(policy: Policy) -> tuple[Words, InvoicesWithoutBills | None, Hashable]:
     """Return what a policy does to the amounts of invoices."""
     rounds = policy.rounding_of_sums is not RoundingOfSums.none
     rounding = (policy.rounding_of_sums, policy.currency_decimals) if rounds else None
-    return frozenset(map(folded, policy.brought_forward_bill_types)), policy.invoices_without_bills, rounding
+    return words(policy.brought_forward_bill_types), policy.invoices_without_bills, rounding
 
 
 def read_parts(snapshot: Snapshot, tenant_id: Any, policies: Sequence[Policy]) -> Parts:
@@ -261,7 +268,7 @@ class _Reader:
                 f"{_MOST_GROUPS} can be compared at once. Name fewer statuses with --policy."
             )
         bits = {flags: 1 << at for at, flags in enumerate(groups)}
-        uncounted = {words: sum(bit for flags, bit in bits.items() if flags[at]) for at, words in enumerate(wanted)}
+        uncounted = {one: sum(bit for flags, bit in bits.items() if flags[at]) for at, one in enumerate(wanted)}
         return _Bits({status: bits.get(flags, _NEVER_COUNTED) for status, flags in found if any(flags)}), uncounted
 
 
@@ -277,7 +284,9 @@ def _treated(
     flags: dict[str, tuple[bool, ...]] = {}
     for at in range(0, len(lists), _FLAGS_PER_STATEMENT):
         wanted = lists[at : at + _FLAGS_PER_STATEMENT]
-        columns = (case((is_one_of(one.c.status, words), 1), else_=0).label(f"f{n}") for n, words in enumerate(wanted))
+        columns = (
+            case((is_one_of(one.c.status, one_of), 1), else_=0).label(f"f{n}") for n, one_of in enumerate(wanted)
+        )
         for text, *values in connection.execute(select(one.c.written, *columns).order_by(one.c.written)):
             flags[text] = (*flags.get(text, ()), *map(bool, values))
     yield from flags.items()

@@ -153,7 +153,7 @@ def _tenant_disagrees_with_backup(relations: BillingRelations) -> Select[Any]:
 
 
 def _customer_disagrees_with_backup(relations: BillingRelations) -> Select[Any]:
-    customer, kept, owed = relations.customers, relations.backup, _net_of_customers_meters(relations)
+    customer, kept, owed = relations.customers, relations.backup, net_of_customers_meters(relations)
     before, now = _kept_net(kept), or_zero(owed.c.net)
     return (
         select(
@@ -174,7 +174,7 @@ def _kept_net(kept: FromClause) -> Any:
     return or_zero(exact(kept.c.balance)) - or_zero(exact(kept.c.overpayment))
 
 
-def _net_of_customers_meters(relations: BillingRelations) -> FromClause:
+def net_of_customers_meters(relations: BillingRelations) -> FromClause:
     """Return, per customer, the net of the actively assigned meters or, without any, of all meters ever assigned."""
     reads = ("meter_assignments", "customers", "meters")
     return relations.shared("customers_meters", reads, lambda: _sums_of_assigned_meters(relations))
