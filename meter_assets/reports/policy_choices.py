@@ -42,8 +42,8 @@ ENUMERATED: Mapping[str, Sequence[Any]] = {
 UNCOUNTED = {"payments": "uncounted_payment_statuses", "invoices": "uncounted_invoice_statuses"}
 _OPPOSITE = {**dict(OPPOSITES), **{second: first for first, second in OPPOSITES}}
 _WORDS = {
-    "uncounted_payment_statuses": ("payments with status {}: not counted", "payments with status {}: counted"),
-    "uncounted_invoice_statuses": ("invoices with status {}: not counted", "invoices with status {}: counted"),
+    "uncounted_payment_statuses": ("{} payments: not counted", "{} payments: counted"),
+    "uncounted_invoice_statuses": ("{} invoices: not counted", "{} invoices: counted"),
     "brought_forward_bill_types": ("bill type {}: brought forward", "bill type {}: a charge"),
 }
 _WITHOUT_MONEY = frozenset(_OPPOSITE[name] for name in _WORDS)

@@ -22,6 +22,7 @@ VERBS = {
 READS = {
     "check-database",
     "check-sql",
+    "compare-policies",
     "validate-meter-financial-data",
     "history",
     "rehearse",
