@@ -6,8 +6,8 @@ policies. Which policies are compared is in `policy_choices`, what customers owe
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -30,7 +30,11 @@ from meter_assets.reports.policy_choices import (
     named_choices,
     settings_of,
 )
-from meter_assets.reports.policy_sums import EXACT, Amounts, TenantSums, tenant_sums
+from meter_assets.reports.policy_statuses import Words
+from meter_assets.reports.policy_sums import EXACT, TenantSums, dimensions, tenant_sums
+
+_DIGEST = 16
+"""The bytes of a digest: no two policies with other balances have the same."""
 
 
 class PolicyValues(BaseModel):
@@ -121,8 +125,7 @@ def compare_policies(
     scores = _Scores([_Score(one, _values(one, configured), at) for at, one in enumerate(choices.policies)])
     for tenant in tenants:
         about_to_read(tenant)
-        for sums, policies in _read(database, tenant, choices.policies):
-            scores.add(tenant, sums, policies)
+        scores.add(tenant, _read(database, tenant, choices.policies))
     groups = scores.ranked()
     ranking = _ranking(groups)
     return PolicyComparison(
@@ -147,20 +150,18 @@ def _found_choices(database: BillingDatabase, tenants: Sequence[Tenant], configu
 
 
 @tried_again
-def _read(
-    database: BillingDatabase, tenant: Tenant, policies: Sequence[Policy]
-) -> list[tuple[TenantSums, list[Policy]]]:
-    """Return the sums of a tenant, with the policies that they are for: those that delete the same rows."""
-    by_deleted: dict[Hashable, list[Policy]] = {}
+def _read(database: BillingDatabase, tenant: Tenant, policies: Sequence[Policy]) -> dict[Words, TenantSums]:
+    """Return the sums of a tenant for each set of `deletion_columns` of these policies."""
+    by_deleted: dict[Words, list[Policy]] = {}
     for policy in policies:
         by_deleted.setdefault(frozenset(policy.deletion_columns), []).append(policy)
     with database.read(policies[0]) as snapshot:
-        return [(tenant_sums(snapshot, tenant.id, same), same) for same in by_deleted.values()]
+        return {deleted: tenant_sums(snapshot, tenant.id, same) for deleted, same in by_deleted.items()}
 
 
 @dataclass
 class _Score:
-    """How well a policy reproduces the old balances so far; `digests` tells policies with other balances apart."""
+    """How well a policy reproduces the old balances so far; `digest` tells policies with other balances apart."""
 
     policy: Policy
     values: PolicyValues
@@ -168,12 +169,41 @@ class _Score:
     exact: int = 0
     within: int = 0
     difference: Decimal = Decimal(0)
-    digests: list[bytes] = field(default_factory=list)
+    digest: bytes = b""
 
     @property
     def order(self) -> tuple[int, int, Decimal]:
         """A key by which better policies come first, and equally good ones are equal."""
         return -self.exact, -self.within, self.difference
+
+    def add(self, measured: "_Measured") -> None:
+        """Add the customers of a tenant."""
+        self.exact += measured.exact
+        self.within += measured.within
+        self.difference = EXACT.add(self.difference, measured.difference)
+        self.digest = blake2b(self.digest + measured.digest, digest_size=_DIGEST).digest()
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """How well some policies reproduce the old balances of one tenant."""
+
+    exact: int
+    within: int
+    difference: Decimal
+    digest: bytes
+
+
+def _measure(sums: TenantSums, policy: Policy, of_customers: bytes) -> _Measured:
+    owed = sums.owed(policy)
+    apart = np.abs((owed - sums.old)[~sums.unusable])
+    as_bytes = owed.tobytes() if owed.dtype != object else repr(owed.tolist()).encode()
+    return _Measured(
+        exact=int((apart == 0).sum()),
+        within=int((apart <= sums.whole(policy.tolerance)).sum()),
+        difference=sums.units(apart.sum() if len(apart) else 0),
+        digest=blake2b(of_customers + as_bytes, digest_size=_DIGEST).digest(),
+    )
 
 
 class _Scores:
@@ -182,41 +212,45 @@ class _Scores:
     def __init__(self, scores: Sequence[_Score]) -> None:
         """Take one score for each policy."""
         self._scores = scores
-        self._of = {id(one.policy): one for one in scores}
-        self._sums: list[tuple[Tenant, dict[int, TenantSums]]] = []
+        numbers: tuple[dict[Hashable, int], dict[Hashable, int]] = ({}, {})
+        self._dimensions = [
+            tuple(
+                known.setdefault(one, len(known)) for one, known in zip(dimensions(score.policy), numbers, strict=True)
+            )
+            for score in scores
+        ]
+        self._sums: list[tuple[Tenant, dict[Words, TenantSums]]] = []
         self.customers = self.unusable = 0
 
-    def add(self, tenant: Tenant, sums: TenantSums, policies: Sequence[Policy]) -> None:
-        """Add the customers of a tenant to the scores of these policies."""
-        if not self._sums or self._sums[-1][0] is not tenant:
-            self._sums.append((tenant, {}))
-            self.customers += len(sums.customers)
-            self.unusable += int(sums.unusable.sum())
-        usable = ~sums.unusable
-        of_customers = repr((sums.decimals, [one.id for one in sums.customers])).encode()
-        measured: dict[Hashable, tuple[int, Amounts, bytes, Decimal]] = {}
-        for policy in policies:
-            self._sums[-1][1][id(policy)] = sums
-            key = sums.same_for(policy)
-            if key not in measured:
-                owed = sums.owed(policy)
-                apart = np.abs((owed - sums.old)[usable])
-                as_bytes = owed.tobytes() if owed.dtype != object else repr(owed.tolist()).encode()
-                digest = blake2b(of_customers + as_bytes).digest()
-                measured[key] = int((apart == 0).sum()), apart, digest, sums.units(apart.sum() if len(apart) else 0)
-            exact, apart, digest, difference = measured[key]
-            score = self._of[id(policy)]
-            score.exact += exact
-            score.within += int((apart <= sums.whole(policy.tolerance)).sum())
-            score.difference = EXACT.add(score.difference, difference)
-            score.digests.append(digest)
-        sums.forget()
+    def add(self, tenant: Tenant, by_deleted: Mapping[Words, TenantSums]) -> None:
+        """Add the customers of a tenant, whose sums are given for each set of `deletion_columns`."""
+        self._sums.append((tenant, dict(by_deleted)))
+        first = next(iter(by_deleted.values()))
+        self.customers += len(first.customers)
+        self.unusable += int(first.unusable.sum())
+        for deleted, sums in by_deleted.items():
+            of_customers = repr((sums.decimals, [one.id for one in sums.customers])).encode()
+            keys: tuple[dict[int, Hashable], dict[int, Hashable]] = ({}, {})
+            measured: dict[Hashable, _Measured] = {}
+            for score, (billed, paid) in zip(self._scores, self._dimensions, strict=True):
+                policy = score.policy
+                if frozenset(policy.deletion_columns) != deleted:
+                    continue
+                if billed not in keys[0]:
+                    keys[0][billed] = sums.key_of_billed(policy)
+                if paid not in keys[1]:
+                    keys[1][paid] = sums.key_of_paid(policy)
+                key = keys[0][billed], keys[1][paid], policy.tolerance
+                if key not in measured:
+                    measured[key] = _measure(sums, policy, of_customers)
+                score.add(measured[key])
+            sums.forget()
 
     def ranked(self) -> list[list[_Score]]:
         """Return groups of policies under which everyone owes the same, best first; the least different is first."""
         groups: dict[Hashable, list[_Score]] = {}
         for one in sorted(self._scores, key=lambda one: (*one.order, len(one.values.differences), one.at)):
-            groups.setdefault((one.order, tuple(one.digests)), []).append(one)
+            groups.setdefault((one.order, one.digest), []).append(one)
         return list(groups.values())
 
     def between(self, groups: Sequence[Sequence[_Score]], numbers: tuple[int, int] | None) -> Between | None:
@@ -224,7 +258,8 @@ class _Scores:
         if numbers is None:
             return None
         a, b = (groups[number - 1][0].policy for number in numbers)
-        found = [one for tenant, sums in self._sums for one in _owed_instead(tenant, sums[id(a)], a, sums[id(b)], b)]
+        in_a, in_b = frozenset(a.deletion_columns), frozenset(b.deletion_columns)
+        found = [one for tenant, of in self._sums for one in _owed_instead(tenant, of[in_a], a, of[in_b], b)]
         found.sort(key=lambda one: -abs(EXACT.subtract(one.under_a, one.under_b)))
         return Between(a=numbers[0], b=numbers[1], customers=found)
 

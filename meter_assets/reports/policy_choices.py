@@ -29,9 +29,9 @@ from meter_assets.billing.relations import BillingRelations
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import quoted
 from meter_assets.formatting import show_money
-from meter_assets.reports.policy_parts import words
+from meter_assets.reports.policy_statuses import words
 
-MOST_POLICIES = 4_096
+MOST_POLICIES = 16_384
 """The most policies of one comparison."""
 ENUMERATED: Mapping[str, Sequence[Any]] = {
     "customers_without_active_meter": tuple(CustomersWithoutActiveMeter),

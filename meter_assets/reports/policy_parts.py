@@ -9,25 +9,20 @@ are computed by the step itself. Add here a policy's effect on the sums; `policy
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
-    Connection,
     FromClause,
     Subquery,
     and_,
     case,
     func,
-    literal_column,
     select,
 )
 
 from meter_assets.billing.change import Change
-from meter_assets.billing.conditions import as_text, is_one_of
-from meter_assets.billing.constructs import as_written, nulls_last
+from meter_assets.billing.constructs import nulls_last
 from meter_assets.billing.invoice_lines import recomputed
 from meter_assets.billing.ledger import net
 from meter_assets.billing.money import ZERO, exact, or_zero, total
@@ -37,12 +32,19 @@ from meter_assets.billing.policy import (
     InvoicesWithoutBills,
     Policy,
     RoundingOfSums,
-    folded,
 )
 from meter_assets.billing.relations import BillingRelations, billing_relations
-from meter_assets.errors import InvalidSettings
 from meter_assets.migration.snapshot import Snapshot
 from meter_assets.migration.temporary_tables import materialized
+from meter_assets.reports.policy_statuses import (
+    NEVER_COUNTED,
+    StatusBits,
+    Words,
+    number,
+    status_bits,
+    uncounted_words,
+    words,
+)
 from meter_assets.rules.invariants.balances import meters_of_customers
 from meter_assets.rules.steps import STEPS
 
@@ -51,12 +53,9 @@ PAYMENTS = "payments"
 EVERY_PAYMENT, FOR_INACTIVE_METERS = "every payment", "for inactive meters"
 AMOUNT, TOTAL, OPENING = "amount", "total", "opening"
 
-Words = frozenset[str]
 _READ_OFTEN = ("customers", "meters", "meter_assignments", "invoices", "payments")
 _OF_LINES = ("invoices_with_lines", "kinds_of_bills", "line_sums")
-_NEVER_COUNTED, _NO_OPENING = -1, -1
-_MOST_GROUPS = 60
-_FLAGS_PER_STATEMENT = 200
+_NO_OPENING = -1
 
 
 class Selector(NamedTuple):
@@ -102,18 +101,6 @@ class Parts:
         return replace(self, customers=(), sums={})
 
 
-@lru_cache(maxsize=10_000)
-def words(values: tuple[str, ...]) -> Words:
-    """Return the values of a list of a policy in the form in which they are compared."""
-    return frozenset(map(folded, values))
-
-
-def uncounted_words(policy: Policy, table: str) -> Words:
-    """Return the statuses of payments or of invoices that have no money in them, in the form of `policy.folded`."""
-    of_payments, of_invoices = policy.uncounted_payment_statuses, policy.uncounted_invoice_statuses
-    return words(of_payments if table == "payments" else of_invoices)
-
-
 def treatment(policy: Policy) -> tuple[Words, InvoicesWithoutBills | None, Hashable]:
     """Return what a policy does to the amounts of invoices."""
     rounds = policy.rounding_of_sums is not RoundingOfSums.none
@@ -149,6 +136,7 @@ class _Reader:
         self._pairs = relations.shared("meters_of_customers", reads, lambda: meters_of_customers(relations))
         relations.lines  # noqa: B018  # shares the invoices with lines among all treatments
         self._by_bill_types: dict[Words, BillingRelations] = {}
+        self._of_invoices: tuple[StatusBits, dict[Words, int]] | None = None
 
     def customers(self) -> list[OldBalance]:
         """Return the customers with their old balances, in the order of their ids."""
@@ -177,7 +165,7 @@ class _Reader:
             sums += self._paid(inactive, status, FOR_INACTIVE_METERS)
         return sums, uncounted
 
-    def _paid(self, payment: FromClause, status: "_Bits", kind: str) -> Iterator[Part]:
+    def _paid(self, payment: FromClause, status: StatusBits, kind: str) -> Iterator[Part]:
         row = (
             select(payment.c.tenant_id, payment.c.meter_id, payment.c.amount, status.of(payment))
             .where(payment.c.meter_id.is_not(None))
@@ -185,7 +173,7 @@ class _Reader:
         )
         key = (row.c.tenant_id, row.c.meter_id, row.c.bit)
         paid = total(or_zero(exact(row.c.amount))).label("paid")
-        of_meter = select(*key, paid).where(row.c.bit != _NEVER_COUNTED).group_by(*key).subquery("paid_by_status")
+        of_meter = select(*key, paid).where(row.c.bit != NEVER_COUNTED).group_by(*key).subquery("paid_by_status")
         for customer_id, bit, money in self._per_customer(of_meter, ("bit",), ("paid",)):
             yield Part(Selector(kind, int(bit)), customer_id, money)
 
@@ -230,7 +218,9 @@ class _Reader:
         _, after = self._after("invoice_amounts", relations)
         # A status may be one that the database computes from the amounts.
         by_amounts = "status" in relations.schema.generated("invoices")
-        status, uncounted = self._statuses("invoices", (after if by_amounts else relations).invoices)
+        if by_amounts or self._of_invoices is None:
+            self._of_invoices = self._statuses("invoices", (after if by_amounts else relations).invoices)
+        status, uncounted = self._of_invoices
         sums: list[Part] = []
         of_meter, kinds = _billed_by_status(after.invoices, status), (AMOUNT, TOTAL, OPENING)
         for customer_id, bit, earlier, *money in self._per_customer(of_meter, ("bit", "earlier"), kinds):
@@ -254,62 +244,12 @@ class _Reader:
         summed = select(*key, *(total(of_meter.c[name]).label(name) for name in sums))
         yield from self._connection.execute(summed.join(of_meter, is_its).group_by(*key))
 
-    def _statuses(self, table: str, rows: FromClause) -> tuple["_Bits", dict[Words, int]]:
-        """Return the bits of the statuses that are found in these rows, and for each policy's words the uncounted ones.
-
-        Statuses that all policies treat alike share a bit.
-        """
+    def _statuses(self, table: str, rows: FromClause) -> tuple[StatusBits, dict[Words, int]]:
         wanted = {uncounted_words(one, table): one for one in self._policies}
-        found = list(_treated(self._connection, rows, list(wanted)))
-        groups = dict.fromkeys(flags for _, flags in found if any(flags) and not all(flags))
-        if len(groups) > _MOST_GROUPS:
-            raise InvalidSettings(
-                f"The policies treat {len(groups)} groups of statuses of {table} in different ways; at most "
-                f"{_MOST_GROUPS} can be compared at once. Name fewer statuses with --policy."
-            )
-        bits = {flags: 1 << at for at, flags in enumerate(groups)}
-        uncounted = {one: sum(bit for flags, bit in bits.items() if flags[at]) for at, one in enumerate(wanted)}
-        return _Bits({status: bits.get(flags, _NEVER_COUNTED) for status, flags in found if any(flags)}), uncounted
+        return status_bits(self._connection, table, rows, list(wanted))
 
 
-def _treated(
-    connection: Connection, rows: FromClause, lists: Sequence[Words]
-) -> Iterator[tuple[str, tuple[bool, ...]]]:
-    """Yield each status that is found, and for each list of words whether it is one of them."""
-    status = as_text(rows.c.status)
-    written = select(as_written(status).label("written"), status.label("status")).where(status.is_not(None))
-    row = written.subquery("written")
-    found = select(row.c.written, func.min(row.c.status, type_=row.c.status.type).label("status"))
-    one = found.group_by(row.c.written).subquery("found")
-    flags: dict[str, tuple[bool, ...]] = {}
-    for at in range(0, len(lists), _FLAGS_PER_STATEMENT):
-        wanted = lists[at : at + _FLAGS_PER_STATEMENT]
-        columns = (
-            case((is_one_of(one.c.status, one_of), 1), else_=0).label(f"f{n}") for n, one_of in enumerate(wanted)
-        )
-        for text, *values in connection.execute(select(one.c.written, *columns).order_by(one.c.written)):
-            flags[text] = (*flags.get(text, ()), *map(bool, values))
-    yield from flags.items()
-
-
-@dataclass(frozen=True)
-class _Bits:
-    """The bit of each status that some policy does not count; all others have 0."""
-
-    by_status: Mapping[str, int]
-
-    def of(self, rows: FromClause) -> ColumnElement[int]:
-        """Return the bit of a row's status, as a column of that name."""
-        written = as_written(as_text(rows.c.status))
-        cases = [(written == status, _number(bit)) for status, bit in self.by_status.items()]
-        return (case(*cases, else_=_number(0)) if cases else _number(0)).label("bit")
-
-
-def _number(value: int) -> ColumnElement[int]:
-    return literal_column(str(value), BigInteger())
-
-
-def _billed_by_status(invoice: FromClause, status: _Bits) -> Subquery:
+def _billed_by_status(invoice: FromClause, status: StatusBits) -> Subquery:
     """Return, for each meter, status and opening, the sums of amounts, of totals, and the opening balance.
 
     Which invoice opens a meter's ledger depends on the statuses that count. It is the first of its status; its opening
@@ -320,21 +260,21 @@ def _billed_by_status(invoice: FromClause, status: _Bits) -> Subquery:
     row = select(*columns, status.of(invoice)).where(invoice.c.meter_id.is_not(None)).subquery("with_status")
     in_time, of_meter = (*nulls_last(row.c.invoice_date), row.c.id), (row.c.tenant_id, row.c.meter_id)
     place = func.row_number().over(partition_by=(*of_meter, row.c.bit), order_by=in_time).label("place")
-    one = select(row, place).where(row.c.bit != _NEVER_COUNTED).subquery("in_order")
+    one = select(row, place).where(row.c.bit != NEVER_COUNTED).subquery("in_order")
     in_time, of_meter = (*nulls_last(one.c.invoice_date), one.c.id), (one.c.tenant_id, one.c.meter_id)
     is_first = one.c.place == 1
 
     def earlier(bits: ColumnElement[int]) -> ColumnElement[int]:
-        so_far = func.sum(case((is_first, bits), else_=_number(0)))
-        return func.coalesce(so_far.over(partition_by=of_meter, order_by=in_time, rows=(None, -1)), _number(0))
+        so_far = func.sum(case((is_first, bits), else_=number(0)))
+        return func.coalesce(so_far.over(partition_by=of_meter, order_by=in_time, rows=(None, -1)), number(0))
 
     brought_forward = or_zero(exact(one.c.balance_brought_forward))
-    always = earlier(case((one.c.bit == 0, _number(1)), else_=_number(0)))
+    always = earlier(case((one.c.bit == 0, number(1)), else_=number(0)))
     seen = select(
         one, earlier(one.c.bit).label("bits"), always.label("always"), brought_forward.label("opening")
     ).subquery("with_earlier")
     opens = and_(seen.c.place == 1, seen.c.always == 0, seen.c.opening != ZERO)
-    by = select(seen, case((opens, seen.c.bits), else_=_number(_NO_OPENING)).label("earlier")).subquery("with_openings")
+    by = select(seen, case((opens, seen.c.bits), else_=number(_NO_OPENING)).label("earlier")).subquery("with_openings")
     key = (by.c.tenant_id, by.c.meter_id, by.c.bit, by.c.earlier)
     return (
         select(

@@ -26,13 +26,15 @@ from meter_assets.reports.policy_parts import (
     Selector,
     read_parts,
     treatment,
-    uncounted_words,
 )
+from meter_assets.reports.policy_statuses import uncounted_words
 
 EXACT = Context(prec=2_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 """The context in which money is computed here: no digit is ever rounded."""
-_LARGEST = 2**62
+LARGEST = 2**62
+"""If all amounts of a tenant together are less, no sum of any of them needs more than 64 bits."""
 _MOST_KEPT = 64
+"""The most sums that are kept to be added up once."""
 
 Amounts = np.ndarray[Any, np.dtype[Any]]
 """One whole number for each customer."""
@@ -62,13 +64,16 @@ class TenantSums:
 
     def owed(self, policy: Policy) -> Amounts:
         """Return what each customer owes under a policy, which must be one of those that the parts were read for."""
-        return self._once(self._key_of_billed(policy), self._billed, policy) - self._once(
-            self._key_of_paid(policy), self._paid, policy
-        )
+        billed = self._once(self.key_of_billed(policy), self._billed, policy)
+        return billed - self._once(self.key_of_paid(policy), self._paid, policy)
 
-    def same_for(self, policy: Policy) -> Hashable:
-        """Return a key that policies share only if every customer owes the same under them."""
-        return self._key_of_billed(policy), self._key_of_paid(policy)
+    def key_of_billed(self, policy: Policy) -> Hashable:
+        """Return a key that policies share only if every customer was billed the same under them."""
+        return self._treatment(policy), policy.balance_basis, self._uncounted_invoices(policy)
+
+    def key_of_paid(self, policy: Policy) -> Hashable:
+        """Return a key that policies share only if every customer has paid the same under them."""
+        return PAYMENTS, policy.customers_without_active_meter, self._uncounted_payments(policy)
 
     def forget(self) -> None:
         """Free the memory of what was added up; it is added up again when it is asked for."""
@@ -98,12 +103,6 @@ class TenantSums:
     def _treatment(self, policy: Policy) -> Hashable:
         return self._parts.treatments[treatment(policy)]
 
-    def _key_of_billed(self, policy: Policy) -> Hashable:
-        return self._treatment(policy), policy.balance_basis, self._uncounted_invoices(policy)
-
-    def _key_of_paid(self, policy: Policy) -> Hashable:
-        return PAYMENTS, policy.customers_without_active_meter, self._uncounted_payments(policy)
-
     def _billed(self, policy: Policy) -> Amounts:
         uncounted, found = self._uncounted_invoices(policy), np.zeros_like(self.old)
         for one, amounts in self._amounts[self._treatment(policy)]:
@@ -130,6 +129,12 @@ class TenantSums:
         return found
 
 
+def dimensions(policy: Policy) -> tuple[Hashable, Hashable]:
+    """Return all of a policy that decides what customers were billed, and all that decides what they have paid."""
+    billed = treatment(policy), policy.balance_basis, uncounted_words(policy, "invoices")
+    return billed, (policy.customers_without_active_meter, uncounted_words(policy, "payments"))
+
+
 def tenant_sums(snapshot: Snapshot, tenant_id: Any, policies: Sequence[Policy]) -> TenantSums:
     """Return the sums of a tenant's customers, for these policies, which must have the same `deletion_columns`.
 
@@ -139,8 +144,7 @@ def tenant_sums(snapshot: Snapshot, tenant_id: Any, policies: Sequence[Policy]) 
     every = [one.old for one in parts.customers] + [one.money for found in parts.sums.values() for one in found]
     numbers = [one for one in every if one.is_finite()]
     decimals = max((max(0, -int(one.as_tuple().exponent)) for one in numbers), default=0)
-    # No sum of any of them can overflow 64 bits; otherwise they are whole numbers of Python.
-    fits = sum(abs(int(one.scaleb(decimals, EXACT))) for one in numbers) < _LARGEST
+    fits = sum(abs(int(one.scaleb(decimals, EXACT))) for one in numbers) < LARGEST
     old = np.zeros(len(parts.customers), dtype=np.int64 if fits else object)
     unusable = np.zeros(len(parts.customers), dtype=bool)
     for at, one in enumerate(parts.customers):
