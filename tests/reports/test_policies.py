@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -25,6 +26,7 @@ from meter_assets.rules.steps import STEPS
 from tests.support.databases import contents, start_over, tenant, write
 from tests.support.engines import without_temporary_tables
 from tests.support.ledger import invoice, ledger, payment
+from tests.support.one_meter import MONEY, ROWS, TABLES, one_meter
 from tests.support.oracle import Database
 from tests.support.policy_databases import any_policy, balances_by_the_oracle, policy_database, with_old_balances
 from tests.support.rules import ANY_MONEY
@@ -34,6 +36,8 @@ SCHEMA = billing_tables(money=ANY_MONEY)
 DEFAULT = Policy.from_values({})
 STEPS_OF_BALANCES = ("payment_meter_ids", "invoice_amounts", "meter_balances")
 BROUGHT_FORWARD = (("BALANCE",), ("balance ", "Due"), (), ("Fee",), ("Arrears", "BALANCE"))
+TOTAL = f"total_amount {MONEY} GENERATED ALWAYS AS (amount + balance_brought_forward + 1)"
+STATUS = "status VARCHAR(40) GENERATED ALWAYS AS (CASE WHEN amount = 0 THEN 'empty' ELSE 'full' END)"
 DATABASES = st.booleans().flatmap(lambda yes: billing_databases(backups=yes))
 
 
@@ -100,6 +104,21 @@ def test_without_temporary_tables_customers_owe_the_same(billing_url: str, seed:
     random = Random(seed)
     with without_temporary_tables():
         assert_owed_as_by_the_steps(billing_url, policy_database(random, customers=3), [any_policy(random)] * 3)
+
+
+def test_what_the_database_computes_follows_the_amounts(tmp_path: Path) -> None:
+    """Totals, and a status that says whether an invoice is empty: both change with the amounts."""
+    computed = TABLES["invoices"].replace(f"total_amount {MONEY}", TOTAL).replace("status VARCHAR(40)", STATUS)
+    rows = [one.replace(", total_amount)", ")").replace("90, 0, 90", "90, 5") for one in ROWS]
+    (tmp_path / "billing.db").touch()
+    database = one_meter(f"sqlite:///{tmp_path}/billing.db", tables={"invoices": computed}, rows=rows)
+    values = [{}, {"balance_basis": "invoice_totals"}, {"uncounted_invoice_statuses": ["full"]}]
+    wanted = [
+        Policy.from_values({**one, "brought_forward_bill_types": types}) for one in values for types in ([], ["WATER"])
+    ]
+    owed = [found["11"][1] for found in compared(database, 1, wanted)]
+    assert owed == [by_the_steps(database, 1, policy)["11"] for policy in wanted]
+    assert owed == [70, 70, 71, 71, -30, 70]
 
 
 # The hidden policy
