@@ -112,13 +112,18 @@ def test_what_the_database_computes_follows_the_amounts(tmp_path: Path) -> None:
     rows = [one.replace(", total_amount)", ")").replace("90, 0, 90", "90, 5") for one in ROWS]
     (tmp_path / "billing.db").touch()
     database = one_meter(f"sqlite:///{tmp_path}/billing.db", tables={"invoices": computed}, rows=rows)
-    values: list[dict[str, Any]] = [{}, {"balance_basis": "invoice_totals"}, {"uncounted_invoice_statuses": ["full"]}]
+    values: list[dict[str, Any]] = [
+        {},
+        {"balance_basis": "invoice_totals"},
+        {"uncounted_invoice_statuses": ["full"]},
+        {"uncounted_invoice_statuses": ["empty"]},
+    ]
     wanted = [
         Policy.from_values({**one, "brought_forward_bill_types": types}) for one in values for types in ([], ["WATER"])
     ]
     owed = [found["11"][1] for found in compared(database, 1, wanted)]
     assert owed == [by_the_steps(database, 1, policy)["11"] for policy in wanted]
-    assert owed == [70, 70, 71, 71, -30, 70]
+    assert owed == [70, 70, 71, 71, -30, 70, 70, -30]
 
 
 # The hidden policy

@@ -47,8 +47,8 @@ def _add_customer(db: Database, random: Random, decimals: int) -> None:
     for at in range(random.choice((1, 1, 2))):
         meter = _add(db, "meters", meter_number=f"M-{customer}-{at}", status="active", **zero)
         _add(db, "meter_assignments", customer_id=customer, meter_id=meter, is_active=has_active and at == 0)
-        for month in range(random.randint(2, 5)):
-            _add_invoice(db, random, customer, meter, month, decimals)
+        for _ in range(random.randint(2, 5)):
+            _add_invoice(db, random, customer, meter, decimals)
     for _ in range(random.randint(1, 5)):
         own = [one["id"] for one in db["invoices"] if one["customer_id"] == customer]
         _add(
@@ -63,14 +63,14 @@ def _add_customer(db: Database, random: Random, decimals: int) -> None:
         )
 
 
-def _add_invoice(db: Database, random: Random, customer: int, meter: int, month: int, decimals: int) -> None:
+def _add_invoice(db: Database, random: Random, customer: int, meter: int, decimals: int) -> None:
     invoice = _add(
         db,
         "invoices",
         customer_id=customer,
         meter_id=meter,
         invoice_number="I",
-        invoice_date=_FIRST_DAY + timedelta(days=30 * month),
+        invoice_date=_FIRST_DAY + timedelta(days=30 * random.randint(0, 6)),
         amount=_money(random, 2),
         balance_brought_forward=Decimal(0),
         total_amount=_money(random, 2),
