@@ -1,6 +1,6 @@
 """Measures how long it takes to compare 64 policies, against one preview of the same tenant, as a ratio.
 
-    python bench/policies.py [--payments 50000] [--rounds 3] [--postgresql] [--url URL of an empty database]
+    python -m bench.policies [--payments 50000] [--rounds 3] [--postgresql] [--url URL of an empty database]
 
 Both sides of a ratio alternate on the same data in one process, and the medians of the ratios are printed. The second
 comparison has policies that change the amounts of invoices, for each of which the lines are summed again. Without a

@@ -126,9 +126,10 @@ def default_choices(configured: Policy, statuses: Sequence[FoundStatus], *, has_
     policies = [configured]
     for flips in product((False, True), repeat=len(varied)):
         flipped = [one for one, flips_it in zip(varied, flips, strict=True) if flips_it]
-        lists = dict(_flipped(configured, flipped))
-        for values in product(*fields.values()):
-            policies.append(_changed(configured, {**dict(zip(fields, values, strict=True)), **lists}))
+        changed = _changed(configured, dict(_flipped(configured, flipped)))
+        policies += [
+            changed.model_copy(update=dict(zip(fields, one, strict=True))) for one in product(*fields.values())
+        ]
     return Choices(_distinct(policies), [_left_out(left)] if left else [])
 
 

@@ -5,6 +5,7 @@ invoices without lines, payments without a meter, customers without an active me
 wrong are drawn in `strategies`.
 """
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
@@ -116,10 +117,14 @@ def balances_by_the_oracle(db: Database, tenant_id: int, policy: Policy) -> dict
     return found
 
 
-def with_old_balances(db: Database, policy: Policy) -> Database:
-    """Return the database with customers' balances that follow a policy, by plain Python."""
-    owed = {key: new for key, (_, new) in balances_by_the_oracle(db, 1, policy).items()}
+def with_old_balances(db: Database, owed: Mapping[int, Decimal]) -> Database:
+    """Return the database with what its customers owe as their stored balances."""
     return {**db, "customers": [_owing(row, owed[row["id"]]) for row in db["customers"]]}
+
+
+def owed_by_the_oracle(db: Database, policy: Policy) -> dict[int, Decimal]:
+    """Return what each customer of the only tenant would owe after a migration, by plain Python."""
+    return {key: new for key, (_, new) in balances_by_the_oracle(db, 1, policy).items()}
 
 
 def _owing(customer: Row, owed: Decimal) -> Row:
