@@ -21,24 +21,19 @@ def net_of_meters(relations: BillingRelations) -> FromClause:
 
 
 def _sums_of_assigned_meters(relations: BillingRelations) -> Select[Any]:
-    meter, chosen = relations.meters, _assigned(relations)
+    chosen, meter = meters_of_customers(relations).subquery("meters_of_customers"), relations.meters
     return (
         select(chosen.c.tenant_id, chosen.c.customer_id, total(net(meter)).label("net"))
         .join(meter, and_(meter.c.id == chosen.c.meter_id, meter.c.tenant_id == chosen.c.tenant_id))
-        .where(chosen.c.active == chosen.c.any_active)
         .group_by(chosen.c.tenant_id, chosen.c.customer_id)
     )
 
 
-def chosen_meters(relations: BillingRelations) -> FromClause:
-    """Return the pairs of customers and meters that `net_of_meters` adds up: tenant_id, customer_id, meter_id."""
-    chosen = _assigned(relations)
-    pairs = select(chosen.c.tenant_id, chosen.c.customer_id, chosen.c.meter_id)
-    return pairs.where(chosen.c.active == chosen.c.any_active).subquery("chosen_pairs")
+def meters_of_customers(relations: BillingRelations) -> Select[Any]:
+    """Return the meters whose nets a customer owes: tenant_id, customer_id, meter_id.
 
-
-def _assigned(relations: BillingRelations) -> FromClause:
-    """Return each customer with each assigned meter, whether it is active, and whether any of the customer is."""
+    They are the actively assigned meters or, without any, all meters that were ever assigned to the customer.
+    """
     made = relations.assignments_that_count()
     active = case((is_active(made), 1), else_=0)
     pairs = (
@@ -47,4 +42,6 @@ def _assigned(relations: BillingRelations) -> FromClause:
         .subquery("assigned_meters")
     )
     any_active = func.max(pairs.c.active).over(partition_by=(pairs.c.tenant_id, pairs.c.customer_id))
-    return select(pairs, any_active.label("any_active")).subquery("chosen_meters")
+    chosen = select(pairs, any_active.label("any_active")).subquery("chosen_meters")
+    found = select(chosen.c.tenant_id, chosen.c.customer_id, chosen.c.meter_id)
+    return found.where(chosen.c.active == chosen.c.any_active)

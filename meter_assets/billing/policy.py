@@ -153,7 +153,7 @@ class Policy(BaseModel):
 
         Raises ValueError for a value that both lists were given.
         """
-        for pair in _OPPOSITES:
+        for pair in OPPOSITES:
             one, other = (set(map(folded, getattr(self, name))) for name in pair)
             both = one & other
             defaults = [name for name in pair if name not in self.model_fields_set]
@@ -182,12 +182,13 @@ class Policy(BaseModel):
             raise UnknownPolicy(sentences) from None
 
 
-_OPPOSITES = (
+OPPOSITES = (
     ("uncounted_payment_statuses", "counted_payment_statuses"),
     ("uncounted_invoice_statuses", "counted_invoice_statuses"),
     ("brought_forward_bill_types", "charge_bill_types"),
     ("deletion_columns", "ignored_columns"),
 )
+"""Pairs of lists that give a value opposite meanings: none may be in both."""
 
 
 def _sentence(fields: Mapping[str, FieldInfo], location: tuple[int | str, ...], given: Any) -> str:

@@ -167,6 +167,14 @@ class BillingRelations:
         rows = {table: materialize(table, select(self.rows[table])).alias(table) for table in tables}
         return replace(self, rows={**self.rows, **rows}, as_stored=False, materialize=materialize, _known={})
 
+    def under(self, policy: Policy, keeping: Iterable[str] = ()) -> "BillingRelations":
+        """Return the same rows, read under another policy, which must have the same `deletion_columns`.
+
+        Of what computations share, keep what has these names: it must not depend on the policies that differ.
+        """
+        names = frozenset(keeping)
+        return replace(self, policy=policy, _known={key: one for key, one in self._known.items() if key[0] in names})
+
     def once_written(self, target: str) -> "BillingRelations":
         """Return the same relations, for reading after rows of a table were written in the same snapshot.
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, computed_field
 from sqlalchemy import RowMapping, Select, and_, func, or_, select
 
 from meter_assets.billing import transactions
-from meter_assets.billing.customers import chosen_meters, net_of_meters
+from meter_assets.billing.customers import meters_of_customers, net_of_meters
 from meter_assets.billing.ledger import net
 from meter_assets.billing.money import ZERO as EXACT_ZERO
 from meter_assets.billing.money import or_zero, total
@@ -256,7 +256,7 @@ def _customers_of_one_side(view: View) -> Iterator[Difference]:
 def _meters_left(view: View) -> Iterator[Difference]:
     """Yield the meters that are in no customer's figure, or in several: the tenant's meters count each once."""
     relations = view.relations
-    meter, chosen = relations.meters, chosen_meters(relations)
+    meter, chosen = relations.meters, meters_of_customers(relations).subquery("chosen_pairs")
     counted = select(chosen.c.meter_id, func.count().label("times")).group_by(chosen.c.meter_id).subquery("counted")
     rows = (
         select(meter.c.id, meter.c.meter_number, net(meter).label("net"), counted.c.times)

@@ -24,6 +24,7 @@ READS = {
     "check-sql",
     "explain",
     "differences",
+    "compare-policies",
     "validate-meter-financial-data",
     "history",
     "rehearse",

@@ -66,6 +66,7 @@ def test_each_role_can_do_its_own_work_and_nothing_more(owner: CommandLine, role
     preview, migrate, monitor, rollback = (roles[purpose] for purpose in PURPOSES)
 
     assert preview("migrate-meter-financials", "--dry-run", "--tenant", TENANT).status == 0
+    assert preview("compare-policies", "--tenant", TENANT).status == 0
     said = preview("migrate-meter-financials", "--yes", "--tenant", TENANT)
     assert said.status == 2
     assert "may not update payments.meter_id" in said.words

@@ -1,7 +1,6 @@
 """What is computed once into temporary tables: the same results as without them, and nothing else written or left."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from meter_assets.reports.preview import Preview, preview
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support.databases import migrate, start_over, tenant, write
+from tests.support.engines import without_temporary_tables
 from tests.support.ledger import invoice, ledger, payment
 from tests.support.oracle import Database
 from tests.support.rules import SCHEMA
@@ -30,16 +30,6 @@ BOOKS = ledger([invoice(1, "30.00")], [payment(1, "10.00")])
 READS_EVERYWHERE = ("meter_balances",)
 """The steps that are guarded by the invariants of all tables."""
 ON_A_FIFTH = settings(max_examples=settings().max_examples // 5)
-
-
-@contextmanager
-def without_temporary_tables() -> Iterator[None]:
-    """Let no engine have temporary tables, as for a role without the right, or on a standby."""
-    with pytest.MonkeyPatch.context() as patched:
-        for engine in ENGINES.values():
-            patched.setattr(engine, "begin_reading", lambda connection: False)
-            patched.setattr(engine, "may_materialize", lambda connection: False)
-        yield
 
 
 def comparable(found: Preview) -> dict[str, Any]:

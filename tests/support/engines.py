@@ -1,12 +1,16 @@
 """Parameters of tests whose cases are not of every engine: each case with the engines that can hold it.
 
-Add here what chooses engines for cases. The fixture `engine_name` gives every engine to a test that names none.
+Add here what chooses engines for cases, or takes an ability from all of them. The fixture `engine_name` gives every
+engine to a test that names none.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytest
+
+from meter_assets.engines import ENGINES
 
 T = TypeVar("T")
 
@@ -34,3 +38,13 @@ def on_engines(
         for name, case in cases.items()
         for engine in engines(case)
     ]
+
+
+@contextmanager
+def without_temporary_tables() -> Iterator[None]:
+    """Let no engine have temporary tables, as for a role without the right, or on a standby."""
+    with pytest.MonkeyPatch.context() as patched:
+        for engine in ENGINES.values():
+            patched.setattr(engine, "begin_reading", lambda connection: False)
+            patched.setattr(engine, "may_materialize", lambda connection: False)
+        yield
