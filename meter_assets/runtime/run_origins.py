@@ -60,10 +60,10 @@ def run_origins(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> Mapping
 
 def who_started(tags: Mapping[str, str]) -> str:
     """Return who started a run, by its tags. Dagster copies the tags of a run to the runs that repeat it."""
+    if tags.get(UI_USER_TAG):  # first: whoever launches in the UI may give a run any other tag
+        return f"{tags[UI_USER_TAG]} ({IN_THE_UI})"
     if PROCESS_TAG in tags and _PARENT not in tags:
         return tags.get(USER_TAG, COMMAND_LINE)  # version 1.2 recorded no user
-    if tags.get(UI_USER_TAG):
-        return f"{tags[UI_USER_TAG]} ({IN_THE_UI})"
     for name, word in _LAUNCHED_BY.items():
         if name in tags:
             return f"{word} {tags[name]}"

@@ -33,6 +33,7 @@ from meter_assets.runtime.code_location import MODULE as LOCATION_MODULE
 from meter_assets.runtime.code_location import WORKSPACE_FILE
 from meter_assets.runtime.evidence_pages import EvidencePages
 from meter_assets.runtime.instance import CONFIG_FILE, DAGSTER_HOME_VARIABLE, FOLDER, open_instance
+from meter_assets.runtime.ui_users import HEADER_VARIABLE, UiUsers
 from meter_assets.runtime.web_guard import HOST, HOSTS_VARIABLE, WebGuard
 
 MODULE = "meter_assets.runtime.web_server"
@@ -62,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     create_app = getattr(webserver, _CREATE_APP)
 
     def create_guarded_app(*given: Any, **options: Any) -> WebGuard:
-        pages = EvidencePages(create_app(*given, **options))
+        header = settings.variable(HEADER_VARIABLE)
+        app = create_app(*given, **options)
+        pages = EvidencePages(UiUsers(app, header) if header else app)
         return WebGuard(pages, {_as_host(click.get_current_context().params["host"]), *named})
 
     try:

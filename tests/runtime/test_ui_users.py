@@ -1,0 +1,93 @@
+"""The user of the UI in the tags of the runs that a request launches."""
+
+import json
+from typing import Any
+
+import pytest
+
+from meter_assets.runtime.run_tags import UI_USER_TAG
+from meter_assets.runtime.ui_users import NOBODY, NOT_TAGGED, with_user
+
+LAUNCH = (
+    "mutation L($executionParams: ExecutionParams!) { launchRun(executionParams: $executionParams) { __typename } }"
+)
+SEVERAL = (
+    "mutation L($executionParamsList: [ExecutionParams!]!) "
+    "{ launchMultipleRuns(executionParamsList: $executionParamsList) { __typename } }"
+)
+AGAIN = (
+    "mutation L($reexecutionParams: ReexecutionParams) "
+    "{ launchPipelineReexecution(reexecutionParams: $reexecutionParams) { __typename } }"
+)
+BACKFILL = (
+    "mutation L($backfillParams: LaunchBackfillParams!) "
+    "{ launchPartitionBackfill(backfillParams: $backfillParams) { __typename } }"
+)
+INLINE = 'mutation { launchRun(executionParams: {selector: {jobName: "x"}}) { __typename } }'
+FORGED = {"key": UI_USER_TAG, "value": "somebody else"}
+MINE = {"key": UI_USER_TAG, "value": "ada"}
+OTHER = {"key": "team", "value": "billing"}
+
+
+def asked(query: str, variables: Any = None) -> bytes:
+    """Return the body of a request."""
+    return json.dumps({"query": query, "variables": variables}).encode()
+
+
+TAGGED = {
+    "a run": (LAUNCH, {"executionParams": {"executionMetadata": {"tags": [OTHER, FORGED]}}}, [OTHER, MINE]),
+    "a run without metadata": (LAUNCH, {"executionParams": {}}, [MINE]),
+    "several runs": (SEVERAL, {"executionParamsList": [{"executionMetadata": {"tags": [FORGED]}}]}, [MINE]),
+}
+
+
+@pytest.mark.parametrize(("query", "variables", "tags"), TAGGED.values(), ids=TAGGED)
+def test_a_launch_has_the_users_tag(query: str, variables: Any, tags: list[Any]) -> None:
+    """A tag of that name in the request is replaced."""
+    body, problem = with_user(asked(query, variables), "ada")
+    found = json.loads(body)["variables"]
+    (params,) = found.get("executionParamsList", [found.get("executionParams")])
+    assert (params["executionMetadata"]["tags"], problem) == (tags, "")
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "tags"), [(AGAIN, "reexecutionParams", "extraTags"), (BACKFILL, "backfillParams", "tags")]
+)
+def test_repeated_runs_and_backfills_have_it(query: str, name: str, tags: str) -> None:
+    body, problem = with_user(asked(query, {name: {tags: [FORGED, OTHER]}}), "ada")
+    assert (json.loads(body)["variables"][name][tags], problem) == ([OTHER, MINE], "")
+
+
+REFUSED = {
+    "no user": (asked(LAUNCH, {"executionParams": {}}), "", NOBODY),
+    "parameters that are no variables": (asked(INLINE), "ada", NOT_TAGGED),
+    "a second launch beside the variables": (
+        asked(LAUNCH[:-1] + " b: " + INLINE.partition("{ ")[2], {"executionParams": {}}),
+        "ada",
+        NOT_TAGGED,
+    ),
+    "a repeated backfill": (
+        asked("mutation R($r: ReexecutionParams) { reexecutePartitionBackfill(reexecutionParams: $r) { __typename } }"),
+        "ada",
+        NOT_TAGGED,
+    ),
+    "one of several operations": (
+        json.dumps([{"query": "{ version }"}, {"query": INLINE}]).encode(),
+        "ada",
+        NOT_TAGGED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "user", "problem"), REFUSED.values(), ids=REFUSED)
+def test_a_launch_that_gets_no_tag_is_refused(body: bytes, user: str, problem: str) -> None:
+    assert with_user(body, user)[1] == problem
+
+
+@pytest.mark.parametrize("body", [asked("{ version }"), b"no JSON", asked("query launchpad { version }")])
+def test_other_requests_pass_unchanged(body: bytes) -> None:
+    found, problem = with_user(body, "")
+    assert (found if body == b"no JSON" else json.loads(found), problem) == (
+        body if body == b"no JSON" else json.loads(body),
+        "",
+    )
