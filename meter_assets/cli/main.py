@@ -35,6 +35,7 @@ COMMANDS = (
     rehearsing.rehearse,
     records.history,
     records.status,
+    records.verify,
     evidence.explain,
     evidence.differences,
     setting_up.check_database,

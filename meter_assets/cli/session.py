@@ -145,12 +145,13 @@ class Session:
         batch_size: int | None = None,
         yes: bool = False,
         export: Path | None = None,
+        allow_unverified: bool = False,
     ) -> int:
         """Roll back every tenant, all runs or a run and the later ones, and show the results.
 
         Returns the exit status: 1 if rows were skipped, or would be. Raises UnknownRun and SharedSessions.
         """
-        steps = {tenant.key: self._steps_to_undo(tenant, before_run) for tenant in self.tenants}
+        steps = {tenant.key: self._steps_to_undo(tenant, before_run, allow_unverified) for tenant in self.tenants}
         to_undo = [tenant for tenant in self.tenants if steps[tenant.key]]
         if not dry_run and to_undo:
             if batch_size:
@@ -158,16 +159,23 @@ class Session:
             self.terminal.to_undo(to_undo, steps)
             self.confirm("roll back", yes, to_undo)
         with allow_export(export):
-            runs = self._run_all(undoing(before_run, dry_run=dry_run, batch_size=batch_size, export=export))
+            launch = undoing(
+                before_run,
+                dry_run=dry_run,
+                batch_size=batch_size,
+                export=export,
+                allow_unverified=allow_unverified,
+            )
+            runs = self._run_all(launch)
         self.terminal.rollback_summary(runs, dry_run=dry_run)
         if export is not None:
             self.terminal.print(f"Rows that would be restored or skipped: {export}/<tenant>/<step>_of_<run>.csv")
         return self._exit_status(runs)
 
-    def _steps_to_undo(self, tenant: Tenant, before_run: str | None) -> list[StepRunRecord]:
+    def _steps_to_undo(self, tenant: Tenant, before_run: str | None, allow_unverified: bool) -> list[StepRunRecord]:
         """Return the steps that a tenant's rollback will undo; none if its run will refuse and report the reason."""
         try:
-            return steps_to_undo(self.database, tenant, before_run)
+            return steps_to_undo(self.database, tenant, before_run, allow_unverified=allow_unverified)
         except NotAsRecorded:
             return []
 
@@ -269,7 +277,12 @@ def migration(
 
 
 def undoing(
-    before_run: str | None = None, *, dry_run: bool = False, batch_size: int | None = None, export: Path | None = None
+    before_run: str | None = None,
+    *,
+    dry_run: bool = False,
+    batch_size: int | None = None,
+    export: Path | None = None,
+    allow_unverified: bool = False,
 ) -> Launch:
     """Return how to launch a rollback, which is live unless it is a dry run."""
     config = {
@@ -277,6 +290,7 @@ def undoing(
         "dry_run": dry_run,
         "batch_size": batch_size,
         "export_dir": _as_text(export),
+        "allow_unverified": allow_unverified or None,
     }
     given = {name: value for name, value in config.items() if value is not None}
 

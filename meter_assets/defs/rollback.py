@@ -45,6 +45,11 @@ class RollbackConfig(RunConfig):
         description="Write this number of rows per transaction, for a large tenant while others write; -1: as many "
         "as the load of the server allows.",
     )
+    allow_unverified: bool = Field(
+        default=False,
+        description="Roll back although the journal, the backup or the records are not as they were recorded: somebody "
+        "has changed them, and wrong values may be restored. Compare them with a backup of the database first.",
+    )
     export_dir: str | None = Field(
         default=None,
         description="With dry_run: a folder for CSV files with every row that would be restored or skipped. It must be "
@@ -62,7 +67,9 @@ def _undo_steps(
             raise MissingPartition(f"The job {context.job_name}")
         tenant = tenant_of(context, billing)
         if config.dry_run:
-            found = preview_rollback(billing.database, tenant, config.before_run, export=export)
+            found = preview_rollback(
+                billing.database, tenant, config.before_run, export=export, allow_unverified=config.allow_unverified
+            )
         elif export is not None:
             raise InvalidSettings("export_dir requires dry_run: it writes the rows that would be restored or skipped.")
         elif config.confirm_tenant != tenant.key:
@@ -141,6 +148,7 @@ def _undone(
                 batch_size=config.batch_size,
                 about_to_commit=forget,
                 origin=origin_of(context.run),
+                allow_unverified=config.allow_unverified,
             ):
                 _report_step(context, billing.scope, tenant, one)
                 found.steps.append(one)

@@ -7,7 +7,6 @@ written; the order of these actions and the checks between them are in `apply`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -74,7 +73,8 @@ def record(
     if change.effect is Effect.ADD:
         backup = schema.own[BACKUP]
         values = [rows.c.tenant_id, rows.c.id, rows.c.balance_after, rows.c.overpayment_after]
-        now = literal(datetime.now(UTC), backup.c.backed_up_at.type)
+        # The start of the step run, which its record has too: so a changed time is detected.
+        now = literal(entry.recorded["started_at"], backup.c.backed_up_at.type)
         statement = insert(backup).from_select(
             ["tenant_id", "customer_id", "balance", "overpayment", "backed_up_at", "run_id"],
             select(*values, now, literal(entry.run_id)),

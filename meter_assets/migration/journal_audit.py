@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, func, insert, select, union_all
 from meter_assets.billing.constructs import rows_digest
 from meter_assets.billing.own_tables import BACKUP, COMMITS, RUNNING, RUNS, Effect, JournaledStep
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.errors import JournalAltered, JournalIncomplete
+from meter_assets.errors import JournalAltered, JournalIncomplete, NotAsRecorded
 from meter_assets.foreign_text import quoted
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.journal import IdRange, backed_up_columns, digested_columns
@@ -51,6 +51,27 @@ def require_as_recorded(
     if BACKUP in schema.own_tables_present:
         is_read = any(_adds(schema, one.step) for one in steps)
         _require_backup(connection, schema, tenant, every, is_read=is_read)
+
+
+def problems_of_journals(
+    connection: Connection, schema: BillingSchema, tenant: Tenant, every: Sequence[StepRunRecord]
+) -> Iterator[NotAsRecorded]:
+    """Yield the first problem of each journal of a tenant, and of the backup; `every` are all its recorded steps."""
+    for step in schema.steps:
+        read = [one for one in every if one.step == step.name and (step.effect is not Effect.ADD or one.undoes)]
+        if step.journal not in schema.own_tables_present:
+            for one in (each for each in read if each.rows_changed):
+                yield JournalIncomplete(tenant.key, _title(one), step.journal, one.rows_changed or 0, None)
+            continue
+        try:
+            _require_journal(connection, schema, tenant, step, read, every)
+        except NotAsRecorded as error:
+            yield error
+    if BACKUP in schema.own_tables_present:
+        try:
+            _require_backup(connection, schema, tenant, every)
+        except NotAsRecorded as error:
+            yield error
 
 
 def require_trusted(connection: Connection, schema: BillingSchema, run: StepRun) -> None:

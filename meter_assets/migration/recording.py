@@ -186,7 +186,8 @@ def _start(database: BillingDatabase, connection: Connection, schema: BillingSch
     known = records.read_records(connection, schema, tenant_id=run.tenant.id)
     if seal_old_records(connection, schema, run.tenant, known):
         known = records.read_records(connection, schema, tenant_id=run.tenant.id)
-    records.require_unaltered(known)
+    if not run.allow_unverified:
+        records.require_unaltered(known)
     for died in (one for one in known if one.is_running):
         message = f"The process ended before the step did; {BATCHES_KEPT if died.rows_changed else NOTHING_KEPT}."
         records.end(connection, schema, died.run["id"], INTERRUPTED, message)
@@ -202,7 +203,8 @@ def _start(database: BillingDatabase, connection: Connection, schema: BillingSch
         "policy": json.dumps({**run.policy.model_dump(mode="json"), "allow_invalid": run.allow_invalid}),
         "software_version": __version__,
     }
-    made = connection.execute(insert(runs).values(started_at=datetime.now(UTC), **values))
+    values["started_at"] = datetime.now(UTC)
+    made = connection.execute(insert(runs).values(**values))
     (inserted,) = made.inserted_primary_key or (None,)
     step_run_id = int(str(inserted))
     recorded = {"id": step_run_id, "rows_changed": None, "message": None, "ended_as": None, **values}

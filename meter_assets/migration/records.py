@@ -28,6 +28,7 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import keeps_outcomes
 from meter_assets.errors import RecordsAltered
 from meter_assets.foreign_text import quoted
+from meter_assets.formatting import in_utc
 
 _SEALED_OF_A_RUN = (
     "id",
@@ -40,7 +41,7 @@ _SEALED_OF_A_RUN = (
     "rows_changed",
     "message",
 )
-"""Columns of RUNS. The tenant is sealed as text; times are not sealed, because engines differ in time zones."""
+"""Columns of RUNS. The tenant is sealed as text. Times are in the digest of the chain, in UTC."""
 _SEALED_OF_A_COMMIT = ("part", "rows_changed", "digest", "above_id", "up_to_id")
 _SEALED_OF_AN_ORIGIN = ("started_by", "executed_by", "database_role", "reason")
 START_OF_CHAIN = "0" * 64
@@ -91,6 +92,7 @@ def read_records(
         return []
     runs, outcomes, commits = schema.own[RUNS], schema.own[OUTCOMES], schema.own[COMMITS]
     ended = outcomes.c.outcome.label("ended_as"), outcomes.c.message.label("ended_with"), outcomes.c.seal
+    times = runs.c.started_at, outcomes.c.finished_at, runs.c.finished_at.label("formerly_finished_at")
     of_commit = [commits.c[name].label(f"commit_{name}") for name in _SEALED_OF_A_COMMIT]
     joined: FromClause = runs
     further: list[ColumnElement[Any]] = []
@@ -104,7 +106,8 @@ def read_records(
         joined = joined.outerjoin(table, same_run)
         if table.name in (ORIGINS, CHAIN):
             further += [column.label(f"{table.name}_{column.key}") for column in table.c if column.key != "tenant_id"]
-    statement = select(runs.c.tenant_id, *(runs.c[name] for name in _SEALED_OF_A_RUN), *ended, *of_commit, *further)
+    of_run = [runs.c.tenant_id, *(runs.c[name] for name in _SEALED_OF_A_RUN)]
+    statement = select(*of_run, *ended, *times, *of_commit, *further)
     statement = statement.select_from(joined).order_by(runs.c.id, commits.c.part)
     if tenant_id is not None:
         statement = statement.where(runs.c.tenant_id == tenant_id)
@@ -153,20 +156,21 @@ def end(
     if record.run["ended_as"] is not None:
         return False
     of_run = {"step_run_id": step_run_id, "tenant_id": record.run["tenant_id"]}
-    sealed = {**record.run, "ended_as": outcome, "ended_with": message}
-    values = {**of_run, "outcome": outcome, "message": message, "finished_at": datetime.now(UTC)}
+    sealed = {**record.run, "ended_as": outcome, "ended_with": message, "finished_at": datetime.now(UTC)}
+    values = {**of_run, "outcome": outcome, "message": message, "finished_at": sealed["finished_at"]}
     seal = _seal(replace(record, run=sealed))
     connection.execute(insert(schema.own[OUTCOMES]).values(**values, seal=seal))
     if CHAIN in schema.own_tables_present:
         before = _digest_before(connection, schema, record.run) if previous is None else previous
-        link = {"previous": before, "digest": link_digest(before, seal)}
+        link = {"previous": before, "digest": _link_digest(before, seal, sealed)}
         connection.execute(insert(schema.own[CHAIN]).values(**of_run, **link))
     return True
 
 
-def link_digest(previous: str, seal: str) -> str:
-    """Return the digest of a step run in the chain: the hash of the digest before it and of its seal."""
-    return hashlib.sha256(f"{previous}{seal}".encode()).hexdigest()
+def _link_digest(previous: str, seal: str, run: Mapping[Any, Any]) -> str:
+    """Return the digest of a step run in the chain: the hash of the digest before it, its seal and its times."""
+    times = [in_utc(run[name]).isoformat(timespec="microseconds") for name in ("started_at", "finished_at")]
+    return hashlib.sha256("\n".join([previous, seal, *times]).encode()).hexdigest()
 
 
 def _digest_before(connection: Connection, schema: BillingSchema, run: Mapping[Any, Any]) -> str:
@@ -187,7 +191,7 @@ def chain_old_records(connection: Connection, schema: BillingSchema, records: Se
             digest = record.link["digest"]
         elif record.run["ended_as"] is not None and record.origin is None and CHAIN in schema.own_tables_present:
             values = {"step_run_id": record.run["id"], "tenant_id": record.run["tenant_id"], "previous": digest}
-            digest = link_digest(digest, record.run["seal"])
+            digest = _link_digest(digest, record.run["seal"], record.run)
             connection.execute(insert(schema.own[CHAIN]).values(**values, digest=digest))
     return digest
 
@@ -224,9 +228,15 @@ def require_unaltered(records: Sequence[SealedRecord]) -> None:
 
 def alterations(records: Sequence[SealedRecord]) -> Iterator[RecordsAltered]:
     """Yield an error for each record of a tenant that was altered; `records` are all of the tenant, ordered by id."""
+    knows_origins = False
     for record in records:
+        run = record.run
         if record.alteration is not None:
             yield record.alteration
+        elif knows_origins and record.origin is None and run["ended_as"] is None:
+            problem = f"its row in {ORIGINS} is missing"
+            yield RecordsAltered(str(run["tenant_id"]), run["step"], run["run_id"], problem)
+        knows_origins = knows_origins or record.origin is not None
     yield from broken_links(records)
 
 
@@ -247,7 +257,9 @@ def _problem(record: SealedRecord) -> str:
             return "its record was changed after it ended"
         if record.link is None:
             return f"its row in {CHAIN} is missing" if record.origin is not None else ""
-        is_linked = record.link["digest"] == link_digest(record.link["previous"], seal)
+        if record.origin is not None and run["formerly_finished_at"] is not None:
+            return f"its end was written into {RUNS}, where this version never writes one"
+        is_linked = record.link["digest"] == _link_digest(record.link["previous"], seal, run)
         return "" if is_linked else f"its row in {CHAIN} was changed"
     if record.link is not None:
         return f"its row in {OUTCOMES} is missing, but its row in {CHAIN} exists"

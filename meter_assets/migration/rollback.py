@@ -60,19 +60,27 @@ class Rollback(BaseModel):
 
 
 @tried_again
-def steps_to_undo(database: BillingDatabase, tenant: Tenant, before_run: str | None = None) -> list[StepRunRecord]:
+def steps_to_undo(
+    database: BillingDatabase, tenant: Tenant, before_run: str | None = None, *, allow_unverified: bool = False
+) -> list[StepRunRecord]:
     """Return the steps of a tenant that have changed rows and are not completely undone, newest first.
 
-    With `before_run` (a run's id, or its first characters), only the steps of that run and of later runs. Raises
-    UnknownRun if the tenant has no such run or the run is a rollback, NotAsRecorded if our own tables are not as
-    recorded, and what `snapshot` and `schema` raise.
+    With `before_run` (a run's id, or its first characters), only the steps of that run and of later runs. With
+    `allow_unverified`, our own tables need not be as recorded. Raises UnknownRun if the tenant has no such run or the
+    run is a rollback, NotAsRecorded if our own tables are not as recorded, and what `snapshot` and `schema` raise.
     """
     with database.snapshot() as connection:
-        return find_steps_to_undo(connection, database.schema(connection), tenant, before_run)
+        schema = database.schema(connection)
+        return find_steps_to_undo(connection, schema, tenant, before_run, allow_unverified=allow_unverified)
 
 
 def find_steps_to_undo(
-    connection: Connection, schema: BillingSchema, tenant: Tenant, before_run: str | None
+    connection: Connection,
+    schema: BillingSchema,
+    tenant: Tenant,
+    before_run: str | None,
+    *,
+    allow_unverified: bool = False,
 ) -> list[StepRunRecord]:
     """Return what `steps_to_undo` returns, in an open snapshot. Raises UnknownRun and NotAsRecorded."""
     if RUNS not in schema.own_tables_present:
@@ -87,7 +95,8 @@ def find_steps_to_undo(
             restored[one.undoes] += one.rows_changed or 0
     in_force = [one for one in steps if one.undoes is None and (one.rows_changed or 0) > restored[one.id]]
     to_undo = [one for one in reversed(in_force) if one.id >= first]
-    require_as_recorded(connection, schema, tenant, to_undo, steps)
+    if not allow_unverified:
+        require_as_recorded(connection, schema, tenant, to_undo, steps)
     return to_undo
 
 
@@ -153,6 +162,7 @@ def roll_back(
     batch_size: int | None = None,
     about_to_commit: Callable[[], None] = lambda: None,
     origin: Origin = UNKNOWN,
+    allow_unverified: bool = False,
 ) -> Iterator[UndoneStep]:
     """Undo a tenant's steps, newest first, each in one transaction, and yield each when it is done.
 
@@ -161,7 +171,7 @@ def roll_back(
     `database.release()`. Raises what `steps_to_undo` and `apply.run_step` raise.
     """
     database.lock(tenant, run_id)
-    for step in steps_to_undo(database, tenant, before_run):
+    for step in steps_to_undo(database, tenant, before_run, allow_unverified=allow_unverified):
         run = StepRun(
             step.step,
             tenant,
@@ -170,6 +180,7 @@ def roll_back(
             batch_size=batch_size,
             undoes=step,
             origin=origin,
+            allow_unverified=allow_unverified,
             about_to_commit=about_to_commit,
         )
         yield UndoneStep(made=step, report=run_step(database, run))

@@ -45,6 +45,8 @@ class StepRun:
     undoes: StepRunRecord | None = None
     policy_changed: bool = False
     """Whether the policy may differ from the one that the tenant was migrated with."""
+    allow_unverified: bool = False
+    """Of a rollback: whether the journal and the records need not be as they were recorded."""
     origin: Origin = UNKNOWN
     """Who started it, and why: recorded with it."""
     about_to_commit: Callable[[], None] = _nothing

@@ -20,7 +20,12 @@ from meter_assets.rules.undo import once_newer_are_undone, undo
 
 @tried_again
 def preview_rollback(
-    database: BillingDatabase, tenant: Tenant, before_run: str | None = None, *, export: Path | None = None
+    database: BillingDatabase,
+    tenant: Tenant,
+    before_run: str | None = None,
+    *,
+    export: Path | None = None,
+    allow_unverified: bool = False,
 ) -> Rollback:
     """Return the result that `roll_back` would have, step by step. Writes nothing, takes no lock.
 
@@ -30,7 +35,7 @@ def preview_rollback(
     done: list[UndoneStep] = []
     with database.read(Policy()) as snapshot:  # no policy decides what is undone
         connection, schema = snapshot.connection, snapshot.schema
-        steps = find_steps_to_undo(connection, schema, tenant, before_run)
+        steps = find_steps_to_undo(connection, schema, tenant, before_run, allow_unverified=allow_unverified)
         now = snapshot.relations(tenant.id, deleted_too=True)
         for step in steps:
             writes = schema.journaled[step.step]

@@ -1,8 +1,8 @@
 """Records which user of the UI launches a run: the user that a proxy with a log-in names in a header.
 
-Dagster has no users. With METER_ASSETS_UI_USER_HEADER, such as X-Forwarded-User, each launch gets a tag with the value of
-that header; a tag of that name in the request is replaced. The proxy must set the header itself, and be the only way to
-the server. Add here a further request of Dagster's pages that launches runs. The guard in front is in `web_guard`.
+Dagster has no users. With METER_ASSETS_UI_USER_HEADER, such as X-Forwarded-User, each launch gets a tag with the value
+of that header; a tag of that name in the request is replaced. The proxy must set the header itself, and be the only way
+to the server. Add here a further request of Dagster's pages that launches runs. The guard in front is in `web_guard`.
 """
 
 import json

@@ -22,6 +22,7 @@ VERBS = {
 READS = {
     "check-database",
     "check-sql",
+    "verify",
     "explain",
     "differences",
     "compare-policies",

@@ -53,3 +53,25 @@ def status(tenants: Selection, as_json: bool) -> int:
     from meter_assets.cli.status import show_status
 
     return show_status(tenants, as_json=as_json)
+
+
+@click.command(short_help="Verify that no record, journal or backup was changed.")
+@tenant_options(Asks.to_look)
+@click.option(
+    "--expect",
+    "expected",
+    multiple=True,
+    metavar="TENANT=DIGEST",
+    help="A digest that was kept: the tenant's chain must contain it. May be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@reports_errors()
+def verify(tenants: Selection, expected: tuple[str, ...], as_json: bool) -> int:
+    """Verify the records of all step runs, their chain, every journal, and the backup.
+
+    Prints the newest digest of each tenant. Keep it elsewhere: a later verification with --expect then detects also
+    that the newest step runs were deleted. The exit status is 1 if anything is not as it was recorded.
+    """
+    from meter_assets.cli.verification import show_verification
+
+    return show_verification(tenants, expected=expected, as_json=as_json)

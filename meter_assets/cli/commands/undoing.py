@@ -20,6 +20,11 @@ from meter_assets.errors import InvalidSettings
 @options.yes
 @options.reason
 @options.export
+@click.option(
+    "--allow-unverified",
+    is_flag=True,
+    help="Roll back although the journal, the backup or the records were changed: wrong values may be restored.",
+)
 @reports_errors(writes=True)
 def rollback(
     tenants: Selection,
@@ -30,6 +35,7 @@ def rollback(
     yes: bool,
     reason: str | None,
     export: Path | None,
+    allow_unverified: bool,
 ) -> int:
     """Undo the changes of runs from their journals: all runs, or one run and the later ones.
 
@@ -48,4 +54,11 @@ def rollback(
         invocation=Invocation.current(),
         reason=reason,
     ) as session:
-        return session.roll_back(before_run, dry_run=dry_run, batch_size=batch_size, yes=yes, export=export)
+        return session.roll_back(
+            before_run,
+            dry_run=dry_run,
+            batch_size=batch_size,
+            yes=yes,
+            export=export,
+            allow_unverified=allow_unverified,
+        )
