@@ -11,7 +11,7 @@ from typing import Any
 import click
 from dotenv import load_dotenv
 
-from meter_assets.cli.commands import migration, records, rehearsing, setting_up, undoing, validation
+from meter_assets.cli.commands import migration, records, rehearsing, reviewing, setting_up, undoing, validation
 from meter_assets.cli.output import lasting_output
 from meter_assets.cli.suggestions import CommandGroup
 from meter_assets.version import __version__
@@ -21,6 +21,7 @@ COMMANDS = (
     *migration.STEP_COMMANDS,
     validation.validate_meter_financial_data,
     validation.check_sql,
+    reviewing.review,
     undoing.rollback,
     rehearsing.rehearse,
     records.history,

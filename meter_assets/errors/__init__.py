@@ -39,6 +39,7 @@ from meter_assets.errors.database import (
     UnreadableValue,
     UnsuitableSchema,
 )
+from meter_assets.errors.decisions import DecisionsNotRecorded, InvalidDecisions, UnreadableDecisions
 from meter_assets.errors.records import JournalAltered, JournalIncomplete, NotAsRecorded, RecordsAltered
 from meter_assets.errors.steps import (
     BlockedByInvariants,
@@ -72,9 +73,11 @@ __all__ = [
     "CopyFailed",
     "DatabaseBusy",
     "DatabaseUnreachable",
+    "DecisionsNotRecorded",
     "DemoDatabaseMissing",
     "ForbiddenRunConfig",
     "IllegalTenantId",
+    "InvalidDecisions",
     "InvalidMapping",
     "InvalidSettings",
     "JournalAltered",
@@ -105,6 +108,7 @@ __all__ = [
     "UnknownPolicy",
     "UnknownRun",
     "UnknownTenant",
+    "UnreadableDecisions",
     "UnreadableValue",
     "UnsuitableSchema",
     "first_named",

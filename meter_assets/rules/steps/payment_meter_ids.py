@@ -140,8 +140,6 @@ def _decided(relations: BillingRelations) -> Subquery:
 def _takes_decision(relations: BillingRelations, payment: FromClause, made: FromClause) -> ColumnElement[bool]:
     """Return whether a payment gets the meter that was decided: it has none, or another one from this step."""
     has_none = payment.c.meter_id.is_(None)
-    if not relations.schema.has_journal(PAYMENT_METER_IDS):
-        return and_(made.c.meter_id.is_not(None), has_none)
     moves = and_(payment.c.meter_id != made.c.meter_id, is_written_by_migration(relations.schema, payment))
     return and_(made.c.meter_id.is_not(None), or_(has_none, moves))
 
