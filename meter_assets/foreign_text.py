@@ -95,8 +95,8 @@ def spreadsheet_cell(value: Any) -> Any:
 
 
 def without_apostrophe(text: str) -> str:
-    """Return the text of a cell as it was before `spreadsheet_cell` put an apostrophe at its start."""
-    return text[1:] if text.startswith("'") and spreadsheet_cell(text[1:]) == text else text
+    """Return the text of a cell without an apostrophe at its start that only keeps it from being read as a formula."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
 
 
 def file_name(text: str, longest: int = 80) -> str:

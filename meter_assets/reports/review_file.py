@@ -87,7 +87,13 @@ def _cells(one: ReviewItem) -> list[Any]:
         _candidates(one.candidates),
         *("" for _ in TO_FILL_IN),
     ]
-    return [spreadsheet_cell(value) for value in values]
+    return [_plain(value) if isinstance(value, str) else value for value in values]
+
+
+def _plain(text: str) -> str:
+    """Return a text as a cell that no program reads as a formula, nor as a number if it begins with a sign."""
+    cell = str(spreadsheet_cell(text))
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell
 
 
 def _suggestion(one: ReviewItem) -> Iterator[Any]:
