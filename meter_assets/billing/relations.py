@@ -132,6 +132,20 @@ class BillingRelations:
         """Whether the table of decisions exists; without it, `decisions` has no rows."""
         return DECISIONS in self.schema.own_tables_present
 
+    def meters_written(self) -> Subquery | None:
+        """Return the meters that step runs in force have given to payments: tenant_id, payment_id, meter_id.
+
+        A payment may be there several times. It is None if nothing was journaled yet.
+        """
+        schema = self.schema
+        if not schema.has_journal(PAYMENT_METER_IDS) or RUNS not in schema.own_tables_present:
+            return None
+        journal, done = schema.journal(PAYMENT_METER_IDS), in_force(schema, "assigning")
+        runs = select(done.c.id).where(done.c.step == PAYMENT_METER_IDS, _of_tenant(done, self.tenant_id))
+        given = select(journal.c.tenant_id, journal.c.payment_id, journal.c.meter_id_after.label("meter_id"))
+        wanted = _of_tenant(journal, self.tenant_id), journal.c.step_run_id.in_(runs)
+        return given.where(*wanted).subquery("meters_written")
+
     def backed_up_to(self) -> Subquery:
         """Return, for each tenant whose backup is complete, the greatest customer id in it: tenant_id, customer_id.
 

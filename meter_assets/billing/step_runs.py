@@ -5,10 +5,9 @@ Add a SELECT of the records here if relations or several packages need it. Recor
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, exists, func, or_, select
 
 from meter_assets.billing.own_tables import COMMITS, OUTCOMES, RUNS, SUCCEEDED
-from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.schema import BillingSchema
 
 
@@ -65,26 +64,6 @@ def in_force(schema: BillingSchema, name: str = "in_force") -> Subquery:
     )
     has_effect = or_(done.c.outcome == SUCCEEDED, done.c.rows_changed > 0)
     return select(done).where(done.c.undoes.is_(None), has_effect, ~undone).subquery(name)
-
-
-def is_written_by_migration(schema: BillingSchema, payment: FromClause) -> ColumnElement[bool]:
-    """Return whether the meter of a payment is the one that a step run in force has written there.
-
-    It is a correlated subquery: use it for few payments.
-    """
-    if not schema.has_journal(PAYMENT_METER_IDS) or RUNS not in schema.own_tables_present:
-        return false()
-    journal, done = schema.journal(PAYMENT_METER_IDS), in_force(schema, "assigning")
-    of_run = and_(journal.c.step_run_id == done.c.id, journal.c.tenant_id == done.c.tenant_id)
-    written = select(1).select_from(done.join(journal, of_run))
-    return exists(
-        written.where(
-            done.c.tenant_id == payment.c.tenant_id,
-            done.c.step == PAYMENT_METER_IDS,
-            journal.c.payment_id == payment.c.id,
-            journal.c.meter_id_after == payment.c.meter_id,
-        ).correlate(payment)
-    )
 
 
 def tenants_with(schema: BillingSchema, step: str) -> Select[Any]:

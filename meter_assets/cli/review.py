@@ -147,7 +147,7 @@ def _suggestion(one: ReviewItem) -> str:
     if found is None:
         return "-"
     meter = _recognized(found.meter_id, found.meter_number)
-    return f"{meter}: {found.reason}; right in {found.right:,} of {found.measured:,}"
+    return f"{meter}: {found.reason}; {found.confidence:.1%} right (of {found.measured:,})"
 
 
 def _summary(imported: Imported, *, dry_run: bool) -> Sequence[str]:

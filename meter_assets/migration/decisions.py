@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, String, case, cast, insert, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Integer, String, cast, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from meter_assets.billing.decisions import newest
@@ -21,7 +21,6 @@ from meter_assets.billing.own_tables import DECISIONS
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.billing.step_runs import is_written_by_migration
 from meter_assets.engines.failures import advice_for, reason
 from meter_assets.errors import DecisionsNotRecorded, InvalidDecisions
 from meter_assets.foreign_text import quoted, spreadsheet_cell
@@ -172,6 +171,15 @@ def _says_the_same(known: _Row, found: Decision) -> bool:
     return (known.meter_id, known.decided_by, known.note) == (found.meter_id, found.decided_by, found.note)
 
 
+@dataclass(frozen=True)
+class _Payment:
+    """A payment of the tenant, its meter, and whether the migration has written that meter."""
+
+    id: Any
+    meter_id: Any
+    is_ours: bool
+
+
 @dataclass
 class _Books:
     """What the database has of the payments and meters that a file names."""
@@ -192,7 +200,7 @@ class _Books:
             return meter_id.text
         return Decision(payment.id, meter_id, row.decided_by or decided_by, row.note or None, payment.meter_id)
 
-    def _payment(self, text: str) -> _Row | str:
+    def _payment(self, text: str) -> _Payment | str:
         if not text:
             return "no payment_id"
         if why := self._no_id("payments", text):
@@ -270,18 +278,25 @@ class _Books:
         return cast(column, String(255)).in_(list(keys))
 
     @cached_property
-    def _payments(self) -> Mapping[str, _Row]:
+    def _payments(self) -> Mapping[str, _Payment]:
         """The named payments of the tenant, by their ids as text."""
-        payment = billing_relations(self.schema, self.policy, self.tenant.id).payments
-        is_ours = case((is_written_by_migration(self.schema, payment), 1), else_=0)
-        columns = payment.c.id, payment.c.meter_id, is_ours.label("is_ours")
+        relations = billing_relations(self.schema, self.policy, self.tenant.id)
+        payment, written = relations.payments, relations.meters_written()
         named = (one.payment for one in self.given if one.payment and not self._no_id("payments", one.payment))
         keys = iter(dict.fromkeys(self._key("payments", text) for text in named))
-        found: dict[str, _Row] = {}
+        found: dict[str, _Payment] = {}
         while some := list(islice(keys, _AT_A_TIME)):
-            rows = self.connection.execute(select(*columns).where(self._has_id(payment.c.id, "payments", some)))
-            found |= {_as_text(row.id): row for row in rows}
+            ours = set() if written is None else self._ids_and_meters(written, written.c.payment_id, some)
+            for row_id, meter_id in self._ids_and_meters(payment, payment.c.id, some):
+                found[_as_text(row_id)] = _Payment(row_id, meter_id, (row_id, meter_id) in ours)
         return {**{spreadsheet_cell(key): row for key, row in found.items()}, **found}
+
+    def _ids_and_meters(
+        self, rows: FromClause, payment_id: ColumnElement[Any], keys: Sequence[str]
+    ) -> set[tuple[Any, Any]]:
+        """Return the ids and meters of the payments with these ids."""
+        statement = select(payment_id, rows.c.meter_id).where(self._has_id(payment_id, "payments", keys))
+        return {(row[0], row[1]) for row in self.connection.execute(statement)}
 
     @cached_property
     def _meters(self) -> Sequence[_Row]:

@@ -9,6 +9,7 @@ import pytest
 from openpyxl import load_workbook
 
 from tests.support.command_line import CommandLine, on_small_tenants
+from tests.support.databases import tenant
 
 FOR_REVIEW, ORPHAN, ENDED = "several_active_meters", "orphan_payment", "customer_without_active_meter"
 pytestmark = pytest.mark.slow
@@ -22,9 +23,9 @@ def shell(billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return on_small_tenants(tmp_path / "work", billing_url, monkeypatch, *faults)
 
 
-def waiting(shell: CommandLine, tenant: str = "1") -> list[dict[str, Any]]:
+def waiting(shell: CommandLine, key: str = "1") -> list[dict[str, Any]]:
     """Return the payments of a tenant that wait for a decision."""
-    ended = shell("review", "list", "--tenant", tenant, "--json")
+    ended = shell("review", "list", "--tenant", key, "--json")
     assert ended.status == 0, ended.printed
     found = json.loads(ended.printed)
     (one,) = found["tenants"]
@@ -220,3 +221,51 @@ def filled_in(path: Path, payment_id: str, meter: str) -> list[dict[str, str]]:
     found = [dict(zip(headings, map(str, row), strict=False)) for row in values]
     found[0]["amount"] = f"{float(found[0]['amount']):.2f}"
     return found
+
+
+def test_decisions_wait_for_a_run_that_is_under_way(shell: CommandLine) -> None:
+    """The import says which run has locked the tenant, and the import after it succeeds."""
+    review, *_ = waiting(shell)
+    path = decide(shell, (review["payment_id"], review["candidates"][1]["meter_id"]))
+    running = shell.database
+    running.lock(tenant(1), "the-run")
+    try:
+        refused = shell("review", "import", str(path), "--tenant", "1")
+        assert refused.status == 1
+        assert "the-run" in refused.words
+        assert shell("review", "import", str(path), "--tenant", "1", "--dry-run").status == 0
+        assert len(waiting(shell)) == 3
+    finally:
+        running.release()
+    assert shell("review", "import", str(path), "--tenant", "1").status == 0
+    assert len(waiting(shell)) == 2
+
+
+def test_the_list_for_people(shell: CommandLine) -> None:
+    listed = shell("review", "list", "--limit", "1")
+    assert listed.status == 0
+    assert 'Tenant 1 "Willowmere Water": 3 payments for a decision' in listed.words
+    assert "2 more payments are not shown; --limit 3 shows all." in listed.words
+    assert "4 payments for a decision, of 3 tenants." in listed.words
+    assert "balance 0.00, no activity" in listed.words
+    assert shell("review", "list", "--tenant", "3").words == "0 payments for a decision, of 1 tenant."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("list", "--tenant", "9"), 2, "No such tenant: 9."),
+        (("export", "review.ods"), 2, "the name of the file must end in .csv or .xlsx"),
+        (("export", "no/such/link/../review.csv"), 2, "Cannot export to"),
+        (("import", "nowhere.csv", "--tenant", "1"), 2, "cannot be read: No such file or directory"),
+        (("import", "nowhere.csv"), 2, "Missing option '--tenant'"),
+        (("imports", "nowhere.csv"), 2, "Did you mean 'import'?"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(
+    on_sqlite: CommandLine, arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    if "link" in arguments[-1]:
+        (on_sqlite.folder / "no").write_text("a file in the place of a folder", encoding="utf-8")
+    ended = on_sqlite("review", *arguments)
+    assert (ended.status, words in ended.words) == (status, True), ended.printed

@@ -25,7 +25,6 @@ from meter_assets.billing.payment_rules import (
 )
 from meter_assets.billing.policy import CustomersWithoutActiveMeter, Policy
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.billing.step_runs import is_written_by_migration
 from meter_assets.rules.invariants import Group, named, of_group
 from meter_assets.rules.steps.step import Step, StepGuards
 
@@ -115,15 +114,9 @@ def _decided(relations: BillingRelations) -> Subquery:
     ]
     rows: FromClause = payment
     if relations.has_decisions:  # without the table, the statement is spared a join
-        made = relations.decisions
-        of_payment = and_(made.c.payment_id == payment.c.id, made.c.tenant_id == payment.c.tenant_id)
-        rows = payment.outerjoin(made, of_payment)
-        takes_decision = _takes_decision(relations, payment, made)
+        rows, takes_decision, meter_id = _with_decisions(relations, payment)
         rules.insert(0, (takes_decision, literal(DECISION)))
-        columns += [
-            made.c.meter_id.label("decided_meter_id"),
-            case((takes_decision, 1), else_=0).label("takes_decision"),
-        ]
+        columns += [meter_id.label("decided_meter_id"), case((takes_decision, 1), else_=0).label("takes_decision")]
     decision = case(*rules, else_=_by_customer(customer, assigned, foreign, relations.policy))
     return (
         select(*columns, decision.label("decision"))
@@ -137,11 +130,39 @@ def _decided(relations: BillingRelations) -> Subquery:
     )
 
 
-def _takes_decision(relations: BillingRelations, payment: FromClause, made: FromClause) -> ColumnElement[bool]:
-    """Return whether a payment gets the meter that was decided: it has none, or another one from this step."""
-    has_none = payment.c.meter_id.is_(None)
-    moves = and_(payment.c.meter_id != made.c.meter_id, is_written_by_migration(relations.schema, payment))
-    return and_(made.c.meter_id.is_not(None), or_(has_none, moves))
+def _with_decisions(
+    relations: BillingRelations, payment: FromClause
+) -> tuple[FromClause, ColumnElement[bool], ColumnElement[Any]]:
+    """Return the payments with their decisions, whether a payment takes its decision, and the decided meter.
+
+    It does if it has no meter, or another one that this step has written.
+    """
+    made, written = relations.decisions, _written_where_decided(relations)
+    of_payment = and_(made.c.payment_id == payment.c.id, made.c.tenant_id == payment.c.tenant_id)
+    rows = payment.outerjoin(made, of_payment)
+    may_be_set: ColumnElement[bool] = payment.c.meter_id.is_(None)
+    if written is not None:
+        is_ours = and_(
+            written.c.payment_id == payment.c.id,
+            written.c.tenant_id == payment.c.tenant_id,
+            written.c.meter_id == payment.c.meter_id,
+        )
+        rows = rows.outerjoin(written, is_ours)
+        may_be_set = or_(may_be_set, and_(written.c.payment_id.is_not(None), payment.c.meter_id != made.c.meter_id))
+    return rows, and_(made.c.meter_id.is_not(None), may_be_set), made.c.meter_id
+
+
+def _written_where_decided(relations: BillingRelations) -> FromClause | None:
+    """Return the meters that this step has given to payments about which there is a decision; None if it has not run.
+
+    Few payments are decided: their rows in the journal are looked up.
+    """
+    written = relations.meters_written()
+    if written is None:
+        return None
+    decided = select(relations.decisions.c.payment_id)
+    found = select(written.c.tenant_id, written.c.payment_id, written.c.meter_id)
+    return found.where(written.c.payment_id.in_(decided)).distinct().subquery("written_where_decided")
 
 
 def _by_invoice(
