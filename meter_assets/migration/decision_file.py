@@ -158,6 +158,8 @@ def _csv_rows(path: str, content: bytes) -> Iterator[tuple[int, list[Cell]]]:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UnreadableDecisions(path, f"line {line} is not text in UTF-8; save the file as CSV UTF-8") from None
+    if "\0" in text:
+        raise UnreadableDecisions(path, "it has characters that no text has (NUL); save the file as CSV UTF-8")
     return _split(text)
 
 

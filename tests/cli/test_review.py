@@ -158,7 +158,7 @@ def test_an_invalid_row_keeps_all_rows_out(shell: CommandLine) -> None:
         f"line 9: meter {gone[0]} is deleted",
         f"line 10: payment {review} is decided in line 2 already",
         "line 11: the id of a payment is a number, and seven is not",
-        "line 12: the id of a meter is a number, and M-1 is not",
+        "line 12: no meter of tenant 1 has the id M-1",
         "line 13: no payment_id",
         f"line 14: no payment has the id {10**30}",
     ]

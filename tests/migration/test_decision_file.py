@@ -85,6 +85,7 @@ def test_the_columns_must_be_there_once(tmp_path: Path, content: str, problems: 
         ("d.csv", b"payment,meter\n1,\xe9\n", "line 2 is not text in UTF-8"),
         ("d.csv", b'payment,meter\n1,"x\n', "it is not CSV: unexpected end of data"),
         ("d.csv", b'payment,meter\n1,"x"y\n', "it is not CSV"),
+        ("d.csv", b"payment,meter\n1,\0", "it has characters that no text has"),
         ("d.xls", b"", r"its name ends neither in \.csv nor in \.xlsx"),
         ("d.xlsx", b"PK not really", r"it is no workbook of Excel \(BadZipFile\)"),
         ("d.csv", b"x" * 200, "it has more than 100 bytes; import it in parts"),
