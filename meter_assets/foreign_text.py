@@ -94,6 +94,11 @@ def spreadsheet_cell(value: Any) -> Any:
     return text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1\2'", text)
 
 
+def without_apostrophe(text: str) -> str:
+    """Return the text of a cell without an apostrophe at its start that only keeps it from being read as a formula."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
+
+
 def file_name(text: str, longest: int = 80) -> str:
     """Return a text as part of a file's name: letters, digits, '_' and '-' only, and never empty."""
     return _UNSAFE_IN_A_NAME.sub("_", text)[:longest] or "_"

@@ -71,15 +71,27 @@ def written(folder: Path, name: str, *, newline: str | None = None) -> Iterator[
     A folder that is a symbolic link is refused: name the link's target instead. Raises OSError, and ValueError for a
     name outside the folder.
     """
+    with _new_file(folder, name) as handle, open(handle, "w", newline=newline, encoding="utf-8") as file:
+        yield file
+
+
+def write_bytes(folder: Path, name: str, content: bytes) -> None:
+    """Write a new file, in place of the file of that name. Raises what `written` raises."""
+    with _new_file(folder, name) as handle, open(handle, "wb") as file:
+        file.write(content)
+
+
+@contextmanager
+def _new_file(folder: Path, name: str) -> Iterator[int]:
+    """Create a file, which gets its name when it is complete, and is removed on an error."""
     if name in ("", ".", "..") or "/" in name:
         raise ValueError(f"{name!r} is not the name of a file.")
     with _opened(folder) as inside:
         partial = f"{name[:200]}.{secrets.token_hex(8)}.part"
         handle = os.open(partial, _NEW, OWN_FILE, dir_fd=inside)
         try:
-            with open(handle, "w", newline=newline, encoding="utf-8") as file:
-                _set_mode(handle, os.fstat(inside))
-                yield file
+            _set_mode(handle, os.fstat(inside))
+            yield handle
             os.replace(partial, name, src_dir_fd=inside, dst_dir_fd=inside)
         except BaseException:
             with suppress(OSError):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from pydantic import BaseModel
 
@@ -92,15 +93,23 @@ def without_output(words: list[str]) -> list[str]:
     return words[: min(ends, default=len(words))]
 
 
+def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
+    """Return the command that words name, in a group or not, and the other words."""
+    name, *others = words
+    command = main.commands[name]
+    if isinstance(command, click.Group) and others:
+        return command.commands[others[0]], others[1:]
+    return command, others
+
+
 @every_page
 def test_commands_can_be_given_as_they_stand(path: Path) -> None:
     content = path.read_text(encoding="utf-8")
     for words in in_blocks(content):
-        name, *arguments = without_output(words)
-        command = main.commands[name]
-        command.make_context(name, arguments)  # as click parses it, without running it
+        command, arguments = command_of(without_output(words))
+        command.make_context(words[0], arguments)  # as click parses it, without running it
     for words in (quoted.split()[1:] for quoted in re.findall(r"`(?:\S*/)?(meter-assets [^`]+)`", content)):
-        command = main.commands[words[0]]
+        command, _ = command_of(words)
         options = {option for one in command.params for option in one.opts}
         assert {word for word in words if word.startswith("--")} - {"--help"} <= options, words
 

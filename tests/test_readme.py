@@ -61,5 +61,6 @@ def test_every_command_is_named_and_every_option_has_help() -> None:
     text = README.read_text(encoding="utf-8")
     for name, command in main.commands.items():
         assert f"meter-assets {name}" in text or f"`./dev {name}`" in text or f"./dev {name}" in text, name
-        assert command.help, name
-        assert all(one.help for one in command.params if isinstance(one, click.Option)), name
+        for one in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+            assert one.help, one.name
+            assert all(each.help for each in one.params if isinstance(each, click.Option)), one.name

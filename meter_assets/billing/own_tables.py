@@ -1,4 +1,4 @@
-"""Our own tables beside the billing tables: the records of step runs, the journals, the backup.
+"""Our own tables beside the billing tables: the records of step runs, the journals, the backup, people's decisions.
 
 Add a table here that the product needs in the billing database. A `JournaledStep` describes what a step writes, and its
 journal table is derived from it. Nothing here reads or writes: see `migration.records` and `migration.journal`.
@@ -36,6 +36,8 @@ RECORDS = (RUNS, OUTCOMES, COMMITS, ORIGINS, CHAIN)
 BACKUP = "customer_balances_backup"
 RETIRED_BACKUPS = "meter_migration_retired_backups"
 """The backup is its own journal; this table has the rows that rollbacks removed from it."""
+DECISIONS = "meter_migration_decisions"
+"""What people decided about the meters of payments. Rows are only added: of a payment, the highest number counts."""
 RUNNING = "running"
 """The outcome of a step run that has not ended. It stays in RUNS; the outcome of an ended step run is in OUTCOMES."""
 SUCCEEDED, FAILED, INTERRUPTED = "succeeded", "failed", "interrupted"
@@ -75,6 +77,8 @@ class JournaledStep:
     effect: Effect = Effect.UPDATE
     for_review: frozenset[str] = frozenset()
     """The rules that may be wrong: a person should review the rows that they change."""
+    overwriting: frozenset[str] = frozenset()
+    """The rules that may replace a value that the step itself has written before."""
     context: tuple[str, ...] = ()
     """Columns of `table` by which a person recognizes the row."""
     recognized_by: tuple[str, ...] = ()
@@ -121,13 +125,19 @@ def build_own_tables(
     yield _origins_table(billing, metadata)
     yield _chain_table(billing, metadata)
     yield _backup_table(billing, metadata)
+    yield _decisions_table(billing, metadata)
     for step, columns, recognized in written:
         yield _journal_table(billing, step, columns, recognized, metadata)
 
 
 def own_table_names(steps: Sequence[JournaledStep]) -> tuple[str, ...]:
     """Return the names of all our own tables."""
-    return (*RECORDS, BACKUP, *(step.journal for step in steps))
+    return (*RECORDS, BACKUP, DECISIONS, *(step.journal for step in steps))
+
+
+def not_written(*, to_roll_back: bool) -> frozenset[str]:
+    """Return the names of our own tables that a rollback, or another run, does not write."""
+    return frozenset((DECISIONS if to_roll_back else RETIRED_BACKUPS,))
 
 
 def _id_column(name: str, like: ColumnElement[Any], **kw: Any) -> Column[Any]:
@@ -217,6 +227,21 @@ def _backup_table(billing: Mapping[str, FromClause], metadata: MetaData) -> Tabl
         Column("backed_up_at", PointInTime(), nullable=False),
         Column("run_id", String(64), nullable=False),
         PrimaryKeyConstraint("tenant_id", "customer_id"),
+    )
+
+
+def _decisions_table(billing: Mapping[str, FromClause], metadata: MetaData) -> Table:
+    return Table(
+        DECISIONS,
+        metadata,
+        _id_column("tenant_id", billing["tenants"].c.id),
+        _id_column("payment_id", billing["payments"].c.id),
+        Column("number", Integer, nullable=False, autoincrement=False),
+        Column("meter_id", billing["meters"].c.id.type),
+        Column("decided_by", AnyText(), nullable=False),
+        Column("note", AnyText()),
+        Column("decided_at", PointInTime(), nullable=False),
+        PrimaryKeyConstraint("tenant_id", "payment_id", "number"),
     )
 
 

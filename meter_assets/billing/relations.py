@@ -35,7 +35,8 @@ from sqlalchemy.types import TypeEngine
 from meter_assets.billing.columns import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from meter_assets.billing.conditions import has_status, is_set
 from meter_assets.billing.constructs import member_of, typed_null
-from meter_assets.billing.own_tables import BACKUP, RUNS, SUCCEEDED
+from meter_assets.billing.decisions import in_effect, none_in_effect
+from meter_assets.billing.own_tables import BACKUP, DECISIONS, RUNS, SUCCEEDED
 from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import BillingSchema, IdScope, is_live
@@ -120,6 +121,30 @@ class BillingRelations:
     def backup(self) -> FromClause:
         """The tenant's backed-up customer balances; no rows if the table does not exist."""
         return self.rows[BACKUP]
+
+    @property
+    def decisions(self) -> FromClause:
+        """The decisions of people about the tenant's payments that are in effect; see `decisions.in_effect`."""
+        return self.rows[DECISIONS]
+
+    @property
+    def has_decisions(self) -> bool:
+        """Whether the table of decisions exists; without it, `decisions` has no rows."""
+        return DECISIONS in self.schema.own_tables_present
+
+    def meters_written(self) -> Subquery | None:
+        """Return the meters that step runs in force have given to payments: tenant_id, payment_id, meter_id.
+
+        A payment may be there several times. It is None if nothing was journaled yet.
+        """
+        schema = self.schema
+        if not schema.has_journal(PAYMENT_METER_IDS) or RUNS not in schema.own_tables_present:
+            return None
+        journal, done = schema.journal(PAYMENT_METER_IDS), in_force(schema, "assigning")
+        runs = select(done.c.id).where(done.c.step == PAYMENT_METER_IDS, _of_tenant(done, self.tenant_id))
+        given = select(journal.c.tenant_id, journal.c.payment_id, journal.c.meter_id_after.label("meter_id"))
+        wanted = _of_tenant(journal, self.tenant_id), journal.c.step_run_id.in_(runs)
+        return given.where(*wanted).subquery("meters_written")
 
     def backed_up_to(self) -> Subquery:
         """Return, for each tenant whose backup is complete, the greatest customer id in it: tenant_id, customer_id.
@@ -303,6 +328,7 @@ def billing_relations(
     }
     rows["invoice_bills"] = _tenant_lines(schema, policy, rows["invoices"], tenant_id)
     rows[BACKUP] = _backup_rows(schema, rows["customers"], tenant_id)
+    rows[DECISIONS] = _decisions(schema, rows["meters"], tenant_id)
     assigned = _assigned_payments(schema, rows["payments"], tenant_id)
     as_stored = tenant_id is not None and not isinstance(tenant_id, list) and not deleted_too
     return BillingRelations(schema, policy, tenant_id, rows, assigned, as_stored=as_stored)
@@ -430,6 +456,12 @@ def _backup_rows(schema: BillingSchema, customers: FromClause, tenant_id: Any) -
     customer_id = customers.c.id.label("customer_id")
     none = select(customers.c.tenant_id, customer_id, customers.c.balance, customers.c.overpayment)
     return none.where(false()).subquery(BACKUP)
+
+
+def _decisions(schema: BillingSchema, meters: FromClause, tenant_id: Any) -> Subquery:
+    if DECISIONS not in schema.own_tables_present:
+        return none_in_effect(schema)
+    return in_effect(schema, _of_tenant(schema.own[DECISIONS], tenant_id), meters)
 
 
 def _assigned_payments(schema: BillingSchema, payments: FromClause, tenant_id: Any) -> Subquery:

@@ -65,7 +65,7 @@ INVOICE_FAULTS: tuple[Fault, ...] = (
     Fault(
         "invoice_without_meter",
         "An invoice lacks its meter, and so does the payment that names it.",
-        ("every_counted_invoice_has_a_meter", "every_counted_payment_has_a_meter"),
+        ("every_counted_invoice_has_a_meter", "every_counted_payment_has_a_meter", "no_payment_meter_needs_review"),
         partial(_on_meter, meter_id=None),
     ),
     Fault(
@@ -78,7 +78,11 @@ INVOICE_FAULTS: tuple[Fault, ...] = (
     Fault(
         "invoice_with_other_tenants_meter",
         "An invoice has another tenant's meter, which its payment must not be given.",
-        ("every_invoice_meter_exists_in_its_tenant", "every_counted_payment_has_a_meter"),
+        (
+            "every_invoice_meter_exists_in_its_tenant",
+            "every_counted_payment_has_a_meter",
+            "no_payment_meter_needs_review",
+        ),
         lambda books: _on_meter(books, books.of_other_tenant("meters")),
     ),
     Fault(

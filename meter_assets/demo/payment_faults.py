@@ -9,6 +9,7 @@ from meter_assets.demo.fault import Fault
 from meter_assets.demo.tenant_books import CHARGE, NOTHING, TenantBooks
 
 HUGE = Decimal("99999999999.99")
+_WITHOUT_METER = ("every_counted_payment_has_a_meter", "no_payment_meter_needs_review")
 
 
 def _orphan(books: TenantBooks, status: str) -> None:
@@ -42,7 +43,7 @@ def _unresolved(
 ) -> tuple[Fault, Fault]:
     """Return a fault that leaves a payment without a meter, and the same fault for a payment that does not count."""
     return (
-        Fault(name, description, ("every_counted_payment_has_a_meter",), lambda books: add(books, "completed")),
+        Fault(name, description, _WITHOUT_METER, lambda books: add(books, "completed")),
         Fault(
             uncounted_name,
             f"{description} It failed, so there is no money in it.",

@@ -40,6 +40,7 @@ from meter_assets.errors.database import (
     UnreadableValue,
     UnsuitableSchema,
 )
+from meter_assets.errors.decisions import DecisionsNotRecorded, InvalidDecisions, UnreadableDecisions
 from meter_assets.errors.records import JournalAltered, JournalIncomplete, NotAsRecorded, RecordsAltered
 from meter_assets.errors.steps import (
     BlockedByInvariants,
@@ -73,9 +74,11 @@ __all__ = [
     "CopyFailed",
     "DatabaseBusy",
     "DatabaseUnreachable",
+    "DecisionsNotRecorded",
     "DemoDatabaseMissing",
     "ForbiddenRunConfig",
     "IllegalTenantId",
+    "InvalidDecisions",
     "InvalidMapping",
     "InvalidSettings",
     "JournalAltered",
@@ -107,6 +110,7 @@ __all__ = [
     "UnknownRow",
     "UnknownRun",
     "UnknownTenant",
+    "UnreadableDecisions",
     "UnreadableValue",
     "UnsuitableSchema",
     "first_named",

@@ -296,8 +296,10 @@ class BillingDatabase:
         where = f"Tables: {known.catalogue.where}" if known.catalogue.where else None
         return [line for line in (where, self._standby, unread, known.catalogue.slow) if line]
 
-    def make_own_tables(self, connection: Connection, *, to_roll_back: bool = False) -> BillingSchema:
-        """Create the missing ones of our own tables, and return the schema with them.
+    def make_own_tables(
+        self, connection: Connection, *, to_roll_back: bool = False, only: Sequence[str] = ()
+    ) -> BillingSchema:
+        """Create the missing ones of our own tables, or of those that are named, and return the schema with them.
 
         To roll back, create only the tables that version 1.0.0 did not have: the other tables that a rollback reads
         must exist, and an empty new table would hide that one was lost. Raises what `schema` raises.
@@ -305,7 +307,7 @@ class BillingDatabase:
         known = self._schema
         if known is None or own_tables_present(connection, known.own_names) != known.own_tables_present:
             known = self._read_schema(connection)  # another process may have created some since
-        schema = known.make_own_tables(connection, RECORDS if to_roll_back else (), known.own_tables_present)
+        schema = known.make_own_tables(connection, only or (RECORDS if to_roll_back else ()), known.own_tables_present)
         self._require_ours(connection, schema)
         if self._remembers:
             self._schema = schema

@@ -152,7 +152,7 @@ def step_report(
         already_correct=summary.of(ALREADY_CORRECT).get("", RowsAndMoney()),
         unresolved=summary.of(UNRESOLVED),
         for_review=for_review,
-        sums=_sums(connection, change, changed, summary),
+        sums=_sums(connection, change, relations, changed, summary),
         largest=_shown(connection, change, relations, changed, None),
         review=_shown(connection, change, relations, changed, review) if for_review else [],
         skipped=_skipped(connection, change),
@@ -262,10 +262,13 @@ def as_listed(row: Mapping[Any, Any]) -> dict[str, str]:
 
 
 def _sums(
-    connection: Connection, change: Change, changed: FromClause, summary: ChangeSummary
+    connection: Connection, change: Change, relations: BillingRelations, changed: FromClause, summary: ChangeSummary
 ) -> dict[str, BeforeAfter]:
     if not change.money_columns:
-        return _sums_of_worth(change, summary)
+        overwrites = not change.undoes and not change.step.overwriting.isdisjoint(summary.of(WOULD_CHANGE))
+        return _sums_of_worth(
+            change, summary, _money_of_overwritten(connection, change, relations, changed) if overwrites else Decimal(0)
+        )
     moves = [
         total(or_zero(exact(changed.c[f"{name}_after"])) - or_zero(exact(changed.c[f"{name}_before"])))
         for name in change.money_columns
@@ -274,14 +277,26 @@ def _sums(
     return {name: BeforeAfter(before=sums, after=sums + moved_by[name]) for name, sums in summary.sums.items()}
 
 
-def _sums_of_worth(change: Change, summary: ChangeSummary) -> dict[str, BeforeAfter]:
-    """Return the sum of a step that writes no money: the money of the rows that are correct before and after.
+def _money_of_overwritten(
+    connection: Connection, change: Change, relations: BillingRelations, changed: FromClause
+) -> Decimal:
+    """Return the money of the changed rows that had a value before."""
+    row = relations.rows[change.table]
+    had_value = and_(*(changed.c[f"{name}_before"].is_not(None) for name in change.columns))
+    same_row = and_(changed.c.id == row.c.id, changed.c.tenant_id == row.c.tenant_id)
+    found = select(total(change.step.worth_of(row))).select_from(changed.join(row, same_row)).where(had_value)
+    return Decimal(connection.scalar(found) or 0)
 
-    For an undone step, it is the money of the rows that keep what the step wrote.
+
+def _sums_of_worth(change: Change, summary: ChangeSummary, overwritten: Decimal) -> dict[str, BeforeAfter]:
+    """Return the sum of a step that writes no money: the money of the rows with a value, before and after.
+
+    `overwritten` is the money of the changed rows that had another value before. For an undone step, it is the money of
+    the rows that keep what the step wrote.
     """
     moved = sum((tally.money for tally in summary.of(WOULD_CHANGE).values()), Decimal(0))
     if change.undoes:
         left = sum((tally.money for tally in summary.of(UNRESOLVED).values()), Decimal(0))
         return {f"{change.step.sum_title} from that run": BeforeAfter(before=left + moved, after=left)}
-    before = summary.of(ALREADY_CORRECT).get("", RowsAndMoney()).money
-    return {change.step.sum_title: BeforeAfter(before=before, after=before + moved)}
+    before = summary.of(ALREADY_CORRECT).get("", RowsAndMoney()).money + overwritten
+    return {change.step.sum_title: BeforeAfter(before=before, after=before + moved - overwritten)}

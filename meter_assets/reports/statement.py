@@ -21,6 +21,7 @@ from meter_assets.billing.conditions import is_active
 from meter_assets.billing.money import exact
 from meter_assets.billing.own_tables import RUNS
 from meter_assets.billing.payment_rules import (
+    DECISION,
     FIRST_ACTIVE_METER,
     FIRST_ASSIGNED_METER,
     INVOICE,
@@ -40,6 +41,7 @@ METERS_AT_A_TIME = 500
 """How many meters' rows are read by one statement: more may exceed an engine's limit of parameters."""
 _NOTHING = Decimal(0)
 _HOW = {
+    DECISION: "a person decided so",
     INVOICE: "it pays {number}, an invoice of this meter",
     SOLE_ACTIVE_METER: "the only active meter of customer {customer}",
     FIRST_ACTIVE_METER: "the first of several active meters of customer {customer}; for review",

@@ -112,6 +112,25 @@ def test_each_role_can_do_its_own_work_and_nothing_more(owner: CommandLine, role
         )
 
 
+@pytest.mark.slow
+def test_who_migrates_may_import_decisions_and_who_previews_may_list_payments(
+    owner: CommandLine, roles: dict[str, CommandLine]
+) -> None:
+    ((payment, meter),) = owner.rows("SELECT min(p.id), min(m.id) FROM payments p, meters m WHERE 1 IN (p.tenant_id)")
+    path = owner.folder / "decisions.csv"
+    path.write_text(f"payment,meter\n{payment},{meter}\n", encoding="utf-8")
+    given = "review", "import", str(path), "--tenant", TENANT
+    for purpose in ("preview", "monitor", "rollback"):
+        assert roles[purpose]("review", "list", "--tenant", TENANT).status == 0
+        assert roles[purpose](*given, "--dry-run").status == 0
+        refused_import = roles[purpose](*given)
+        assert refused_import.status == 2, refused_import.printed
+        assert "permission denied" in refused_import.words
+        assert "'meter-assets grants migrate ROLE' prints the SQL" in refused_import.words
+    assert roles["migrate"](*given).status == 0
+    assert owner.rows("SELECT payment_id, meter_id FROM meter_migration_decisions") == [(payment, meter)]
+
+
 def schema_of(shell: CommandLine) -> BillingSchema:
     with shell.database.snapshot() as connection:
         return shell.database.schema(connection)

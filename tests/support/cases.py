@@ -24,7 +24,7 @@ from typing import Any
 from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.billing.policy import Policy
-from tests.support.oracle import BACKUP_RUNS, DECISIONS, INVOICE_AMOUNTS, Database, Row
+from tests.support.oracle import BACKUP_RUNS, DECIDED, DECISIONS, INVOICE_AMOUNTS, Database, Row
 
 KINDS = {
     "tenant": "tenants",
@@ -38,6 +38,7 @@ KINDS = {
     "backup": BACKUP,
     "backup-run": BACKUP_RUNS,
     "decision": DECISIONS,
+    "decided": DECIDED,
 }
 SHORT = {
     "tenant": "tenant_id",
@@ -75,6 +76,7 @@ _BLANK: dict[str, Row] = {
     BACKUP: {"balance": _ZERO, "overpayment": _ZERO},
     BACKUP_RUNS: {"outcome": "succeeded"},
     DECISIONS: {"meter_id": 20, "rule": "first_active_meter"},
+    DECIDED: {"meter_id": 20},
 }
 COMMON = """
     tenant    1

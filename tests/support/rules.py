@@ -19,6 +19,7 @@ from meter_assets.billing.change import Change
 from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.money import ExactMoney, exact
 from meter_assets.billing.own_tables import BACKUP, RUNS
+from meter_assets.billing.own_tables import DECISIONS as OWN_DECISIONS
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations, billing_relations
 from meter_assets.billing.schema import BillingSchema, billing_tables
@@ -27,7 +28,7 @@ from meter_assets.rules.invariants import INVARIANTS
 from tests.support import oracle
 from tests.support.cases import Case, column_and_text, value_of
 from tests.support.databases import OWN_TABLES, load
-from tests.support.oracle import BACKUP_RUNS, DECISIONS, ChangedRow, Database, Expected, Row
+from tests.support.oracle import BACKUP_RUNS, DECIDED, DECISIONS, ChangedRow, Database, Expected, Row
 
 ANY_MONEY = Numeric().with_variant(mysql.NUMERIC(38, 8), "mysql")
 """Money with any decimals: MySQL has no such type, but this one has more than any case needs."""
@@ -251,7 +252,7 @@ def _like(found: Any, text: str) -> Any:
 @contextmanager
 def loaded(connection: Connection, rows: Database) -> Iterator[BillingSchema]:
     """Load rows, and return the schema: with our own tables if these have rows. All of it is rolled back afterwards."""
-    has_own = any(rows.get(table) for table in (BACKUP, BACKUP_RUNS, DECISIONS))
+    has_own = any(rows.get(table) for table in (BACKUP, BACKUP_RUNS, DECISIONS, DECIDED))
     with connection.begin() as transaction:
         load(connection, SCHEMA, _without_nonsense(rows))
         for table, row, column in _nonsense(rows):
@@ -295,6 +296,10 @@ def _insert_own_rows(connection: Connection, rows: Database) -> None:
         steps.STEPS["payment_meter_ids"].journal: [
             {**row, "payment_id": row["id"], "meter_id_after": row["meter_id"], "run_id": "earlier", "step_run_id": at}
             for at, row in enumerate(rows.get(DECISIONS, []))
+        ],
+        OWN_DECISIONS: [
+            {**row, "payment_id": row["id"], "number": at, "decided_by": "somebody", "decided_at": _THEN}
+            for at, row in enumerate(rows.get(DECIDED, []))
         ],
     }
     for name, made in tables.items():

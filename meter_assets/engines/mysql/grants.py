@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.schema import CreateTable
 
-from meter_assets.billing.own_tables import BACKUP, RECORDS, RETIRED_BACKUPS, JournaledStep
+from meter_assets.billing.own_tables import BACKUP, RECORDS, JournaledStep, not_written
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines.base import Purpose
 from meter_assets.engines.mysql.temporary_tables import is_mariadb
@@ -110,11 +110,12 @@ class _Printed:
         # A row's version consists of all its values, and only this right shows the triggers.
         for target in dict.fromkeys(step.target for step in updating if step.target not in schema.results):
             yield f"SELECT, TRIGGER ON {self._named(schema.table(target))}"
-        moved = {Purpose.migrate: BACKUP, Purpose.rollback: RETIRED_BACKUPS}[purpose]
+        rolls_back = purpose is Purpose.rollback
+        unwritten = {*not_written(to_roll_back=rolls_back), *({BACKUP} if rolls_back else ())}
         for name, table in own.items():
-            if name not in (BACKUP, RETIRED_BACKUPS) or name == moved:
+            if name not in unwritten:
                 yield f"INSERT ON {self._named(table)}"
-        if purpose is Purpose.rollback:
+        if rolls_back:
             yield f"DELETE ON {self._named(own[BACKUP])}"
         yield f"LOCK TABLES ON {self.every_table}"
 
@@ -158,8 +159,9 @@ def _needed(
             yield f"update {step.target}.{column}", "UPDATE", written, column
     for target in dict.fromkeys(step.target for step in writing if step.target not in schema.results):
         yield f"see the triggers of {target} (GRANT TRIGGER)", "TRIGGER", _place(schema.table(target)), ""
-    others = BACKUP if to_roll_back else RETIRED_BACKUPS  # a rollback moves rows from the first to the second
-    for name in sorted(schema.own_tables_present - {others}):
+    # A rollback moves rows of the backup to those that are retired.
+    others = {BACKUP} if to_roll_back else set()
+    for name in sorted(schema.own_tables_present - others - not_written(to_roll_back=to_roll_back)):
         yield f"insert into {name}", "INSERT", name, ""
     if to_roll_back and BACKUP in schema.own_tables_present:
         yield f"delete from {BACKUP}", "DELETE", BACKUP, ""

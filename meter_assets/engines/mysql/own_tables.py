@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, bindparam, text
 
-from meter_assets.billing.own_tables import RETIRED_BACKUPS, RUNS
+from meter_assets.billing.own_tables import RUNS, not_written
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.foreign_text import quoted
 
@@ -57,9 +57,9 @@ def _kept_columns(schema: BillingSchema) -> Iterator[str]:
 
 def lock_own_tables(connection: Connection, schema: BillingSchema, *, to_roll_back: bool) -> None:
     """Prevent others from altering our own tables until this transaction ends: it uses them from now on."""
-    not_written = set() if to_roll_back else {RETIRED_BACKUPS}
+    unused = not_written(to_roll_back=to_roll_back)
     format_table = connection.dialect.identifier_preparer.format_table
-    used = [format_table(schema.own[name]) for name in sorted(schema.own_tables_present - not_written)]
+    used = [format_table(schema.own[name]) for name in sorted(schema.own_tables_present - unused)]
     if used:
         nothing = " UNION ALL ".join(f"(SELECT 1 FROM {name} LIMIT 0)" for name in used)
         connection.exec_driver_sql(nothing)

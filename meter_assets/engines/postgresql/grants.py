@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, MetaData, Table, bindparam, fu
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from meter_assets.billing.own_tables import BACKUP, RECORDS, RETIRED_BACKUPS, RUNS, JournaledStep
+from meter_assets.billing.own_tables import BACKUP, RECORDS, RUNS, JournaledStep, not_written
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines.base import Purpose
 from meter_assets.errors import InvalidSettings
@@ -131,10 +131,11 @@ def _writes(
         columns = schema.physical(step.target, schema.written_columns(step))
         written = own[schema.results[step.target].name] if step.target in schema.results else tables[step.target]
         yield f"{_columns('UPDATE', columns)} ON {_named(written)}"
-    moved = {Purpose.migrate: BACKUP, Purpose.rollback: RETIRED_BACKUPS}[purpose]
-    added_to = [name for name in own if name not in (BACKUP, RETIRED_BACKUPS) or name == moved]
+    rolls_back = purpose is Purpose.rollback
+    unwritten = {*not_written(to_roll_back=rolls_back), *({BACKUP} if rolls_back else ())}
+    added_to = [name for name in own if name not in unwritten]
     yield f"INSERT ON {', '.join(_named(own[name]) for name in added_to)}"
-    if purpose is Purpose.rollback:
+    if rolls_back:
         yield f"DELETE ON {_named(own[BACKUP])}"
     # A batch reads the version that PostgreSQL gives to each row.
     versioned = {step.target for step in updating} - schema.catalogue.views - set(schema.results)  # a view has none
@@ -174,8 +175,9 @@ def _rights(
         written = _named(schema.table(step.target)) if schema.written_columns(step) else step.target
         for column in schema.physical(step.target, schema.written_columns(step)):
             yield f"update {step.target}.{column}", func.has_column_privilege(written, column, "UPDATE")
-    others = BACKUP if to_roll_back else RETIRED_BACKUPS  # a rollback moves rows from the first to the second
-    for name in sorted(schema.own_tables_present - {others}):
+    # A rollback moves rows of the backup to those that are retired.
+    others = {BACKUP} if to_roll_back else set()
+    for name in sorted(schema.own_tables_present - others - not_written(to_roll_back=to_roll_back)):
         yield f"insert into {name}", func.has_table_privilege(name, "INSERT")
     if to_roll_back and BACKUP in schema.own_tables_present:
         yield f"delete from {BACKUP}", func.has_table_privilege(BACKUP, "DELETE")

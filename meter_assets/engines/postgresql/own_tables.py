@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-from meter_assets.billing.own_tables import RETIRED_BACKUPS, RUNS
+from meter_assets.billing.own_tables import RUNS, not_written
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.foreign_text import quoted
 
@@ -119,6 +119,6 @@ def lock_own_tables(connection: Connection, schema: BillingSchema, *, to_roll_ba
     It must be the first call in a transaction: the snapshot would hide objects that were added after it.
     """
     format_table = connection.dialect.identifier_preparer.format_table
-    not_written = set() if to_roll_back else {RETIRED_BACKUPS}
-    written = [format_table(schema.own[name]) for name in sorted(schema.own_tables_present - not_written)]
+    unused = not_written(to_roll_back=to_roll_back)
+    written = [format_table(schema.own[name]) for name in sorted(schema.own_tables_present - unused)]
     connection.exec_driver_sql(f"LOCK TABLE {', '.join(written)} IN ROW EXCLUSIVE MODE")

@@ -3,8 +3,9 @@
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, cast, func, select
+from sqlalchemy import Select, String, Text, and_, cast, func, select, union_all
 
+from meter_assets.billing.constructs import typed_null
 from meter_assets.billing.money import is_number
 from meter_assets.billing.payment_rules import FOR_REVIEW
 from meter_assets.billing.relations import BillingRelations
@@ -26,6 +27,22 @@ def _not_its_invoices_meter(relations: BillingRelations) -> Select[Any]:
     same = and_(invoice.c.id == payment.c.invoice_id, invoice.c.tenant_id == payment.c.tenant_id)
     found = evidence("payments", payment, payment.c.meter_id, invoice.c.meter_id.label("invoice_meter_id"))
     return found.join(invoice, same).where(payment.c.meter_id != invoice.c.meter_id)
+
+
+def _needs_review(relations: BillingRelations) -> Select[Any]:
+    """Return the payments that a rule for review assigned, and the unresolved ones that count; no decided ones."""
+    waiting = union_all(_assigned_by_a_rule_for_review(relations), _unresolved(relations)).subquery("waiting")
+    if not relations.has_decisions:
+        return select(waiting)
+    decided = relations.decisions
+    of_payment = and_(decided.c.payment_id == waiting.c.payment_id, decided.c.tenant_id == waiting.c.tenant_id)
+    return select(waiting).outerjoin(decided, of_payment).where(decided.c.payment_id.is_(None))
+
+
+def _unresolved(relations: BillingRelations) -> Select[Any]:
+    payment = relations.counted_payments()
+    rule = typed_null(String(64)).label("rule")
+    return evidence("payments", payment, payment.c.meter_id, rule).where(payment.c.meter_id.is_(None))
 
 
 def _assigned_by_a_rule_for_review(relations: BillingRelations) -> Select[Any]:
@@ -124,11 +141,12 @@ PAYMENTS = (
         Group.payments,
         Severity.WARN,
         "payment_id",
-        "No payment got its meter by a rule that may be wrong: the first of several active meters, or a meter that "
-        "is no longer assigned.",
-        "Ask the customer which meter was paid for; if it is another one, set payments.meter_id and run the tenant "
-        "again.",
-        _assigned_by_a_rule_for_review,
+        "No payment waits for a person's decision: its meter came from a rule that may be wrong (the first of several "
+        "active meters, or a meter that is no longer assigned), or it counts and no rule found a meter. A payment that "
+        "was decided is not counted.",
+        "Ask the customer which meter was paid for, and import the decisions ('meter-assets review'); then run the "
+        "tenant again.",
+        _needs_review,
         former_names=("no_payment_was_assigned_by_a_rule_for_review",),
     ),
     Invariant(

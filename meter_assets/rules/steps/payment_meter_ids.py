@@ -1,11 +1,12 @@
 """The step that gives every payment without a meter its invoice's meter or, without that, its customer's.
 
-Add a new rule's condition here, and its name in `billing.payment_rules`.
+What a person has decided about a payment comes before all rules, and may also replace a meter that this step itself has
+written. Add a new rule's condition here, and its name in `billing.payment_rules`.
 """
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, case, func, literal, or_, select
 
 from meter_assets.billing.change import Change, changed_columns, outcome_columns
 from meter_assets.billing.columns import CREATED_AT_COLUMN
@@ -13,6 +14,7 @@ from meter_assets.billing.conditions import is_active
 from meter_assets.billing.money import exact
 from meter_assets.billing.payment_rules import (
     CUSTOMER_WITHOUT_ACTIVE_METER,
+    DECISION,
     FIRST_ACTIVE_METER,
     FIRST_ASSIGNED_METER,
     FOR_REVIEW,
@@ -36,17 +38,27 @@ _ASSIGNMENTS = ("meter_assignments", "customers", "meters")
 
 
 def payment_meter_ids(relations: BillingRelations) -> Change:
-    """Return the change that gives payments their meter ids. An existing meter id is never changed."""
+    """Return the change that gives payments their meter ids.
+
+    A meter id that a payment had before the migration is never changed.
+    """
     payment = _decided(relations)
     has_rule = payment.c.decision.in_(RULES)
     rule = case((has_rule, payment.c.decision))
-    meter_id = case((payment.c.decision == INVOICE, payment.c.invoice_meter_id), else_=payment.c.assigned_meter_id)
+    already_correct: ColumnElement[bool] = payment.c.meter_id.is_not(None)
+    meters: list[tuple[ColumnElement[bool], ColumnElement[Any]]] = [
+        (payment.c.decision == INVOICE, payment.c.invoice_meter_id)
+    ]
+    if relations.has_decisions:
+        meters.insert(0, (payment.c.takes_decision == 1, payment.c.decided_meter_id))
+        already_correct = and_(already_correct, payment.c.takes_decision == 0)
+    meter_id = case(*meters, else_=payment.c.assigned_meter_id)
     return Change(
         STEP,
         examined=select(
             payment.c.tenant_id,
             payment.c.id,
-            *outcome_columns(payment.c.meter_id.is_not(None), rule, payment.c.decision),
+            *outcome_columns(already_correct, rule, payment.c.decision),
             exact(payment.c.amount).label("money"),
             *changed_columns(payment, {"meter_id": meter_id}),
         ),
@@ -66,13 +78,16 @@ STEP = Step(
     context=("amount", "customer_id", "invoice_id"),
     recognized_by=(CREATED_AT_COLUMN, "customer_id", "invoice_id", "amount", "paid_at"),
     for_review=FOR_REVIEW,
+    overwriting=frozenset({DECISION}),
     reads=("payments", "invoices", "customers", "meters", "meter_assignments"),
     guards=StepGuards(
         values=of_group(Group.values),
         of_written_rows=named("every_payment_meter_exists_in_its_tenant"),
     ),
     checks=(Group.payments,),
-    corrects=named("every_counted_payment_has_a_meter", "every_uncounted_payment_has_a_meter"),
+    corrects=named(
+        "every_counted_payment_has_a_meter", "every_uncounted_payment_has_a_meter", "no_payment_meter_needs_review"
+    ),
     compute=payment_meter_ids,
 )
 
@@ -86,21 +101,26 @@ def _decided(relations: BillingRelations) -> Subquery:
     def of_customer(rows: FromClause, key: str) -> ColumnElement[bool]:
         return and_(rows.c[key] == payment.c.customer_id, rows.c.tenant_id == payment.c.tenant_id)
 
-    decision = case(
-        (payment.c.invoice_id.is_not(None), _by_invoice(relations, payment, invoice, meter)),
-        else_=_by_customer(customer, assigned, foreign, relations.policy),
-    )
+    rules: list[tuple[ColumnElement[bool], ColumnElement[str]]] = [
+        (payment.c.invoice_id.is_not(None), _by_invoice(relations, payment, invoice, meter))
+    ]
+    columns: list[ColumnElement[Any]] = [
+        payment.c.tenant_id,
+        payment.c.id,
+        payment.c.meter_id,
+        payment.c.amount,
+        invoice.c.meter_id.label("invoice_meter_id"),
+        assigned.c.meter_id.label("assigned_meter_id"),
+    ]
+    rows: FromClause = payment
+    if relations.has_decisions:  # without the table, the statement is spared a join
+        rows, takes_decision, meter_id = _with_decisions(relations, payment)
+        rules.insert(0, (takes_decision, literal(DECISION)))
+        columns += [meter_id.label("decided_meter_id"), case((takes_decision, 1), else_=0).label("takes_decision")]
+    decision = case(*rules, else_=_by_customer(customer, assigned, foreign, relations.policy))
     return (
-        select(
-            payment.c.tenant_id,
-            payment.c.id,
-            payment.c.meter_id,
-            payment.c.amount,
-            invoice.c.meter_id.label("invoice_meter_id"),
-            assigned.c.meter_id.label("assigned_meter_id"),
-            decision.label("decision"),
-        )
-        .select_from(payment)
+        select(*columns, decision.label("decision"))
+        .select_from(rows)
         .outerjoin(invoice, and_(invoice.c.id == payment.c.invoice_id, invoice.c.tenant_id == payment.c.tenant_id))
         .outerjoin(meter, and_(meter.c.id == invoice.c.meter_id, meter.c.tenant_id == invoice.c.tenant_id))
         .outerjoin(customer, of_customer(customer, "id"))
@@ -108,6 +128,41 @@ def _decided(relations: BillingRelations) -> Subquery:
         .outerjoin(foreign, of_customer(foreign, "customer_id"))
         .subquery("decided")
     )
+
+
+def _with_decisions(
+    relations: BillingRelations, payment: FromClause
+) -> tuple[FromClause, ColumnElement[bool], ColumnElement[Any]]:
+    """Return the payments with their decisions, whether a payment takes its decision, and the decided meter.
+
+    It does if it has no meter, or another one that this step has written.
+    """
+    made, written = relations.decisions, _written_where_decided(relations)
+    of_payment = and_(made.c.payment_id == payment.c.id, made.c.tenant_id == payment.c.tenant_id)
+    rows = payment.outerjoin(made, of_payment)
+    may_be_set: ColumnElement[bool] = payment.c.meter_id.is_(None)
+    if written is not None:
+        is_ours = and_(
+            written.c.payment_id == payment.c.id,
+            written.c.tenant_id == payment.c.tenant_id,
+            written.c.meter_id == payment.c.meter_id,
+        )
+        rows = rows.outerjoin(written, is_ours)
+        may_be_set = or_(may_be_set, and_(written.c.payment_id.is_not(None), payment.c.meter_id != made.c.meter_id))
+    return rows, and_(made.c.meter_id.is_not(None), may_be_set), made.c.meter_id
+
+
+def _written_where_decided(relations: BillingRelations) -> FromClause | None:
+    """Return the meters that this step has given to payments about which there is a decision; None if it has not run.
+
+    Few payments are decided: their rows in the journal are looked up.
+    """
+    written = relations.meters_written()
+    if written is None:
+        return None
+    decided = select(relations.decisions.c.payment_id)
+    found = select(written.c.tenant_id, written.c.payment_id, written.c.meter_id)
+    return found.where(written.c.payment_id.in_(decided)).distinct().subquery("written_where_decided")
 
 
 def _by_invoice(

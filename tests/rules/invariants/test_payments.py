@@ -111,7 +111,7 @@ payments that still have the meter of a rule for review
     payment  72  meter=20
     payment  73  meter=20
     payment  74  meter=21
-    payment  75
+    payment  75  status=failed
     payment  76  meter=20  deleted
     payment  77  meter=20
     decision 70
@@ -134,6 +134,37 @@ a payment that was decided twice is one to look at
 
 nothing is for review before a rule has decided
     payment 70  meter=20
+
+a counted payment without a meter waits for a person
+    payment 70  amount=5                  -> violates meter=null rule=null amount=5
+    payment 71  status=failed
+    payment 72  deleted
+    payment 73  tenant=2
+
+what was decided does not wait, unless its meter is gone
+    meter    23  deleted
+    payment  70  meter=20
+    payment  71  meter=20
+    payment  72  meter=20                 -> violates rule=first_active_meter
+    payment  73
+    payment  74                           -> violates
+    payment  75                           -> violates
+    payment  76
+    payment  77  meter=20                 -> violates
+    decision 70
+    decision 71
+    decision 72
+    decision 77
+    decided  70  meter=21
+    decided  71  meter=null
+    decided  72  meter=22
+    decided  73  meter=20
+    decided  74  meter=20
+    decided  74  meter=23
+    decided  75  meter=20  tenant=2
+    decided  76  meter=29
+    decided  76  meter=null
+    decided  77  meter=29
 """,
     "every_counted_payment_has_an_amount": """
 counted payments without an amount

@@ -131,6 +131,49 @@ only meters of another tenant
     payment    70                           -> unresolved meter_of_other_tenant
     payment    71  customer=11              -> unresolved customer_without_active_meter
 
+a decision is taken before every rule, and the newest counts
+    customer   11
+    assignment 30  meter=20
+    invoice    50  meter=20
+    payment    70                           -> decision meter=21
+    payment    71  invoice=50               -> decision meter=21
+    payment    72  invoice=59               -> decision meter=21
+    payment    73  customer=11              -> decision meter=20
+    payment    74  customer=null            -> decision meter=21
+    payment    75  status=failed            -> decision meter=20
+    payment    76                           -> sole_active_meter meter=20
+    payment    77  deleted                  -> ignored
+    decided    70  meter=21
+    decided    71  meter=21
+    decided    72  meter=20
+    decided    72  meter=21
+    decided    73  meter=20
+    decided    74  meter=21
+    decided    75  meter=20
+    decided    76  meter=21  tenant=2
+    decided    77  meter=21
+
+a decision for a meter that is not the tenant's, or for none, leaves the payment to the rules
+    assignment 30  meter=20
+    meter      23  deleted
+    payment    70                           -> sole_active_meter meter=20
+    payment    71                           -> sole_active_meter meter=20
+    payment    72                           -> sole_active_meter meter=20
+    payment    73                           -> sole_active_meter meter=20
+    payment    74  customer=null            -> unresolved customer_missing
+    decided    70  meter=22
+    decided    71  meter=23
+    decided    72  meter=29
+    decided    73  meter=21
+    decided    73  meter=null
+    decided    74  meter=null
+
+a meter that was there before the migration stays, whatever is decided
+    payment    70  meter=20                 -> correct
+    payment    71  meter=22                 -> correct
+    decided    70  meter=21
+    decided    71  meter=21
+
 rows that are not the tenant's, or deleted, are not looked at
     assignment 30  meter=20
     payment    70  deleted                  -> ignored

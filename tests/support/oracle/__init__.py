@@ -30,6 +30,7 @@ from tests.support.oracle.balances import (
 from tests.support.oracle.books import (
     BACKUP,
     BACKUP_RUNS,
+    DECIDED,
     DECISIONS,
     INVOICE_AMOUNTS,
     Books,
@@ -92,6 +93,7 @@ __all__ = [
     "BACKUP_RUNS",
     "BLOCKING_INVARIANTS",
     "CHANGES",
+    "DECIDED",
     "DECISIONS",
     "INVARIANTS",
     "INVOICE_AMOUNTS",

@@ -22,6 +22,8 @@ BACKUP_RUNS = "backup_runs"
 """The runs of the step that makes the backup, of those databases that tell them: tenant_id, outcome."""
 DECISIONS = "decisions"
 """The meters that rules gave to payments (id), of those databases that tell them: tenant_id, meter_id, rule."""
+DECIDED = "decided"
+"""What people decided about payments (id), the newest last, of those databases that tell it: tenant_id, meter_id."""
 INVOICE_AMOUNTS = ("amount", "balance_brought_forward", "total_amount")
 OPTIONAL_METER_COLUMNS = ("total_billed", "total_paid", "last_invoice_date")
 
@@ -109,6 +111,15 @@ class Books:
     def find(self, table: str, row_id: int | None) -> Row | None:
         """Return the row with that id, whichever tenant's it is."""
         return next((row for row in self.live(table) if row_id is not None and row["id"] == row_id), None)
+
+    @cached_property
+    def decided(self) -> dict[int, int | None]:
+        """Return the meters that people decided on, by payment; None leaves the payment as it is.
+
+        Only the newest decision counts, and none does whose meter is not the tenant's.
+        """
+        newest = {row["id"]: row["meter_id"] for row in self.own(DECIDED)}
+        return {at: meter for at, meter in newest.items() if meter is None or self.is_own(self.find("meters", meter))}
 
     def is_own(self, row: Row | None) -> bool:
         """Say whether there is such a row and it is the tenant's."""

@@ -80,10 +80,13 @@ def every_counted_payment_has_an_amount(books: Books) -> Iterator[int]:
 
 
 def no_payment_meter_needs_review(books: Books) -> Iterator[int]:
-    """No payment still has the meter that a rule for review gave it."""
+    """No payment still has the meter that a rule for review gave it, and no counted one lacks a meter, undecided."""
     review = {"first_active_meter", "first_assigned_meter"}
     given = {(row["id"], row["meter_id"]) for row in books.own(DECISIONS) if row["rule"] in review}
-    return (row["id"] for row in books.own("payments") if (row["id"], row["meter_id"]) in given)
+    for row in books.own("payments"):
+        unresolved = lacks_meter(row) and books.counts_payment(row)
+        if row["id"] not in books.decided and (unresolved or (row["id"], row["meter_id"]) in given):
+            yield row["id"]
 
 
 # invoices

@@ -57,6 +57,9 @@ def payment_meter_ids(db: Database, tenant_id: int, policy: Policy) -> Expected:
 
 
 def _meter_of_payment(books: Books, payment: Row) -> Decided | Unresolved:
+    decided = books.decided.get(payment["id"])
+    if decided is not None:
+        return Decided({"meter_id": decided}, "decision")
     if payment["invoice_id"] is not None:
         return _meter_of_invoice(books, payment["invoice_id"])
     return _meter_of_customer(books, payment["customer_id"])

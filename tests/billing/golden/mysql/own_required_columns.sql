@@ -73,6 +73,17 @@ CREATE TABLE customer_balances_backup (
     PRIMARY KEY (tenant_id, customer_id)
 ) ENGINE=InnoDB;
 
+CREATE TABLE meter_migration_decisions (
+    tenant_id BIGINT NOT NULL,
+    payment_id BIGINT NOT NULL,
+    number INTEGER NOT NULL,
+    meter_id BIGINT,
+    decided_by LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    note LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+    decided_at DATETIME(6) NOT NULL,
+    PRIMARY KEY (tenant_id, payment_id, number)
+) ENGINE=InnoDB;
+
 CREATE TABLE meter_migration_retired_backups (
     step_run_id INTEGER NOT NULL,
     run_id VARCHAR(64) NOT NULL,

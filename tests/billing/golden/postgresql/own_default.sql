@@ -73,6 +73,17 @@ CREATE TABLE customer_balances_backup (
     PRIMARY KEY (tenant_id, customer_id)
 );
 
+CREATE TABLE meter_migration_decisions (
+    tenant_id INTEGER NOT NULL,
+    payment_id INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    meter_id INTEGER,
+    decided_by TEXT NOT NULL,
+    note TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (tenant_id, payment_id, number)
+);
+
 CREATE TABLE meter_migration_retired_backups (
     step_run_id INTEGER NOT NULL,
     run_id VARCHAR(64) NOT NULL,

@@ -2,12 +2,12 @@
 SELECT decided.tenant_id, decided.id, CASE
 WHEN (decided.meter_id IS NOT NULL) THEN 'already_correct'
 WHEN (CASE
-WHEN (decided.decision IN ('invoice', 'sole_active_meter', 'first_active_meter', 'first_assigned_meter')) THEN decided.decision END IS NOT NULL) THEN 'would_change'
+WHEN (decided.decision IN ('decision', 'invoice', 'sole_active_meter', 'first_active_meter', 'first_assigned_meter')) THEN decided.decision END IS NOT NULL) THEN 'would_change'
 ELSE 'unresolved' END AS outcome, CASE
 WHEN (decided.meter_id IS NOT NULL) THEN NULL
 WHEN (CASE
-WHEN (decided.decision IN ('invoice', 'sole_active_meter', 'first_active_meter', 'first_assigned_meter')) THEN decided.decision END IS NOT NULL) THEN CASE
-WHEN (decided.decision IN ('invoice', 'sole_active_meter', 'first_active_meter', 'first_assigned_meter')) THEN decided.decision END
+WHEN (decided.decision IN ('decision', 'invoice', 'sole_active_meter', 'first_active_meter', 'first_assigned_meter')) THEN decided.decision END IS NOT NULL) THEN CASE
+WHEN (decided.decision IN ('decision', 'invoice', 'sole_active_meter', 'first_active_meter', 'first_assigned_meter')) THEN decided.decision END
 ELSE decided.decision END AS label, CAST(ROUND(MIN(MAX(decided.amount + 0, -225179981368.0), 225179981368.0) * 10000) AS INTEGER) AS money, decided.meter_id AS meter_id_before, CASE
 WHEN (decided.decision = 'invoice') THEN decided.invoice_meter_id
 ELSE decided.assigned_meter_id END AS meter_id_after

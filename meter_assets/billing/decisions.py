@@ -1,0 +1,50 @@
+"""The decisions of people about payments' meters: which of them are in effect.
+
+Decisions are only added. Of several about one payment, the one with the highest number counts. Add here what rules,
+invariants and reports read of decisions. They are written in `migration.decisions`.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Subquery, and_, false, func, or_, select
+
+from meter_assets.billing.constructs import typed_null
+from meter_assets.billing.own_tables import DECISIONS
+from meter_assets.billing.schema import BillingSchema
+
+
+def newest(schema: BillingSchema, of_tenant: ColumnElement[bool], name: str = "newest_decisions") -> Subquery:
+    """Return the newest decision about each payment, whatever it says: all columns of the table.
+
+    `of_tenant` is the condition on the table's rows that they are of the wanted tenants.
+    """
+    table = schema.own[DECISIONS]
+    of_payment = table.c.tenant_id, table.c.payment_id
+    numbers = select(*of_payment, func.max(table.c.number).label("number")).where(of_tenant).group_by(*of_payment)
+    last = numbers.subquery(f"{name}_numbers")
+    is_last = and_(
+        last.c.tenant_id == table.c.tenant_id,
+        last.c.payment_id == table.c.payment_id,
+        last.c.number == table.c.number,
+    )
+    return select(table).join(last, is_last).subquery(name)
+
+
+def in_effect(schema: BillingSchema, of_tenant: ColumnElement[bool], meters: FromClause) -> Subquery:
+    """Return the newest decisions that can be carried out: tenant_id, payment_id, meter_id.
+
+    A decision without a meter leaves its payment as it is. A decision for a meter that is not among `meters` (it was
+    deleted since) has no effect: its payment is to be decided again.
+    """
+    one = newest(schema, of_tenant)
+    there = and_(meters.c.id == one.c.meter_id, meters.c.tenant_id == one.c.tenant_id)
+    found = select(one.c.tenant_id, one.c.payment_id, one.c.meter_id).outerjoin(meters, there)
+    return found.where(or_(one.c.meter_id.is_(None), meters.c.id.is_not(None))).subquery("decisions_in_effect")
+
+
+def none_in_effect(schema: BillingSchema) -> Subquery:
+    """Return no rows, with the columns of `in_effect`: for a database without the table."""
+    payments, meters = schema.tables["payments"], schema.tables["meters"]
+    columns: list[Any] = [payments.c.tenant_id, payments.c.id.label("payment_id")]
+    columns.append(typed_null(meters.c.id.type).label("meter_id"))
+    return select(*columns).where(false()).subquery("decisions_in_effect")

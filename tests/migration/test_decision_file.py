@@ -1,0 +1,140 @@
+"""Files of decisions, as spreadsheets and people write them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from meter_assets.errors import InvalidDecisions, UnreadableDecisions
+from meter_assets.migration import decision_file
+from meter_assets.migration.decision_file import GivenDecision, read_decisions
+
+SEVEN = GivenDecision(2, "7", meter_id="20", decided_by="Ann", note="by phone, Žižkov")
+ROW = '7,20,Ann,"by phone, Žižkov"'
+NO_METER = "line 1: there is no column meter_id (nor meter_number, nor meter)"
+HEADINGS = "payment_id,meter_id,decided_by,note"
+
+
+def csv_file(tmp_path: Path, content: str | bytes) -> Path:
+    path = tmp_path / "decisions.CSV"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{HEADINGS}\n{ROW}\n",
+        f"\ufeff{HEADINGS}\r\n{ROW}\r\n",
+        f"{HEADINGS}\r{ROW}",
+        'note,Decided by,other,METER_ID,"Payment ID"\n"by phone, Žižkov",Ann,x,20,7\n',
+        "meter_id;payment;note;decided_by\n20;7;by phone, Žižkov;Ann\n",
+        "meter_id\tpayment\tnote\tdecided_by\n20\t 7 \tby phone, Žižkov\tAnn\n",
+        f"{HEADINGS}\n{ROW}\n\n,,,\n".encode("utf-16"),
+    ],
+    ids=["plain", "mark and CRLF", "CR", "reordered", "semicolons", "tabs", "UTF-16"],
+)
+def test_csv_is_read_however_it_was_written(tmp_path: Path, content: str | bytes) -> None:
+    found = read_decisions(csv_file(tmp_path, content))
+    assert found.decisions == (SEVEN,)
+    assert found.undecided == 0
+
+
+def test_rows_without_a_decision_are_counted(tmp_path: Path) -> None:
+    content = f"{HEADINGS}\n1,,,\n2,,,no answer yet\n3,,Ann,\n4,keep,,\n5,'-5,,'=x\n6\n"
+    found = read_decisions(csv_file(tmp_path, content))
+    assert found.decisions == (
+        GivenDecision(4, "3", decided_by="Ann"),
+        GivenDecision(5, "4", meter_id="keep"),
+        GivenDecision(6, "5", meter_id="-5", note="=x"),
+    )
+    assert found.undecided == 3
+    assert [one.keeps for one in found.decisions] == [True, True, False]
+
+
+def test_a_line_is_that_where_the_row_starts(tmp_path: Path) -> None:
+    content = 'payment,meter,note\n1,20,"one\r\ntwo\nthree"\n2,21,its\n'
+    assert [one.line for one in read_decisions(csv_file(tmp_path, content)).decisions] == [2, 5]
+
+
+@pytest.mark.parametrize(
+    ("content", "problems"),
+    [
+        (
+            "",
+            [
+                "line 1: there is no column payment_id",
+                "line 1: there is no column meter_id (nor meter_number, nor meter)",
+            ],
+        ),
+        ("payment_id,note\n1,x\n", ["line 1: there is no column meter_id (nor meter_number, nor meter)"]),
+        ("meter,payment,payment_id\n1,1,1\n", ["line 1: there are 2 columns payment"]),
+    ],
+)
+def test_the_columns_must_be_there_once(tmp_path: Path, content: str, problems: list[str]) -> None:
+    with pytest.raises(InvalidDecisions) as caught:
+        read_decisions(csv_file(tmp_path, content))
+    assert list(caught.value.problems) == problems
+    assert caught.value.exit_status == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("d.csv", b"payment,meter\n1,\xe9\n", "line 2 is not text in UTF-8"),
+        ("d.csv", b'payment,meter\n1,"x\n', "it is not CSV: unexpected end of data"),
+        ("d.csv", b'payment,meter\n1,"x"y\n', "it is not CSV"),
+        ("d.csv", b"payment,meter\n1,\0", "it has characters that no text has"),
+        ("d.xls", b"", r"its name ends neither in \.csv nor in \.xlsx"),
+        ("d.xlsx", b"PK not really", r"it is no workbook of Excel \(BadZipFile\)"),
+        ("d.csv", b"x" * 200, "it has more than 100 bytes; import it in parts"),
+        ("d.csv", None, "No such file or directory"),
+    ],
+)
+def test_a_file_that_cannot_be_read(
+    tmp_path: Path, name: str, content: bytes | None, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decision_file, "MOST_BYTES", 100)
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UnreadableDecisions, match=problem) as caught:
+        read_decisions(tmp_path / name)
+    assert caught.value.exit_status == 2
+
+
+def workbook(tmp_path: Path, *rows: tuple[Any, ...]) -> Path:
+    book = Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "decisions.xlsx")
+    return tmp_path / "decisions.xlsx"
+
+
+def test_a_workbook_is_read_as_it_looks(tmp_path: Path) -> None:
+    headings = ("note", "Meter ID", None, "payment_id", "decided by")
+    path = workbook(
+        tmp_path,
+        (),
+        headings,
+        ("'+by phone", 20, "x", 7.0, "Ann"),
+        (None, None, None, 8, None),
+        (),
+        (None, "keep", None, "9", None),
+    )
+    found = read_decisions(path)
+    assert found.decisions == (
+        GivenDecision(3, "7", meter_id="20", decided_by="Ann", note="+by phone"),
+        GivenDecision(6, "9", meter_id="keep"),
+    )
+    assert found.undecided == 1
+
+
+def test_a_formula_has_no_clear_value(tmp_path: Path) -> None:
+    path = workbook(tmp_path, ("payment", "meter"), (1, "=A2+1"), (2, "#REF!"))
+    with pytest.raises(InvalidDecisions) as caught:
+        read_decisions(path)
+    assert list(caught.value.problems) == [
+        "line 2: the cell in the column meter is a formula; enter its value",
+        'line 3: the cell in the column meter has the error "#REF!"',
+    ]
