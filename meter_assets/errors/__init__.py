@@ -40,6 +40,7 @@ from meter_assets.errors.database import (
     UnreadableValue,
     UnsuitableSchema,
 )
+from meter_assets.errors.plans import PlanDrifted, PlanRefused, PlanUnusable, StepDrift
 from meter_assets.errors.records import JournalAltered, JournalIncomplete, NotAsRecorded, RecordsAltered
 from meter_assets.errors.steps import (
     BlockedByInvariants,
@@ -87,6 +88,9 @@ __all__ = [
     "NotWritable",
     "NothingToWrite",
     "OwnTablesNotTrusted",
+    "PlanDrifted",
+    "PlanRefused",
+    "PlanUnusable",
     "PolicyDiffers",
     "RecordsAltered",
     "RowsChangedSincePlan",
@@ -95,6 +99,7 @@ __all__ = [
     "SharedSessions",
     "SnapshotCancelled",
     "StatementFailed",
+    "StepDrift",
     "StepError",
     "StepInvariantViolated",
     "StepUnconfirmed",
