@@ -11,7 +11,16 @@ from typing import Any
 import click
 from dotenv import load_dotenv
 
-from meter_assets.cli.commands import evidence, migration, records, rehearsing, setting_up, undoing, validation
+from meter_assets.cli.commands import (
+    evidence,
+    migration,
+    planning,
+    records,
+    rehearsing,
+    setting_up,
+    undoing,
+    validation,
+)
 from meter_assets.cli.output import lasting_output
 from meter_assets.cli.suggestions import CommandGroup
 from meter_assets.version import __version__
@@ -19,6 +28,7 @@ from meter_assets.version import __version__
 COMMANDS = (
     migration.migrate_meter_financials,
     *migration.STEP_COMMANDS,
+    planning.approve,
     validation.validate_meter_financial_data,
     validation.check_sql,
     undoing.rollback,

@@ -16,6 +16,7 @@ from meter_assets.foreign_text import shown
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult
+from meter_assets.migration.reviewed_plan import PlanToRun
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.migration.validation import validate
@@ -36,6 +37,8 @@ class Migration:
     validates: bool = True
     batch_size: int | None = None
     policy_changed: bool = False
+    plan: PlanToRun | None = None
+    """The reviewed plan that each tenant must follow."""
 
 
 @dataclass
@@ -99,6 +102,7 @@ def _run(database: BillingDatabase, migration: Migration, step: str, found: Migr
         migration.policy,
         batch_size=migration.batch_size if STEPS[step].batchable else None,
         policy_changed=migration.policy_changed,
+        plan=None if migration.plan is None else migration.plan.of(database, found.tenant, migration.policy),
         also_ran=add,
     )
     add(run_step(database, run))
