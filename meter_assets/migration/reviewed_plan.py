@@ -32,7 +32,7 @@ from meter_assets.migration.manifest import (
 from meter_assets.migration.planned_rows import RowsDigest, digest_of, of_the_plan
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.step_run import PlanOfTenant, StepRun, prepare
-from meter_assets.migration.temporary_tables import materialized
+from meter_assets.migration.temporary_tables import READ_OFTEN, materialized
 from meter_assets.rules.steps import MIGRATION, STEPS
 from meter_assets.version import __version__
 
@@ -103,7 +103,7 @@ def _drifts_of_tenant(database: BillingDatabase, run: StepRun, plan: PlanOfTenan
     drifts = []
     with database.read(run.policy) as snapshot:
         tables = snapshot.tables
-        relations = materialized(snapshot.relations(run.tenant.id), tables)
+        relations = materialized(snapshot.relations(run.tenant.id), tables, *READ_OFTEN)
         for planned in plan.manifest.steps:
             step = prepare(STEPS[planned.step], run.tenant.key, relations, allow_invalid=True).computed(tables)
             found = _difference(snapshot.connection, snapshot.schema, run, plan, planned, step.change)

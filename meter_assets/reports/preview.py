@@ -29,7 +29,7 @@ from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.stages import Moment, Situation, problems
 from meter_assets.migration.step_report import SHOWN_ROWS, Money, StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import PreparedStep, prepare
-from meter_assets.migration.temporary_tables import TemporaryTables, materialized
+from meter_assets.migration.temporary_tables import READ_OFTEN, TemporaryTables, materialized
 from meter_assets.reports.difference_view import INVOICE_AMOUNTS, View, journaled_amounts
 from meter_assets.reports.differences import TenantDifferences, summarized
 from meter_assets.reports.export import PlanExport
@@ -45,8 +45,6 @@ from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step, invariants_
 
 EXAMINED = 500
 """Of so many customers whose figures differ most, a preview finds the causes; the command differences, of all."""
-READ_OFTEN = ("customers", "meters", "meter_assignments", "invoices", "payments")
-"""The billing tables whose rows of the tenant most of a preview's statements read."""
 
 
 class BalanceBases(BaseModel):
