@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
 OWN_FILE, GROUP_FILE = 0o600, 0o660
@@ -97,6 +98,30 @@ def _new_file(folder: Path, name: str) -> Iterator[int]:
             with suppress(OSError):
                 os.unlink(partial, dir_fd=inside)
             raise
+
+
+def remove(folder: Path, *names: str) -> None:
+    """Remove these files of a folder, if they are there. Raises OSError, also for a folder that is a symbolic link."""
+    with _opened(folder) as inside:
+        for name in names:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=inside)
+
+
+@contextmanager
+def written_by_path(folder: Path, name: str) -> Iterator[str]:
+    """Give the path of a new file to a library that writes it; otherwise `written`.
+
+    The library writes a temporary file of a folder that only this user can enter.
+    """
+    if name in ("", ".", "..") or "/" in name:
+        raise ValueError(f"{name!r} is not the name of a file.")
+    with _opened(folder) as inside, TemporaryDirectory(dir=folder, prefix=".part-") as partial:
+        path = Path(partial) / "file"
+        yield str(path)
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            _set_mode(file.fileno(), os.fstat(inside))
+        os.replace(path, name, dst_dir_fd=inside)
 
 
 def read_start(path: Path, most: int) -> bytes:

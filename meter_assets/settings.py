@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DATABASE_URL_VARIABLE = "METER_ASSETS_DATABASE_URL"
 CONFIG_VARIABLE = "METER_ASSETS_CONFIG"
-TABLES = ("policy", "watching", "launchpad", "tables")
+TABLES = ("policy", "watching", "launchpad", "plan", "tables")
 MOST_DAYS = 36_500
 """The maximum of keep_days: a date that many days ago must still be valid."""
 HOME = Path(".meter_assets")
@@ -139,6 +139,23 @@ class Launchpad(BaseModel):
     )
 
 
+class Plan(BaseModel):
+    """Which plans a live run needs: the table [plan] of the configuration file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    require_approval: bool = Field(
+        default=False,
+        description="Whether a live run of the migration or of a step of it must follow a plan that somebody else than "
+        "the user who runs it has approved.",
+    )
+    allowed_signers: str = Field(
+        default="",
+        description="A file of allowed signers (see ssh-keygen): if it is set, the approval must have a valid "
+        "signature of one of them.",
+    )
+
+
 def policy() -> Policy:
     """Return the policy from the table `policy` of the file that METER_ASSETS_CONFIG names, or the default.
 
@@ -196,6 +213,24 @@ def launchpad() -> Launchpad:
             f"The table [launchpad] of {config_file()} cannot be used: {names}. It may have "
             "databases, a list of URLs without passwords, and export_dirs, a list of absolute paths."
         ) from None
+
+
+def plan() -> Plan:
+    """Return which plans a live run needs, from the table `plan` of the file that METER_ASSETS_CONFIG names.
+
+    Raises InvalidSettings for a file that cannot be read, and for an invalid value.
+    """
+    try:
+        found = Plan(**_table("plan"))
+        problems = [] if not found.allowed_signers or Path(found.allowed_signers).is_absolute() else ["allowed_signers"]
+    except ValidationError as error:
+        problems = list(dict.fromkeys(str(one["loc"][0]) for one in error.errors()))
+    if problems:
+        raise InvalidSettings(
+            f"The table [plan] of {config_file()} cannot be used: {', '.join(problems)}. It may have require_approval, "
+            "which is true or false, and allowed_signers, the absolute path of a file."
+        )
+    return found
 
 
 def _table(name: str) -> dict[str, Any]:

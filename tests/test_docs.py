@@ -16,7 +16,7 @@ from meter_assets.cli.main import main
 from meter_assets.definitions import build_definitions
 from meter_assets.rules.invariants import INVARIANTS, Invariant
 from meter_assets.rules.steps import STEPS, guarded_step
-from meter_assets.settings import TABLES, Launchpad, Watching
+from meter_assets.settings import TABLES, Launchpad, Plan, Watching
 from tests.support.check_pages import CHECKS, LOOK, SCHEMA, blocks, page, section
 from tests.support.command_line import CommandLine
 
@@ -143,6 +143,7 @@ def test_every_setting_is_in_its_table_with_its_default() -> None:
         ("policy", Policy),
         ("watching", Watching),
         ("launchpad", Launchpad),
+        ("plan", Plan),
     )
     assert {*(name for name, _ in models), "tables"} == set(TABLES)
     assert [*(key for key, _ in rows_of("`[tables]`")), "columns"] == list(KEYS)

@@ -19,6 +19,7 @@ from meter_assets.billing.schema import billing_tables
 from meter_assets.engines.sqlite.locks import LockFile
 from meter_assets.errors import NotWritable, TenantLocked
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.private_files import written_by_path
 from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
 from tests.support.databases import STEP_RUNS, migrate, reseal, start_over, tenant
 from tests.support.processes import started, until
@@ -250,6 +251,29 @@ def test_an_export_refuses_a_tenants_folder_that_is_a_link(
     assert ended.status == 1
     assert f"rows/{HEALTHY} is a symbolic link. Name a folder that can be written." in ended.words
     assert [*elsewhere.glob("*")] == []
+
+
+def test_what_a_library_writes_is_private_and_complete(tmp_path: Path) -> None:
+    with written_by_path(tmp_path, "rows") as path:
+        Path(path).write_text("new")
+        assert [one.is_dir() for one in tmp_path.iterdir()] == [True], "the file is not there yet"
+    assert [one.name for one in tmp_path.iterdir()] == ["rows"]
+    assert stat.S_IMODE((tmp_path / "rows").stat().st_mode) == 0o600
+    with pytest.raises(FileNotFoundError), written_by_path(tmp_path, "rows") as path:
+        Path(path).rename(tmp_path / "other")  # nothing was written
+    assert (tmp_path / "rows").read_text() == "new"
+
+
+@pytest.mark.slow
+@pytest.mark.by_default("sqlite")
+def test_a_plan_replaces_no_file_behind_a_link(shell: CommandLine, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "manifest.json").write_text(OUTSIDE)
+    (shell.folder / "rows").mkdir()
+    (shell.folder / "rows" / HEALTHY).symlink_to(elsewhere)
+    assert shell(MIGRATE, "--dry-run", "--tenant", HEALTHY, "--export", "rows").status == 1
+    assert (elsewhere / "manifest.json").read_text() == OUTSIDE
 
 
 @pytest.mark.slow

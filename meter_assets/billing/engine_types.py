@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CursorResult, DateTime, Dialect, Inspector, String, Text
+from sqlalchemy import ColumnElement, CursorResult, DateTime, Dialect, Inspector, String, Text, cast
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeEngine
 
@@ -60,6 +60,8 @@ class EngineTypes:
     """
     why_no_date: Callable[[TypeEngine[Any]], str | None]
     """Returns why the values of a column of this type cannot be compared as dates, as a clause; None if they can."""
+    as_kept: Callable[[ColumnElement[Any], TypeEngine[Any]], ColumnElement[Any]] = cast
+    """Returns a value as a column of our own tables keeps it, given the column's type."""
     ids_return: bool = False
     """Whether a new row may get the id of a deleted one: then journals also have columns that tell rows apart."""
     in_full: Callable[[Inspector, str, str | None, TypeEngine[Any]], TypeEngine[Any]] = (

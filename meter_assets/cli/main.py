@@ -14,6 +14,7 @@ from dotenv import load_dotenv
 from meter_assets.cli.commands import (
     evidence,
     migration,
+    planning,
     policies,
     records,
     rehearsing,
@@ -29,6 +30,7 @@ from meter_assets.version import __version__
 COMMANDS = (
     migration.migrate_meter_financials,
     *migration.STEP_COMMANDS,
+    planning.approve,
     validation.validate_meter_financial_data,
     validation.check_sql,
     reviewing.review,

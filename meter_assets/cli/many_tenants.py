@@ -7,12 +7,14 @@ command does with many tenants; what it says of them is in `sums` and `results`.
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from meter_assets.cli.progress import TenantProgress, following_many, lines_of
 from meter_assets.cli.runner import JobRun, Launch, nothing_raised, run_many
-from meter_assets.cli.session import Session, migration, policy_config
+from meter_assets.cli.session import Session, migration, plan_config, policy_config
 from meter_assets.cli.sums import Sums
+from meter_assets.defs.launchpad import allow_export
 from meter_assets.defs.many_tenants import processes, shared_processes
 from meter_assets.defs.resources import shared_database
 from meter_assets.migration.database import Tenant
@@ -38,11 +40,12 @@ def migrate_many(
     validates: bool = True,
     batch_size: int | None = None,
     policy_changed: bool = False,
+    plan: Path | None = None,
 ) -> int:
     """Migrate the tenants of a session, this number of them at once, and show the results.
 
-    `job` is the one that runs a failed tenant alone. Returns the exit status. Raises SharedSessions, and
-    InvalidSettings for several at once where only one process can write.
+    `job` is the one that runs a failed tenant alone, `plan` the folder of the plans to follow. Returns the exit status.
+    Raises SharedSessions, and InvalidSettings for several at once where only one process can write.
     """
     if batch_size:
         session.database.require_own_session()
@@ -53,15 +56,15 @@ def migrate_many(
     config = {"validates": validates, "batch_size": batch_size, "stop_on_failure": session.stop_on_failure}
     waves = _Waves(
         session,
-        {**config, "fails": False},
+        {**config, **plan_config(plan), "fails": False},
         policy_config(policy_changed),
-        migration(job, batch_size=batch_size, policy_changed=policy_changed),
+        migration(job, batch_size=batch_size, policy_changed=policy_changed, plan=plan),
         of_tenants,
         lines_of(session.terminal, of_tenants),
     )
     migrating = processes(session.database, jobs)
     session.terminal.heading(f"{len(to_do):,} tenants, {jobs:,} at once")
-    with closing(migrating), session.database.connections_kept():
+    with closing(migrating), allow_export(plan), session.database.connections_kept():
         for at in range(0, len(to_do), WAVE):
             waves.run(migrating, to_do[at : at + WAVE], left=max(0, len(to_do) - at - WAVE))
             if session.failed and session.stop_on_failure:

@@ -131,11 +131,12 @@ def _private_folder(*, keep: bool) -> Iterator[Path]:
 @contextmanager
 def _as_billing_database(copy: Copy, folder: Path, *, is_mapped: bool) -> Iterator[None]:
     """Let all code of this process use the copy, and a Dagster instance whose files are in the folder."""
-    if is_mapped:
+    has_settings = is_mapped or settings.plan().require_approval  # a copy is written without a plan
+    if has_settings:
         _write_policy(folder)
     variables = {
         settings.DATABASE_URL_VARIABLE: copy.url,
-        **({settings.CONFIG_VARIABLE: str(folder / _CONFIG)} if is_mapped else {}),
+        **({settings.CONFIG_VARIABLE: str(folder / _CONFIG)} if has_settings else {}),
         DAGSTER_HOME_VARIABLE: str(folder / _DAGSTER),
         POSTGRES_URL_VARIABLE: None,
     }

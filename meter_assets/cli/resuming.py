@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import dagster as dg
@@ -47,13 +48,18 @@ class Resumed:
 
 
 def resume(
-    instance: dg.DagsterInstance, database: BillingDatabase, invocation: Invocation, tenants: Sequence[Tenant]
+    instance: dg.DagsterInstance,
+    database: BillingDatabase,
+    invocation: Invocation,
+    tenants: Sequence[Tenant],
+    plans: Sequence[str] = (),
 ) -> Resumed:
     """Return the command to run: the continuation of the same command if that ended early, otherwise a new one.
 
-    A tenant is only skipped if nothing was run for it since: neither a rollback nor another run.
+    A tenant is only skipped if nothing was run for it since: neither a rollback nor another run. `plans` are the
+    digests of the plans that it follows.
     """
-    digest = _digest(database, invocation, tenants)
+    digest = _digest(database, invocation, tenants, plans)
     newest = next(iter(instance.get_run_records(dg.RunsFilter(tags={DIGEST: digest}), limit=1)), None)
     if newest is None or newest.create_timestamp < datetime.now(UTC) - CONTINUED_WITHIN:
         return Resumed(uuid4().hex, digest)
@@ -76,7 +82,7 @@ def _finished_by(run: dg.DagsterRun) -> list[str]:
     return [run.tags[run_tags.PARTITION]] if run.is_success and run_tags.PARTITION in run.tags else []
 
 
-def _digest(database: BillingDatabase, invocation: Invocation, tenants: Sequence[Tenant]) -> str:
+def _digest(database: BillingDatabase, invocation: Invocation, tenants: Sequence[Tenant], plans: Sequence[str]) -> str:
     """Return a digest of the command, its options, the policy, the database, the tenants and the version.
 
     With another policy, the tenants that are finished would have to be examined again.
@@ -89,5 +95,6 @@ def _digest(database: BillingDatabase, invocation: Invocation, tenants: Sequence
         elif word not in _HOW:
             options.append(word)
     place = [str(database.identity), [tenant.key for tenant in tenants]]
-    what = [invocation.name, options, settings.policy().model_dump_json(), *place, __version__]
+    what: list[Any] = [invocation.name, options, settings.policy().model_dump_json(), *place, __version__]
+    what += [list(plans)] if plans else []
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]

@@ -5,9 +5,10 @@ is in `reports.overview`; nothing slow is imported until a selection must be res
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
@@ -140,6 +141,17 @@ _MISSING = {
     Asks.to_roll_back: "Only tenants with a step that is not rolled back.",
     Asks.to_look: "Only tenants for which a step of the migration has not succeeded, or not since a rollback.",
 }
+
+
+def with_plans(selection: Selection, plan: Path) -> Selection:
+    """Return a selection of the tenants that have a plan in a folder, unless the user named others.
+
+    Raises PlanUnusable if there is no plan at all.
+    """
+    from meter_assets.migration.manifest import planned_tenants
+
+    planned = planned_tenants(plan)
+    return selection if selection.named else replace(selection, named=tuple(planned))
 
 
 def restricted(

@@ -26,9 +26,11 @@ from meter_assets.defs.launchpad import allow_export
 from meter_assets.defs.partitions import sync_partitions
 from meter_assets.defs.resources import shared_database
 from meter_assets.defs.rollback import undo_steps
-from meter_assets.errors import MeterAssetsError, NotAsRecorded
+from meter_assets.errors import MeterAssetsError, NotAsRecorded, PlanUnusable
 from meter_assets.migration.backup import tenants_without_backup
 from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.manifest import MANIFEST, folder_of, read_manifest
+from meter_assets.migration.plan_files import CSV
 from meter_assets.migration.rollback import steps_to_undo, tenants_of_run
 from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.migration.tenants import SkippedTenant
@@ -63,9 +65,13 @@ class Session:
     tags: Mapping[str, str] = field(default_factory=dict)
     """The tags of all its runs."""
 
-    def resume(self, *, no_skip: bool) -> None:
-        """Continue the same command if that ended early: leave out the tenants that it has finished, and say so."""
-        found = resume(self.instance, self.database, self.invocation, self.tenants)
+    def resume(self, *, no_skip: bool, plan: Path | None = None) -> None:
+        """Continue the same command if that ended early: leave out the tenants that it has finished, and say so.
+
+        A command with other plans in the same folder is another command.
+        """
+        plans = [] if plan is None else [plan_digest(plan, tenant) for tenant in self.tenants]
+        found = resume(self.instance, self.database, self.invocation, self.tenants, plans)
         self.resumed = replace(found, done={}) if no_skip else found
         self.terminal.resumed([tenant for tenant in self.tenants if tenant.key in self.resumed.done])
 
@@ -95,16 +101,24 @@ class Session:
         ask(f"{what[0].upper()}{what[1:]}? Every change is journaled.", command=self.invocation.name, about_to=what)
 
     def migrate(
-        self, job: str, *, steps: Sequence[str] = (), batch_size: int | None = None, policy_changed: bool = False
+        self,
+        job: str,
+        *,
+        steps: Sequence[str] = (),
+        batch_size: int | None = None,
+        policy_changed: bool = False,
+        plan: Path | None = None,
     ) -> int:
         """Run the steps (default: all) for every tenant and show the results.
 
-        With `policy_changed`, the policy may differ from the one that a tenant was migrated with. Returns the exit
-        status. Raises SharedSessions.
+        With `policy_changed`, the policy may differ from the one that a tenant was migrated with. With `plan`, each
+        tenant follows its plan in that folder. Returns the exit status. Raises SharedSessions.
         """
         if batch_size:
             self.database.require_own_session()
-        runs = self._run_all(migration(job, steps=steps, batch_size=batch_size, policy_changed=policy_changed))
+        launch = migration(job, steps=steps, batch_size=batch_size, policy_changed=policy_changed, plan=plan)
+        with allow_export(plan):
+            runs = self._run_all(launch)
         if not runs:  # all of them are finished
             return int(bool(self.skipped))
         self.terminal.discrepancies(runs)
@@ -197,6 +211,7 @@ class Session:
         evaluate: bool = True,
         policy_changed: bool = False,
         export: Path | None = None,
+        export_format: str = CSV,
         brief: bool = False,
         verbose: bool = False,
     ) -> int:
@@ -205,6 +220,7 @@ class Session:
         Returns the exit status: 1 if a tenant would fail.
         """
         config: dict[str, Any] = {"evaluate_invariants": evaluate, "export_dir": _as_text(export)}
+        config["export_format"] = export_format
         if steps is not None:
             config["steps"] = list(steps)
         ops = {"migration_preview": {"config": config}}
@@ -218,7 +234,8 @@ class Session:
             self.terminal.preview_details(previews, in_full=verbose)
         self.terminal.print("Nothing was written.")
         if export is not None:
-            self.terminal.print(f"Rows that would change: {export}/<tenant>/<change>.csv")
+            self.terminal.print(f"Rows that would change: {export}/<tenant>/<change>.{export_format}")
+            self.terminal.print(f"The plan of each tenant: {export}/<tenant>/{MANIFEST}; run it with --plan {export}")
         fails = any(preview.would_fail for preview in previews)
         return max(self._exit_status(runs), int(fails))
 
@@ -268,12 +285,33 @@ class Session:
 
 
 def migration(
-    job: str, *, steps: Sequence[str] = (), batch_size: int | None = None, policy_changed: bool = False
+    job: str,
+    *,
+    steps: Sequence[str] = (),
+    batch_size: int | None = None,
+    policy_changed: bool = False,
+    plan: Path | None = None,
 ) -> Launch:
-    """Return how to launch the steps (default: all) of a migration, in batches if a size is given."""
-    batched = [step for step in steps or MIGRATION if STEPS[step].batchable and batch_size]
-    in_batches = {step: {"config": {"batch_size": batch_size}} for step in batched}
-    return Launch(job, assets=steps, config={"ops": in_batches, **policy_config(policy_changed)})
+    """Return how to launch the steps (default: all) of a migration, in batches if a size is given, by a plan or not."""
+    ops: dict[str, Any] = {}
+    for step in steps or MIGRATION:
+        config = {"batch_size": batch_size} if STEPS[step].batchable and batch_size else {}
+        config |= plan_config(plan)
+        ops |= {step: {"config": config}} if config else {}
+    return Launch(job, assets=steps, config={"ops": ops, **policy_config(policy_changed)})
+
+
+def plan_config(plan: Path | None) -> dict[str, Any]:
+    """Return the part of an op's config that names the folder of reviewed plans."""
+    return {} if plan is None else {"plan_dir": _as_text(plan)}
+
+
+def plan_digest(plan: Path, tenant: Tenant) -> str:
+    """Return the digest of a tenant's plan; empty if there is none that can be read: its run will say why."""
+    try:
+        return read_manifest(folder_of(plan, tenant.key)).digest
+    except PlanUnusable:
+        return ""
 
 
 def undoing(

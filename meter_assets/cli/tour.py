@@ -11,12 +11,14 @@ from meter_assets import settings
 from meter_assets.cli.question import ask
 from meter_assets.cli.session import Session, open_session
 from meter_assets.cli.terminal import Terminal
+from meter_assets.defs.plans import require_no_plan
 from meter_assets.demo.database import BROKEN_TENANT, Demo, fixing_statement, make_demo
 from meter_assets.demo.generator import DemoSize
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import named
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.private_files import make_file, make_folder
+from meter_assets.rules.steps import MIGRATION
 
 
 def tour(size: DemoSize, seed: int, *, fresh: bool, yes: bool) -> int:
@@ -30,6 +32,7 @@ def tour(size: DemoSize, seed: int, *, fresh: bool, yes: bool) -> int:
     if not yes:
         _confirm(database, size, fresh=fresh)
     _create(terminal, database, size, seed, fresh=fresh)
+    require_no_plan(MIGRATION)
     with open_session(live=True) as session:
         terminal.heading("1. Preview of all tenants: what would change. Nothing is written.")
         session.preview(brief=True)

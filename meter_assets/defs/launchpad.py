@@ -23,7 +23,7 @@ _exports_of_this_process: set[Path] = set()
 
 @contextmanager
 def allow_export(folder: Path | None) -> Iterator[None]:
-    """Let runs of this process export to the folder that the operator named on the command line."""
+    """Let runs of this process export to, or read a plan in, the folder that the operator named on the command line."""
     resolved = {folder.resolve()} if folder else set()
     added = resolved - _exports_of_this_process
     _exports_of_this_process.update(added)
@@ -38,14 +38,23 @@ def export_folder(named: str | None) -> Path | None:
 
     Write to the returned path: only this path was compared with the allowed folders.
     """
+    return _folder(named, "export_dir", "export")
+
+
+def plan_folder(named: str | None) -> Path | None:
+    """Return the folder of a run config's plan_dir, to which a dry run has exported; otherwise `export_folder`."""
+    return _folder(named, "plan_dir", "read a plan")
+
+
+def _folder(named: str | None, field: str, purpose: str) -> Path | None:
     if not named:
         return None
     folder = Path(named).resolve()
     allowed = [Path(one).resolve() for one in settings.launchpad().export_dirs]
     if folder in _exports_of_this_process or any(folder.is_relative_to(one) for one in allowed):
         return folder
-    below = f"It may export below {', '.join(map(str, allowed))}" if allowed else "It may export nowhere"
-    raise ForbiddenRunConfig(f"{quoted(named)} as export_dir", f"{below}; {_allowed_in('export_dirs')}")
+    below = f"It may {purpose} below {', '.join(map(str, allowed))}" if allowed else f"It may {purpose} nowhere"
+    raise ForbiddenRunConfig(f"{quoted(named)} as {field}", f"{below}; {_allowed_in('export_dirs')}")
 
 
 def require_allowed(run_config: Mapping[str, Any], billing: str = "billing") -> None:

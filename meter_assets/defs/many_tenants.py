@@ -18,6 +18,7 @@ from pydantic import Field
 
 from meter_assets.defs import metadata
 from meter_assets.defs.origin import origin_of
+from meter_assets.defs.plans import PLAN_DIR, plan_to_run
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.results import evidence, other_policy, place, sentence
 from meter_assets.defs.step import RunConfig, failures, step_metadata
@@ -30,7 +31,7 @@ from meter_assets.migration.progress import SECONDS_BETWEEN_LINES
 from meter_assets.migration.workers import Workers
 from meter_assets.reports.tables import Grid
 from meter_assets.rules.invariants import Group, Severity
-from meter_assets.rules.steps import guarded_step
+from meter_assets.rules.steps import MIGRATION, guarded_step
 from meter_assets.runtime import run_tags
 from meter_assets.runtime.event_log import store_evaluations, store_materializations
 from meter_assets.runtime.sentences import StepFailed
@@ -58,6 +59,7 @@ class ManyTenantsConfig(RunConfig):
         "one transaction per step.",
     )
     validates: bool = Field(default=True, description="Evaluate all checks of a tenant after its steps.")
+    plan_dir: str | None = PLAN_DIR
     stop_on_failure: bool = Field(default=False, description="Begin no other tenant after one that failed.")
     fails: bool = Field(
         default=True,
@@ -95,6 +97,7 @@ def migrate_tenants(
     with failures():
         tenants = billing.database.tenants(config.tenants) if config.tenants else []
         shared = _SHARED.get()
+        plan = plan_to_run(config.plan_dir, MIGRATION)
         migrating, told = shared or (processes(billing.database, config.jobs), lambda done: None)
     migration = Migration(
         context.run.run_id,
@@ -103,6 +106,7 @@ def migrate_tenants(
         config.batch_size,
         bool(policy.policy_changed),
         origin_of(context.run),
+        plan,
     )
     record = _Record(context, billing, len(tenants))
 

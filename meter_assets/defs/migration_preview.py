@@ -20,6 +20,7 @@ from meter_assets.defs.step import DOMAIN, OWNERS, RunConfig, failures, tenant_o
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import named
 from meter_assets.formatting import minor_units
+from meter_assets.migration.plan_files import CSV, require_format
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import Preview, preview
@@ -45,9 +46,12 @@ class PreviewConfig(RunConfig):
     )
     export_dir: str | None = Field(
         default=None,
-        description="A folder for CSV files with every row that would change, one file per change. It must be below a "
+        description="A folder for files with every row that would change, one per change, and the manifest that makes "
+        "them a plan. It must be below a "
         "folder that the table [launchpad] of the configuration file names.",
     )
+
+    export_format: str = Field(default=CSV, description="The form of these files: csv, or parquet if pyarrow is there.")
 
     @property
     def evaluates(self) -> bool:
@@ -90,6 +94,7 @@ def migration_preview(
     """
     with failures():
         export = launchpad.export_folder(config.export_dir)
+        require_format(config.export_format)
         _require_steps(config.steps)
         tenant = tenant_of(context, billing)
         started = monotonic()
@@ -101,6 +106,7 @@ def migration_preview(
             steps=config.steps,
             validate=config.evaluates,
             export=export,
+            export_format=config.export_format,
         )
     return dg.MaterializeResult(
         metadata=_metadata(found, monotonic() - started),

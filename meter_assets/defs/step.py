@@ -13,6 +13,7 @@ import dagster as dg
 from meter_assets.defs import metadata
 from meter_assets.defs.differences import differences_now
 from meter_assets.defs.origin import origin_of
+from meter_assets.defs.plans import plan_to_run
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.engines.base import LONGEST_REASON
 from meter_assets.errors import MeterAssetsError, MissingPartition, UnknownTenant
@@ -90,6 +91,7 @@ def materialize(
     *,
     batch_size: int | None = None,
     allow_invalid: bool = False,
+    plan_dir: str | None = None,
 ) -> dg.MaterializeResult[Any]:
     """Run one step for the run's tenant and return its materialization.
 
@@ -97,6 +99,7 @@ def materialize(
     """
     with failures():
         tenant = tenant_of(context, billing)
+        plan = plan_to_run(plan_dir, [step])
         context.log.info(metadata.log_line(f"{step} of tenant {named(tenant.key, tenant.name)}: started"))
         started = monotonic()
         run = StepRun(
@@ -108,6 +111,7 @@ def materialize(
             batch_size,
             policy_changed=bool(policy.policy_changed),
             origin=origin_of(context.run),
+            plan=None if plan is None else plan.of(billing.database, tenant, policy.policy()),
             also_ran=_materializes(context, billing, tenant),
         )
         report = run_step(billing.database, run)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from meter_assets.defs.columns import written_columns
 from meter_assets.defs.partitions import TENANTS
+from meter_assets.defs.plans import PLAN_DIR
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.defs.step import DOMAIN, MIGRATION_GROUP, OWNERS, RunConfig, materialize
 from meter_assets.rules.steps import Step
@@ -22,7 +23,13 @@ _UNITS = (
 )
 
 
-class StepConfig(RunConfig):
+class PlanConfig(RunConfig):
+    """The run config of a step that writes all rows at once."""
+
+    plan_dir: str | None = PLAN_DIR
+
+
+class StepConfig(PlanConfig):
     """The run config of a step."""
 
     batch_size: int | None = Field(
@@ -48,11 +55,6 @@ def step_asset(
 ) -> dg.AssetsDefinition:
     """Return the asset of a step, partitioned by tenant; `deps` are the names of assets and billing tables."""
 
-    def materialize_without_config(
-        context: dg.AssetExecutionContext, billing: BillingResource, policy: PolicyResource
-    ) -> dg.MaterializeResult[Any]:
-        return materialize(context, step.name, billing, policy)
-
     def materialize_with_config(
         context: dg.AssetExecutionContext, config: Any, billing: BillingResource, policy: PolicyResource
     ) -> dg.MaterializeResult[Any]:
@@ -60,7 +62,8 @@ def step_asset(
         return materialize(context, step.name, billing, policy, **options)
 
     # Dagster reads a config's fields from the annotation.
-    materialize_with_config.__annotations__["config"] = GuardedStepConfig if step.overridable else StepConfig
+    config_type = GuardedStepConfig if step.overridable else StepConfig if step.batchable else PlanConfig
+    materialize_with_config.__annotations__["config"] = config_type
     decorate = dg.asset(
         name=step.name,
         partitions_def=TENANTS,
@@ -72,4 +75,4 @@ def step_asset(
         metadata={"dagster/column_schema": written_columns(step)},
         description=f"{description}\n\n{_UNITS}",
     )
-    return decorate(materialize_with_config if step.batchable else materialize_without_config)
+    return decorate(materialize_with_config)

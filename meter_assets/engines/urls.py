@@ -25,6 +25,7 @@ SHOWN_OPTIONS = frozenset(
         "user",
     }
 )
+_OF_THE_PLACE = frozenset({"dbname", "host", "hostaddr", "port", "unix_socket"})
 _MASK = "***"
 _OPTIONS_OF_ANY_TEXT = frozenset({"options", "password", "sslpassword"})
 _HOST = re.compile(r"[\w.,-]*|[0-9A-Fa-f:.]+(%[\w.-]+)?")  # names, or an IPv6 address
@@ -100,3 +101,10 @@ def shown(url: URL) -> str:
     options = {name: value if name in SHOWN_OPTIONS else _MASK for name, value in url.query.items()}
     plain = url.set(drivername=url.get_backend_name(), query=options)
     return plain.render_as_string(hide_password=True).replace(quote_plus(_MASK), _MASK).replace("%2C", ",")
+
+
+def place(url: URL) -> str:
+    """Return where the database of a URL is, whichever role and options it is used with."""
+    options = {name: value for name, value in url.query.items() if name in _OF_THE_PLACE}
+    plain = url.set(drivername=url.get_backend_name(), query=options)
+    return plain._replace(username=None, password=None).render_as_string(hide_password=True)

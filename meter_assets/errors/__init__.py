@@ -41,6 +41,7 @@ from meter_assets.errors.database import (
     UnsuitableSchema,
 )
 from meter_assets.errors.decisions import DecisionsNotRecorded, InvalidDecisions, UnreadableDecisions
+from meter_assets.errors.plans import PlanDrifted, PlanRefused, PlanUnusable, StepDrift
 from meter_assets.errors.records import JournalAltered, JournalIncomplete, NotAsRecorded, RecordsAltered
 from meter_assets.errors.steps import (
     BlockedByInvariants,
@@ -90,6 +91,9 @@ __all__ = [
     "NotWritable",
     "NothingToWrite",
     "OwnTablesNotTrusted",
+    "PlanDrifted",
+    "PlanRefused",
+    "PlanUnusable",
     "PolicyDiffers",
     "RecordsAltered",
     "RowsChangedSincePlan",
@@ -98,6 +102,7 @@ __all__ = [
     "SharedSessions",
     "SnapshotCancelled",
     "StatementFailed",
+    "StepDrift",
     "StepError",
     "StepInvariantViolated",
     "StepUnconfirmed",

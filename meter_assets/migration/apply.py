@@ -18,6 +18,7 @@ from meter_assets.migration.journal_audit import require_trusted
 from meter_assets.migration.plan import begin_writing, plan_step, unwritten_since_plan
 from meter_assets.migration.progress import CHECKING, COMPUTING, VERIFYING, WRITING, StepProgress, tell
 from meter_assets.migration.recording import locked_and_prepared, record_step_run, retry_on_conflict, succeed
+from meter_assets.migration.reviewed_plan import require_as_planned, require_planned
 from meter_assets.migration.side_effects import money_elsewhere, require_no_other_changes, unlike_the_backup
 from meter_assets.migration.stages import Moment, Situation, require
 from meter_assets.migration.step_report import StepReport, step_report, summarize_change
@@ -30,13 +31,17 @@ def run_step(database: BillingDatabase, run: StepRun) -> StepReport:
 
     If the tenant has no backup, it is taken first, in a step run of its own, whose report `run.also_ran` gets. The
     tenant stays locked until `database.release()`. If other programs change the same rows at the same time, the step is
-    tried again a few times. Raises TenantLocked, BlockedByInvariants, StepInvariantViolated, ConcurrentModification,
-    ColumnTooSmall, ConstraintViolated, TriggerInterfered, TriggerChangedOthers, or StepError itself; after any error,
-    nothing of the step is left in the database. A step in batches keeps its committed batches, and may raise
-    RowsKeepChanging or, before it starts, SharedSessions.
+    tried again a few times. With a reviewed plan, the whole tenant is compared with it before its first step, and each
+    step again before it commits. Raises TenantLocked, PlanRefused, PlanDrifted, BlockedByInvariants,
+    StepInvariantViolated, ConcurrentModification, ColumnTooSmall, ConstraintViolated, TriggerInterfered,
+    TriggerChangedOthers, or StepError itself; after any error, nothing of the step is left in the database. A step in
+    batches keeps its committed batches, and may raise RowsKeepChanging or, before it starts, SharedSessions.
     """
     if run.batch_size is not None:
         database.require_own_session()
+    if run.plan is not None:
+        database.lock(run.tenant, run.run_id)
+        require_as_planned(database, run)
     with locked_and_prepared(database, run) as schema:
         backup = backup_to_take(database, schema, run)
         if backup is not None:
@@ -73,6 +78,7 @@ def _run_once(database: BillingDatabase, schema: BillingSchema, run: StepRun, en
         tell(StepProgress(run.step, run.tenant.key, WRITING, 0, summary.would_change))
         journaled = record(connection, change, schema, entry)
         commits = record_commit(connection, change, schema, entry, journaled)
+        require_planned(connection, schema, run)
         changed = recorded(change, schema, entry)
         require(connection, Moment.computed, Situation(step, relations, changed))
         elsewhere = money_elsewhere(connection, schema, change, run.tenant.id)
@@ -104,6 +110,7 @@ def _plan_and_write(database: BillingDatabase, schema: BillingSchema, run: StepR
             if journaled != summary.would_change:
                 raise RowsChangedSincePlan(run.title, summary.would_change - journaled)
             commits = record_commit(connection, change, schema, entry, journaled)
+            require_planned(connection, schema, run)
             elsewhere = money_elsewhere(connection, schema, change, run.tenant.id)
             write(connection, change, schema, entry, journaled)
             plan.notes.update(require_no_other_changes(connection, schema, change, entry, elsewhere))

@@ -30,9 +30,8 @@ def backup_to_take(database: BillingDatabase, schema: BillingSchema, run: StepRu
     with database.snapshot() as connection:
         missing = _is_missing(connection, billing_relations(schema, run.policy, run.tenant.id), run.run_id)
     if missing:
-        return replace(
-            StepRun(BACKUP, run.tenant, run.run_id, run.policy), policy_changed=run.policy_changed, origin=run.origin
-        )
+        run_of_backup = StepRun(BACKUP, run.tenant, run.run_id, run.policy, policy_changed=run.policy_changed)
+        return replace(run_of_backup, origin=run.origin, plan=run.plan)
     database.checked(run.tenant).add(has_backup(run))
     return None
 

@@ -29,6 +29,7 @@ from meter_assets.migration.pace import Pace
 from meter_assets.migration.plan import Plan, begin_writing, plan_step, require_same_session, unwritten_since_plan
 from meter_assets.migration.progress import WRITING, StepProgress, tell
 from meter_assets.migration.recording import record_step_run, retry_on_conflict, succeed
+from meter_assets.migration.reviewed_plan import require_planned
 from meter_assets.migration.side_effects import money_elsewhere, require_no_other_changes
 from meter_assets.migration.step_report import (
     RowsAndMoney,
@@ -117,6 +118,8 @@ def _finished(
             summary = summary.without(_tallies(connection, missed))
         report = step_report(connection, change, plan.step.relations, recorded(change, schema, entry), summary)
         report = report.with_notes(sorted(plan.notes))
+        if not left:
+            require_planned(connection, schema, plan.run)
         succeed(connection, schema, entry, left)
     return report, missed
 

@@ -94,6 +94,11 @@ class BillingDatabase:
         return self.backend.identity(self._url)
 
     @property
+    def place(self) -> str:
+        """Where the database is: the URL without role, password, and options that do not tell one from another."""
+        return f"sqlite:///{self.file.resolve()}" if self.file is not None else urls.place(self._url)
+
+    @property
     def file(self) -> Path | None:
         """The database's file; None if it is not a file."""
         return self.backend.file(self._url)

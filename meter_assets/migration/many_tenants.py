@@ -17,6 +17,7 @@ from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.origin import UNKNOWN, Origin
+from meter_assets.migration.reviewed_plan import PlanToRun
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.migration.validation import validate
@@ -38,6 +39,8 @@ class Migration:
     batch_size: int | None = None
     policy_changed: bool = False
     origin: Origin = UNKNOWN
+    plan: PlanToRun | None = None
+    """The reviewed plan that each tenant must follow."""
 
 
 @dataclass
@@ -102,6 +105,7 @@ def _run(database: BillingDatabase, migration: Migration, step: str, found: Migr
         batch_size=migration.batch_size if STEPS[step].batchable else None,
         policy_changed=migration.policy_changed,
         origin=migration.origin,
+        plan=None if migration.plan is None else migration.plan.of(database, found.tenant, migration.policy),
         also_ran=add,
     )
     add(run_step(database, run))

@@ -20,6 +20,7 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import EVERY_ID, IdRange, is_same_row, row_id_of
 from meter_assets.migration.journal_audit import require_trusted
 from meter_assets.migration.progress import CHECKING, COMPUTING, StepProgress, tell
+from meter_assets.migration.reviewed_plan import require_planned
 from meter_assets.migration.side_effects import unlike_the_backup
 from meter_assets.migration.stages import Moment, Situation, require
 from meter_assets.migration.step_report import ChangeSummary, summarize_change
@@ -71,6 +72,7 @@ def plan_step(
         change = step.change
         examined = kept_table(connection, f"meter_migration_examined_{number}", _missed_only(change.examined, missed))
         planned = change.materialized_in(examined)
+        require_planned(connection, schema, run, planned)
         rows = kept_table(connection, f"meter_migration_plan_{number}", _with_versions(step, planned.rows))
         summary = summarize_change(connection, planned, step.relations)
         require(connection, Moment.computed, Situation(step, step.relations, rows))

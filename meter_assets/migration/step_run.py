@@ -7,6 +7,7 @@ runs is in `apply` and `batches`, and its checks are in `stages`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from meter_assets.billing.change import Change
@@ -16,6 +17,7 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import InvalidSettings, NothingToWrite
 from meter_assets.migration.batch_size import AUTO
 from meter_assets.migration.database import Tenant
+from meter_assets.migration.manifest import Manifest
 from meter_assets.migration.origin import UNKNOWN, Origin
 from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.migration.step_report import StepReport
@@ -26,6 +28,14 @@ from meter_assets.rules.undo import undo, written_later
 
 def _nothing(*_: object) -> None:
     """Do nothing."""
+
+
+@dataclass(frozen=True)
+class PlanOfTenant:
+    """The reviewed plan of a tenant: its folder and its manifest."""
+
+    folder: Path
+    manifest: Manifest
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,8 @@ class StepRun:
     """Who started it, and why: recorded with it."""
     about_to_commit: Callable[[], None] = _nothing
     """Called just before the commit of each transaction that changes rows; a retry may call it again."""
+    plan: PlanOfTenant | None = None
+    """The reviewed plan: the step changes exactly its rows, or nothing."""
     also_ran: Callable[[StepReport], None] = _nothing
     """Called with the report of the backup, if the tenant had none and it was taken before this step."""
 

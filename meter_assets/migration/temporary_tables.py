@@ -16,6 +16,8 @@ from meter_assets.engines import engine_of
 
 FEW_ROWS = 1_000
 """Up to this number of invoices, and of payments, of a tenant, computing them again is faster than creating tables."""
+READ_OFTEN = ("customers", "meters", "meter_assignments", "invoices", "payments")
+"""The billing tables whose rows of the tenant most of the statements read that compose all steps."""
 _PREFIX = "meter_assets"
 _COUNTER = "meter-assets: temporary tables so far"
 

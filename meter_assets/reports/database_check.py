@@ -25,9 +25,8 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.evaluation import evaluate
 from meter_assets.migration.overflow import check_capacity
 from meter_assets.migration.snapshot import Snapshot
-from meter_assets.migration.temporary_tables import materialized
+from meter_assets.migration.temporary_tables import READ_OFTEN, materialized
 from meter_assets.migration.tenants import may_lack_tenant, rows_without_tenant
-from meter_assets.reports.preview import READ_OFTEN
 from meter_assets.reports.treatments import (
     BillTypeSummary,
     FlagSummary,

@@ -18,12 +18,11 @@ from meter_assets.billing.step_runs import in_force
 from meter_assets.migration.backup import with_backup_first
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.snapshot import Snapshot
-from meter_assets.migration.temporary_tables import materialized
+from meter_assets.migration.temporary_tables import READ_OFTEN, materialized
 from meter_assets.rules.steps import MIGRATION, STEPS
 
 INVOICE_AMOUNTS = "invoice_amounts"
 """The step that may change what the old figure was computed from."""
-_READ_OFTEN = ("customers", "meters", "meter_assignments", "invoices", "payments")
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def view_as_it_is(snapshot: Snapshot, tenant: Tenant) -> View | None:
 
 def view_after_migration(snapshot: Snapshot, tenant: Tenant) -> View:
     """Return a tenant's rows as they would be after a migration."""
-    before = relations = materialized(snapshot.relations(tenant.id), snapshot.tables, *_READ_OFTEN)
+    before = relations = materialized(snapshot.relations(tenant.id), snapshot.tables, *READ_OFTEN)
     changes = list(journaled_amounts(snapshot, tenant))
     for name in with_backup_first(snapshot.connection, before, MIGRATION):
         change = STEPS[name].compute(relations)

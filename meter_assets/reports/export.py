@@ -1,27 +1,42 @@
-"""Writes all rows of a change to CSV files, where a report shows only the first rows.
+"""Writes all rows of a change to files, where a report shows only the first rows; and the manifest of a plan.
 
 Rows are streamed, and a file appears only when it is complete. Every cell passes through `spreadsheet_cell`, so that no
-program reads a text of the database as a formula. Add other exports here; the modes of files are in `private_files`.
+program reads a text of the database as a formula. Add other exports here; the forms of files are in
+`migration.plan_files`, and what a manifest contains in `migration.manifest`.
 """
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Integer, RowMapping, Select, func, select
 
 from meter_assets.billing.change import Change
+from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.errors import InvalidSettings
-from meter_assets.foreign_text import spreadsheet_cell
-from meter_assets.formatting import MINOR_UNIT_DIGITS
-from meter_assets.migration.step_report import as_listed, shown_columns, skipped_rows
-from meter_assets.private_files import make_folder, written
+from meter_assets.foreign_text import shown
+from meter_assets.formatting import plain_money
+from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.manifest import (
+    Manifest,
+    MoneyPlanned,
+    StepPlanned,
+    begin,
+    hash_of_file,
+    now_in_utc,
+    policy_digest,
+    write_manifest,
+)
+from meter_assets.migration.person import this_person
+from meter_assets.migration.plan_files import CSV, ROWS_AT_A_TIME, write_rows
+from meter_assets.migration.planned_rows import as_journaled, digest_of
+from meter_assets.migration.step_report import StepReport, as_listed, shown_columns, skipped_rows
+from meter_assets.private_files import make_folder
+from meter_assets.version import __version__
 
-ROWS_AT_A_TIME = 5_000
 _SIDES = ("{}_before", "{}_after", "expected_{}", "found_{}")
 
 
@@ -34,9 +49,9 @@ NAMES = (
 
 
 def export_changed(
-    connection: Connection, change: Change, relations: BillingRelations, folder: Path, name: str
-) -> None:
-    """Write every row that a change would change, before and after, to `<folder>/<name>.csv`.
+    connection: Connection, change: Change, relations: BillingRelations, folder: Path, name: str, form: str = CSV
+) -> str:
+    """Write every row that a change would change, before and after, to `<folder>/<name>.<form>`; return that name.
 
     `relations` are the tenant's rows before any change: numbers and names of customers, invoices and meters come from
     them. Raises InvalidSettings if the file cannot be written.
@@ -46,8 +61,14 @@ def export_changed(
     rows, names = _recognized(changed, change, relations)
     wanted = [place, changed.c.id, *names, *columns]
     headings = [str(column.key) for column in wanted]
+    money = _money_of(change)
+    kinds = [Decimal if one.key in money else int if isinstance(one.type, Integer) else str for one in wanted]
     with _streamed(connection, select(*wanted).select_from(rows).order_by(changed.c.id)) as found:
-        _write(folder, name, headings, (_values(row, headings, change) for row in found))
+        if form == CSV:
+            cells: Iterable[Sequence[Any]] = (_values(row, headings, change) for row in found)
+        else:
+            cells = ([row[heading] for heading in headings] for row in found)
+        return _write(folder, name, headings, cells, form, kinds)
 
 
 def export_skipped(
@@ -99,15 +120,17 @@ def _values(row: Mapping[Any, Any], headings: Sequence[str], change: Change) -> 
 
 def _with_money(row: Mapping[Any, Any], change: Change) -> dict[str, Any]:
     """Return a row with its money as text in one form: 0.00 for every zero. A value that is null stays empty."""
-    money = {side.format(name) for name in change.money_columns for side in _SIDES}
+    money = _money_of(change)
     return {key: _as_money(value) if key in money else value for key, value in row.items()}
 
 
+def _money_of(change: Change) -> set[str]:
+    """Return the names of the columns of exported rows that are money."""
+    return {side.format(name) for name in change.money_columns for side in _SIDES}
+
+
 def _as_money(value: Any) -> Any:
-    if not isinstance(value, Decimal) or not value.is_finite():
-        return value
-    decimals = max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))
-    return f"{value + 0:.{decimals}f}"  # the sum has no negative zero
+    return plain_money(value) if isinstance(value, Decimal) and value.is_finite() else value
 
 
 @contextmanager
@@ -117,14 +140,89 @@ def _streamed(connection: Connection, statement: Select[Any]) -> Iterator[Iterab
         yield found.mappings()
 
 
-def _write(folder: Path, name: str, headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    try:
+def _write(
+    folder: Path,
+    name: str,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    form: str = CSV,
+    kinds: Sequence[type] = (),
+) -> str:
+    with _reported(folder):
         make_folder(folder)
-        with written(folder, f"{name}.csv", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(map(spreadsheet_cell, headings))
-            writer.writerows(map(spreadsheet_cell, row) for row in rows)
+        return write_rows(folder, name, form, headings, kinds, rows)
+
+
+@contextmanager
+def _reported(folder: Path) -> Iterator[None]:
+    """Report an error of writing as a sentence."""
+    try:
+        yield
     except OSError as error:
         raise InvalidSettings(
             f"Cannot export to {folder}: {error.strerror}. Name a folder that can be written."
         ) from None
+
+
+class PlanExport:
+    """Writes the rows of each step of a tenant's dry run, and then the manifest that makes them a plan."""
+
+    def __init__(self, folder: Path, form: str = CSV) -> None:
+        """Take the folder of the tenant; a plan that is there is one no longer. Raises InvalidSettings."""
+        self._folder, self._form = folder, form
+        self._steps: list[StepPlanned] = []
+        with _reported(folder):
+            make_folder(folder)
+            begin(folder)
+
+    def add(
+        self,
+        connection: Connection,
+        change: Change,
+        before: BillingRelations,
+        report: StepReport,
+    ) -> None:
+        """Write the rows of a step; `before` are the tenant's rows before any step. Raises InvalidSettings."""
+        found = digest_of(connection, as_journaled(connection, change, before.schema))
+        file = export_changed(connection, change, before, self._folder, change.name, self._form)
+        money = {
+            name: MoneyPlanned(before=_sum(sums.before), after=_sum(sums.after)) for name, sums in report.sums.items()
+        }
+        with _reported(self._folder):
+            hashed = hash_of_file(self._folder / file)
+        self._steps.append(
+            StepPlanned(
+                step=change.name,
+                rows=found.rows,
+                digest=found.digest,
+                rules={name: tally.rows for name, tally in report.rules.items()},
+                money=money,
+                file=file,
+                sha256=hashed,
+            )
+        )
+
+    def finish(
+        self, database: BillingDatabase, tenant: Tenant, policy: Policy, newest_step_run: int, *, would_fail: bool
+    ) -> None:
+        """Write the manifest. Raises InvalidSettings."""
+        values = policy.model_dump(mode="json")
+        manifest = Manifest(
+            tenant=tenant.key,
+            tenant_name=shown(tenant.name),
+            database=database.place,
+            policy=values,
+            policy_digest=policy_digest(values),
+            software_version=__version__,
+            created_at=now_in_utc(),
+            created_by=this_person(),
+            newest_step_run=newest_step_run,
+            would_fail=would_fail,
+            steps=self._steps,
+        )
+        with _reported(self._folder):
+            write_manifest(self._folder, manifest)
+
+
+def _sum(money: Decimal) -> str:
+    return plain_money(money) if money.is_finite() else str(money)

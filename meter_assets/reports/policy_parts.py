@@ -36,7 +36,7 @@ from meter_assets.billing.policy import (
 )
 from meter_assets.billing.relations import BillingRelations, billing_relations
 from meter_assets.migration.snapshot import Snapshot
-from meter_assets.migration.temporary_tables import materialized
+from meter_assets.migration.temporary_tables import READ_OFTEN, materialized
 from meter_assets.reports.policy_statuses import (
     NEVER_COUNTED,
     StatusBits,
@@ -53,7 +53,6 @@ PAYMENTS = "payments"
 EVERY_PAYMENT, FOR_INACTIVE_METERS = "every payment", "for inactive meters"
 AMOUNT, TOTAL, OPENING = "amount", "total", "opening"
 
-_READ_OFTEN = ("customers", "meters", "meter_assignments", "invoices", "payments")
 _OF_LINES = ("invoices_with_lines", "kinds_of_bills", "line_sums")
 _NO_OPENING = -1
 
@@ -115,7 +114,7 @@ def read_parts(snapshot: Snapshot, tenant_id: Any, policies: Sequence[Policy]) -
     60 groups of statuses in different ways.
     """
     base = billing_relations(snapshot.schema, policies[0], tenant_id)
-    reader = _Reader(snapshot, materialized(base, snapshot.tables, *_READ_OFTEN), policies)
+    reader = _Reader(snapshot, materialized(base, snapshot.tables, *READ_OFTEN), policies)
     uncounted: dict[Hashable, Mapping[Words, int]] = {}
     sums: dict[Hashable, Sequence[Part]] = {}
     sums[PAYMENTS], uncounted[PAYMENTS] = reader.payments()

@@ -17,19 +17,22 @@ from meter_assets.billing.money import total
 from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.foreign_text import LONGEST_NAME, Shown, file_name
+from meter_assets.foreign_text import Shown
 from meter_assets.migration.backup import with_backup_first
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult, evaluate
+from meter_assets.migration.manifest import folder_of
+from meter_assets.migration.plan_files import CSV
+from meter_assets.migration.planned_rows import newest_step_run
 from meter_assets.migration.recorded_policy import differences_from_recorded
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.stages import Moment, Situation, problems
 from meter_assets.migration.step_report import SHOWN_ROWS, Money, StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import PreparedStep, prepare
-from meter_assets.migration.temporary_tables import TemporaryTables, materialized
+from meter_assets.migration.temporary_tables import READ_OFTEN, TemporaryTables, materialized
 from meter_assets.reports.difference_view import INVOICE_AMOUNTS, View, journaled_amounts
 from meter_assets.reports.differences import TenantDifferences, summarized
-from meter_assets.reports.export import export_changed
+from meter_assets.reports.export import PlanExport
 from meter_assets.reports.treatments import (
     BillTypeSummary,
     StatusSummary,
@@ -42,8 +45,6 @@ from meter_assets.rules.steps import MIGRATION, STEPS, guarded_step, invariants_
 
 EXAMINED = 500
 """Of so many customers whose figures differ most, a preview finds the causes; the command differences, of all."""
-READ_OFTEN = ("customers", "meters", "meter_assignments", "invoices", "payments")
-"""The billing tables whose rows of the tenant most of a preview's statements read."""
 
 
 class BalanceBases(BaseModel):
@@ -99,15 +100,17 @@ def preview(
     steps: Sequence[str] = MIGRATION,
     validate: bool = True,
     export: Path | None = None,
+    export_format: str = CSV,
 ) -> Preview:
     """Preview the steps of one tenant, in this order, in one read-only snapshot; the backup first if it is missing.
 
     With `validate`, the invariants related to the steps are evaluated as they would be afterwards. With `export`, every
-    row that would change is written to `<export>/<tenant>/<change>.csv`, streamed. A policy that differs from the one
+    row that would change is written to `<export>/<tenant>/<change>.csv` (or another format), streamed, and in the end
+    the manifest that makes them a plan. A policy that differs from the one
     that the tenant was migrated with is an obstacle, unless `policy_changed` says that it is meant. Raises what
     `BillingDatabase.snapshot` and `schema` raise, and InvalidSettings for a folder that cannot be written.
     """
-    folder = None if export is None else export / file_name(tenant.key, LONGEST_NAME)
+    plan = None if export is None else PlanExport(folder_of(export, tenant.key), export_format)
     with database.read(policy) as snapshot:
         connection, tables = snapshot.connection, snapshot.tables
         before = relations = materialized(snapshot.relations(tenant.id), tables, *READ_OFTEN)
@@ -121,13 +124,14 @@ def preview(
         amounts = list(journaled_amounts(snapshot, tenant))
         for name in steps:
             step = prepare(STEPS[name], tenant.key, relations, allow_invalid=not validate)
-            change, report, found, relations = _preview_step(connection, step, tables, evaluations)
+            change, report, problems_found, relations = _preview_step(connection, step, tables, evaluations)
             reports.append(report)
-            obstacles += found
+            obstacles += problems_found
             if name == INVOICE_AMOUNTS:
                 amounts.append(change.rows)
-            if folder is not None:
-                export_changed(connection, change, before, folder, name)
+            if plan is not None:
+                plan.add(connection, change, before, report)
+        newest = newest_step_run(connection, snapshot.schema, tenant.id)
         bases = _bases(connection, relations)
         results = evaluations.of(_related_to(steps), relations) if validate else None
         found_differences = None
@@ -135,7 +139,7 @@ def preview(
             stored = snapshot.relations(tenant.id, deleted_too=True)
             view = View(connection, relations, stored, amounts, planned=True)
             found_differences = summarized(view, tenant, shown=SHOWN_ROWS, examined=EXAMINED)
-    return Preview(
+    found = Preview(
         tenant=tenant.key,
         name=tenant.name,
         policy=policy.model_dump(mode="json"),
@@ -151,6 +155,9 @@ def preview(
         triggers=triggers_of(snapshot.schema, steps),
         differences=found_differences,
     )
+    if plan is not None:
+        plan.finish(database, tenant, policy, newest, would_fail=found.would_fail)
+    return found
 
 
 def _refusal(tenant: Tenant, differences: Sequence[str]) -> str:

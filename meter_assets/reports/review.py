@@ -15,9 +15,8 @@ from meter_assets.billing.policy import Policy
 from meter_assets.foreign_text import Shown
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import tried_again
-from meter_assets.migration.temporary_tables import materialized
+from meter_assets.migration.temporary_tables import READ_OFTEN, materialized
 from meter_assets.reports.meter_suggestions import Account, Learned, Paid, Suggestion, learn
-from meter_assets.reports.preview import READ_OFTEN
 from meter_assets.reports.review_rows import (
     Assigned,
     MeterState,

@@ -5,6 +5,7 @@ invariant, rolled back, and migrated again. What does not is refused with the st
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from meter_assets.billing.policy import Policy
 from meter_assets.errors import UnsuitableSchema
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.reviewed_plan import PlanToRun
 from meter_assets.migration.rollback import roll_back
 from meter_assets.migration.step_run import StepRun
 from meter_assets.monitoring.watch import watch
@@ -137,11 +139,13 @@ def make(billing_url: str) -> Any:
     return made
 
 
-def _migrate(database: BillingDatabase, run_id: str, batch_size: int | None) -> None:
+def _migrate(database: BillingDatabase, run_id: str, batch_size: int | None, plan: PlanToRun) -> None:
+    """Migrate the first tenant by its plan: the digests of the plan are those of the journals."""
     tenant = database.every_tenant()[0]
     for step in MIGRATION:
         size = batch_size if STEPS[step].batchable else None
-        run_step(database, StepRun(step, tenant, run_id, Policy(), batch_size=size))
+        planned = plan.of(database, tenant, Policy())
+        run_step(database, StepRun(step, tenant, run_id, Policy(), batch_size=size, plan=planned))
     database.release()
 
 
@@ -154,16 +158,18 @@ USUALLY = ("uuid ids", "domain over integer", "padded ids", "enums and citext", 
     ("case", "engine_name"),
     on_engines(WORKS, lambda case: case.engines, thorough=lambda name, engine: name not in USUALLY),
 )
-def test_an_unusual_database_works_from_preview_to_rollback(make: Any, engine_name: str, case: Works) -> None:
+def test_an_unusual_database_works_from_preview_to_rollback(
+    make: Any, engine_name: str, case: Works, tmp_path: Path
+) -> None:
     database = make(case)
     tenant, other = database.every_tenant()
     assert (tenant.key, other.key) in {("1", "2"), (as_uuid(1).strip("'"), as_uuid(2).strip("'"))}
     before = everything(database, but_runs=True)
-    found = preview(database, tenant, Policy())
+    found = preview(database, tenant, Policy(), export=tmp_path)
     assert found.obstacles == []
     assert [one.name for one in found.results or () if not one.passed and one.severity == "ERROR"] == []
     for run, batch_size in (("whole", None), ("batches", 1)):
-        _migrate(database, run, batch_size)
+        _migrate(database, run, batch_size, PlanToRun(tmp_path))
         with database.snapshot() as connection:
             balances = connection.execute(text("SELECT balance FROM meters ORDER BY tenant_id")).scalars().all()
             passed = watch(connection, database.schema(connection), [tenant, other], Policy(), None)

@@ -9,7 +9,6 @@ import pytest
 
 from meter_assets.cli.main import main
 from tests.support.command_line import CommandLine, command_line_in, on_small_tenants
-from tests.support.databases import dump
 from tests.support.terminals import Terminal, on_a_terminal
 
 VERBS = {
@@ -26,6 +25,7 @@ READS = {
     "explain",
     "differences",
     "compare-policies",
+    "approve",
     "validate-meter-financial-data",
     "history",
     "rehearse",
@@ -57,11 +57,6 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     return on_small_tenants(tmp_path / "shell", f"sqlite:///{path}", monkeypatch)
 
 
-def contents(shell: CommandLine) -> object:
-    with shell.database.snapshot() as connection:
-        return dump(connection)
-
-
 def test_every_command_that_writes_takes_yes() -> None:
     """A new command must be in one of the tables of this module."""
     takes_yes = {
@@ -76,7 +71,7 @@ def test_every_command_that_writes_takes_yes() -> None:
 @pytest.mark.slow
 def test_without_a_terminal_nothing_is_written(shell: CommandLine) -> None:
     """The sentence names the command, the number of tenants and the database; nothing to undo is no question."""
-    before = contents(shell)
+    before = shell.contents()
     for selection, count in SELECTED.items():
         for command, verb in VERBS.items():
             ended = shell(command, *selection)
@@ -85,19 +80,19 @@ def test_without_a_terminal_nothing_is_written(shell: CommandLine) -> None:
             assert about in ended.words
             assert "Nothing was written. To write without a question, add --yes." in ended.words
     assert shell("rollback").status == 0
-    assert contents(shell) == before
+    assert shell.contents() == before
 
     assert shell("migrate-meter-financials", "--yes", "--tenant", "1").status == 0
-    before = contents(shell)
+    before = shell.contents()
     ended = shell("rollback")
     assert (ended.status, f"rollback is about to roll back tenant 1 in {shell.url}." in ended.words) == (2, True)
-    assert contents(shell) == before
+    assert shell.contents() == before
 
 
 @pytest.mark.slow
 def test_questions_on_a_terminal(shell: CommandLine) -> None:
     """Another answer than yes writes nothing; yes writes; at 80 columns."""
-    before = contents(shell)
+    before = shell.contents()
     environment = {"METER_ASSETS_DATABASE_URL": shell.url, "DAGSTER_HOME": None, "TERM": "xterm"}
     lines = (*VERBS, "backfill-payment-meter-ids --tenant 1", "rollback", "rollback")
     answers = (b"n\n", b"no\n", b"\n", b"\x04", b"what\nn\n", b"y\n", b"y\n")
@@ -107,7 +102,7 @@ def test_questions_on_a_terminal(shell: CommandLine) -> None:
     with on_a_terminal(shell.folder, environment, *lines, columns=80, script=SCRIPT) as terminal:
         for at, keys in enumerate(answers):
             if at == len(VERBS):
-                assert contents(shell) == before
+                assert shell.contents() == before
             terminal.read(partial(has_asked, terminal, at + 1))
             terminal.type(keys)
         assert terminal.end() == 0

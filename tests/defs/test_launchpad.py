@@ -8,12 +8,15 @@ import dagster as dg
 import pytest
 from sqlalchemy import make_url
 
+from meter_assets.billing.policy import Policy
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import launchpad
 from meter_assets.defs.partitions import sync_partitions
 from meter_assets.defs.resources import BillingResource
 from meter_assets.errors import ForbiddenRunConfig, InvalidSettings
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.reports.preview import preview
+from meter_assets.rules.steps import MIGRATION
 from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, open_instance
 from meter_assets.runtime.processes import tags_of_this_process
 from meter_assets.settings import CONFIG_VARIABLE, DATABASE_URL_VARIABLE
@@ -22,6 +25,7 @@ from tests.support.command_line import HEALTHY, CommandLine, make_small_tenants
 pytestmark = pytest.mark.slow
 
 PREVIEW, ROLLBACK = "preview_meter_financials", "rollback_meter_financials"
+MIGRATE = "migrate_meter_financials"
 SECRET = "hunter2"
 POSTGRES = f"postgresql://meter:{SECRET}@db.example.org/billing?sslmode=require"
 
@@ -245,3 +249,29 @@ def test_a_database_that_is_none_is_told_of_where_it_is_needed(folder: Path, mon
     configure(folder, monkeypatch, 'databases = ["oracle://db.example.org/billing"]')
     with pytest.raises(InvalidSettings, match="An entry of databases in the table"):
         launchpad.require_allowed(with_url("sqlite:////srv/other.db"))
+
+
+# Plans
+
+
+def following(plan: Path) -> dict[str, Any]:
+    return {"ops": {step: {"config": {"plan_dir": str(plan)}} for step in MIGRATION}}
+
+
+@pytest.mark.by_default("sqlite")
+def test_a_run_of_the_launchpad_follows_a_plan(
+    instance: dg.DagsterInstance, billing_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan must be where the configuration allows it, and approved if that is required."""
+    plan, database = folder / "plan", BillingDatabase(billing_url)
+    preview(database, database.tenants([HEALTHY])[0], Policy(), export=plan)
+    told = launched(instance, MIGRATE, following(plan))
+    assert "as plan_dir. Nothing was read or changed. It may read a plan nowhere" in told
+    configure(folder, monkeypatch, f'export_dirs = ["{folder}"]\n[plan]\nrequire_approval = true')
+    assert "sets require_approval: a live run must follow a plan" in launched(instance, MIGRATE, {})
+    many = build_definitions().resolve_job_def("migrate_many_tenants")
+    config = {"ops": {"migrate_tenants": {"config": {"tenants": [HEALTHY]}}}}
+    assert not many.execute_in_process(instance=instance, run_config=config, raise_on_error=False).success
+    assert "it is not approved" in launched(instance, MIGRATE, following(plan))
+    configure(folder, monkeypatch, f'export_dirs = ["{folder}"]')
+    assert not launched(instance, MIGRATE, following(plan))

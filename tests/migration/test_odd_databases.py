@@ -5,6 +5,7 @@ on each engine.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from meter_assets.errors import StepError
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.migration.step_run import StepRun
+from meter_assets.migration.reviewed_plan import PlanToRun
+from meter_assets.migration.step_run import PlanOfTenant, StepRun
 from meter_assets.reports.preview import Preview, preview
 from meter_assets.rules.invariants import Group, of_group
 from meter_assets.rules.steps import MIGRATION, STEPS
@@ -42,13 +44,16 @@ def refused(rows: Database, step: str, tenant_id: Any, odd: OddDatabase) -> bool
 @pytest.mark.slow
 @settings(max_examples=max(4, settings().max_examples // 3) if settings().max_examples < 100 else 500)
 @given(odd=odd_databases())
-def test_a_database_of_any_form_is_migrated_as_the_oracle_says(billing_url: str, odd: OddDatabase) -> None:
+def test_a_database_of_any_form_is_migrated_as_the_oracle_says(
+    billing_url: str, same_folder: Path, odd: OddDatabase
+) -> None:
+    plan = same_folder / "plans"
     database = start_over(billing_url, odd.schema, odd.rows)
     for tenant_id, one in zip(odd.tenants, sorted(database.every_tenant(), key=in_order(odd)), strict=True):
         rows = {**odd.of_tenant(tenant_id), oracle.BACKUP: []}
-        assert_foretold(preview(database, one, odd.policy), odd, tenant_id, rows)
+        assert_foretold(preview(database, one, odd.policy, export=plan), odd, tenant_id, rows)
         others = everything(database, but_not_of=one.id)
-        expected = migrate_by_oracle(database, one, odd, tenant_id, rows)
+        expected = migrate_by_oracle(database, one, odd, tenant_id, rows, plan)
         assert everything(database, but_not_of=one.id) == others
         with database.snapshot() as connection:
             found = comparable(read(connection, odd.schema))
@@ -72,15 +77,20 @@ def assert_foretold(foretold: Preview, odd: OddDatabase, tenant_id: Any, rows: D
 
 
 def migrate_by_oracle(
-    database: BillingDatabase, one: Tenant, odd: OddDatabase, tenant_id: Any, rows: Database
+    database: BillingDatabase, one: Tenant, odd: OddDatabase, tenant_id: Any, rows: Database, plan: Path
 ) -> Database:
-    """Run each step, which must be refused where the oracle says so; return the rows that are expected then."""
+    """Run each step, which must be refused where the oracle says so; return the rows that are expected then.
+
+    It is run by its plan, until a step is refused: what later steps change is then no longer what the plan says.
+    """
+    planned: PlanOfTenant | None = PlanToRun(plan).of(database, one, odd.policy)
     for step in MIGRATION:
         batch_size = None if step == oracle.BACKUP else odd.batch_size
-        run = StepRun(step, one, "first", odd.policy, batch_size=batch_size)
+        run = StepRun(step, one, "first", odd.policy, batch_size=batch_size, plan=planned)
         if refused(rows, step, tenant_id, odd):
             with pytest.raises(StepError):
                 run_step(database, run)
+            planned = None
         else:
             change = oracle.CHANGES[step](rows, tenant_id, odd.policy)
             assert run_step(database, run).changed == len(change.rows)

@@ -277,7 +277,8 @@ def test_rows_are_exported_in_batches_and_none_is_lost_between(
     with database.transaction() as connection:
         fill(connection, SCHEMA, DemoSize(tenants=1, customers=10, months=1), seed=1)
     foreseen = preview(database, tenant(1), DEFAULT, validate=False, export=tmp_path)
-    assert sorted(path.name for path in (tmp_path / "1").iterdir()) == sorted(f"{step}.csv" for step in MIGRATION)
+    found = sorted(path.name for path in (tmp_path / "1").iterdir())
+    assert found == sorted((*(f"{step}.csv" for step in MIGRATION), "manifest.json"))
     for step in foreseen.steps:
         ids = [int(row["id"]) for row in exported(tmp_path, step.step)]
         assert ids == sorted(set(ids))

@@ -20,6 +20,7 @@ from meter_assets.demo.faults import FAULTS
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.runtime.instance import open_instance
+from tests.support.databases import dump
 
 PROJECT = Path(__file__).parents[2]
 SMALL = DemoSize(tenants=3, customers=6, months=4)
@@ -85,6 +86,11 @@ class CommandLine:
         """Return what a statement finds in the billing database."""
         with self.database.snapshot() as connection:
             return [tuple(row) for row in connection.execute(text(statement))]
+
+    def contents(self) -> object:
+        """Return all that is in the billing database."""
+        with self.database.snapshot() as connection:
+            return dump(connection)
 
     def change(self, *statements: str) -> None:
         """Change the billing database as someone else would."""

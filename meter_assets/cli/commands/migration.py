@@ -11,8 +11,9 @@ import click
 from meter_assets.cli.commands import options
 from meter_assets.cli.ending import reports_errors
 from meter_assets.cli.invocation import Invocation
-from meter_assets.cli.selection import Asks, Selection, tenant_options
+from meter_assets.cli.selection import Asks, Selection, tenant_options, with_plans
 from meter_assets.errors import InvalidSettings
+from meter_assets.migration.plan_files import CSV, require_format
 
 MIGRATE = "migrate_meter_financials"
 
@@ -30,6 +31,14 @@ MIGRATE = "migrate_meter_financials"
 @options.yes
 @options.reason
 @options.export
+@options.export_format
+@click.option(
+    "--plan",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Run each tenant only if what it would change now is exactly the plan that --dry-run --export DIR wrote. "
+    "Default: the tenants that have a plan there.",
+)
 @reports_errors(writes=True)
 def migrate_meter_financials(
     tenants: Selection,
@@ -42,27 +51,50 @@ def migrate_meter_financials(
     yes: bool,
     reason: str | None,
     export: Path | None,
+    export_format: str | None,
+    plan: Path | None,
     no_skip: bool,
     verbose: bool,
 ) -> int:
-    """Migrate tenants: the backup, payments' meter ids, invoice amounts, and meter balances."""
+    """Migrate tenants: the backup, payments' meter ids, invoice amounts, and meter balances.
+
+    --dry-run --export DIR writes a plan, which others can review, approve ('meter-assets approve DIR'), and which
+    --plan DIR then runs. A tenant whose data has changed so that the plan no longer fits is not written: the rows that
+    drifted are named, and the exit status is 1.
+    """
     if export is not None and not dry_run:
         raise InvalidSettings("--export requires --dry-run: it writes the rows that would change.")
     if jobs is not None and dry_run:
         raise InvalidSettings("--jobs is not for --dry-run: a dry run previews one tenant after the other.")
+    if export_format is not None and export is None:
+        raise InvalidSettings("--export-format requires --export: it is the form of the files with the rows.")
+    if plan is not None and dry_run:
+        raise InvalidSettings("--plan is not for --dry-run: it runs the plan that --dry-run --export has written.")
+    form = export_format or CSV
+    require_format(form)
+    if plan is not None:
+        tenants = with_plans(tenants, plan)
     from meter_assets.cli.many_tenants import are_many, migrate_many
     from meter_assets.cli.session import open_session
+    from meter_assets.defs.plans import require_no_plan
+    from meter_assets.rules.steps import MIGRATION as MIGRATION_STEPS
 
     given = Invocation.current()
+    if plan is None and not dry_run:
+        require_no_plan(MIGRATION_STEPS)
     with open_session(
         tenants, live=not dry_run, stop_on_failure=stop_on_failure, invocation=given, reason=reason
     ) as session:
         if dry_run:
             return session.preview(
-                evaluate=not skip_validation, export=export, policy_changed=policy_changed, verbose=verbose
+                evaluate=not skip_validation,
+                export=export,
+                export_format=form,
+                policy_changed=policy_changed,
+                verbose=verbose,
             )
         session.confirm("migrate", yes)
-        session.resume(no_skip=no_skip)
+        session.resume(no_skip=no_skip, plan=plan)
         job = MIGRATE + ("_without_validation" if skip_validation else "")
         if are_many(session, jobs):
             return migrate_many(
@@ -72,8 +104,9 @@ def migrate_meter_financials(
                 validates=not skip_validation,
                 batch_size=batch_size,
                 policy_changed=policy_changed,
+                plan=plan,
             )
-        return session.migrate(job, batch_size=batch_size, policy_changed=policy_changed)
+        return session.migrate(job, batch_size=batch_size, policy_changed=policy_changed, plan=plan)
 
 
 def _step_command(
@@ -104,7 +137,10 @@ def _step_command(
         verbose: bool,
     ) -> int:
         from meter_assets.cli.session import open_session
+        from meter_assets.defs.plans import require_no_plan
 
+        if not dry_run:
+            require_no_plan(steps)
         given, of_migration = Invocation.current(), job == MIGRATE
         with open_session(
             tenants,

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from meter_assets.migration.batch_size import AUTO
+from meter_assets.migration.plan_files import FORMATS
 
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 
@@ -56,5 +57,10 @@ verbose = click.option("--verbose", is_flag=True, help="With --dry-run of severa
 yes = click.option("--yes", is_flag=True, help="Write without asking for confirmation first.")
 reason = click.option("--reason", metavar="TEXT", help="Why this is done; recorded with every run, beside who runs it.")
 export = click.option(
-    "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to CSV files here."
+    "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to files here."
+)
+export_format = click.option(
+    "--export-format",
+    type=click.Choice(FORMATS),
+    help="The form of the exported files: csv (default), or parquet, if pyarrow is installed.",
 )

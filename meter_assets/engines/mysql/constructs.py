@@ -7,7 +7,21 @@ servers compile a new construct; constructs are declared in `billing.constructs`
 from decimal import Context, Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, CursorResult, Date, DateTime, Float, Inspector, Integer, LargeBinary, Numeric, String
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    CursorResult,
+    Date,
+    DateTime,
+    Float,
+    Inspector,
+    Integer,
+    LargeBinary,
+    Numeric,
+    String,
+    cast,
+    type_coerce,
+)
 from sqlalchemy.dialects.mysql import BIT, FLOAT
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -66,6 +80,14 @@ def _any_text(element: AnyText, compiler: Any, **kw: Any) -> str:
 @compiles(PointInTime, "mysql")
 def _point_in_time(element: PointInTime, compiler: Any, **kw: Any) -> str:
     return "DATETIME(6)"
+
+
+def _as_kept(value: ColumnElement[Any], kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    """Return a value with the column's type, and a number with its decimals; other values are kept as they are."""
+    like = kind.like if isinstance(kind, AnyMoney) else kind
+    if isinstance(like, Numeric) and not isinstance(like, Float) and like.scale is not None:
+        return cast(value, Numeric(like.precision, like.scale))
+    return type_coerce(value, kind)
 
 
 def _why_no_money(kind: TypeEngine[Any]) -> str | None:
@@ -141,6 +163,7 @@ register_types(
         from_exact=_without_zeros,
         as_read=lambda kind: kind,
         as_journaled=lambda kind: kind,
+        as_kept=_as_kept,
         why_no_money=_why_no_money,
         why_no_date=_why_no_date,
         in_full=_with_collation,

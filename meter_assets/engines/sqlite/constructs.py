@@ -9,7 +9,22 @@ import hashlib
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Date, DateTime, Numeric, String
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    Numeric,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    type_coerce,
+)
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine, UserDefinedType
@@ -38,6 +53,9 @@ _PARTS = 10**EXACT_DIGITS
 _MOST_EXACT = 2**51
 """From so many parts on, the product of a float and `_PARTS` may be nearer to a neighbour of the exact number."""
 _MOST_UNITS = f"{_MOST_EXACT // _PARTS}.0"
+_MOST_WHOLE = 2**53
+"""Up to this number, every whole number is a float."""
+_DIALECT = sqlite.dialect()
 _NOISE, _FLOAT_ERROR = 0.001, 4.5e-16
 """A float whose parts are so near to a whole number is that number: after arithmetic of the billing software, and
 relative to the number, because the float and its product with `_PARTS` are rounded."""
@@ -78,6 +96,15 @@ def _as_read(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return String() if isinstance(kind, DateTime) else kind
 
 
+def _as_kept(value: ColumnElement[Any], kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    """Return a value with the column's type; a column of numbers keeps a float that is a whole number as an integer."""
+    is_number = isinstance(kind.dialect_impl(_DIALECT), Numeric)
+    if not is_number:
+        return type_coerce(value, kind)
+    whole = and_(func.typeof(value) == "real", func.abs(value) < _MOST_WHOLE, value == func.round(value))
+    return type_coerce(case((whole, cast(value, Integer)), else_=value), kind)
+
+
 def _why_no_money(kind: TypeEngine[Any]) -> str | None:
     if isinstance(kind, Numeric) and (kind.scale or 0) > EXACT_DIGITS:
         return f"and on SQLite money is exact to {EXACT_DIGITS} decimals only"
@@ -99,6 +126,7 @@ register_types(
         from_exact=_units,
         as_read=_as_read,
         as_journaled=lambda kind: _AsItIs(),
+        as_kept=_as_kept,
         why_no_money=_why_no_money,
         why_no_date=lambda kind: None,  # every date is text; an invariant checks its form
         of_text_day=lambda column: (

@@ -1,0 +1,313 @@
+"""The plan that was reviewed is the plan that runs: exported, approved, compared, and run, on each engine."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meter_assets.cli import many_tenants as command
+from meter_assets.migration import apply, batches
+from meter_assets.migration import approval as approval_module
+from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.manifest import APPROVAL, MANIFEST, Manifest
+from meter_assets.migration.person import Person
+from meter_assets.migration.plan_files import planned_rows
+from meter_assets.migration.reviewed_plan import require_as_planned
+from meter_assets.migration.step_run import StepRun
+from meter_assets.rules.steps import MIGRATION
+from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine, Ended
+
+DRY_RUN = ("migrate-meter-financials", "--dry-run", "--export", "plan")
+RUN = ("migrate-meter-financials", "--yes", "--plan", "plan")
+COMMITS = """SELECT r.step, c.rows_changed, c.digest FROM meter_migration_commits c
+    JOIN meter_migration_runs r ON r.id = c.step_run_id WHERE r.tenant_id = {} ORDER BY r.id, c.part"""
+FIRST = f"SELECT min(id) FROM payments WHERE tenant_id = {HEALTHY} AND meter_id IS NULL"
+
+
+def planned(shell: CommandLine, *arguments: str) -> dict[str, Manifest]:
+    """Make a plan, and return the manifest of each tenant."""
+    ended = shell(*DRY_RUN, *arguments)
+    assert ended.status == 0, ended.printed
+    files = sorted((shell.folder / "plan").glob(f"*/{MANIFEST}"))
+    return {path.parent.name: Manifest.model_validate_json(path.read_bytes()) for path in files}
+
+
+def refused(shell: CommandLine, *arguments: str) -> Ended:
+    """Run a plan that must be refused: nothing is written, and the exit status is 1."""
+    before = shell.contents()
+    ended = shell(*RUN, *arguments)
+    assert ended.status == 1, ended.printed
+    assert shell.contents() == before
+    return ended
+
+
+def journaled(shell: CommandLine, tenant: str) -> list[tuple[Any, ...]]:
+    return [(one.strip(), rows, digest) for one, rows, digest in shell.rows(COMMITS.format(tenant))]
+
+
+def in_manifest(manifest: Manifest) -> list[tuple[Any, ...]]:
+    return [(one.step, one.rows, one.digest) for one in manifest.steps if one.rows]
+
+
+@pytest.mark.slow
+def test_the_journal_has_the_digests_of_its_plan(shell: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifests = planned(shell)
+    assert list(manifests) == [HEALTHY, ALSO_HEALTHY, BROKEN]
+    for manifest in manifests.values():
+        assert [one.step for one in manifest.steps] == list(MIGRATION)
+        assert manifest.digest == manifest.content_digest
+        for one in manifest.steps:
+            with (shell.folder / "plan" / manifest.tenant / one.file).open(newline="") as file:
+                assert len(list(csv.DictReader(file))) == one.rows == sum(one.rules.values())
+    ended = shell(*RUN)
+    assert ended.status == 0, ended.printed
+    for tenant, manifest in manifests.items():
+        assert journaled(shell, tenant) == in_manifest(manifest)
+    again = shell(*RUN, "--no-skip")
+    assert again.status == 0, again.printed
+    assert "Nothing had to be changed" in again.words
+
+    assert shell("rollback", "--yes").status == 0
+    in_batches = shell(*RUN, "--no-skip", "--batch-size", "2", "--tenant", HEALTHY)
+    assert in_batches.status == 0, in_batches.printed
+    monkeypatch.setattr(command, "MANY", 1)
+    many = shell(*RUN, "--no-skip")
+    assert many.status == 0, many.printed
+
+
+@pytest.mark.slow
+def test_rows_that_drifted_are_named(shell: CommandLine) -> None:
+    """An added, a deleted and a changed payment; the other tenants are migrated."""
+    planned(shell)
+    ids = [row[0] for row in shell.rows(f"SELECT id FROM payments WHERE tenant_id = {HEALTHY} ORDER BY id")]
+    by_invoice = shell.rows(
+        f"SELECT p.id, p.invoice_id FROM payments p WHERE p.tenant_id = {HEALTHY} AND p.meter_id IS NULL"
+        " AND p.invoice_id IS NOT NULL ORDER BY p.id"
+    )
+    (gone, _), (changed, invoice) = by_invoice[:2]
+    added = 900_001
+    meters = shell.rows(f"SELECT id FROM meters WHERE tenant_id = {HEALTHY} ORDER BY id")
+    was = shell.rows(f"SELECT meter_id FROM invoices WHERE id = {invoice}")[0][0]
+    other = next(row[0] for row in meters if row[0] != was)
+    shell.change(
+        f"DELETE FROM payments WHERE id = {gone}",
+        "INSERT INTO payments (id, tenant_id, customer_id, invoice_id, amount) "
+        f"SELECT {added}, tenant_id, customer_id, invoice_id, 7.25 FROM payments WHERE id = {ids[-1]}",
+        f"UPDATE invoices SET meter_id = {other} WHERE id = {invoice}",
+    )
+    ended = refused(shell, "--tenant", HEALTHY)
+    said = ended.words
+    assert "Tenant 1 was refused, and nothing was changed: what it would change now is not the plan in" in said
+    assert f"added id {added} (meter_id_before empty, meter_id_after " in said
+    assert f"gone id {gone} (meter_id_before empty, meter_id_after " in said
+    assert f"different id {changed} (meter_id_after {was} in the plan, {other} now" in said
+    assert "meter_balances:" in said
+    others = shell(*RUN)
+    assert others.status == 1
+    assert "2 of 3 tenants done" in others.words
+    assert journaled(shell, HEALTHY) == []
+    assert len(journaled(shell, ALSO_HEALTHY)) >= 2
+
+
+@pytest.mark.slow
+def test_an_interrupted_plan_goes_on(shell: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps and batches that were written under the plan are a part of it; rows that others wrote since are not."""
+    manifest = planned(shell)[HEALTHY]
+    count, from_batch = [0], batches._write_batch
+
+    def fails_later(*given: Any) -> Any:
+        count[0] += 1
+        if count[0] > 2:
+            raise KeyboardInterrupt
+        return from_batch(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batches, "_write_batch", fails_later)
+        assert shell(*RUN, "--tenant", HEALTHY, "--batch-size", "2").status == 130
+    assert [one[0] for one in journaled(shell, HEALTHY)] == [MIGRATION[0], MIGRATION[1], MIGRATION[1]]
+    ended = shell(*RUN, "--tenant", HEALTHY)
+    assert ended.status == 0, ended.printed
+    rows = {step: sum(rows for one, rows, _ in journaled(shell, HEALTHY) if one == step) for step in MIGRATION}
+    assert rows == {one.step: one.rows for one in manifest.steps}
+
+
+@pytest.mark.slow
+def test_a_row_that_drifts_between_the_steps_stops_its_step(
+    shell: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole tenant was compared before; the step compares again in its own transaction."""
+    planned(shell)
+    compared = require_as_planned
+
+    def then_a_payment(database: BillingDatabase, run: StepRun) -> None:
+        compared(database, run)
+        if run.step == "invoice_amounts":
+            shell.change(
+                "INSERT INTO payments (id, tenant_id, customer_id, invoice_id, meter_id, amount) "
+                "SELECT 900001, tenant_id, customer_id, id, meter_id, 7.25 FROM invoices WHERE id = "
+                f"(SELECT max(id) FROM invoices WHERE tenant_id = {HEALTHY} AND meter_id IS NOT NULL)"
+            )
+
+    with monkeypatch.context() as patched:
+        patched.setattr(apply, "require_as_planned", then_a_payment)
+        ended = shell(*RUN, "--tenant", HEALTHY)
+    assert ended.status == 1
+    assert "meter_balances of tenant 1 was rolled back; earlier steps and batches stay, journaled" in ended.words
+    assert [one[0] for one in journaled(shell, HEALTHY)] == [MIGRATION[0], MIGRATION[1]]
+    assert "was refused" in refused(shell, "--tenant", HEALTHY).words
+
+
+@pytest.mark.slow
+def test_a_plan_of_something_else_is_refused(on_sqlite: CommandLine) -> None:
+    shell = on_sqlite
+    planned(shell)
+    folder = shell.folder / "plan"
+    path = folder / HEALTHY / MANIFEST
+    original = Manifest.model_validate_json(path.read_bytes())
+
+    def altered(**values: Any) -> str:
+        path.write_text(original.model_copy(update=values).sealed().model_dump_json())
+        return refused(shell, "--tenant", HEALTHY).words
+
+    assert "it is of tenant 2." in altered(tenant=ALSO_HEALTHY)
+    assert "it is of another database, sqlite:///other.db; this one is sqlite:///" in altered(
+        database="sqlite:///other.db"
+    )
+    assert "differs in tolerance" in altered(policy={**original.policy, "tolerance": "7.00"})
+    assert "it was made by version 0.1.0, and this is version" in altered(software_version="0.1.0")
+    assert "its steps are customer_balances_backup, payment" in altered(steps=original.steps[:-1])
+    path.write_text(original.model_dump_json().replace('"rows":', '"rows": 1'))
+    assert "was altered: its digest is not that of its content" in refused(shell, "--tenant", HEALTHY).words
+    path.write_text("{}")
+    assert "is not the manifest of a plan of this version" in refused(shell, "--tenant", HEALTHY).words
+    path.write_text(original.model_dump_json())
+    rows = folder / HEALTHY / "payment_meter_ids.csv"
+    rows.write_text(rows.read_text() + "1,2,3\n")
+    assert "payment_meter_ids.csv was altered" in refused(shell, "--tenant", HEALTHY).words
+    rows.unlink()
+    assert "payment_meter_ids.csv is missing" in refused(shell, "--tenant", HEALTHY).words
+    path.unlink()
+    assert shell(*RUN, "--tenant", HEALTHY).status == 1
+    ended = shell(*RUN)
+    assert (ended.status, "2 of 2 tenants done" in ended.words) == (0, True)
+    ended = shell("migrate-meter-financials", "--yes", "--plan", "elsewhere")
+    assert (ended.status, "There is no plan in elsewhere" in ended.words) == (2, True)
+    ended = shell(*DRY_RUN, "--plan", "plan")
+    assert (ended.status, "--plan is not for --dry-run" in ended.words) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_live_run_needs_the_approval_of_another(on_sqlite: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = with_settings(on_sqlite, "require_approval = true")
+    planned(shell)
+    for line in (("migrate-meter-financials",), ("backfill-invoice-amounts",)):
+        ended = shell(*line, "--yes")
+        assert (ended.status, "sets require_approval: a live run must follow a plan" in ended.words) == (2, True)
+    assert "it is not approved, and require_approval is set" in refused(shell).words
+    approved = shell("approve", "plan", "--name", "Ann Reviewer")
+    assert approved.status == 0, approved.printed
+    assert "Approved by Ann Reviewer (" in approved.words
+    assert "who also runs it" in refused(shell).words
+    with somebody_else(monkeypatch):
+        assert shell("approve", "plan", "--tenant", HEALTHY).status == 0
+    assert shell(*RUN, "--tenant", HEALTHY).status == 0
+    assert shell("rollback", "--yes").status == 0
+    path = shell.folder / "plan" / HEALTHY / APPROVAL
+    approval = path.read_text()
+    assert json.loads(approval)["person"]["user"] == "somebody-else"
+    planned(shell)
+    assert not path.exists()
+    path.write_text(approval)
+    assert "its approval is of another plan" in refused(shell, "--tenant", HEALTHY).words
+    path.write_text("no")
+    assert "its approval.json cannot be read" in refused(shell, "--tenant", HEALTHY).words
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+def test_a_required_signature_is_verified(on_sqlite: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    signers = on_sqlite.folder / "signers"
+    shell = with_settings(on_sqlite, f'require_approval = true\nallowed_signers = "{signers}"')
+    ours, strangers = (new_key(shell.folder / name) for name in ("reviewer", "stranger"))
+    signers.write_text(f"ann@example.com {ours.with_suffix('.pub').read_text()}")
+    planned(shell)
+    ended = shell("approve", "plan", "--key", "missing")
+    assert (ended.status, "There is no key missing" in ended.words) == (2, True)
+    for given in ((), ("--key", str(strangers))):
+        with somebody_else(monkeypatch):
+            assert shell("approve", "plan", *given).status == 0
+        assert "its approval has no valid signature" in refused(shell, "--tenant", HEALTHY).words
+    with somebody_else(monkeypatch):
+        approved = shell("approve", "plan", "--key", str(ours))
+    assert (approved.status, ", signed." in approved.words) == (0, True), approved.printed
+    path = shell.folder / "plan" / ALSO_HEALTHY / APPROVAL
+    path.write_text(path.read_text().replace("somebody-else", "another-one"))
+    assert "its approval has no valid signature" in refused(shell, "--tenant", ALSO_HEALTHY).words
+    ended = shell(*RUN, "--tenant", HEALTHY)
+    assert ended.status == 0, ended.printed
+
+
+def with_settings(shell: CommandLine, plan: str) -> CommandLine:
+    """Let the commands use this table [plan]."""
+    path = shell.folder / "settings.toml"
+    path.write_text(f"[plan]\n{plan}\n")
+    shell.environment["METER_ASSETS_CONFIG"] = str(path)
+    return shell
+
+
+@contextmanager
+def somebody_else(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let another user of the operating system approve."""
+    with monkeypatch.context() as patched:
+        patched.setattr(approval_module, "this_person", lambda: Person(user="somebody-else", host="desk"))
+        yield
+
+
+def new_key(path: Path) -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    return path
+
+
+@pytest.mark.slow
+def test_workers_follow_the_plan_too(on_postgresql: CommandLine) -> None:
+    """With --jobs, each process compares its tenant; the one that drifted is named by a run of its own."""
+    shell = on_postgresql
+    manifests = planned(shell)
+    shell.change(f"DELETE FROM payments WHERE id = ({FIRST})")
+    ended = shell(*RUN, "--jobs", "2")
+    assert ended.status == 1
+    assert "2 of 3 tenants done" in ended.words
+    assert "Tenant 1 was refused, and nothing was changed" in ended.words
+    assert journaled(shell, HEALTHY) == []
+    assert journaled(shell, BROKEN) == in_manifest(manifests[BROKEN])
+
+
+@pytest.mark.slow
+def test_a_plan_in_parquet(on_sqlite: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs pyarrow; without it, a sentence says so."""
+    shell = on_sqlite
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "pyarrow", None)
+        ended = shell(*DRY_RUN, "--export-format", "parquet")
+        assert (ended.status, "pip install pyarrow" in ended.words) == (2, True)
+    ended = shell("migrate-meter-financials", "--dry-run", "--export-format", "csv")
+    assert (ended.status, "--export-format requires --export" in ended.words) == (2, True)
+    pytest.importorskip("pyarrow")
+    rows = planned(shell)[HEALTHY].step("meter_balances")
+    typed = planned(shell, "--export-format", "parquet")[HEALTHY]
+    step = typed.step("meter_balances")
+    assert rows is not None
+    assert step is not None
+    assert (step.rows, step.digest, step.file) == (rows.rows, rows.digest, "meter_balances.parquet")
+    folder = shell.folder / "plan" / HEALTHY
+    assert list(planned_rows(folder / step.file)) == list(planned_rows(folder / rows.file))
+    assert shell(*RUN, "--tenant", ALSO_HEALTHY).status == 0
+    shell.change(f"DELETE FROM payments WHERE id = ({FIRST})")
+    assert "gone id" in refused(shell, "--tenant", HEALTHY).words
