@@ -27,7 +27,7 @@ from meter_assets.version import __version__
 COMMAND, DIGEST, LEFT = (
     f"{run_tags.HIDDEN}meter_assets/{name}" for name in ("command", "command_digest", "tenants_left")
 )
-_HOW, _JOBS = ("--yes", "--stop-on-failure"), "--jobs"
+_HOW, _JOBS = ("--yes", "--stop-on-failure", "--json"), "--jobs"
 """The options that do not change what a command does; the second one has a value."""
 CONTINUED_WITHIN = timedelta(hours=24)
 

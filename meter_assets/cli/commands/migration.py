@@ -28,6 +28,7 @@ MIGRATE = "migrate_meter_financials"
 @options.verbose
 @options.no_skip
 @options.yes
+@options.as_json
 @options.export
 @reports_errors(writes=True)
 def migrate_meter_financials(
@@ -39,6 +40,7 @@ def migrate_meter_financials(
     skip_validation: bool,
     jobs: int | None,
     yes: bool,
+    as_json: bool,
     export: Path | None,
     no_skip: bool,
     verbose: bool,
@@ -52,7 +54,9 @@ def migrate_meter_financials(
     from meter_assets.cli.session import open_session
 
     given = Invocation.current()
-    with open_session(tenants, live=not dry_run, stop_on_failure=stop_on_failure, invocation=given) as session:
+    with open_session(
+        tenants, live=not dry_run, stop_on_failure=stop_on_failure, invocation=given, as_json=as_json
+    ) as session:
         if dry_run:
             return session.preview(
                 evaluate=not skip_validation, export=export, policy_changed=policy_changed, verbose=verbose
@@ -86,6 +90,7 @@ def _step_command(
     @options.verbose
     @options.no_skip
     @options.yes
+    @options.as_json
     @reports_errors(writes=True)
     def command(
         tenants: Selection,
@@ -94,6 +99,7 @@ def _step_command(
         batch_size: int | None,
         policy_changed: bool,
         yes: bool,
+        as_json: bool,
         no_skip: bool,
         verbose: bool,
     ) -> int:
@@ -106,6 +112,7 @@ def _step_command(
             writes=None if of_migration else steps,
             stop_on_failure=stop_on_failure,
             invocation=given,
+            as_json=as_json,
         ) as session:
             if dry_run:
                 return session.preview(steps=steps, policy_changed=policy_changed, verbose=verbose)
@@ -149,3 +156,6 @@ STEP_COMMANDS = (
         job="sync_customer_balances",
     ),
 )
+
+MIGRATION_COMMANDS = (migrate_meter_financials, *STEP_COMMANDS)
+"""The commands that run steps."""

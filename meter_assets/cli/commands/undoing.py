@@ -18,6 +18,7 @@ from meter_assets.errors import InvalidSettings
 @options.stop
 @options.batch_size
 @options.yes
+@options.as_json
 @options.export
 @reports_errors(writes=True)
 def rollback(
@@ -27,6 +28,7 @@ def rollback(
     stop_on_failure: bool,
     batch_size: int | None,
     yes: bool,
+    as_json: bool,
     export: Path | None,
 ) -> int:
     """Undo the changes of runs from their journals: all runs, or one run and the later ones.
@@ -44,5 +46,6 @@ def rollback(
         stop_on_failure=stop_on_failure,
         of_run=before_run,
         invocation=Invocation.current(),
+        as_json=as_json,
     ) as session:
         return session.roll_back(before_run, dry_run=dry_run, batch_size=batch_size, yes=yes, export=export)
