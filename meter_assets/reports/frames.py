@@ -166,7 +166,7 @@ def statement_entries(
             "balance": Kind.money,
             **dict.fromkeys(("rule", "why"), Kind.text),
         }
-        found = statements(snapshot, tenant, meter_ids, as_of=as_of)
+        found = statements(snapshot, tenant, meter_ids, as_of=as_of, with_charges=False)
         yield from parts(columns, (row for one in found for row in _entries(one)), rows_at_a_time)
 
 
