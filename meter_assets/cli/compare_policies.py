@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from meter_assets import settings
+from meter_assets.cli.json_output import Skipped, print_json, skipped_tenant
 from meter_assets.cli.selection import Selection, chosen_of_records, skipped_tenants
 from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import named, quoted
@@ -23,6 +24,12 @@ SHOWN_POLICIES = 10
 SHOWN_CUSTOMERS = 20
 _SHOWN_EQUALS = 5
 _AS_CONFIGURED = "(as configured)"
+
+
+class ComparedPolicies(PolicyComparison):
+    """A comparison of policies, and the tenants that are skipped because of their ids."""
+
+    skipped: list[Skipped]
 
 
 def show_policies(
@@ -39,8 +46,7 @@ def show_policies(
         database, tenants, configured, named_values, between=between, about_to_read=_Progress(tenants)
     )
     if as_json:
-        left = [{"tenant": one.key, "name": one.name, "reason": one.reason} for one in skipped]
-        click.echo(json.dumps({**found.model_dump(mode="json"), "skipped": left}, indent=2))
+        print_json(ComparedPolicies(**dict(found), skipped=list(map(skipped_tenant, skipped))))
         return int(bool(skipped))
     terminal = Terminal()
     _show(terminal, found)

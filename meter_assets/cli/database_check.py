@@ -6,6 +6,7 @@ Add here what only this command prints. What is found is in `reports.database_ch
 import click
 
 from meter_assets import settings
+from meter_assets.cli.json_output import print_json
 from meter_assets.cli.terminal import Terminal
 from meter_assets.formatting import counted, show_money
 from meter_assets.reports.database_check import DatabaseCheck, Level, check_database
@@ -22,7 +23,7 @@ def show_database_check(*, as_json: bool) -> int:
     database.remember()
     found = check_database(database, settings.policy())
     if as_json:
-        click.echo(found.model_dump_json(indent=2))
+        print_json(found)
     else:
         _show(Terminal(), found)
     return int(bool(found.errors))

@@ -4,13 +4,13 @@ Add here what only this command prints. The causes are found in `reports.differe
 `reports.difference_tables`.
 """
 
-import json
 from typing import Any
 
-import click
+from pydantic import BaseModel
 
 from meter_assets import settings
 from meter_assets.cli.csv_output import print_csv
+from meter_assets.cli.json_output import print_json
 from meter_assets.cli.selection import Selection, chosen_of_records, skipped_tenants
 from meter_assets.cli.terminal import Terminal
 from meter_assets.errors import UnknownRow
@@ -28,6 +28,13 @@ SHOWN = 20
 """How many customers of a tenant are printed in a table."""
 
 
+class Differences(BaseModel):
+    """The differences of the selected tenants; `skipped` says why a tenant is skipped because of its id."""
+
+    tenants: list[TenantDifferences]
+    skipped: list[str]
+
+
 def show_differences(tenants: Selection, *, customer: str | None, form: str) -> int:
     """Print the differences of the selected tenants by cause. Return the exit status.
 
@@ -36,7 +43,8 @@ def show_differences(tenants: Selection, *, customer: str | None, form: str) -> 
     """
     database, policy = settings.billing_database(), settings.policy()
     database.remember()
-    chosen, terminal = chosen_of_records(database, tenants), Terminal()
+    chosen = chosen_of_records(database, tenants, or_none=form == JSON)
+    terminal = Terminal(on_stderr=form != TEXT)
     customer_id = None if customer is None else _customer_id(database, chosen, customer)
     limit = SHOWN if form == TEXT and customer_id is None else None
     found = []
@@ -48,8 +56,7 @@ def show_differences(tenants: Selection, *, customer: str | None, form: str) -> 
             _show(terminal, one)
     skipped = skipped_tenants(database, tenants)
     if form == JSON:
-        whole = {"tenants": [one.model_dump(mode="json") for one in found], "skipped": list(map(str, skipped))}
-        click.echo(json.dumps(whole, indent=2))
+        print_json(Differences(tenants=found, skipped=list(map(str, skipped))))
     elif form == CSV:
         print_csv(render.rows(found))
     else:

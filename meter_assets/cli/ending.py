@@ -47,7 +47,8 @@ def reports_errors(*, writes: bool = False) -> Callable[[Callable[P, int]], Call
                     click.echo(f"Error: {error}", err=True)
                     status = error.exit_status
                 except NothingSelected as nothing:
-                    click.echo(str(nothing))
+                    for_programs = kwargs.get("as_json") or kwargs.get("form")
+                    click.echo(str(nothing), err=bool(for_programs))
                     status = 0
                 except click.Abort:  # another answer than yes
                     click.echo("Nothing was written.", err=True)

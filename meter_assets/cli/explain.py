@@ -4,13 +4,11 @@ Add here what only this command prints. Statements are made in `reports.statemen
 `reports.statement_tables`.
 """
 
-import json
 from datetime import date
-
-import click
 
 from meter_assets import settings
 from meter_assets.cli.csv_output import print_csv
+from meter_assets.cli.json_output import print_json
 from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import named
 from meter_assets.reports import statement_tables as render
@@ -44,7 +42,7 @@ def show_explanation(
         of_customer = explain_customer(database, tenant, policy, customer, by=by, as_of=as_of, history=history)
         found, whole = of_customer.meters, of_customer
     if form == JSON:
-        click.echo(json.dumps(whole.model_dump(mode="json"), indent=2))
+        print_json(whole)
     elif form == CSV:
         print_csv(render.change_rows(found) if history else render.entry_rows(found))
     else:

@@ -3,10 +3,11 @@
 Add here what the command shows of the records. They are read in `migration.run_history`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated
+
+from pydantic import BaseModel, PlainSerializer, WithJsonSchema
 
 from meter_assets.billing.own_tables import RUNNING
 from meter_assets.cli.terminal import Terminal
@@ -16,6 +17,58 @@ from meter_assets.migration.run_history import RunRecord, StepRunRecord
 from meter_assets.reports.tables import LONGEST_CELL, Grid
 
 _WIDE_ENOUGH_FOR_NAMES = 120
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(lambda moment: in_utc(moment).isoformat(), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+
+
+class HistoryStep(BaseModel):
+    """The record of one step of a run; `undoes` is the id of the step run that it undid."""
+
+    id: int
+    step: str
+    undoes: int | None
+    undoes_run_id: str | None
+    started_at: Moment
+    finished_at: Moment | None
+    outcome: str
+    rows_changed: int | None
+    message: str | None
+    software_version: str
+    started_by: str | None
+    executed_by: str | None
+    database_role: str | None
+    reason: str | None
+
+
+class HistoryRun(BaseModel):
+    """The steps of one tenant in one run; `progress` is how far it is, if it has not ended."""
+
+    run_id: str
+    tenant_id: str
+    tenant_name: str
+    started_at: Moment
+    finished_at: Moment | None
+    outcome: str
+    started_by: str | None
+    reason: str | None
+    rows_changed: int
+    progress: str | None
+    undoes_run_ids: list[str]
+    steps: list[HistoryStep]
+
+
+class History(BaseModel):
+    """The newest recorded runs, how many older ones there are, and why records or tenants cannot be trusted or run."""
+
+    runs: list[HistoryRun]
+    older_runs: int
+    altered_records: list[str]
+    skipped_tenants: list[str]
 
 
 Progress = Mapping[tuple[str, str], str]
@@ -89,53 +142,40 @@ def show_steps(
     _show_rest(terminal, runs, older)
 
 
-def as_json(
+def history_of(
     runs: Sequence[RunRecord],
     names: Mapping[str, str],
     older: int,
     progress: Progress,
     altered: Sequence[str],
     skipped: Sequence[str],
-) -> str:
-    """Return runs as JSON: all fields, whole ids, times in ISO 8601 (UTC).
+) -> History:
+    """Return runs for programs: all fields, whole ids, times in ISO 8601 (UTC).
 
     `altered` are the errors of records that were changed, `skipped` those of tenants with invalid ids.
     """
-    found = {
-        "runs": [
-            {
-                "run_id": run.run_id,
-                "tenant_id": str(run.tenant_id),
-                "tenant_name": names[str(run.tenant_id)],
-                "started_at": _iso(run.started_at),
-                "finished_at": _iso(run.finished_at),
-                "outcome": run.outcome,
-                "started_by": run.started_by,
-                "reason": run.reason,
-                "rows_changed": run.rows_changed,
-                "progress": progress.get((run.run_id, str(run.tenant_id))),
-                "undoes_run_ids": run.undoes,
-                "steps": [_step_as_json(one) for one in run.steps],
-            }
+    return History(
+        runs=[
+            HistoryRun(
+                run_id=run.run_id,
+                tenant_id=str(run.tenant_id),
+                tenant_name=names[str(run.tenant_id)],
+                started_at=run.started_at,
+                finished_at=run.finished_at,
+                outcome=run.outcome,
+                started_by=run.started_by,
+                reason=run.reason,
+                rows_changed=run.rows_changed,
+                progress=progress.get((run.run_id, str(run.tenant_id))),
+                undoes_run_ids=list(run.undoes),
+                steps=[HistoryStep(**one.model_dump(exclude={"run_id", "tenant_id"})) for one in run.steps],
+            )
             for run in runs
         ],
-        "older_runs": older,
-        "altered_records": list(altered),
-        "skipped_tenants": list(skipped),
-    }
-    return json.dumps(found, indent=2)
-
-
-def _step_as_json(step: StepRunRecord) -> dict[str, Any]:
-    return {
-        **step.model_dump(exclude={"run_id", "tenant_id"}),
-        "started_at": _iso(step.started_at),
-        "finished_at": _iso(step.finished_at),
-    }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return in_utc(moment).isoformat() if moment else None
+        older_runs=older,
+        altered_records=list(altered),
+        skipped_tenants=list(skipped),
+    )
 
 
 def _short(run: RunRecord) -> str:

@@ -5,12 +5,14 @@ that nothing that is only shown ends a command.
 """
 
 import gc
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 from dotenv import load_dotenv
 
+from meter_assets import settings
 from meter_assets.cli.commands import (
     evidence,
     migration,
@@ -49,6 +51,8 @@ COMMANDS = (
     setting_up.demo,
 )
 
+COMPLETION = f"_{'meter-assets'.replace('-', '_')}_complete".upper()
+"""The variable by which a shell asks click to complete words."""
 _OBJECTS_UNTIL_COLLECTION = 50_000
 """After how many new objects Python looks for garbage. Importing Dagster creates more than 100,000 objects that stay.
 With Python's default of 700, looking for garbage among them takes a fifth of the start of a command."""
@@ -60,7 +64,8 @@ class _Commands(CommandGroup):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the arguments and run a command, as click does."""
         gc.set_threshold(_OBJECTS_UNTIL_COLLECTION)
-        with lasting_output():
+        # A shell that completes words gets bytes, which a lasting stream does not take.
+        with nullcontext() if settings.variable(COMPLETION) else lasting_output():
             return super().main(*args, **kwargs)
 
 

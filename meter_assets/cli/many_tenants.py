@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from meter_assets.cli.json_results import Migrated, migrated, migrated_by
 from meter_assets.cli.progress import TenantProgress, following_many, lines_of
 from meter_assets.cli.runner import JobRun, Launch, nothing_raised, run_many
 from meter_assets.cli.session import Session, migration, plan_config, policy_config
@@ -51,7 +52,7 @@ def migrate_many(
         session.database.require_own_session()
     to_do = session.to_do()
     if not to_do:
-        return int(bool(session.skipped))
+        return session.migrated([], int(bool(session.skipped)))
     of_tenants = TenantProgress(to_do, session.database.rows_of_each())
     config = {"validates": validates, "batch_size": batch_size, "stop_on_failure": session.stop_on_failure}
     waves = _Waves(
@@ -73,7 +74,7 @@ def migrate_many(
     session.terminal.summary_of_many(waves.sums, failed)
     session.say_what_next(waves.sums.changed, failed)
     session.terminal.skipped_tenants(session.skipped)
-    return int(bool(failed or session.skipped))
+    return session.migrated(waves.results, int(bool(failed or session.skipped)))
 
 
 @dataclass
@@ -88,6 +89,8 @@ class _Waves:
     of_tenants: TenantProgress
     lines: Lines
     sums: Sums = field(default_factory=Sums)
+    results: list[Migrated] = field(default_factory=list)
+    """Of each tenant, if they are to be printed as JSON; without example rows, which would fill the memory."""
 
     def run(self, migrating: Migrating, tenants: Sequence[Tenant], left: int) -> None:
         """Migrate tenants in one run, and those that failed again, each alone; `left` are the tenants after them."""
@@ -97,6 +100,8 @@ class _Waves:
             run = self.session.run_one(replace(self.alone, tags=tags), tenant, 1, 1, TenantProgress([tenant]))
             if run.succeeded:
                 self.sums.add(tenant, list(run.reports.values()), run.results)
+            if self.session.as_json:
+                self.results.append(migrated(run).without_rows())
 
     def _failed(self, migrating: Migrating, tenants: Sequence[Tenant], tags: Mapping[str, str]) -> list[Tenant]:
         """Migrate tenants in one run; return those that failed."""
@@ -109,7 +114,10 @@ class _Waves:
                 return
             if one.succeeded:
                 session.done.append(one.tenant)
-                self.sums.add(one.tenant, [report for report, _ in one.reports], one.results)
+                reports = [report for report, _ in one.reports]
+                self.sums.add(one.tenant, reports, one.results)
+                if session.as_json:
+                    self.results.append(migrated_by(run, one.tenant, reports, one.results).without_rows())
             else:
                 failed.append(one.tenant)
             with nothing_raised(run):

@@ -11,11 +11,11 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.runtime.interrupts import NothingStarted
 
 
-def ask(question: str, *, command: str, about_to: str) -> None:
+def ask(question: str, *, command: str, about_to: str, on_stderr: bool = False) -> None:
     """Ask a question that only yes answers, before a command is about to do what `about_to` says.
 
-    Raises InvalidSettings if standard input is no terminal, NothingStarted for Ctrl-C, and click.Abort for another
-    answer than yes.
+    It is on standard error if standard output is not a terminal, or if `on_stderr`. Raises InvalidSettings if standard
+    input is no terminal, NothingStarted for Ctrl-C, and click.Abort for another answer than yes.
     """
     if not sys.stdin.isatty():
         raise InvalidSettings(
@@ -24,7 +24,7 @@ def ask(question: str, *, command: str, about_to: str) -> None:
         )
     try:
         # The question must be visible where standard output is a file or a pipe.
-        click.confirm(question, abort=True, err=not sys.stdout.isatty())
+        click.confirm(question, abort=True, err=on_stderr or not sys.stdout.isatty())
     except click.Abort as aborted:
         if isinstance(aborted.__context__, KeyboardInterrupt):
             raise NothingStarted from None

@@ -10,6 +10,7 @@ import click
 from rich.status import Status
 
 from meter_assets import settings
+from meter_assets.cli.json_output import print_json
 from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import visible
 from meter_assets.formatting import show_duration
@@ -25,7 +26,7 @@ class RehearsalOutput:
     def __init__(self, *, as_json: bool) -> None:
         """Print for people, or the results as JSON."""
         self._as_json = as_json
-        self._terminal = Terminal()
+        self._terminal = Terminal(on_stderr=as_json)
         self._spinner: Status | None = None
 
     def say(self, line: str) -> None:
@@ -36,7 +37,7 @@ class RehearsalOutput:
     def start(self, part: str, what: str) -> None:
         """Show that a part has started, or what it works on."""
         text = visible(f"{part}: {what}")
-        if self._as_json or not self._terminal.can_redraw:
+        if not self._terminal.can_redraw:
             return
         if self._spinner is None:
             self._spinner = self._terminal.console.status(text)
@@ -68,7 +69,7 @@ class RehearsalOutput:
         """Print the results."""
         self.stop()
         if self._as_json:
-            click.echo(found.model_dump_json(indent=2))
+            print_json(found)
             return
         self._terminal.print("")
         self._terminal.grid(rehearsal_tables.parts(found))

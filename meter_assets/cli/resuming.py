@@ -28,7 +28,7 @@ from meter_assets.version import __version__
 COMMAND, DIGEST, LEFT = (
     f"{run_tags.HIDDEN}meter_assets/{name}" for name in ("command", "command_digest", "tenants_left")
 )
-_HOW, _WITH_VALUES = ("--yes", "--stop-on-failure"), ("--jobs", "--reason")
+_HOW, _WITH_VALUES = ("--yes", "--stop-on-failure", "--json"), ("--jobs", "--reason")
 """The options that do not change what a command does, without and with a value."""
 CONTINUED_WITHIN = timedelta(hours=24)
 

@@ -4,13 +4,14 @@ Add here what only these commands print. The payments are found in `reports.revi
 `migration.decisions`.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from pydantic import BaseModel
 
 from meter_assets import settings
+from meter_assets.cli.json_output import Skipped, print_json, skipped_tenant
 from meter_assets.cli.selection import Selection, chosen_of_records, skipped_tenants
 from meter_assets.cli.terminal import Terminal
 from meter_assets.errors import InvalidDecisions
@@ -25,6 +26,15 @@ from meter_assets.reports.review import Review, ReviewItem, review, undecided
 from meter_assets.reports.review_file import described, export_review
 from meter_assets.reports.tables import Grid
 
+
+class Reviews(BaseModel):
+    """The payments of the selected tenants that wait for a person, and how many they are."""
+
+    undecided: int
+    tenants: list[Review]
+    skipped: list[Skipped]
+
+
 _MOST_PROBLEMS = 1_000
 """How many problems of a file are printed."""
 _HEADINGS = ("payment", "amount", "paid on", "customer", "meter", "rule", "candidate meters", "suggestion")
@@ -37,9 +47,7 @@ def show_review(selection: Selection, *, limit: int, as_json: bool) -> int:
     """
     found, skipped = _reviews(settings.billing_database(), selection)
     if as_json:
-        tenants = [one.model_dump(mode="json") for one in found]
-        skips = [{"tenant": one.key, "name": one.name, "reason": one.reason} for one in skipped]
-        click.echo(json.dumps({"undecided": undecided(found), "tenants": tenants, "skipped": skips}, indent=2))
+        print_json(Reviews(undecided=undecided(found), tenants=found, skipped=list(map(skipped_tenant, skipped))))
         return int(bool(skipped))
     terminal = Terminal()
     for one in found:

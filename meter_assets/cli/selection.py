@@ -169,10 +169,29 @@ def restricted(
     return chosen
 
 
-def chosen_of_records(database: "BillingDatabase", selection: Selection) -> "list[Tenant]":
+def restricted_or_none(
+    tenants: "Sequence[Tenant]",
+    database: "BillingDatabase",
+    selection: Selection,
+    instance: "DagsterInstance",
+    *,
+    or_none: bool,
+) -> "list[Tenant]":
+    """Return what `restricted` returns; with `or_none`, an empty list where that raises, and say so."""
+    try:
+        return restricted(tenants, database, selection, instance)
+    except NothingSelected as nothing:
+        if not or_none:
+            raise
+        click.echo(str(nothing), err=True)
+        return []
+
+
+def chosen_of_records(database: "BillingDatabase", selection: Selection, *, or_none: bool = False) -> "list[Tenant]":
     """Return the selected tenants, for a command that opens no instance of Dagster unless a condition needs it.
 
-    Raises NothingSelected, AmbiguousTenantName, and what `BillingDatabase.tenants` raises.
+    With `or_none`, no tenant is selected if none fulfils the conditions, and standard error says so. Otherwise raises
+    NothingSelected; also AmbiguousTenantName, and what `BillingDatabase.tenants` raises.
     """
     tenants = database.tenants(database.tenant_keys(selection.named))
     if not selection.restricts:
@@ -180,7 +199,7 @@ def chosen_of_records(database: "BillingDatabase", selection: Selection) -> "lis
     from meter_assets.runtime.instance import open_instance
 
     with open_instance() as instance:
-        return restricted(tenants, database, selection, instance)
+        return restricted_or_none(tenants, database, selection, instance, or_none=or_none)
 
 
 def skipped_tenants(database: "BillingDatabase", selection: Selection) -> "list[SkippedTenant]":

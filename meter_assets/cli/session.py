@@ -15,12 +15,24 @@ import dagster as dg
 from meter_assets import settings
 from meter_assets.billing.own_tables import BACKUP
 from meter_assets.cli.invocation import Invocation
+from meter_assets.cli.json_output import print_json
+from meter_assets.cli.json_results import (
+    Migrated,
+    MigrationResults,
+    PreviewResults,
+    RollbackResults,
+    ValidationResults,
+    migrated,
+    previewed,
+    skipped_tenant,
+    validated,
+)
 from meter_assets.cli.progress import TenantProgress, following
 from meter_assets.cli.question import ask
 from meter_assets.cli.results import Results
 from meter_assets.cli.resuming import Resumed, resume
 from meter_assets.cli.runner import Launch, TenantRun, nothing_raised, run_tenant
-from meter_assets.cli.selection import EVERY, Selection, restricted, skipped_tenants
+from meter_assets.cli.selection import EVERY, Selection, restricted_or_none, skipped_tenants
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.launchpad import allow_export
 from meter_assets.defs.partitions import sync_partitions
@@ -60,6 +72,8 @@ class Session:
     under_way: list[Tenant] = field(default_factory=list)
     """The tenants that have begun and not ended."""
     started: float = field(default_factory=time.monotonic)
+    as_json: bool = False
+    """Whether results are printed as JSON, and all else on standard error."""
     resumed: Resumed | None = None
     """Of a live command: the tenants that it need not run again."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -93,12 +107,13 @@ class Session:
 
         `verb` is what is done to them, such as "migrate" or "recompute the balances of". Raises what `ask` raises.
         """
-        if yes:
-            return
         chosen = self.tenants if tenants is None else tenants
+        if yes or not chosen:
+            return
         count = f"{len(chosen)} tenants" if len(chosen) > 1 else f"tenant {chosen[0].key}"
         what = f"{verb} {count} in {self.database.url}"
-        ask(f"{what[0].upper()}{what[1:]}? Every change is journaled.", command=self.invocation.name, about_to=what)
+        question = f"{what[0].upper()}{what[1:]}? Every change is journaled."
+        ask(question, command=self.invocation.name, about_to=what, on_stderr=self.as_json)
 
     def migrate(
         self,
@@ -120,12 +135,34 @@ class Session:
         with allow_export(plan):
             runs = self._run_all(launch)
         if not runs:  # all of them are finished
-            return int(bool(self.skipped))
+            return self.migrated([], int(bool(self.skipped)))
         self.terminal.discrepancies(runs)
         self.terminal.summary(runs)
         changed = sum(report.changed for run in runs for report in run.reports.values())
         self.say_what_next(changed, [run.tenant for run in runs if BACKUP not in run.reports])
-        return self._exit_status(runs)
+        return self.migrated(list(map(migrated, runs)), self._exit_status(runs))
+
+    def migrated(self, results: Sequence[Migrated], status: int) -> int:
+        """Print the results of a migration if they are to be JSON. Return the exit status."""
+        done = self.resumed.done if self.resumed else {}
+        if self.as_json:
+            found = MigrationResults(
+                **self._of_command(status),
+                rows_changed=sum(one.rows_changed for one in results),
+                finished_before=[one.key for one in self.tenants if one.key in done],
+                tenants=list(results),
+            )
+            print_json(found)
+        return status
+
+    def _of_command(self, status: int) -> dict[str, Any]:
+        """Return what the results of every command have."""
+        return {
+            "command": self.invocation.name,
+            "database": self.database.url,
+            "exit_status": status,
+            "skipped": list(map(skipped_tenant, self.skipped)),
+        }
 
     def to_do(self) -> list[Tenant]:
         """Return the tenants without those that the same command has finished before."""
@@ -184,7 +221,10 @@ class Session:
         self.terminal.rollback_summary(runs, dry_run=dry_run)
         if export is not None:
             self.terminal.print(f"Rows that would be restored or skipped: {export}/<tenant>/<step>_of_<run>.csv")
-        return self._exit_status(runs)
+        status = self._exit_status(runs)
+        if self.as_json:
+            print_json(RollbackResults.of(runs, dry_run=dry_run, **self._of_command(status)))
+        return status
 
     def _steps_to_undo(self, tenant: Tenant, before_run: str | None, allow_unverified: bool) -> list[StepRunRecord]:
         """Return the steps that a tenant's rollback will undo; none if its run will refuse and report the reason."""
@@ -202,7 +242,10 @@ class Session:
         runs = self._run_all(Launch("validate_meter_financial_data", checks=checks))
         self.terminal.discrepancies(runs)
         self.terminal.validation_summary(runs)
-        return self._exit_status(runs)
+        status = self._exit_status(runs)
+        if self.as_json:
+            print_json(ValidationResults(**self._of_command(status), tenants=list(map(validated, runs))))
+        return status
 
     def preview(
         self,
@@ -237,12 +280,15 @@ class Session:
             self.terminal.print(f"Rows that would change: {export}/<tenant>/<change>.{export_format}")
             self.terminal.print(f"The plan of each tenant: {export}/<tenant>/{MANIFEST}; run it with --plan {export}")
         fails = any(preview.would_fail for preview in previews)
-        return max(self._exit_status(runs), int(fails))
+        status = max(self._exit_status(runs), int(fails))
+        if self.as_json:
+            print_json(PreviewResults(**self._of_command(status), tenants=list(map(previewed, runs))))
+        return status
 
     def _exit_status(self, runs: Sequence[TenantRun]) -> int:
         """Return the exit status of some runs; if tenants were skipped, name them again, and return at least 1."""
         self.terminal.skipped_tenants(self.skipped)
-        return max(*(run.exit_status for run in runs), int(bool(self.skipped)))
+        return max([*(run.exit_status for run in runs), int(bool(self.skipped))])
 
     def _run_all(self, launch: Launch, *, brief: bool = False) -> list[TenantRun]:
         """Run a job for every tenant. After a failure, go on with the others unless stop_on_failure is set."""
@@ -359,13 +405,15 @@ def open_session(
     writes: Sequence[str] | None = None,
     invocation: Invocation | None = None,
     reason: str | None = None,
+    as_json: bool = False,
 ) -> Iterator[Session]:
     """Check the configuration before anything is started, then open the instance and bring it up to date.
 
     `writes` are the steps that a live command runs (default: those of the migration). If no tenants are given, the
     session has all tenants, or those of the run `of_run`. The `reason` is recorded with every run. Raises
     NothingSelected if a condition of the selection leaves no tenant, and a ConfigurationError for every problem: then
-    nothing has been changed, in either database.
+    nothing has been changed, in either database. With `as_json`, results are printed as JSON, all else on standard
+    error, and a session may have no tenants.
     """
     settings.policy()
     database = settings.billing_database()
@@ -381,8 +429,8 @@ def open_session(
         end_lost_runs(instance)
         sync_partitions(instance, database)
         if tenants.restricts:
-            chosen = restricted(chosen, database, tenants, instance)
-        terminal = Results()
+            chosen = restricted_or_none(chosen, database, tenants, instance, or_none=as_json)
+        terminal = Results(on_stderr=as_json)
         terminal.header(database.header())
         if live:
             written = {STEPS[step].target for step in (STEPS if rolls_back else writes or MIGRATION)}
@@ -398,6 +446,7 @@ def open_session(
             invocation or Invocation(),
             skipped,
             tags={run_tags.REASON_TAG: reason} if reason else {},
+            as_json=as_json,
         )
         try:
             yield session

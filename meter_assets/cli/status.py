@@ -3,24 +3,29 @@
 Add here what only this command prints. The states are in `reports.overview`, the columns in `reports.overview_tables`.
 """
 
-import json
-from collections.abc import Sequence
-
-import click
+from pydantic import BaseModel
 
 from meter_assets import settings
+from meter_assets.cli.json_output import Skipped, print_json, skipped_tenant
 from meter_assets.cli.selection import NothingSelected, Selection, skipped_tenants
 from meter_assets.cli.terminal import Terminal
 from meter_assets.defs.tenant_overview import tenant_overviews
-from meter_assets.migration.tenants import SkippedTenant
 from meter_assets.reports import overview_tables as render
-from meter_assets.reports.overview import TenantOverview
+from meter_assets.reports.overview import State, TenantOverview
 from meter_assets.runtime.instance import open_instance
 
 NOTE = (
     "left: rows that the last preview would change or leave unresolved, or that the steps of a newer run left; differ: "
     "customers whose meters' balance is not that of the backup."
 )
+
+
+class Status(BaseModel):
+    """The states of the selected tenants: how many are in each state, and what is known of each."""
+
+    counts: dict[State, int]
+    tenants: list[TenantOverview]
+    skipped: list[Skipped]
 
 
 def show_status(selection: Selection, *, as_json: bool) -> int:
@@ -40,7 +45,7 @@ def show_status(selection: Selection, *, as_json: bool) -> int:
     if not chosen and not as_json:
         raise NothingSelected(f"No tenant is selected: of {len(tenants):,}, none matches {selection}.")
     if as_json:
-        click.echo(_as_json(chosen, skipped))
+        print_json(Status(counts=render.counts(chosen), tenants=chosen, skipped=list(map(skipped_tenant, skipped))))
         return int(bool(skipped))
     terminal = Terminal()
     terminal.print(render.counted(chosen))
@@ -48,12 +53,3 @@ def show_status(selection: Selection, *, as_json: bool) -> int:
     terminal.grid(render.grid(chosen, width, note=NOTE if width >= render.NARROW else ""))
     terminal.skipped_tenants(skipped)
     return int(bool(skipped))
-
-
-def _as_json(rows: Sequence[TenantOverview], skipped: Sequence[SkippedTenant]) -> str:
-    found = {
-        "counts": render.counts(rows),
-        "tenants": [one.model_dump(mode="json") for one in rows],
-        "skipped": [{"tenant": one.key, "name": one.name, "reason": one.reason} for one in skipped],
-    }
-    return json.dumps(found, indent=2)

@@ -29,11 +29,11 @@ _SIZE_WHEN_PIPED = (160, 25)
 class Terminal:
     """The console, with a method for each kind of output."""
 
-    def __init__(self) -> None:
-        """Write to standard output, in plain lines if it is not a terminal."""
+    def __init__(self, *, on_stderr: bool = False) -> None:
+        """Write to standard output, or standard error, in plain lines if it is not a terminal."""
         # Not rich's own answer: it takes a pipe for a terminal if FORCE_COLOR is set, and a dumb one to be 80 wide.
-        self.is_terminal = sys.stdout.isatty()
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.is_terminal = (sys.stderr if on_stderr else sys.stdout).isatty()
+        self.console = Console(highlight=False, soft_wrap=True, stderr=on_stderr)
         if not self.is_terminal:
             self.console.size = _SIZE_WHEN_PIPED
         elif self.console.is_dumb_terminal:

@@ -3,12 +3,12 @@
 Add here what only this command prints. What is verified is in `migration.verification`.
 """
 
-import json
 from collections.abc import Sequence
 
-import click
+from pydantic import BaseModel
 
 from meter_assets import settings
+from meter_assets.cli.json_output import print_json
 from meter_assets.cli.selection import Selection, chosen_of_records, skipped_tenants
 from meter_assets.cli.terminal import Terminal
 from meter_assets.errors import InvalidSettings
@@ -19,6 +19,13 @@ from meter_assets.reports.tables import Grid
 _DIGITS = 64
 
 
+class Verifications(BaseModel):
+    """What was verified of the selected tenants; `skipped` says why a tenant is skipped because of its id."""
+
+    tenants: list[Verification]
+    skipped: list[str]
+
+
 def show_verification(tenants: Selection, *, expected: Sequence[str], as_json: bool) -> int:
     """Print a row for each selected tenant, and each problem. Return the exit status: 1 if there is a problem.
 
@@ -26,9 +33,9 @@ def show_verification(tenants: Selection, *, expected: Sequence[str], as_json: b
     `BillingDatabase.tenants` raises.
     """
     kept = dict(_parsed(one) for one in expected)
-    database, terminal = settings.billing_database(), Terminal()
+    database, terminal = settings.billing_database(), Terminal(on_stderr=as_json)
     database.remember()
-    chosen = chosen_of_records(database, tenants)
+    chosen = chosen_of_records(database, tenants, or_none=as_json)
     if unknown := sorted(set(kept) - {one.key for one in chosen}):
         raise InvalidSettings(f"--expect names tenant {unknown[0]}, which is not among the selected ones.")
     found = []
@@ -37,8 +44,7 @@ def show_verification(tenants: Selection, *, expected: Sequence[str], as_json: b
             found.append(verify(database, tenant, kept.get(tenant.key)))
     skipped = skipped_tenants(database, tenants)
     if as_json:
-        whole = {"tenants": [one.model_dump(mode="json") for one in found], "skipped": list(map(str, skipped))}
-        click.echo(json.dumps(whole, indent=2))
+        print_json(Verifications(tenants=found, skipped=list(map(str, skipped))))
     else:
         terminal.grid(_grid(found))
         for one in found:

@@ -104,3 +104,14 @@ class MissingPartition(ConfigurationError):
             "tenant: pick the tenant as partition when you materialize or launch it. Where the page offers no "
             "partition, such as for a job of checks alone, set the tag dagster/partition to the tenant's id."
         )
+
+
+class PyarrowMissing(ConfigurationError):
+    """A DataFrame was asked for, and the library that holds exact money in it is not installed."""
+
+    def __init__(self) -> None:
+        """Take nothing."""
+        super().__init__(
+            "DataFrames with exact money need pyarrow, which is not installed. Install it: "
+            "pip install 'meter-assets[frames]'"
+        )

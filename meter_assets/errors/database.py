@@ -7,6 +7,7 @@ in `steps`, and errors about altered records in `records`.
 from collections.abc import Sequence
 
 from meter_assets.errors.base import NAMES_THE_DATABASE, ConfigurationError, MeterAssetsError
+from meter_assets.foreign_text import quoted
 
 
 class DatabaseUnreachable(ConfigurationError):
@@ -126,6 +127,18 @@ class CopyFailed(ConfigurationError):
         super().__init__(
             f"The copy of the billing tables in {url} could not be written: {reason}. The billing database was only "
             "read. Fix the cause, or name another database with --into, then run again."
+        )
+
+
+class NotInFrame(MeterAssetsError):
+    """A value of the database cannot be in a DataFrame without a change of it."""
+
+    def __init__(self, column: str, value: object, expected: str) -> None:
+        """Take the frame's column, the value, and what the column can have, such as `a date`."""
+        self.column = column
+        super().__init__(
+            f"The value {quoted(value)} of {column} cannot be in a DataFrame: expected {expected}. Correct the row; "
+            "'meter-assets validate-meter-financial-data' lists rows with such values."
         )
 
 

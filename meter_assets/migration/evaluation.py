@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 from sqlalchemy import CompoundSelect, Connection, RowMapping, Select, func, literal, select, union_all
 
 from meter_assets.billing.own_tables import RUNS
@@ -38,6 +38,7 @@ class InvariantResult(BaseModel):
     awaits: str = ""
     """The step that corrects such rows, if it has not run for the tenant: then violations are expected."""
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def passed(self) -> bool:
         """Whether no row violates the invariant."""

@@ -8,7 +8,7 @@ other step, in `apply`, and is journaled under the run that undoes it. The dry r
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 from sqlalchemy import Connection
 
 from meter_assets.billing.own_tables import RUNS
@@ -35,6 +35,7 @@ class UndoneStep(BaseModel):
     made: StepRunRecord
     report: StepReport
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def skipped(self) -> int:
         """How many rows were skipped, since others have changed or deleted them."""
@@ -48,11 +49,13 @@ class Rollback(BaseModel):
     name: Shown
     steps: list[UndoneStep]
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def restored(self) -> int:
         """The number of restored rows."""
         return sum(one.report.changed for one in self.steps)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def skipped(self) -> int:
         """How many rows were skipped, since others have changed or deleted them."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema, computed_field
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select
 
 from meter_assets.billing.change import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
@@ -26,7 +26,12 @@ LISTED_ROWS = 1_000
 _AS_STORED = " as stored"
 
 
-Money = Annotated[Decimal, Field(allow_inf_nan=True)]
+_AS_TEXT = {
+    "type": "string",
+    "pattern": r"^(-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|NaN|-?Infinity)$",
+    "description": "An exact amount in currency units, as text",
+}
+Money = Annotated[Decimal, Field(allow_inf_nan=True), WithJsonSchema(_AS_TEXT, mode="serialization")]
 """Currency units in a report; the sum is NaN if the database has NaN in one of the rows."""
 
 
@@ -72,11 +77,13 @@ class StepReport(BaseModel):
         """Return the report with these notes."""
         return self.model_copy(update={"notes": [*notes]}) if notes else self
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def changed(self) -> int:
         """The number of rows that were or would be changed."""
         return sum(tally.rows for tally in self.rules.values())
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def left_unresolved(self) -> int:
         """The number of rows to which no rule applied."""

@@ -83,7 +83,7 @@ def explain_meter(
     Raises UnknownRow if no meter, or more than one, has that name; and what `BillingDatabase.read` raises.
     """
     with database.read(policy) as snapshot:
-        meter_id = _find(snapshot, tenant, "meters", "meter_number", text, by)
+        meter_id = find_row(snapshot, tenant, "meters", "meter_number", text, by)
         return _explained(snapshot, tenant, [meter_id], as_of, history)[0]
 
 
@@ -103,7 +103,7 @@ def explain_customer(
     Raises as `explain_meter`.
     """
     with database.read(policy) as snapshot:
-        customer_id = _find(snapshot, tenant, "customers", "name", text, by)
+        customer_id = find_row(snapshot, tenant, "customers", "name", text, by)
         relations = snapshot.relations(tenant.id)
         made, kept, customer = relations.assignments_that_count(), relations.backup, relations.customers
         meters = select(made.c.meter_id).where(made.c.customer_id == customer_id).distinct().order_by(made.c.meter_id)
@@ -141,7 +141,7 @@ def meters_of_tenant(database: BillingDatabase, tenant: Tenant, policy: Policy, 
 def find_customer(database: BillingDatabase, tenant: Tenant, policy: Policy, text: str) -> Any:
     """Return the id of the customer whom a text names, by id or name. Raises UnknownRow."""
     with database.read(policy) as snapshot:
-        return _find(snapshot, tenant, "customers", "name", text, None)
+        return find_row(snapshot, tenant, "customers", "name", text, None)
 
 
 def _explained(
@@ -172,8 +172,8 @@ def _without_meter(snapshot: Snapshot, tenant: Tenant, customer_id: Any) -> list
     ]
 
 
-def _find(snapshot: Snapshot, tenant: Tenant, table: str, name_column: str, text: str, by: str | None) -> Any:
-    """Return the id of the only row of a table that a text names. Raises UnknownRow."""
+def find_row(snapshot: Snapshot, tenant: Tenant, table: str, name_column: str, text: str, by: str | None) -> Any:
+    """Return the id of the only row of a table that a text names, by its id or name (`by`). Raises UnknownRow."""
     rows = snapshot.relations(tenant.id, deleted_too=True).rows[table]
     found: dict[Any, list[str]] = {}
     if by != NUMBER and (row_id := _as_id(rows, text)) is not None:

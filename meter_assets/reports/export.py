@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Integer, RowMapping, Select, func, select
+from sqlalchemy import ColumnElement, Connection, CursorResult, FromClause, Integer, Select, func, select
 
 from meter_assets.billing.change import Change
 from meter_assets.billing.policy import Policy
@@ -56,19 +56,28 @@ def export_changed(
     `relations` are the tenant's rows before any change: numbers and names of customers, invoices and meters come from
     them. Raises InvalidSettings if the file cannot be written.
     """
+    statement = changed_rows(change, relations)
+    headings = [str(column.key) for column in statement.selected_columns]
+    money, columns = _money_of(change), statement.selected_columns
+    kinds = [Decimal if one.key in money else int if isinstance(one.type, Integer) else str for one in columns]
+    with streamed(connection, statement) as found:
+        if form == CSV:
+            cells: Iterable[Sequence[Any]] = (_values(row, headings, change) for row in found.mappings())
+        else:
+            cells = ([row[heading] for heading in headings] for row in found.mappings())
+        return _write(folder, name, headings, cells, form, kinds)
+
+
+def changed_rows(change: Change, relations: BillingRelations) -> Select[Any]:
+    """Return the SELECT of every row that a change would change, in the order of the ids, with money in exact form.
+
+    Its columns are tenant_id, id, what a person knows of the row, each column before and after, and the rule.
+    `relations` are the tenant's rows before any change.
+    """
     changed = change.rows.subquery(change.name)
     place, *columns = (one for one in shown_columns(change, changed) if one.key != "id")
     rows, names = _recognized(changed, change, relations)
-    wanted = [place, changed.c.id, *names, *columns]
-    headings = [str(column.key) for column in wanted]
-    money = _money_of(change)
-    kinds = [Decimal if one.key in money else int if isinstance(one.type, Integer) else str for one in wanted]
-    with _streamed(connection, select(*wanted).select_from(rows).order_by(changed.c.id)) as found:
-        if form == CSV:
-            cells: Iterable[Sequence[Any]] = (_values(row, headings, change) for row in found)
-        else:
-            cells = ([row[heading] for heading in headings] for row in found)
-        return _write(folder, name, headings, cells, form, kinds)
+    return select(place, changed.c.id, *names, *columns).select_from(rows).order_by(changed.c.id)
 
 
 def export_skipped(
@@ -82,10 +91,9 @@ def export_skipped(
     statement = select(*skipped.c, *names).select_from(rows).order_by(skipped.c.id)
     first, *others = change.skipped.selected_columns.keys()
     headings = [first, *(str(one.key) for one in names), *others]
-    with _streamed(connection, statement) as found:
-        _write(
-            folder, name, headings, (_values(as_listed(_with_money(row, change)), headings, change) for row in found)
-        )
+    with streamed(connection, statement) as found:
+        rows_found = (as_listed(_with_money(row, change)) for row in found.mappings())
+        _write(folder, name, headings, (_values(row, headings, change) for row in rows_found))
 
 
 def _recognized(
@@ -134,10 +142,13 @@ def _as_money(value: Any) -> Any:
 
 
 @contextmanager
-def _streamed(connection: Connection, statement: Select[Any]) -> Iterator[Iterable[RowMapping]]:
-    options = {"stream_results": True, "yield_per": ROWS_AT_A_TIME}
-    with connection.execute(statement, execution_options=options) as found:  # read to its end, or given up
-        yield found.mappings()
+def streamed(
+    connection: Connection, statement: Select[Any], rows_at_a_time: int = ROWS_AT_A_TIME
+) -> Iterator[CursorResult[Any]]:
+    """Execute a statement whose rows are fetched some at a time, to be read to their end or given up."""
+    options = {"stream_results": True, "yield_per": rows_at_a_time}
+    with connection.execute(statement, execution_options=options) as found:
+        yield found
 
 
 def _write(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 from sqlalchemy import Connection, Select, func, select
 
 from meter_assets.billing.change import Change
@@ -83,6 +83,7 @@ class Preview(BaseModel):
         """Return the report of one step."""
         return next(one for one in self.steps if one.step == name)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def would_fail(self) -> bool:
         """Whether the live run would fail: an ERROR invariant would be violated, or a value would not fit."""

@@ -34,6 +34,8 @@ class Ended:
 
     status: int
     printed: str
+    on_stdout: str = ""
+    """What was printed on standard output alone."""
 
     @property
     def words(self) -> str:
@@ -55,7 +57,7 @@ class CommandLine:
         result = CliRunner().invoke(main, list(arguments), env=environment, input=input)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
-        return Ended(result.exit_code, result.output)
+        return Ended(result.exit_code, result.output, result.stdout)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command as a process of its own."""

@@ -30,6 +30,7 @@ MIGRATE = "migrate_meter_financials"
 @options.no_skip
 @options.yes
 @options.reason
+@options.as_json
 @options.export
 @options.export_format
 @click.option(
@@ -50,6 +51,7 @@ def migrate_meter_financials(
     jobs: int | None,
     yes: bool,
     reason: str | None,
+    as_json: bool,
     export: Path | None,
     export_format: str | None,
     plan: Path | None,
@@ -83,7 +85,12 @@ def migrate_meter_financials(
     if plan is None and not dry_run:
         require_no_plan(MIGRATION_STEPS)
     with open_session(
-        tenants, live=not dry_run, stop_on_failure=stop_on_failure, invocation=given, reason=reason
+        tenants,
+        live=not dry_run,
+        stop_on_failure=stop_on_failure,
+        invocation=given,
+        reason=reason,
+        as_json=as_json,
     ) as session:
         if dry_run:
             return session.preview(
@@ -124,6 +131,7 @@ def _step_command(
     @options.no_skip
     @options.yes
     @options.reason
+    @options.as_json
     @reports_errors(writes=True)
     def command(
         tenants: Selection,
@@ -133,6 +141,7 @@ def _step_command(
         policy_changed: bool,
         yes: bool,
         reason: str | None,
+        as_json: bool,
         no_skip: bool,
         verbose: bool,
     ) -> int:
@@ -149,6 +158,7 @@ def _step_command(
             stop_on_failure=stop_on_failure,
             invocation=given,
             reason=reason,
+            as_json=as_json,
         ) as session:
             if dry_run:
                 return session.preview(steps=steps, policy_changed=policy_changed, verbose=verbose)
@@ -192,3 +202,6 @@ STEP_COMMANDS = (
         job="sync_customer_balances",
     ),
 )
+
+MIGRATION_COMMANDS = (migrate_meter_financials, *STEP_COMMANDS)
+"""The commands that run steps."""

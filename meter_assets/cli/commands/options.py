@@ -56,6 +56,9 @@ jobs = click.option(
 verbose = click.option("--verbose", is_flag=True, help="With --dry-run of several tenants: show each of them in full.")
 yes = click.option("--yes", is_flag=True, help="Write without asking for confirmation first.")
 reason = click.option("--reason", metavar="TEXT", help="Why this is done; recorded with every run, beside who runs it.")
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print the results as JSON; everything else goes to standard error."
+)
 export = click.option(
     "--export", type=click.Path(path_type=Path), metavar="DIR", help="With --dry-run: write all rows to files here."
 )

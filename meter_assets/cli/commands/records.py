@@ -3,6 +3,7 @@
 import click
 
 from meter_assets import settings
+from meter_assets.cli.commands import options
 from meter_assets.cli.ending import reports_errors
 from meter_assets.cli.selection import Asks, Selection, chosen_of_records, skipped_tenants, tenant_options
 
@@ -13,25 +14,26 @@ from meter_assets.cli.selection import Asks, Selection, chosen_of_records, skipp
     "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show so many of the newest runs."
 )
 @click.option("--steps", is_flag=True, help="Show each step of the runs.")
-@click.option("--json", "machine_readable", is_flag=True, help="Print all fields of the runs and their steps as JSON.")
+@options.as_json
 @reports_errors()
-def history(tenants: Selection, limit: int, steps: bool, machine_readable: bool) -> int:
+def history(tenants: Selection, limit: int, steps: bool, as_json: bool) -> int:
     """List the runs that the billing database has recorded, newest first.
 
     The exit status is 1 if somebody else has changed the records, or if a tenant is skipped because of its id.
     """
-    from meter_assets.cli.history import as_json, progress_of, show_runs, show_steps
+    from meter_assets.cli.history import history_of, progress_of, show_runs, show_steps
+    from meter_assets.cli.json_output import print_json
     from meter_assets.cli.terminal import Terminal
     from meter_assets.migration.run_history import altered_records, recorded_runs
 
     database, terminal = settings.billing_database(), Terminal()
-    chosen = chosen_of_records(database, tenants)
+    chosen = chosen_of_records(database, tenants, or_none=as_json)
     names = {tenant.key: tenant.name for tenant in chosen}
     runs, older = recorded_runs(database, chosen, limit)
     altered, skipped = altered_records(database, chosen), skipped_tenants(database, tenants)
     progress = progress_of(runs)
-    if machine_readable:
-        click.echo(as_json(runs, names, older, progress, list(map(str, altered)), list(map(str, skipped))))
+    if as_json:
+        print_json(history_of(runs, names, older, progress, list(map(str, altered)), list(map(str, skipped))))
         return int(bool(altered or skipped))
     (show_steps if steps else show_runs)(terminal, runs, names, older, progress)
     for one in altered:
@@ -42,7 +44,7 @@ def history(tenants: Selection, limit: int, steps: bool, machine_readable: bool)
 
 @click.command(short_help="List the tenants with their states.")
 @tenant_options(Asks.to_look)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all that is known of each tenant.")
+@options.as_json
 @reports_errors()
 def status(tenants: Selection, as_json: bool) -> int:
     """List the tenants with their states: migrated, blocked and by which check, drifted, not begun, and so on.

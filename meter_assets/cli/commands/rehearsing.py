@@ -25,7 +25,7 @@ from meter_assets.cli.selection import Asks, Selection, chosen_of_records, tenan
 )
 @options.fixed_batch_size
 @click.option("--keep", is_flag=True, help="Keep the copy and its runs, and print where they are.")
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@options.as_json
 @reports_errors()
 def rehearse(
     tenants: Selection, dump: Path | None, into: str | None, batch_size: int | None, keep: bool, as_json: bool

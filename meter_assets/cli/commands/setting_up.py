@@ -52,7 +52,7 @@ def ui(host: str, port: int | None, read_only: bool) -> int:
 
 
 @click.command(short_help="Check whether a database can be migrated.")
-@click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
+@options.as_json
 @click.option("--suggest", is_flag=True, help="Print a mapping for the database instead, as a draft of a TOML file.")
 @reports_errors()
 def check_database(as_json: bool, suggest: bool) -> int:
@@ -67,6 +67,8 @@ def check_database(as_json: bool, suggest: bool) -> int:
     """
     from meter_assets.cli.database_check import show_database_check, show_suggestion
 
+    if suggest and as_json:
+        raise click.UsageError("--suggest prints a TOML file, which --json cannot change. Name one of them.")
     if suggest:
         return show_suggestion()
     return show_database_check(as_json=as_json)

@@ -19,6 +19,7 @@ from meter_assets.errors import InvalidSettings
 @options.batch_size
 @options.yes
 @options.reason
+@options.as_json
 @options.export
 @click.option(
     "--allow-unverified",
@@ -34,6 +35,7 @@ def rollback(
     batch_size: int | None,
     yes: bool,
     reason: str | None,
+    as_json: bool,
     export: Path | None,
     allow_unverified: bool,
 ) -> int:
@@ -53,6 +55,7 @@ def rollback(
         of_run=before_run,
         invocation=Invocation.current(),
         reason=reason,
+        as_json=as_json,
     ) as session:
         return session.roll_back(
             before_run,
