@@ -22,6 +22,12 @@ def show_money(value: Decimal | None) -> str:
     return f"{value:,.{max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))}f}"
 
 
+def plain_money(value: Decimal) -> str:
+    """Return finite money in currency units as text for other programs: '1234.50', and 0.00 for every zero."""
+    decimals = max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))
+    return f"{value + 0:.{decimals}f}"  # the sum has no negative zero
+
+
 def minor_units(value: Decimal) -> int:
     """Return money as a whole number of minor units (hundredths), for a plot; smaller fractions are truncated."""
     return int(value.scaleb(MINOR_UNIT_DIGITS))

@@ -32,9 +32,13 @@ def _sums_of_assigned_meters(relations: BillingRelations) -> Select[Any]:
 
 def chosen_meters(relations: BillingRelations) -> FromClause:
     """Return the pairs of customers and meters that `net_of_meters` adds up: tenant_id, customer_id, meter_id."""
+    return relations.shared("chosen_pairs", _READS, lambda: _pairs(relations))
+
+
+def _pairs(relations: BillingRelations) -> Select[Any]:
     chosen = _assigned(relations)
     pairs = select(chosen.c.tenant_id, chosen.c.customer_id, chosen.c.meter_id)
-    return pairs.where(chosen.c.active == chosen.c.any_active).subquery("chosen_pairs")
+    return pairs.where(chosen.c.active == chosen.c.any_active)
 
 
 def _assigned(relations: BillingRelations) -> FromClause:

@@ -17,7 +17,7 @@ from meter_assets.billing.change import Change
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import spreadsheet_cell
-from meter_assets.formatting import MINOR_UNIT_DIGITS
+from meter_assets.formatting import plain_money
 from meter_assets.migration.step_report import as_listed, shown_columns, skipped_rows
 from meter_assets.private_files import make_folder, written
 
@@ -104,10 +104,7 @@ def _with_money(row: Mapping[Any, Any], change: Change) -> dict[str, Any]:
 
 
 def _as_money(value: Any) -> Any:
-    if not isinstance(value, Decimal) or not value.is_finite():
-        return value
-    decimals = max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))
-    return f"{value + 0:.{decimals}f}"  # the sum has no negative zero
+    return plain_money(value) if isinstance(value, Decimal) and value.is_finite() else value
 
 
 @contextmanager
