@@ -11,7 +11,7 @@ from typing import Any
 import click
 from dotenv import load_dotenv
 
-from meter_assets.cli.commands import evidence, migration, records, rehearsing, setting_up, undoing, validation
+from meter_assets.cli.commands import evidence, migration, posting, records, rehearsing, setting_up, undoing, validation
 from meter_assets.cli.output import lasting_output
 from meter_assets.cli.suggestions import CommandGroup
 from meter_assets.version import __version__
@@ -27,6 +27,7 @@ COMMANDS = (
     records.status,
     evidence.explain,
     evidence.differences,
+    posting.statements,
     setting_up.check_database,
     setting_up.init,
     setting_up.ui,

@@ -15,6 +15,7 @@ from meter_assets.errors.base import (
 )
 from meter_assets.errors.configuration import (
     AmbiguousTenantName,
+    FilesExist,
     ForbiddenRunConfig,
     IllegalTenantId,
     InvalidMapping,
@@ -74,6 +75,7 @@ __all__ = [
     "DatabaseBusy",
     "DatabaseUnreachable",
     "DemoDatabaseMissing",
+    "FilesExist",
     "ForbiddenRunConfig",
     "IllegalTenantId",
     "InvalidMapping",

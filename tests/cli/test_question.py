@@ -24,6 +24,7 @@ READS = {
     "check-sql",
     "explain",
     "differences",
+    "statements",
     "validate-meter-financial-data",
     "history",
     "rehearse",
