@@ -156,8 +156,8 @@ def statements(
         invoices = reading.invoices_by_meter(snapshot, some, stored, every, planned)
         payments = reading.payments_by_meter(snapshot, some, stored, every, planned)
         charges = reading.charges(snapshot, stored, [one["id"] for rows in invoices.values() for one in rows])
-        assigned = reading.assigned_customers(snapshot, relations, some)
-        for meter in reading.meters(snapshot, relations, every, some):
+        assigned = reading.assigned_customers(snapshot, stored, some)
+        for meter in reading.meters(snapshot, stored, every, some):
             found = _entries(relations, invoices.get(meter["id"], ()), payments.get(meter["id"], ()), charges, as_of)
             entries = list(_running(found))
             yield Statement(

@@ -27,7 +27,7 @@ HTML, CSV = "html", "csv"
 FORMATS = (HTML, CSV)
 CUSTOMERS_ON_A_PAGE = CUSTOMERS_AT_A_TIME
 """A tenant with more customers gets several pages, and one that lists all customers."""
-STATEMENTS_AT_A_TIME = 100
+STATEMENTS_AT_A_TIME = 200
 """For how many customers the statements of meters are read at once."""
 COLUMNS = (
     *("tenant", "customer_id", "customer_name", "old_net", "meter_id", "meter_number", "new_balance"),

@@ -21,6 +21,8 @@ Row = Mapping[Any, Any]
 """A row of an invoice or a payment, as `billing.transactions` selects it."""
 METERS_AT_A_TIME = 500
 """How many meters' rows are read by one statement: more may exceed an engine's limit of parameters."""
+INVOICES_AT_A_TIME = 5_000
+"""How many invoices' lines are read by one statement: each finds out anew which lines are of the tenant."""
 
 
 def invoices_by_meter(
@@ -129,8 +131,8 @@ def charges(
     """Return, per invoice, its charges by bill type (currency units)."""
     found: dict[Any, list[tuple[str | None, Decimal]]] = defaultdict(list)
     row = transactions.charges(relations).subquery("charges")
-    for at in range(0, len(invoice_ids), METERS_AT_A_TIME):
-        some = select(row).where(row.c.invoice_id.in_(invoice_ids[at : at + METERS_AT_A_TIME]))
+    for at in range(0, len(invoice_ids), INVOICES_AT_A_TIME):
+        some = select(row).where(row.c.invoice_id.in_(invoice_ids[at : at + INVOICES_AT_A_TIME]))
         for one in snapshot.connection.execute(some.order_by(row.c.invoice_id, row.c.bill_type)):
             found[one.invoice_id].append((one.bill_type, one.amount))
     return found
