@@ -29,6 +29,11 @@ def _sums_of_assigned_meters(relations: BillingRelations) -> Select[Any]:
     )
 
 
+def chosen_meters(relations: BillingRelations) -> FromClause:
+    """Return the rows of `meters_of_customers`, in a temporary table if several computations read them."""
+    return relations.shared("chosen_pairs", _READS, lambda: meters_of_customers(relations))
+
+
 def meters_of_customers(relations: BillingRelations) -> Select[Any]:
     """Return the meters whose nets a customer owes: tenant_id, customer_id, meter_id.
 

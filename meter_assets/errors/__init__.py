@@ -15,6 +15,7 @@ from meter_assets.errors.base import (
 )
 from meter_assets.errors.configuration import (
     AmbiguousTenantName,
+    FilesExist,
     ForbiddenRunConfig,
     IllegalTenantId,
     InvalidMapping,
@@ -79,6 +80,7 @@ __all__ = [
     "DatabaseUnreachable",
     "DecisionsNotRecorded",
     "DemoDatabaseMissing",
+    "FilesExist",
     "ForbiddenRunConfig",
     "IllegalTenantId",
     "InvalidDecisions",

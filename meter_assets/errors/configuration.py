@@ -78,6 +78,19 @@ class InvalidSettings(ConfigurationError):
     """An environment variable or the configuration file is invalid."""
 
 
+class FilesExist(ConfigurationError):
+    """Files that would be written are there already."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        """Take the paths of the files."""
+        self.paths = tuple(paths)
+        verb = "exists" if len(paths) == 1 else "exist"
+        super().__init__(
+            f"{first_named(paths)} {verb} already. Nothing was written. Name another place, or add --force to replace "
+            "what is there."
+        )
+
+
 class InvalidMapping(ConfigurationError):
     """The mapping of the billing tables, in the configuration file, cannot be used."""
 

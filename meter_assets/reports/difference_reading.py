@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, FromClause, RowMapping, Select, or_, select
 
 from meter_assets.billing import transactions
-from meter_assets.billing.customers import meters_of_customers
+from meter_assets.billing.customers import chosen_meters
 from meter_assets.billing.invoice_lines import (
     BILL_OF_OTHER_TENANT,
     LINE_OF_OTHER_TENANT,
@@ -32,7 +32,7 @@ CUSTOMERS_AT_A_TIME = 1_000
 def rows_of(view: View, customer_ids: Sequence[Any]) -> Rows:
     """Return all rows of some customers, of their meters, and of the meters that their invoices name."""
     relations, connection = view.relations, view.connection
-    chosen = meters_of_customers(relations).subquery("chosen_pairs")
+    chosen = chosen_meters(relations)
     meters: dict[Any, set[Any]] = defaultdict(set)
     for pair in connection.execute(select(chosen).where(chosen.c.customer_id.in_(customer_ids))):
         meters[pair.customer_id].add(pair.meter_id)

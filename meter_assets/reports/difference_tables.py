@@ -6,7 +6,7 @@ Add here what several places show of differences. How they are computed is in `d
 from collections.abc import Iterable, Iterator, Sequence
 
 from meter_assets.formatting import counted, show_money
-from meter_assets.reports.differences import Difference, TenantDifferences
+from meter_assets.reports.differences import CauseOfDifference, Difference, TenantDifferences
 from meter_assets.reports.tables import Grid
 
 MOST_ROWS_NAMED = 3
@@ -58,13 +58,26 @@ def largest(found: TenantDifferences, most: int | None = None) -> Grid:
 
 def causes(one: Difference) -> str:
     """Return the causes of a difference in words, with their amounts and some of their rows."""
-    parts = []
-    for part in one.causes:
-        named = ", ".join(part.rows[:MOST_ROWS_NAMED])
-        more = f" and {len(part.rows) - MOST_ROWS_NAMED} more" if len(part.rows) > MOST_ROWS_NAMED else ""
-        parts.append(f"{part.cause.value} {show_money(part.amount)}" + (f" ({named}{more})" if named else ""))
-    others = " or ".join(" + ".join(cause.value for cause in other) for other in one.also_possible)
+    parts = [f"{part.cause.value} {show_money(part.amount)}{some_rows(part)}" for part in one.causes]
+    others = other_causes(one)
     return "; ".join(parts) + (f"; also possible: {others}" if others else "")
+
+
+def in_words(part: CauseOfDifference) -> str:
+    """Return a cause for people who do not know its name: its meaning, its amount and some of its rows."""
+    return f"{part.cause.words}: {show_money(part.amount)}{some_rows(part)}"
+
+
+def some_rows(part: CauseOfDifference) -> str:
+    """Return the first rows of a cause, in parentheses; nothing if it has none."""
+    named = ", ".join(part.rows[:MOST_ROWS_NAMED])
+    more = f" and {len(part.rows) - MOST_ROWS_NAMED} more" if len(part.rows) > MOST_ROWS_NAMED else ""
+    return f" ({named}{more})" if named else ""
+
+
+def other_causes(one: Difference) -> str:
+    """Return the causes of the other explanations that are as simple; nothing if there is none."""
+    return " or ".join(" + ".join(cause.value for cause in other) for other in one.also_possible)
 
 
 def rows(tenants: Iterable[TenantDifferences]) -> Iterator[Sequence[object]]:
@@ -72,7 +85,7 @@ def rows(tenants: Iterable[TenantDifferences]) -> Iterator[Sequence[object]]:
     yield COLUMNS
     for tenant in tenants:
         for one in tenant.largest:
-            others = " or ".join(" + ".join(cause.value for cause in other) for other in one.also_possible)
+            others = other_causes(one)
             of_all = (tenant.tenant, one.kind, one.id, one.name, one.backed_up_net, one.meters_net, one.difference)
             for part in one.causes:
                 yield (*of_all, part.cause.value, part.amount, "; ".join(part.rows), others)

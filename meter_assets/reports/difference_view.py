@@ -50,13 +50,25 @@ def view_as_it_is(snapshot: Snapshot, tenant: Tenant) -> View | None:
         return None
     relations = materialized(snapshot.relations(tenant.id), snapshot.tables)
     stored = snapshot.relations(tenant.id, deleted_too=True)
-    kept = schema.own[BACKUP]
-    on = connection.scalar(select(func.max(day(kept.c.backed_up_at))).where(kept.c.tenant_id == tenant.id))
+    on = backed_up_on(snapshot, tenant)
     return View(connection, relations, stored, journaled_amounts(snapshot, tenant), planned=False, backed_up_on=on)
 
 
+def backed_up_on(snapshot: Snapshot, tenant: Tenant) -> date | None:
+    """Return the day of a tenant's backup; None without one."""
+    if BACKUP not in snapshot.schema.own_tables_present:
+        return None
+    kept = snapshot.schema.own[BACKUP]
+    newest = select(func.max(day(kept.c.backed_up_at))).where(kept.c.tenant_id == tenant.id)
+    found: date | None = snapshot.connection.scalar(newest)
+    return found
+
+
 def view_after_migration(snapshot: Snapshot, tenant: Tenant) -> View:
-    """Return a tenant's rows as they would be after a migration."""
+    """Return a tenant's rows as they would be after a migration.
+
+    The backup of an earlier run stays: then rows that were made since are known.
+    """
     before = relations = materialized(snapshot.relations(tenant.id), snapshot.tables, *READ_OFTEN)
     changes = list(journaled_amounts(snapshot, tenant))
     for name in with_backup_first(snapshot.connection, before, MIGRATION):
@@ -67,7 +79,8 @@ def view_after_migration(snapshot: Snapshot, tenant: Tenant) -> View:
             changes.append(change.rows)
         relations = relations.after(change)
     stored = snapshot.relations(tenant.id, deleted_too=True)
-    return View(snapshot.connection, relations, stored, changes, planned=True)
+    on = backed_up_on(snapshot, tenant)
+    return View(snapshot.connection, relations, stored, changes, planned=True, backed_up_on=on)
 
 
 def journaled_amounts(snapshot: Snapshot, tenant: Tenant) -> Sequence[Select[Any]]:

@@ -5,15 +5,15 @@ which parts a tenant's difference has. The reasons of one customer are found in 
 are in `difference_tables`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, computed_field
-from sqlalchemy import RowMapping, Select, and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from meter_assets.billing import transactions
-from meter_assets.billing.customers import meters_of_customers, net_of_meters
+from meter_assets.billing.customers import chosen_meters, net_of_meters
 from meter_assets.billing.ledger import net
 from meter_assets.billing.money import ZERO as EXACT_ZERO
 from meter_assets.billing.money import or_zero, total
@@ -185,7 +185,7 @@ def differences(view: View, customer_id: Any = None, examined: int | None = None
     found = view.connection.execute(_differing(statement)).mappings().all()
     until = len(found) if examined is None else examined
     for at in range(0, until, CUSTOMERS_AT_A_TIME):
-        yield from _explained_customers(view, found[at : min(at + CUSTOMERS_AT_A_TIME, until)])
+        yield from explained_customers(view, found[at : min(at + CUSTOMERS_AT_A_TIME, until)])
     for one in found[until:]:
         sides = one["backed_up_net"], one["meters_net"]
         yield _one_sided("customer", one["id"], one["name"], *sides, Cause.not_examined)
@@ -215,7 +215,8 @@ def _differing(compared: Select[Any]) -> Select[Any]:
     return select(row).where(row.c.backed_up_net != row.c.meters_net).order_by(largest_first, row.c.id)
 
 
-def _explained_customers(view: View, customers: Sequence[RowMapping]) -> Iterator[Difference]:
+def explained_customers(view: View, customers: Sequence[Mapping[Any, Any]]) -> Iterator[Difference]:
+    """Yield the differences of customers (id, name, backed_up_net, meters_net) whose figures differ, in their order."""
     rows = rows_of(view, [one["id"] for one in customers])
     reader = CustomerRows(rows)
     for one in customers:
@@ -247,8 +248,16 @@ def _customers_of_one_side(view: View) -> Iterator[Difference]:
     new = select(customer.c.id, customer.c.name, owed.c.net).join(owed, owing).outerjoin(kept, of_customer)
     for one in view.connection.execute(new.where(kept.c.customer_id.is_(None), owed.c.net != EXACT_ZERO)):
         yield _one_sided("customer", one.id, one.name, ZERO, one.net, Cause.customer_not_in_both)
+    yield from customers_that_are_gone(view)
+
+
+def customers_that_are_gone(view: View) -> Iterator[Difference]:
+    """Yield the customers with a balance in the backup that no longer exist."""
+    customer, kept = view.relations.customers, view.relations.backup
+    of_customer = and_(kept.c.customer_id == customer.c.id, kept.c.tenant_id == customer.c.tenant_id)
     gone = select(kept.c.customer_id, net(kept).label("net")).outerjoin(customer, of_customer)
-    for one in view.connection.execute(gone.where(customer.c.id.is_(None), net(kept) != EXACT_ZERO)):
+    wanted = gone.where(customer.c.id.is_(None), net(kept) != EXACT_ZERO).order_by(kept.c.customer_id)
+    for one in view.connection.execute(wanted):
         name = f"customer {one.customer_id}"
         yield _one_sided("customer", one.customer_id, name, one.net, ZERO, Cause.customer_not_in_both)
 
@@ -256,7 +265,7 @@ def _customers_of_one_side(view: View) -> Iterator[Difference]:
 def _meters_left(view: View) -> Iterator[Difference]:
     """Yield the meters that are in no customer's figure, or in several: the tenant's meters count each once."""
     relations = view.relations
-    meter, chosen = relations.meters, meters_of_customers(relations).subquery("chosen_pairs")
+    meter, chosen = relations.meters, chosen_meters(relations)
     counted = select(chosen.c.meter_id, func.count().label("times")).group_by(chosen.c.meter_id).subquery("counted")
     rows = (
         select(meter.c.id, meter.c.meter_number, net(meter).label("net"), counted.c.times)

@@ -4,7 +4,7 @@ Add a page here, with its template in `templates`. The pages load nothing from e
 decided in `runtime.evidence_pages`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,6 +16,8 @@ from meter_assets.reports.explain import Explained, ExplainedCustomer
 from meter_assets.reports.statement import Statement
 from meter_assets.reports.tables import Grid
 
+Row = dict[str, Any]
+"""What a template shows of one customer, meter or entry: text only."""
 _TEMPLATES = Environment(
     loader=PackageLoader("meter_assets.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
@@ -58,18 +60,38 @@ def grid(one: Grid) -> Markup:
     return Markup(_TEMPLATES.get_template("grid.html").render(one=one))  # its template escapes
 
 
-def _shown(explained: Explained) -> dict[str, Any]:
-    statement: Statement = explained.statement
+def customer_statements(
+    title: str, note: str, customers: Sequence[Row], sections: Iterator[Row], index: str
+) -> Iterator[str]:
+    """Yield the text of a page with a table of customers, and then a section for each of them, which is read as needed.
+
+    `index` is the name of the page that lists all customers; nothing if this page does.
+    """
+    template = _TEMPLATES.get_template("customer_statements.html")
+    return template.generate(title=title, note=note, customers=customers, sections=sections, index=index)
+
+
+def customer_index(title: str, note: str, groups: Iterator[tuple[str, Sequence[Row]]]) -> Iterator[str]:
+    """Yield the text of a page that lists all customers: groups of them with the name of the page that they are on."""
+    return _TEMPLATES.get_template("customer_index.html").generate(title=title, note=note, groups=groups)
+
+
+def entry_rows(statement: Statement) -> list[Row]:
+    """Return the entries of a statement as rows of a page's table."""
     entries = statement_tables.entries(statement)
     names = ("on_day", "what", "amount", "balance", "why")
-    rows = [
+    return [
         {**dict(zip(names, row, strict=True)), "counted": entry.counted}
         for row, entry in zip(entries.rows, statement.entries, strict=True)
     ]
+
+
+def _shown(explained: Explained) -> dict[str, Any]:
+    statement: Statement = explained.statement
     return {
         "title": statement_tables.title(statement),
         "customers": statement.customers,
-        "entries": rows,
+        "entries": entry_rows(statement),
         "conclusion": statement_tables.conclusion(statement),
         "differs": statement.migrated and statement.agrees is False,
         "changes": None if explained.history is None else statement_tables.changes(explained.history),

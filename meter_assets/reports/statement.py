@@ -1,11 +1,10 @@
 """The statement of a meter: its money in date order, from the opening balance to the balance that it must equal.
 
 The running balance is added up here, in Python, from single rows; so it also verifies the sums that steps compute in
-SQL. Add here what a statement says of a row. The rows are selected in `billing.transactions`; tables of a statement are
-in `statement_tables`, the history of changes in `change_history`.
+SQL. Add here what a statement says of a row. The rows are read in `statement_reading`; tables of a statement are in
+`statement_tables`, the history of changes in `change_history`.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -14,11 +13,8 @@ from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, computed_field
-from sqlalchemy import ColumnElement, FromClause, RowMapping, and_, select
+from sqlalchemy import select
 
-from meter_assets.billing import transactions
-from meter_assets.billing.conditions import is_active
-from meter_assets.billing.money import exact
 from meter_assets.billing.own_tables import RUNS
 from meter_assets.billing.payment_rules import (
     DECISION,
@@ -36,9 +32,9 @@ from meter_assets.formatting import show_money
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.snapshot import Snapshot
 from meter_assets.migration.step_report import Money
+from meter_assets.reports import statement_reading as reading
+from meter_assets.reports.statement_reading import Row
 
-METERS_AT_A_TIME = 500
-"""How many meters' rows are read by one statement: more may exceed an engine's limit of parameters."""
 _NOTHING = Decimal(0)
 _HOW = {
     DECISION: "a person decided so",
@@ -143,29 +139,31 @@ def statements(
     *,
     as_of: date | None = None,
     with_charges: bool = True,
+    planned: BillingRelations | None = None,
 ) -> Iterator[Statement]:
     """Yield the statements of a tenant's meters (default: all that are not deleted), in the order of the ids.
 
     With `as_of`, rows after that day are left out, and so are invoices without a date; payments without any date count
     from the beginning, as in the ledger. `with_charges` reads the lines of the invoices, which takes most of the time.
+    `planned` are the tenant's rows as they would be after a migration: the statements are then of these rows, and of
+    the deleted ones as they are stored.
     """
-    relations = snapshot.relations(tenant.id)
+    stored = snapshot.relations(tenant.id)
+    relations = planned or stored
     every = snapshot.relations(tenant.id, deleted_too=True)
     connection = snapshot.connection
     if meter_ids is None:
         meter_ids = connection.scalars(select(relations.meters.c.id).order_by(relations.meters.c.id)).all()
     migrated = _is_migrated(snapshot, tenant)
     remaining = iter(meter_ids)
-    while some := list(islice(remaining, METERS_AT_A_TIME)):
-        of_invoices = transactions.invoices(relations, every).subquery("transactions")
-        of_payments = transactions.payments(relations, every).subquery("transactions")
-        invoices = _by_meter(snapshot, of_invoices, some, transactions.in_order(of_invoices))
-        payments = _by_meter(snapshot, of_payments, some, (of_payments.c.id,))
+    while some := list(islice(remaining, reading.METERS_AT_A_TIME)):
+        invoices = reading.invoices_by_meter(snapshot, some, stored, every, planned)
+        payments = reading.payments_by_meter(snapshot, some, stored, every, planned)
         ids = [one["id"] for rows in invoices.values() for one in rows] if with_charges else []
-        charges = _charges(snapshot, relations, ids)
-        assigned = _assigned_customers(snapshot, relations, some)
-        for meter in _meters(snapshot, relations, every, some):
-            found = _entries(relations, invoices[meter["id"]], payments[meter["id"]], charges, as_of)
+        charges = reading.charges(snapshot, stored, ids)
+        assigned = reading.assigned_customers(snapshot, stored, some)
+        for meter in reading.meters(snapshot, stored, every, some):
+            found = _entries(relations, invoices.get(meter["id"], ()), payments.get(meter["id"], ()), charges, as_of)
             entries = list(_running(found))
             yield Statement(
                 tenant=tenant.key,
@@ -193,65 +191,11 @@ def _is_migrated(snapshot: Snapshot, tenant: Tenant) -> bool:
     return snapshot.connection.scalar(found) is not None
 
 
-def _by_meter(
-    snapshot: Snapshot, row: FromClause, meter_ids: Sequence[Any], order: Iterable[ColumnElement[Any]]
-) -> Mapping[Any, list[RowMapping]]:
-    found: dict[Any, list[RowMapping]] = defaultdict(list)
-    of_meters = select(row).where(row.c.meter_id.in_(meter_ids)).order_by(*order)
-    for one in snapshot.connection.execute(of_meters).mappings():
-        found[one["meter_id"]].append(one)
-    return found
-
-
-def _meters(
-    snapshot: Snapshot, relations: BillingRelations, every: BillingRelations, meter_ids: Sequence[Any]
-) -> Sequence[RowMapping]:
-    meter, live = every.meters, relations.meters.alias("live_meters")
-    same = and_(live.c.id == meter.c.id, live.c.tenant_id == meter.c.tenant_id)
-    money = (exact(meter.c[name]).label(name) for name in ("balance", "overpayment"))
-    found = select(meter.c.id, meter.c.meter_number, meter.c.status, *money, live.c.id.label("live_id"))
-    wanted = found.select_from(meter.outerjoin(live, same)).where(meter.c.id.in_(meter_ids)).order_by(meter.c.id)
-    return snapshot.connection.execute(wanted).mappings().all()
-
-
-def _assigned_customers(
-    snapshot: Snapshot, relations: BillingRelations, meter_ids: Sequence[Any]
-) -> Mapping[Any, list[str]]:
-    """Return, per meter, the customers to whom it is or was assigned, in words."""
-    made, customer = relations.assignments_that_count(), relations.customers
-    named = and_(customer.c.id == made.c.customer_id, customer.c.tenant_id == made.c.tenant_id)
-    rows = (
-        select(made.c.meter_id, customer.c.id, customer.c.name, is_active(made).label("is_active"))
-        .join(customer, named)
-        .where(made.c.meter_id.in_(meter_ids))
-        .order_by(made.c.id)
-    )
-    active: dict[Any, dict[tuple[Any, str], bool]] = defaultdict(dict)
-    for one in snapshot.connection.execute(rows):
-        key = (one.id, one.name)
-        active[one.meter_id][key] = active[one.meter_id].get(key, False) or bool(one.is_active)
-    found: dict[Any, list[str]] = defaultdict(list)
-    for meter_id, customers in active.items():
-        for (customer_id, name), is_now in sorted(customers.items(), key=lambda one: not one[1]):
-            found[meter_id].append(f"{customer_id} {quoted(name)}{'' if is_now else ' (formerly)'}")
-    return found
-
-
-def _charges(snapshot: Snapshot, relations: BillingRelations, invoice_ids: Sequence[Any]) -> Mapping[Any, list[Charge]]:
-    found: dict[Any, list[Charge]] = defaultdict(list)
-    row = transactions.charges(relations).subquery("charges")
-    for at in range(0, len(invoice_ids), METERS_AT_A_TIME):
-        some = select(row).where(row.c.invoice_id.in_(invoice_ids[at : at + METERS_AT_A_TIME]))
-        for one in snapshot.connection.execute(some.order_by(row.c.invoice_id, row.c.bill_type)):
-            found[one.invoice_id].append(Charge(bill_type=one.bill_type, amount=one.amount))
-    return found
-
-
 def _entries(
     relations: BillingRelations,
-    invoices: Sequence[RowMapping],
-    payments: Sequence[RowMapping],
-    charges: Mapping[Any, list[Charge]],
+    invoices: Sequence[Row],
+    payments: Sequence[Row],
+    charges: Mapping[Any, list[tuple[str | None, Decimal]]],
     as_of: date | None,
 ) -> list[Entry]:
     """Return the entries in the order of the ledger, which the invoices have, each with the running balance 0."""
@@ -272,7 +216,8 @@ def _entries(
         amount = row["total_amount" if by_totals else "amount"] or _NOTHING
         why = NAMED_ITSELF if counted else _why_uncounted(row)
         entry = _entry(row, Kind.invoice, amount, counted, why)
-        found.append(((*at, 1), entry.model_copy(update={"charges": charges.get(row["id"], [])})))
+        parts = [Charge(bill_type=kind, amount=money) for kind, money in charges.get(row["id"], ())]
+        found.append(((*at, 1), entry.model_copy(update={"charges": parts})))
     for row in payments:
         if as_of is not None and row["on_day"] is not None and row["on_day"] > as_of:
             continue
@@ -284,7 +229,7 @@ def _entries(
     return [entry for _, entry in sorted(found, key=lambda one: one[0])]
 
 
-def _entry(row: RowMapping, kind: Kind, amount: Decimal, counted: bool, why: str) -> Entry:
+def _entry(row: Row, kind: Kind, amount: Decimal, counted: bool, why: str) -> Entry:
     return Entry(
         on_day=row["on_day"],
         kind=kind,
@@ -306,15 +251,15 @@ def _running(entries: Iterable[Entry]) -> Iterator[Entry]:
         yield one.model_copy(update={"balance": balance})
 
 
-def _why_uncounted(row: RowMapping) -> str:
+def _why_uncounted(row: Row) -> str:
     return DELETED if not row["is_live"] else f"not counted: status {quoted(row['status'])}"
 
 
-def _how(row: RowMapping) -> str:
+def _how(row: Row) -> str:
     """Return how a payment came to its meter."""
     if row["rule"] is None:
         return NAMED_ITSELF
-    how = _HOW.get(row["rule"], row["rule"]).format(
+    how = _HOW.get(row["rule"], str(row["rule"])).format(
         number=quoted(row["invoice_number"]), customer=quoted(row["customer_id"])
     )
     if row["assigned_meter_id"] != row["meter_id"]:

@@ -26,6 +26,7 @@ READS = {
     "differences",
     "compare-policies",
     "approve",
+    "statements",
     "validate-meter-financial-data",
     "history",
     "rehearse",

@@ -8,7 +8,9 @@ from sqlalchemy import Connection
 
 from meter_assets.billing.policy import Policy
 from meter_assets.migration.snapshot import Snapshot
+from meter_assets.reports.difference_view import view_after_migration
 from meter_assets.reports.statement import Kind, statements
+from tests.support import oracle
 from tests.support.databases import load, tenant
 from tests.support.ledger import invoice, ledger, payment
 from tests.support.oracle import Books, Database, Row
@@ -39,6 +41,25 @@ def test_statements_add_up_to_the_recomputed_balances(connection: Connection, db
                 for kind, table in ((Kind.invoice, "invoices"), (Kind.payment, "payments")):
                     ids = [int(row.row_id) for row in each.entries if row.kind is kind]
                     assert sorted(ids) == sorted(row["id"] for row in rows_of(books, table, int(each.meter_id)))
+        transaction.rollback()
+
+
+@given(billing_databases(), policies())
+def test_planned_statements_are_those_after_a_migration(connection: Connection, db: Database, policy: Policy) -> None:
+    """Of a tenant that is not migrated: the meters that payments would get, and the amounts of step 2."""
+    with connection.begin() as transaction:
+        load(connection, SCHEMA, db)
+        snapshot = Snapshot(connection, SCHEMA, policy)
+        for one in db["tenants"]:
+            planned = view_after_migration(snapshot, tenant(one["id"])).relations
+            books = Books(oracle.migrated(db, one["id"], policy)[0], one["id"], policy)
+            for each in statements(snapshot, tenant(one["id"]), planned=planned):
+                expected = recomputed_meter(books, int(each.meter_id))
+                assert (each.billed, each.paid) == (expected["total_billed"], expected["total_paid"])
+                paid = {int(row.row_id): row.rule for row in each.entries if row.kind is Kind.payment}
+                before = {row["id"]: row["meter_id"] for row in db["payments"]}
+                assert sorted(paid) == sorted(row["id"] for row in rows_of(books, "payments", int(each.meter_id)))
+                assert all((rule is None) == (before[key] is not None) for key, rule in paid.items())
         transaction.rollback()
 
 
