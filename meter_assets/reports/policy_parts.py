@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from meter_assets.billing.change import Change
 from meter_assets.billing.constructs import nulls_last
-from meter_assets.billing.customers import meters_of_customers
+from meter_assets.billing.customers import chosen_meters
 from meter_assets.billing.invoice_lines import recomputed
 from meter_assets.billing.ledger import net
 from meter_assets.billing.money import ZERO, exact, or_zero, total
@@ -131,8 +131,7 @@ class _Reader:
         """Take the relations of the tenant, which share what they compute in temporary tables."""
         self._connection, self._tables = snapshot.connection, snapshot.tables
         self._relations, self._policies = relations, policies
-        reads = ("meter_assignments", "customers", "meters")
-        self._pairs = relations.shared("meters_of_customers", reads, lambda: meters_of_customers(relations))
+        self._pairs = chosen_meters(relations)
         relations.lines  # noqa: B018  # shares the invoices with lines among all treatments
         self._by_bill_types: dict[Words, BillingRelations] = {}
         self._of_invoices: tuple[StatusBits, dict[Words, int]] | None = None
