@@ -301,3 +301,24 @@ def test_named_customers_and_refusals(on_sqlite: CommandLine) -> None:
         assert (refused.status, says in refused.words) == (2, True), refused.printed
     assert not Path("other").exists()
     assert shell("statements", "--tenant", HEALTHY, "--adjustments", "some.csv", "--force").status == 0
+
+
+@pytest.mark.slow
+def test_customers_who_came_or_went_since_the_backup(on_sqlite: CommandLine) -> None:
+    """A new one has no agreed figure; what one who is gone owed cannot be posted."""
+    shell = on_sqlite
+    with_old_defects(shell)
+    assert shell(*MIGRATE).status == 0
+    shell.change(
+        "UPDATE customers SET deleted_at = '2024-07-01' WHERE id = 9000",
+        f"INSERT INTO customers (id, tenant_id, name, balance, overpayment) VALUES (9500, {HEALTHY}, 'New', 0, 0)",
+        f"UPDATE meter_assignments SET customer_id = 9500 WHERE customer_id = {customers_of(shell)[0]}",
+    )
+    done = shell("statements", "--tenant", HEALTHY, "--out", "out", "--adjustments", "all.csv")
+    assert done.status == 0
+    assert "Old balance: no backup. New balance:" in Page(Path("out") / f"{HEALTHY}.html").words
+    rows = {row["customer_id"]: row for row in rows_in(Path("all.csv"))}
+    assert (rows["9000"]["amount"], rows["9000"]["not_postable"]) == ("5.00", "the customer no longer exists")
+    assert "9500" not in rows
+    refused = shell("statements", "--tenant", HEALTHY, "--customer", "9000", "--out", "one")
+    assert (refused.status, f"Customer 9000 of tenant {HEALTHY} is deleted." in refused.words) == (2, True)
