@@ -12,7 +12,7 @@ import dagster as dg
 
 from meter_assets.defs import metadata
 from meter_assets.defs.differences import differences_now
-from meter_assets.defs.origin import origin_of
+from meter_assets.defs.origin import origin_metadata, origin_of
 from meter_assets.defs.plans import plan_to_run
 from meter_assets.defs.resources import BillingResource, PolicyResource
 from meter_assets.engines.base import LONGEST_REASON
@@ -119,7 +119,7 @@ def materialize(
             f"{step} of tenant {tenant.key}: {report.changed:,} of {report.examined:,} rows changed, "
             f"{report.already_correct.rows:,} already correct, {report.left_unresolved:,} unresolved"
         )
-        entries = step_metadata(report, monotonic() - started)
+        entries = step_metadata(report, monotonic() - started) | origin_metadata(context.run)
         if step == MIGRATION[-1]:
             entries = differences_now(billing.database, tenant, policy.policy()) | entries
     return dg.MaterializeResult(metadata=entries, data_version=dg.DataVersion(context.run.run_id))
