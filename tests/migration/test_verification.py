@@ -1,5 +1,6 @@
 """Verifying what is recorded of a tenant: by us and by the independent program, and after any tampering."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 from meter_assets.billing.own_tables import BACKUP, CHAIN, ORIGINS, OUTCOMES, RECORDS, RUNS
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.migration.verification import verified, verify
+from tests.support import servers
 from tests.support.command_line import PROJECT, CommandLine
 
 PROGRAM = PROJECT / "tools" / "verify_journal.py"
@@ -33,7 +35,9 @@ def independent(url: str, *kept: str) -> "subprocess.CompletedProcess[str]":
     """Run the program that knows nothing of ours."""
     plain = url.replace("+psycopg2", "").replace("+pymysql", "").replace("mariadb://", "mysql://")
     command = [sys.executable, "-I", str(PROGRAM), plain, *kept]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    places = f"{os.environ['PATH']}:{servers.find_binaries()}"  # of psql
+    environment = {**os.environ, "PATH": places}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 @pytest.mark.slow

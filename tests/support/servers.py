@@ -116,7 +116,7 @@ def start_postgres(*, durable: bool = False) -> PostgresServer:
 
 def _start_in(folder: Path, settings: Mapping[str, str]) -> PostgresServer:
     as_user = unprivileged_user(folder)
-    binaries = _runnable(_find_binaries(), folder, as_user)
+    binaries = _runnable(find_binaries(), folder, as_user)
     data = folder / "data"
     initdb = [f"{binaries}/initdb", f"--pgdata={data}", f"--username={SUPERUSER}", "--auth=trust", "--no-sync"]
     initdb += ["--encoding=UTF8", "--locale=C"]
@@ -166,7 +166,7 @@ def unprivileged_user(folder: Path) -> dict[str, Any]:
     return environment | {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def _find_binaries() -> Path:
+def find_binaries() -> Path:
     """Return the folder of PostgreSQL's binaries: the machine's, newest first, or else the wheel's."""
     found = [] if os.environ.get(BINARIES_VARIABLE) == "wheel" else _machine_binaries()
     found += _wheel_binaries()
