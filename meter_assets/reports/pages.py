@@ -21,6 +21,7 @@ from meter_assets.reports.tables import Grid
 
 Row = dict[str, Any]
 """What a template shows of one customer, meter or entry: text only."""
+_LONG_WORD = 24
 _TEMPLATES = Environment(
     loader=PackageLoader("meter_assets.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
@@ -103,6 +104,7 @@ def report_page(report: Report, facts: Mapping[str, Any], digest: str) -> str:
         tenants=[_of_tenant(one) for one in report.tenants],
         text=report_tables.cell_text,
         is_number=_is_number,
+        is_long=_is_long,
     )
 
 
@@ -113,7 +115,7 @@ def _of_tenant(one: TenantReport) -> dict[str, Any]:
         "conclusion": " ".join(report_tables.conclusion(one)),
         "differs": bool(one.conservation.difference or one.verification.problems),
         "charts": _charts([one], f"tenant-{one.tenant}"),
-        "tables": report_tables.tables(one),
+        "tables": report_tables.tables(one, compact=True),
     }
 
 
@@ -124,6 +126,11 @@ def _charts(tenants: Sequence[TenantReport], key: str) -> Markup:
 def _is_number(table: report_tables.Table, column: int) -> bool:
     """Return whether a column has numbers, which are aligned to the right."""
     return any(isinstance(row[column], (int, Decimal)) for row in table.rows)
+
+
+def _is_long(cell: report_tables.Cell) -> bool:
+    """Return whether a cell has a word that may be broken, such as a digest or the name of a check."""
+    return isinstance(cell, str) and any(len(word) > _LONG_WORD for word in cell.split())
 
 
 def _shown(explained: Explained) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Add a table of the report here. What they show is computed in `report`.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from meter_assets.foreign_text import visible
@@ -98,8 +98,11 @@ def _sum(rows: Sequence[Sequence[Cell]], at: int) -> Cell:
     return sum(money, start=Decimal("0.00")) if money else sum(one for one in numbers if isinstance(one, int))
 
 
-def tables(one: TenantReport) -> list[Table]:
-    """Return the tables of a tenant, in the order in which they are read."""
+def tables(one: TenantReport, *, compact: bool = False) -> list[Table]:
+    """Return the tables of a tenant, in the order in which they are read.
+
+    `compact` ones have the passed checks in a note.
+    """
     return [
         _money(one),
         _equation(one),
@@ -108,7 +111,7 @@ def tables(one: TenantReport) -> list[Table]:
         _largest(one),
         _undecided(one),
         _decisions(one),
-        _checks(one),
+        _failed_checks(one) if compact else _checks(one),
         _problems(one),
         _runs(one),
         _policy(one),
@@ -216,6 +219,13 @@ def _checks(one: TenantReport) -> Table:
     )
     headings = ("group", "check", "severity", "result", "violations", "for example")
     return Table("Checks", "Checks", headings, rows)
+
+
+def _failed_checks(one: TenantReport) -> Table:
+    every = _checks(one)
+    rows = every.rows[: len(one.failed_checks)]  # the failed ones are first
+    passed = ", ".join(each.name for each in one.checks if each.passed)
+    return replace(every, rows=rows, note=f"Passed: {passed or 'none'}.")
 
 
 def _problems(one: TenantReport) -> Table:
