@@ -21,7 +21,7 @@ from meter_assets.reports.tables import Grid
 
 Row = dict[str, Any]
 """What a template shows of one customer, meter or entry: text only."""
-_LONG_WORD = 24
+_LONG_WORD = 40
 _TEMPLATES = Environment(
     loader=PackageLoader("meter_assets.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )

@@ -36,13 +36,13 @@ _IDS = re.compile(r'(\bid="|href="#|url\(#)')
 def balances(tenants: Sequence[TenantReport], key: str) -> Markup:
     """Return the chart of the balances of tenants together before and after; `key` tells it from others of the page."""
     zero = Decimal("0.00")
-    bars = [
+    parts = [
         ("customers, in the backup", sum((one.differences.backed_up_net for one in tenants), zero)),
         ("meters, before", sum((one.meters.before for one in tenants), zero)),
         ("meters, after", sum((one.meters.after for one in tenants), zero)),
         ("meters, now", sum((one.meters.now for one in tenants), zero)),
     ]
-    return _bars("Net balances before and after", bars, f"{key}-balances")
+    return bars("Net balances before and after", parts, f"{key}-balances")
 
 
 def causes(tenants: Sequence[TenantReport], key: str) -> Markup:
@@ -51,8 +51,8 @@ def causes(tenants: Sequence[TenantReport], key: str) -> Markup:
     for one in tenants:
         for part in one.differences.by_cause:
             found[part.cause.value] = found.get(part.cause.value, Decimal("0.00")) + part.amount
-    bars = sorted(found.items(), key=lambda bar: (-abs(_length(bar[1])), bar[0]))
-    return _bars("Differences by cause", bars, f"{key}-causes") if bars else Markup("")
+    parts = sorted(found.items(), key=lambda bar: (-abs(_length(bar[1])), bar[0]))
+    return bars("Differences by cause", parts, f"{key}-causes") if parts else Markup("")
 
 
 def _length(amount: Decimal) -> float:
@@ -61,23 +61,23 @@ def _length(amount: Decimal) -> float:
     return length if math.isfinite(length) else 0.0
 
 
-def _bars(title: str, bars: Sequence[Bar], key: str) -> Markup:
-    """Return horizontal bars, the first one on top."""
+def bars(title: str, parts: Sequence[Bar], key: str) -> Markup:
+    """Return horizontal bars, the first one on top; `key` is what the ids of this chart start with."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of a home that it cannot write
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    lengths = [_length(amount) for _, amount in bars]
+    lengths = [_length(amount) for _, amount in parts]
     with rc_context(_SETTINGS):
-        figure = Figure(figsize=(7.2, 0.6 + 0.32 * len(bars)), layout="constrained")
+        figure = Figure(figsize=(7.2, 0.6 + 0.32 * len(parts)), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
         drawn = axes.barh(
-            range(len(bars)), lengths, color=[_MORE if one >= 0 else _LESS for one in lengths], height=0.6
+            range(len(parts)), lengths, color=[_MORE if one >= 0 else _LESS for one in lengths], height=0.6
         )
-        axes.bar_label(drawn, [show_money(amount + 0) for _, amount in bars], padding=4)
-        axes.set_yticks(range(len(bars)), [label for label, _ in bars])
+        axes.bar_label(drawn, [show_money(amount + 0) for _, amount in parts], padding=4)
+        axes.set_yticks(range(len(parts)), [label for label, _ in parts])
         axes.invert_yaxis()
         axes.set_xticks([])
         axes.axvline(0, color="#57606a", linewidth=0.8)

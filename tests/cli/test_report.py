@@ -181,6 +181,35 @@ def test_decisions_are_in_the_report_with_who_decided(on_sqlite: CommandLine) ->
     assert "1 payment left for review." in page
 
 
+@pytest.mark.slow
+def test_money_of_several_runs_and_of_later_changes(on_sqlite: CommandLine) -> None:
+    """Before the first run, after the newest one, and as stored now; a rollback leaves nothing in force."""
+    of_tenant = f"WHERE tenant_id = {HEALTHY}"
+    on_sqlite.change(f"UPDATE meters SET balance = 0.10 {of_tenant}")
+    before = money(on_sqlite, "balance - overpayment", f"meters {of_tenant}")
+    migrated(on_sqlite)
+    payment, meter = on_sqlite.rows(f"SELECT id, meter_id FROM payments {of_tenant} ORDER BY id")[0]
+    on_sqlite.change(f"UPDATE payments SET amount = amount + 3.30 WHERE id = {payment}")
+    recomputed = ("migrate-customer-balances-to-meters", "--yes", "--tenant", HEALTHY)
+    assert on_sqlite(*recomputed).status == 0
+    after = money(on_sqlite, "balance - overpayment", f"meters {of_tenant}")
+    on_sqlite.change(f"UPDATE meters SET balance = balance + 1 WHERE id = {meter}")
+    path = on_sqlite.folder / "later.html"
+    assert on_sqlite("report", "--tenant", HEALTHY, "--out", str(path)).status == 0
+    page = path.read_text("utf-8")
+    rows = ("meters, before the migration", "meters, as the migration left them", "meters, as stored now")
+    assert [row_of(page, one)[-1] for one in rows] == [show_money(one) for one in (before, after, after + 1)]
+    assert row_of(page, "difference of both sums")[-1] == "-1.00"
+    assert "Money is NOT conserved: -1.00." in page
+    on_sqlite.change(f"UPDATE meters SET balance = balance - 1 WHERE id = {meter}")
+    assert on_sqlite("rollback", "--yes", "--tenant", HEALTHY).status == 0
+    assert on_sqlite("report", "--tenant", HEALTHY, "--out", str(path), "--force").status == 0
+    page = path.read_text("utf-8")
+    assert "Nothing that was changed is in force." in page
+    assert row_of(page, "meters, as stored now")[-1] == show_money(before)
+    assert page.count(", rolls back ") == 1
+
+
 def test_what_is_no_report_is_refused(on_sqlite: CommandLine) -> None:
     path = on_sqlite.folder / "other"
     for content in (b"", b"<html>", b"PK\x03\x04", b'<meta name="meter-assets-digest" content="12">'):
