@@ -91,6 +91,16 @@ class FilesExist(ConfigurationError):
         )
 
 
+class NotAReport(ConfigurationError):
+    """A file that should be verified is not a report."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        """Take the path of the file, and what is wrong, as a clause."""
+        super().__init__(
+            f"{shown(path)} is not a report: {problem}. Name a file that 'meter-assets report --out FILE' has written."
+        )
+
+
 class InvalidMapping(ConfigurationError):
     """The mapping of the billing tables, in the configuration file, cannot be used."""
 

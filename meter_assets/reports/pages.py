@@ -1,23 +1,27 @@
-"""HTML pages: statements as a page for the browser. All text of the database is escaped.
+"""HTML pages: statements and reports as pages for the browser. All text of the database is escaped.
 
 Add a page here, with its template in `templates`. The pages load nothing from elsewhere. Which address shows a page is
 decided in `runtime.evidence_pages`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from meter_assets.foreign_text import named
-from meter_assets.reports import statement_tables
+from meter_assets.formatting import show_time
+from meter_assets.reports import report_charts, report_tables, statement_tables
 from meter_assets.reports.explain import Explained, ExplainedCustomer
+from meter_assets.reports.report import Report, TenantReport
 from meter_assets.reports.statement import Statement
 from meter_assets.reports.tables import Grid
 
 Row = dict[str, Any]
 """What a template shows of one customer, meter or entry: text only."""
+_LONG_WORD = 40
 _TEMPLATES = Environment(
     loader=PackageLoader("meter_assets.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
@@ -84,6 +88,49 @@ def entry_rows(statement: Statement) -> list[Row]:
         {**dict(zip(names, row, strict=True)), "counted": entry.counted}
         for row, entry in zip(entries.rows, statement.entries, strict=True)
     ]
+
+
+def report_page(report: Report, facts: Mapping[str, Any], digest: str) -> str:
+    """Return the page of a report; `facts` are what its verification reads, `digest` stands for that of the page."""
+    several = len(report.tenants) > 1
+    return _TEMPLATES.get_template("report.html").render(
+        title="Report on the migration to balances per meter",
+        at=show_time(report.generated_at),
+        report=report,
+        facts=facts,
+        digest=digest,
+        summary=report_tables.summary(report),
+        charts=_charts(report.tenants, "all") if several else "",
+        tenants=[_of_tenant(one) for one in report.tenants],
+        text=report_tables.cell_text,
+        is_number=_is_number,
+        is_long=_is_long,
+    )
+
+
+def _of_tenant(one: TenantReport) -> dict[str, Any]:
+    return {
+        "key": one.tenant,
+        "title": named(one.tenant, one.name),
+        "conclusion": " ".join(report_tables.conclusion(one)),
+        "differs": bool(one.conservation.difference or one.verification.problems),
+        "charts": _charts([one], f"tenant-{one.tenant}"),
+        "tables": report_tables.tables(one, compact=True),
+    }
+
+
+def _charts(tenants: Sequence[TenantReport], key: str) -> Markup:
+    return report_charts.balances(tenants, key) + report_charts.causes(tenants, key)
+
+
+def _is_number(table: report_tables.Table, column: int) -> bool:
+    """Return whether a column has numbers, which are aligned to the right."""
+    return any(isinstance(row[column], (int, Decimal)) for row in table.rows)
+
+
+def _is_long(cell: report_tables.Cell) -> bool:
+    """Return whether a cell has a word that may be broken, such as a digest or the name of a check."""
+    return isinstance(cell, str) and any(len(word) > _LONG_WORD for word in cell.split())
 
 
 def _shown(explained: Explained) -> dict[str, Any]:

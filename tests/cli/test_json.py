@@ -22,7 +22,7 @@ from tests.support.command_line import BROKEN, COMMAND, HEALTHY, CommandLine
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 MIGRATE = ("migrate-meter-financials", "--json")
-WRITES_NO_RESULTS = {"init", "ui", "grants", "demo", "approve", "statements"}
+WRITES_NO_RESULTS = {"init", "ui", "grants", "demo", "approve", "statements", "report"}
 """The commands whose output is a file, a page, SQL for a client program or a tour."""
 ON_CLEAN_BOOKS: tuple[tuple[str, ...], ...] = (
     ("check-database",),

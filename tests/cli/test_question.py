@@ -27,6 +27,7 @@ READS = {
     "compare-policies",
     "approve",
     "statements",
+    "report",
     "validate-meter-financial-data",
     "history",
     "rehearse",

@@ -6,14 +6,14 @@ Add here invariants that read stored or recomputed balances. Those of the transa
 
 from typing import Any
 
-from sqlalchemy import FromClause, Select, and_, case, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from meter_assets.billing.conditions import as_text
+from meter_assets.billing.conservation import moved_money
 from meter_assets.billing.constructs import as_written, nulls_last
 from meter_assets.billing.customers import net_of_meters
 from meter_assets.billing.ledger import invoices_in_order, net, recomputed
 from meter_assets.billing.money import ZERO, amount, exact, or_zero, total
-from meter_assets.billing.policy import BalanceBasis
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 
@@ -50,7 +50,7 @@ def _money_not_conserved(relations: BillingRelations) -> Select[Any]:
     The first way does not read meters' balances: it sums all counted charges, opening balances and payments. The second
     way sums the stored balances of meters, and the counted invoices and payments without a meter of the tenant.
     """
-    parts = [*_transactions(relations), _balances(relations)]
+    parts = list(moved_money(relations).values())
     moved = parts[0].union_all(*parts[1:]).subquery("moved")
     transactions, meters = total(moved.c.transactions), total(moved.c.meters)
     return (
@@ -63,35 +63,6 @@ def _money_not_conserved(relations: BillingRelations) -> Select[Any]:
         .group_by(moved.c.tenant_id)
         .having(transactions != meters)
     )
-
-
-def _transactions(relations: BillingRelations) -> list[Select[Any]]:
-    """Return counted invoices, opening balances and payments; those without a meter are on the meters' side too."""
-    by_totals = relations.policy.balance_basis is BalanceBasis.invoice_totals
-    invoice, payment = relations.counted_invoices(), relations.counted_payments()
-    charge = or_zero(exact(invoice.c.total_amount if by_totals else invoice.c.amount))
-    found = [_sided(relations, invoice, charge), _sided(relations, payment, -or_zero(exact(payment.c.amount)))]
-    if by_totals:
-        return found
-    first, meter = invoices_in_order(relations), relations.meters
-    opening = or_zero(exact(first.c.balance_brought_forward))
-    of_meter = and_(meter.c.id == first.c.meter_id, meter.c.tenant_id == first.c.tenant_id)
-    openings = select(first.c.tenant_id, opening, ZERO).join(meter, of_meter).where(first.c.place == 1)
-    return [*found, openings]
-
-
-def _sided(relations: BillingRelations, rows: FromClause, money: Any) -> Select[Any]:
-    meter = relations.meters
-    of_meter = and_(meter.c.id == rows.c.meter_id, meter.c.tenant_id == rows.c.tenant_id)
-    without_meter = case((meter.c.id.is_(None), money), else_=ZERO)
-    return select(rows.c.tenant_id, money.label("transactions"), without_meter.label("meters")).outerjoin(
-        meter, of_meter
-    )
-
-
-def _balances(relations: BillingRelations) -> Select[Any]:
-    meter = relations.meters
-    return select(meter.c.tenant_id, ZERO, net(meter))
 
 
 def _opening_after_invoices_on_another_meter(relations: BillingRelations) -> Select[Any]:
