@@ -23,6 +23,7 @@ from meter_assets.private_files import make_folder, write_bytes
 from meter_assets.reports.pages import report_page
 from meter_assets.reports.report import Report
 from meter_assets.reports.report_tables import NO_DIGEST, Cell, Table, cell_text, conclusion, summary, tables
+from meter_assets.reports.spreadsheets import fill_exactly
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -189,8 +190,7 @@ def _fill(cell: Any, value: Cell) -> None:
     """Fill a cell: text that no program reads as a formula, and numbers by their exact digits."""
     if isinstance(value, Decimal) and value.is_finite() and len(value.as_tuple().digits) <= _MOST_DIGITS:
         decimals = max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))
-        cell.value = f"{value + 0:f}"
-        cell.data_type = "n"  # the library would write a Decimal as a float, with digits that it does not have
+        fill_exactly(cell, value)
         cell.number_format = f"#,##0.{'0' * decimals}"
     elif isinstance(value, int):
         cell.value = value

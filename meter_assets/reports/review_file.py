@@ -18,6 +18,7 @@ from meter_assets.formatting import MINOR_UNIT_DIGITS, counted
 from meter_assets.migration.decision_file import CSV, XLSX
 from meter_assets.private_files import make_folder, write_bytes
 from meter_assets.reports.review import CandidateMeter, Review, ReviewItem
+from meter_assets.reports.spreadsheets import fill_exactly
 
 TO_FILL_IN = ("meter_id", "decided_by", "note")
 HEADINGS = (
@@ -158,6 +159,8 @@ def _as_xlsx(rows: Iterable[Sequence[Any]]) -> bytes:
             heading.fill = PatternFill("solid", start_color="FFF2CC")
         sheet.column_dimensions[get_column_letter(at)].width = _WIDE.get(name, _USUAL_WIDTH)
         for (cell,) in sheet.iter_rows(min_row=2, min_col=at, max_col=at):
+            if isinstance(cell.value, Decimal):
+                fill_exactly(cell, cell.value)
             cell.number_format = {"amount": "0.00", "confidence": "0.0%"}.get(name, cell.number_format)
     file = io.BytesIO()
     book.save(file)
