@@ -241,7 +241,12 @@ def make_migrated_tenants(
         made = dict(fill(connection, tables, size, seed=1))
         with_own = tables.make_own_tables(connection)
         for number, step in enumerate(MIGRATION, start=1):
-            _make(connection, with_own, step, RunningStep(number, RUN_ID, Tenant(None, "", "")))
+            _make(
+                connection,
+                with_own,
+                step,
+                RunningStep(number, RUN_ID, Tenant(None, "", ""), {"started_at": datetime.now(UTC)}),
+            )
             _record_runs(connection, with_own, step)
         for name, table in tables.stored.items():
             if name != "tenants" and UPDATED_AT_COLUMN in table.c:

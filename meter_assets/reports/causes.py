@@ -91,6 +91,8 @@ def explained(
     due to rounding; any other rest is unexplained.
     """
     rest = difference - sum((one.amount for one in facts), ZERO)
+    if not rest.is_finite():  # an amount is no number, which is an error of its own
+        return Explanation((), difference)
     found, certain = _simplest(rest, possible), tuple(facts)
     if found is None and facts:
         found, certain = _simplest(difference, [*facts, *possible]), ()

@@ -30,7 +30,7 @@ def note(found: TenantDifferences) -> str:
     owe = "would owe" if found.planned else "owe"
     said = (
         f"Customers owed {show_money(found.backed_up_net)} before; the meters {owe} {show_money(found.meters_net)}: "
-        f"{show_money(abs(found.difference))} {'less' if found.difference < 0 else 'more'}."
+        f"{show_money(abs(found.difference))} {'less' if found.difference.is_signed() else 'more'}."
     )
     if not found.differing:
         return f"{said} No customer differs."

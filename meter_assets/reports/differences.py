@@ -150,13 +150,18 @@ def summarized(
         meters_net=meters,
         differing=differing,
         uncertain=uncertain,
-        by_cause=sorted(found, key=lambda one: (-abs(one.amount), one.cause)),
+        by_cause=sorted(found, key=lambda one: (_largest_first(one.amount), one.cause)),
         largest=_largest(largest, shown),
     )
 
 
+def _largest_first(amount: Decimal) -> tuple[bool, Decimal]:
+    """Return the key by which larger amounts come first, and before them what is no number."""
+    return amount.is_finite(), -abs(amount) if amount.is_finite() else ZERO
+
+
 def _largest(found: list[Difference], shown: int | None) -> list[Difference]:
-    return sorted(found, key=lambda one: -abs(one.difference))[:shown]
+    return sorted(found, key=lambda one: _largest_first(one.difference))[:shown]
 
 
 def _totals(view: View, customer_id: Any) -> tuple[Decimal, Decimal]:

@@ -128,6 +128,8 @@ class Statement(BaseModel):
         """Whether the stored balance and overpayment equal the last running balance; None for an earlier day."""
         if self.as_of is not None:
             return None
+        if not self.net.is_finite():  # an amount is no number, which is an error of its own
+            return False
         expected = max(self.net, _NOTHING), max(-self.net, _NOTHING)
         return (self.stored_balance, self.stored_overpayment) == expected
 

@@ -69,7 +69,7 @@ def conclusion(statement: Statement) -> str:
 
 def owes(statement: Statement) -> str:
     """Return the net of a meter in words: what it owes, or its credit."""
-    if statement.net < 0:
+    if statement.net.is_finite() and statement.net < 0:
         return f"a credit of {show_money(-statement.net)}"
     return f"{show_money(statement.net)} owed"
 

@@ -179,6 +179,7 @@ def is_caught(shell: CommandLine, kept: dict[str, str], random: Random) -> tuple
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
 def test_tampering_is_noticed(shell: CommandLine) -> None:
     kept = recorded(shell)
     for seed in range(40):
