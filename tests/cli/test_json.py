@@ -176,6 +176,7 @@ def test_the_examples_of_pipes_work(on_sqlite: CommandLine) -> None:
         assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), (line, ended.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
 def test_completion_of_shells(shell_name: str, on_sqlite: CommandLine) -> None:
     """The docs name the variable that makes the program print its completion script."""

@@ -35,6 +35,7 @@ def add_up(found: TenantDifferences) -> None:
         assert amount == sum((part.amount for one in found.largest for part in one.causes if part.cause == cause), ZERO)
 
 
+@pytest.mark.slow
 @given(billing_databases(), policies())
 def test_causes_add_up_to_the_differences(connection: Connection, db: Database, policy: Policy) -> None:
     """On databases in which anything may be wrong; the sums are those of the oracle."""

@@ -84,11 +84,13 @@ def assert_owed_as_by_the_steps(url: str, rows: Database, wanted: Sequence[Polic
             assert {key: new for key, (_, new) in found.items()} == {key: owed.get(key, Decimal(0)) for key in found}
 
 
+@pytest.mark.slow
 @given(DATABASES, st.lists(policies(), min_size=1, max_size=8))
 def test_customers_owe_what_the_steps_give(billing_url: str, rows: Database, wanted: list[Policy]) -> None:
     assert_owed_as_by_the_steps(billing_url, rows, wanted)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.lists(st.sampled_from(BROUGHT_FORWARD), min_size=4, max_size=4))
 def test_policies_that_move_much_money(billing_url: str, seed: int, bill_types: list[tuple[str, ...]]) -> None:
     """Of many invoices of a meter, with fractions of cents that are rounded, and other bill types."""
@@ -105,6 +107,7 @@ def test_policies_that_move_much_money(billing_url: str, seed: int, bill_types: 
     assert_owed_as_by_the_steps(billing_url, policy_database(random, customers=6, decimals=4), wanted)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000))
 def test_without_temporary_tables_customers_owe_the_same(billing_url: str, seed: int) -> None:
     random = Random(seed)

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from sqlalchemy import Connection
 
@@ -44,6 +45,7 @@ def test_statements_add_up_to_the_recomputed_balances(connection: Connection, db
         transaction.rollback()
 
 
+@pytest.mark.slow
 @given(billing_databases(), policies())
 def test_planned_statements_are_those_after_a_migration(connection: Connection, db: Database, policy: Policy) -> None:
     """Of a tenant that is not migrated: the meters that payments would get, and the amounts of step 2."""
