@@ -187,6 +187,7 @@ def test_tampering_is_noticed(shell: CommandLine) -> None:
         assert caught, (seed, what)
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_of_1000_tamperings_all_are_noticed(on_sqlite: CommandLine) -> None:
     kept = recorded(on_sqlite)

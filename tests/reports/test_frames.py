@@ -234,6 +234,7 @@ def test_without_pyarrow_a_sentence_says_what_to_install(
             whole(on_sqlite, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 def test_a_million_rows_add_up_to_the_cent_in_little_memory(billing_url: str) -> None:
     """Reading the plan in parts needs no more memory for many rows; its sums are those of what is then written."""
