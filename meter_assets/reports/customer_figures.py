@@ -19,6 +19,7 @@ from meter_assets.foreign_text import quoted, shown
 from meter_assets.reports.causes import ZERO
 from meter_assets.reports.difference_view import View
 from meter_assets.reports.differences import Difference, explained_customers
+from meter_assets.reports.statement import two_sided
 
 CUSTOMERS_AT_A_TIME = 500
 """How many customers are read at once: a tenant of any size needs the memory of these."""
@@ -37,12 +38,12 @@ class MeterFigure:
     @property
     def balance(self) -> Decimal:
         """What it owes; 0 with a credit."""
-        return max(self.net, ZERO)
+        return two_sided(self.net)[0]
 
     @property
     def overpayment(self) -> Decimal:
         """Its credit; 0 if it owes something."""
-        return max(-self.net, ZERO)
+        return two_sided(self.net)[1]
 
 
 @dataclass(frozen=True)

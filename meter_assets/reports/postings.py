@@ -58,7 +58,7 @@ class Posting:
     @property
     def kind(self) -> str:
         """Whether the customer would owe more (a debit) or less (a credit)."""
-        return DEBIT if self.amount > 0 else CREDIT
+        return CREDIT if self.amount.is_signed() else DEBIT
 
 
 @dataclass

@@ -95,6 +95,11 @@ class Entry(BaseModel):
         return f"{charged}; {self.why}" if not self.counted else charged
 
 
+def two_sided(net: Decimal) -> tuple[Decimal, Decimal]:
+    """Return a net as balance and overpayment (currency units); NaN, an error of its own, is both."""
+    return (max(net, _NOTHING), max(-net, _NOTHING)) if net.is_finite() else (net, net)
+
+
 class Statement(BaseModel):
     """One meter's money, in the order in which its ledger adds it up. Money is in currency units."""
 
@@ -128,10 +133,7 @@ class Statement(BaseModel):
         """Whether the stored balance and overpayment equal the last running balance; None for an earlier day."""
         if self.as_of is not None:
             return None
-        if not self.net.is_finite():  # an amount is no number, which is an error of its own
-            return False
-        expected = max(self.net, _NOTHING), max(-self.net, _NOTHING)
-        return (self.stored_balance, self.stored_overpayment) == expected
+        return (self.stored_balance, self.stored_overpayment) == two_sided(self.net)
 
 
 def statements(

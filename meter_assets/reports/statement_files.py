@@ -153,8 +153,8 @@ def _causes(one: CustomerFigures) -> list[str]:
 
 def in_words(net: Decimal) -> str:
     """Return a net (currency units) in words: what is owed, or the credit."""
-    if not net:
-        return "0.00"
+    if not net or not net.is_finite():
+        return show_money(net)
     return f"{show_money(net)} owed" if net > 0 else f"{show_money(-net)} credit"
 
 
