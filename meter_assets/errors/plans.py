@@ -10,7 +10,7 @@ from meter_assets.formatting import counted
 
 
 class PlanUnusable(ConfigurationError):
-    """A folder has no plan, or a plan cannot be read; found before anything is begun."""
+    """A folder has no plan, or a plan cannot be read; found before anything starts."""
 
 
 class PlanRefused(StepError):

@@ -1,6 +1,6 @@
 """Validates the rows of a file of decisions against a tenant's payments and meters.
 
-Add here what makes one row invalid, as a clause for the person who corrects the file. The whole file is judged, and
+Add here what makes one row invalid, as a clause for the person who corrects the file. The whole file is validated, and
 recorded, in `decisions`.
 """
 

@@ -5,7 +5,7 @@ Add here how people name a meter or a customer. What a statement contains is in 
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel, Field
 from sqlalchemy import FromClause, and_, func, select
@@ -14,7 +14,8 @@ from meter_assets.billing import transactions
 from meter_assets.billing.change import UNRESOLVED
 from meter_assets.billing.conditions import as_text
 from meter_assets.billing.constructs import as_written
-from meter_assets.billing.money import exact, or_zero
+from meter_assets.billing.ledger import net
+from meter_assets.billing.money import exact
 from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import UnknownRow
@@ -62,11 +63,6 @@ class ExplainedCustomer(BaseModel):
     without_meter: list[Unresolved] = Field(default_factory=list)
 
 
-class _Named(NamedTuple):
-    id: Any
-    name: str
-
-
 @tried_again
 def explain_meter(
     database: BillingDatabase,
@@ -107,9 +103,8 @@ def explain_customer(
         relations = snapshot.relations(tenant.id)
         made, kept, customer = relations.assignments_that_count(), relations.backup, relations.customers
         meters = select(made.c.meter_id).where(made.c.customer_id == customer_id).distinct().order_by(made.c.meter_id)
-        net = or_zero(exact(kept.c.balance)) - or_zero(exact(kept.c.overpayment))
         name = select(customer.c.name).where(customer.c.id == customer_id)
-        backed_up = select(net.label("net")).where(kept.c.customer_id == customer_id)
+        backed_up = select(net(kept)).where(kept.c.customer_id == customer_id)
         meter_ids = snapshot.connection.scalars(meters).all()
         return ExplainedCustomer(
             tenant=tenant.key,

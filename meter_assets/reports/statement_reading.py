@@ -22,7 +22,7 @@ Row = Mapping[Any, Any]
 METERS_AT_A_TIME = 500
 """How many meters' rows are read by one statement: more may exceed an engine's limit of parameters."""
 INVOICES_AT_A_TIME = 5_000
-"""How many invoices' lines are read by one statement: each finds out anew which lines are of the tenant."""
+"""How many invoices' lines are read by one statement: each reads again which lines are of the tenant."""
 
 
 def invoices_by_meter(
