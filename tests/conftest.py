@@ -5,6 +5,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import meter_assets.engines  # noqa: F401  # registers how engines compile our S
 from meter_assets.migration import temporary_tables
 from tests.support.command_line import CommandLine, on_small_tenants
 from tests.support.databases import empty_tables
+from tests.support.engines import NewDatabase
 from tests.support.mariadb import MariaDbServer, start_mariadb
 from tests.support.replay import (  # noqa: F401  (hooks)
     pytest_configure,
@@ -175,16 +177,21 @@ def billing_url(engine_name: str, request: pytest.FixtureRequest, tmp_path: Path
     return _sqlite_url(tmp_path) if engine_name == "sqlite" else request.getfixturevalue(_URLS[engine_name])
 
 
-@pytest.fixture(scope="module")
-def empty_billing_url(
+@pytest.fixture(scope="session")
+def new_database(
     engine_name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+) -> NewDatabase:
+    """Makes fresh databases on each engine in turn, for a test that needs one for each example."""
+    if engine_name != "sqlite":
+        return request.getfixturevalue(_SERVERS[engine_name]).database  # type: ignore[no-any-return]
+    return lambda: nullcontext(_sqlite_url(tmp_path_factory.mktemp("database")))
+
+
+@pytest.fixture(scope="module")
+def empty_billing_url(new_database: NewDatabase) -> Iterator[str]:
     """The URL of a database on each engine in turn that a module's tests share: what they load they roll back."""
-    if engine_name == "sqlite":
-        yield _sqlite_url(tmp_path_factory.mktemp("shared"))
-    else:
-        with request.getfixturevalue(_SERVERS[engine_name]).database() as url:
-            yield url
+    with new_database() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,11 @@ from meter_assets.migration.verification import verify
 from meter_assets.reports.differences import tenant_differences
 from meter_assets.reports.statement import statements
 from tests.support.command_line import CommandLine, on_small_tenants
+from tests.support.engines import NewDatabase
 
 TENANT = "1"
 ACTIONS = ("migrate", "roll back", "roll back the newest", "pay", "bill", "correct a balance", "decide", "run a plan")
+ON_A_SIXTH = settings(max_examples=max(2, settings().max_examples // 6))  # of the profile's: each is many commands
 WRITTEN = {
     "payments": ("meter_id",),
     "invoices": ("amount", "balance_brought_forward", "total_amount"),
@@ -132,13 +134,15 @@ class Office:
 
 
 @pytest.mark.slow
-@given(st.lists(st.sampled_from(ACTIONS), min_size=3, max_size=7))
-@settings(max_examples=4)
-def test_what_always_holds(tmp_path_factory: pytest.TempPathFactory, actions: list[str]) -> None:
+@given(data=st.data())
+@ON_A_SIXTH
+def test_what_always_holds(
+    new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    actions = data.draw(st.lists(st.sampled_from(ACTIONS), min_size=3, max_size=7), label="what is done")
     folder = tmp_path_factory.mktemp("office")
-    (folder / "billing.db").touch()
-    with pytest.MonkeyPatch.context() as patched:
-        office = Office(on_small_tenants(folder, f"sqlite:///{folder / 'billing.db'}", patched), folder)
+    with new_database() as url, pytest.MonkeyPatch.context() as patched:
+        office = Office(on_small_tenants(folder, url, patched), folder)
         for action in actions:
             office.do(action)
         office.do("migrate")

@@ -5,7 +5,7 @@ engine to a test that names none.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 import pytest
@@ -13,6 +13,8 @@ import pytest
 from meter_assets.engines import ENGINES
 
 T = TypeVar("T")
+NewDatabase = Callable[[], AbstractContextManager[str]]
+"""Makes a fresh database for each `with`, which yields its URL."""
 
 
 def on_engines(
