@@ -6,47 +6,50 @@ nulls. Money is in stored form (see `money`). Add here what several rules read o
 in `ledger`, `invoice_lines` and `rules`. No SQL is run here.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import (
     ColumnElement,
-    Date,
     FromClause,
     Integer,
     Select,
-    String,
     Subquery,
     and_,
-    bindparam,
-    case,
     false,
     func,
-    literal,
-    literal_column,
     or_,
     select,
     true,
 )
-from sqlalchemy.types import TypeEngine
 
-from meter_assets.billing.columns import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
-from meter_assets.billing.conditions import has_status, is_set
-from meter_assets.billing.constructs import member_of, typed_null
-from meter_assets.billing.decisions import in_effect, none_in_effect
+from meter_assets.billing.conditions import has_status
+from meter_assets.billing.constructs import typed_null
 from meter_assets.billing.own_tables import BACKUP, DECISIONS, RUNS, SUCCEEDED
 from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.policy import Policy
-from meter_assets.billing.schema import BillingSchema, IdScope, is_live
+from meter_assets.billing.schema import BillingSchema, IdScope
 from meter_assets.billing.step_runs import in_force
-from meter_assets.errors import UnknownPolicy
+from meter_assets.billing.tenant_rows import (
+    ANY_TENANT,
+    TENANT_TABLES,
+    assigned_payments,
+    backup_rows,
+    decisions_in_effect,
+    is_live_under,
+    of_tenant,
+    require_columns,
+    stored_lines,
+    tenant_lines,
+    tenant_parameter,
+    tenant_rows,
+    with_generated,
+)
 
 if TYPE_CHECKING:
     from meter_assets.billing.change import Change
-
-_ABSENT_TYPES: Mapping[str, TypeEngine[Any]] = {"status": String(255), "paid_at": Date(), "last_invoice_date": Date()}
 
 
 class Materialize(Protocol):
@@ -54,14 +57,6 @@ class Materialize(Protocol):
 
     def __call__(self, name: str, rows: Select[Any], *, by_index: bool = False) -> FromClause:
         """Take a name for it. With `by_index`, rows of a large table are looked up where few of them are read."""
-
-
-class _AnyTenant:
-    """Stands for the id of a tenant that is given when a statement is run."""
-
-
-ANY_TENANT = _AnyTenant()
-TENANT_TABLES = ("customers", "meters", "meter_assignments", "bills", "invoices", "payments")
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,7 @@ class BillingRelations:
         invoice = self.invoices
         of_tenant = select(invoice.c.tenant_id, invoice.c.id, invoice.c.status)
         invoices = self.shared("invoices_with_lines", ("invoice_bills",), lambda: of_tenant)
-        return _tenant_lines(self.schema, self.policy, invoices, None)
+        return tenant_lines(self.schema, self.policy, invoices, None)
 
     @property
     def payments(self) -> FromClause:
@@ -141,9 +136,9 @@ class BillingRelations:
         if not schema.has_journal(PAYMENT_METER_IDS) or RUNS not in schema.own_tables_present:
             return None
         journal, done = schema.journal(PAYMENT_METER_IDS), in_force(schema, "assigning")
-        runs = select(done.c.id).where(done.c.step == PAYMENT_METER_IDS, _of_tenant(done, self.tenant_id))
+        runs = select(done.c.id).where(done.c.step == PAYMENT_METER_IDS, of_tenant(done, self.tenant_id))
         given = select(journal.c.tenant_id, journal.c.payment_id, journal.c.meter_id_after.label("meter_id"))
-        wanted = _of_tenant(journal, self.tenant_id), journal.c.step_run_id.in_(runs)
+        wanted = of_tenant(journal, self.tenant_id), journal.c.step_run_id.in_(runs)
         return given.where(*wanted).subquery("meters_written")
 
     def backed_up_to(self) -> Subquery:
@@ -159,7 +154,7 @@ class BillingRelations:
             return none.subquery("backed_up_to")
         done = in_force(self.schema)
         rows = func.sum(func.coalesce(done.c.rows_changed, 0)).label("rows")
-        succeeded = done.c.step == BACKUP, done.c.outcome == SUCCEEDED, _of_tenant(done, self.tenant_id)
+        succeeded = done.c.step == BACKUP, done.c.outcome == SUCCEEDED, of_tenant(done, self.tenant_id)
         complete = select(done.c.tenant_id, rows).where(*succeeded).group_by(done.c.tenant_id).subquery("complete")
         ids_show_order = isinstance(kind, Integer)
         greatest = func.max(kept.c.customer_id) if ids_show_order else typed_null(kind)
@@ -222,7 +217,7 @@ class BillingRelations:
     def tenant_parameters(self) -> dict[str, Any]:
         """The parameters of the statements of `of_any_tenant` that make them read this tenant's rows."""
         every = chain(self.schema.tables.values(), self.schema.own.values())
-        return {_parameter(one.c.tenant_id): self.tenant_id for one in every if "tenant_id" in one.c}
+        return {tenant_parameter(one.c.tenant_id): self.tenant_id for one in every if "tenant_id" in one.c}
 
     def checking_values_of(self, tables: Iterable[str] | None) -> "BillingRelations":
         """Return the same relations, in which the group `values` checks these tables only; None for all tables."""
@@ -250,7 +245,7 @@ class BillingRelations:
 
     def is_live(self, table: str, rows: FromClause) -> ColumnElement[bool]:
         """Return whether a stored row is not deleted: by deleted_at, and by the columns that the policy names."""
-        return _is_live(self.policy, table, rows)
+        return is_live_under(self.policy, table, rows)
 
     def stored(self, table: str) -> FromClause:
         """Return the tenant's rows of a billing table as they are stored: soft-deleted rows and what marks them too."""
@@ -259,8 +254,8 @@ class BillingRelations:
         marks = [column for of, _, column in named if of == table]
         columns = [source.c[name] for name in dict.fromkeys((*self.schema.selected_columns(table), *marks))]
         if table != "invoice_bills":
-            return select(*columns).where(_of_tenant(source, self.tenant_id)).subquery(f"stored_{table}")
-        return _stored_lines(self.schema, columns, self.tenant_id)
+            return select(*columns).where(of_tenant(source, self.tenant_id)).subquery(f"stored_{table}")
+        return stored_lines(self.schema, columns, self.tenant_id)
 
     def assignments_that_count(self) -> Subquery:
         """Return the assignments that count: live, with a live customer and a live meter of the same tenant."""
@@ -305,7 +300,7 @@ class BillingRelations:
         """Return these relations as they would be after the change was written."""
         changed = change.changed
         written = change.overlay(self.rows[change.target], changed)
-        rows = {**self.rows, change.target: _with_generated(self.schema, change.target, written)}
+        rows = {**self.rows, change.target: with_generated(self.schema, change.target, written)}
         if change.name != PAYMENT_METER_IDS:
             return replace(self, rows=rows, as_stored=False)
         names = list(self.assigned.c.keys())
@@ -322,156 +317,13 @@ def billing_relations(
     soft-deleted rows are included; a rollback needs them. Raises UnknownPolicy if the policy names a column that the
     database lacks.
     """
-    _require_columns(schema, policy)
+    require_columns(schema, policy)
     rows: dict[str, FromClause] = {
-        name: _tenant_rows(schema, policy, name, tenant_id, deleted_too=deleted_too) for name in TENANT_TABLES
+        name: tenant_rows(schema, policy, name, tenant_id, deleted_too=deleted_too) for name in TENANT_TABLES
     }
-    rows["invoice_bills"] = _tenant_lines(schema, policy, rows["invoices"], tenant_id)
-    rows[BACKUP] = _backup_rows(schema, rows["customers"], tenant_id)
-    rows[DECISIONS] = _decisions(schema, rows["meters"], tenant_id)
-    assigned = _assigned_payments(schema, rows["payments"], tenant_id)
+    rows["invoice_bills"] = tenant_lines(schema, policy, rows["invoices"], tenant_id)
+    rows[BACKUP] = backup_rows(schema, rows["customers"], tenant_id)
+    rows[DECISIONS] = decisions_in_effect(schema, rows["meters"], tenant_id)
+    assigned = assigned_payments(schema, rows["payments"], tenant_id)
     as_stored = tenant_id is not None and not isinstance(tenant_id, list) and not deleted_too
     return BillingRelations(schema, policy, tenant_id, rows, assigned, as_stored=as_stored)
-
-
-def _parameter(column: ColumnElement[Any]) -> str:
-    """Return the name of the parameter with the tenant's id in the type of a column."""
-    return f"tenant_id_{type(column.type).__name__.lower()}"
-
-
-def _of_tenant(rows: FromClause, tenant_id: Any) -> ColumnElement[bool]:
-    if tenant_id is None:
-        return true()
-    if isinstance(tenant_id, list):
-        return rows.c.tenant_id.in_(tenant_id)
-    if isinstance(tenant_id, _AnyTenant):
-        return rows.c.tenant_id == bindparam(_parameter(rows.c.tenant_id), type_=rows.c.tenant_id.type)
-    return rows.c.tenant_id == literal(tenant_id, rows.c.tenant_id.type)
-
-
-def _columns(schema: BillingSchema, name: str) -> list[ColumnElement[Any]]:
-    table = schema.tables[name]
-    found: list[ColumnElement[Any]] = [table.c[column] for column in REQUIRED_COLUMNS[name]]
-    for column in OPTIONAL_COLUMNS.get(name, ()):
-        absent = typed_null(_ABSENT_TYPES.get(column, table.c.id.type))
-        found.append(table.c[column] if schema.has(name, column) else absent.label(column))
-    known = {column.key for column in found}
-    recognized = (schema.recognized_columns(step) for step in schema.steps if step.table == name)
-    others = dict.fromkeys(chain(schema.computed_from(name), *recognized))
-    return found + [table.c[column] for column in others if column not in known]
-
-
-def _with_generated(schema: BillingSchema, name: str, rows: FromClause) -> FromClause:
-    """Return a table's rows with the generated columns as the database would compute them from the other columns."""
-    generated = schema.generated(name) if name in schema.tables else {}
-    if not generated:
-        return rows
-    columns = [
-        literal_column(f"({generated[column.key]})", column.type).label(column.key)
-        if column.key in generated
-        else column
-        for column in rows.c
-    ]
-    return select(*columns).select_from(rows).subquery(name)
-
-
-def _is_live(policy: Policy, table: str, rows: FromClause) -> ColumnElement[bool]:
-    marks = (name.partition(".")[2] for name in policy.deletion_columns if name.startswith(f"{table}."))
-    return and_(is_live(rows), *(~is_set(rows.c[name]) for name in marks))
-
-
-def _require_columns(schema: BillingSchema, policy: Policy) -> None:
-    named = {"deletion_columns": policy.deletion_columns, "ignored_columns": policy.ignored_columns}
-    unknown = [
-        f"Policy {setting} names {name}, which the database does not have; expected table.column, such as "
-        "payments.is_deleted."
-        for setting, names in named.items()
-        for name in names
-        if name not in {f"{of}.{column.key}" for of, table in schema.tables.items() for column in table.c}
-    ]
-    if unknown:
-        raise UnknownPolicy(unknown)
-
-
-def _tenant_rows(schema: BillingSchema, policy: Policy, name: str, tenant_id: Any, *, deleted_too: bool) -> Subquery:
-    table = schema.tables[name]
-    wanted = true() if deleted_too else _is_live(policy, name, table)
-    return select(*_columns(schema, name)).where(_of_tenant(table, tenant_id), wanted).subquery(name)
-
-
-def _tenant_lines(schema: BillingSchema, policy: Policy, invoices: FromClause, tenant_id: Any) -> Subquery:
-    line = schema.tables["invoice_bills"]
-    own_tenant = line.c.tenant_id if schema.has("invoice_bills", "tenant_id") else invoices.c.tenant_id
-    return (
-        select(
-            invoices.c.tenant_id,
-            line.c.id,
-            line.c.invoice_id,
-            line.c.bill_id,
-            line.c.amount,
-            own_tenant.label("line_tenant_id"),
-            invoices.c.status.label("status"),
-        )
-        .join(invoices, _its_invoice(schema, line, invoices))
-        .where(_is_live(policy, "invoice_bills", line), _line_of_tenant(schema, line, tenant_id))
-        .subquery("invoice_bills")
-    )
-
-
-def _stored_lines(schema: BillingSchema, columns: Sequence[ColumnElement[Any]], tenant_id: Any) -> Subquery:
-    """Return every line of the tenant's invoices, whether line or invoice is deleted; `tenant_id` is the invoice's."""
-    line, invoice = schema.tables["invoice_bills"], schema.tables["invoices"]
-    others = [column for column in columns if column.key != "tenant_id"]
-    joined = line.join(invoice, _its_invoice(schema, line, invoice))
-    found = select(invoice.c.tenant_id, *others).select_from(joined)
-    return found.where(_of_tenant(invoice, tenant_id), _line_of_tenant(schema, line, tenant_id)).subquery(
-        "stored_lines"
-    )
-
-
-def _its_invoice(schema: BillingSchema, line: FromClause, invoice: FromClause) -> ColumnElement[bool]:
-    """Return whether an invoice is that of a line, by its id; if ids are unique within a tenant only, also by that."""
-    same_id = invoice.c.id == line.c.invoice_id
-    if schema.id_scope("invoices") is not IdScope.tenant or not schema.has("invoice_bills", "tenant_id"):
-        return same_id
-    return and_(same_id, invoice.c.tenant_id == line.c.tenant_id)
-
-
-def _line_of_tenant(schema: BillingSchema, line: FromClause, tenant_id: Any) -> ColumnElement[bool]:
-    """Return whether a line names an invoice of the tenant, in a form for which engines use an index."""
-    if tenant_id is None:
-        return true()
-    every = schema.tables["invoices"].alias("every_invoice")
-    ids = select(every.c.id).where(_of_tenant(every, tenant_id))
-    if not schema.catalogue.has_index("invoice_bills"):
-        return line.c.invoice_id.in_(ids)
-    return member_of(line.c.invoice_id, ids.scalar_subquery())
-
-
-def _backup_rows(schema: BillingSchema, customers: FromClause, tenant_id: Any) -> Subquery:
-    if BACKUP in schema.own_tables_present:
-        table = schema.own[BACKUP]
-        kept = select(table.c.tenant_id, table.c.customer_id, table.c.balance, table.c.overpayment)
-        return kept.where(_of_tenant(table, tenant_id)).subquery(BACKUP)
-    customer_id = customers.c.id.label("customer_id")
-    none = select(customers.c.tenant_id, customer_id, customers.c.balance, customers.c.overpayment)
-    return none.where(false()).subquery(BACKUP)
-
-
-def _decisions(schema: BillingSchema, meters: FromClause, tenant_id: Any) -> Subquery:
-    if DECISIONS not in schema.own_tables_present:
-        return none_in_effect(schema)
-    return in_effect(schema, _of_tenant(schema.own[DECISIONS], tenant_id), meters)
-
-
-def _assigned_payments(schema: BillingSchema, payments: FromClause, tenant_id: Any) -> Subquery:
-    if schema.has_journal(PAYMENT_METER_IDS):
-        journal = schema.journal(PAYMENT_METER_IDS)
-        assigned: Select[Any] = select(
-            journal.c.tenant_id, journal.c.payment_id.label("id"), journal.c.meter_id_after, journal.c.rule
-        )
-        return assigned.where(_of_tenant(journal, tenant_id)).subquery("decided_payment_meter_ids")
-    meter_id = payments.c.meter_id.label("meter_id_after")
-    rule = case((payments.c.id.is_(None), literal(""))).label("rule")
-    none = select(payments.c.tenant_id, payments.c.id, meter_id, rule).where(false())
-    return none.subquery("decided_payment_meter_ids")

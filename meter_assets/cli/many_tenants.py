@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from meter_assets.cli.json_results import Migrated, migrated, migrated_by
+from meter_assets.cli.launches import migration, plan_config, policy_config
 from meter_assets.cli.progress import TenantProgress, following_many, lines_of
 from meter_assets.cli.runner import JobRun, Launch, nothing_raised, run_many
-from meter_assets.cli.session import Session, migration, plan_config, policy_config
+from meter_assets.cli.session import Session
 from meter_assets.cli.sums import Sums
 from meter_assets.defs.launchpad import allow_export
 from meter_assets.defs.many_tenants import processes, shared_processes

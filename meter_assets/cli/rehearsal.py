@@ -17,9 +17,9 @@ from pathlib import Path
 import dagster as dg
 
 from meter_assets import settings
+from meter_assets.cli.launches import migration, undoing
 from meter_assets.cli.rehearsal_output import RehearsalOutput
 from meter_assets.cli.runner import Launch, TenantRun, run_tenant
-from meter_assets.cli.session import migration, undoing
 from meter_assets.copying.copy import Copy, copied
 from meter_assets.definitions import build_definitions
 from meter_assets.defs.partitions import sync_partitions

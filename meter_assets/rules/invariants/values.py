@@ -30,8 +30,9 @@ from meter_assets.billing.columns import MONEY_COLUMNS, SOFT_DELETE_COLUMN
 from meter_assets.billing.conditions import is_set
 from meter_assets.billing.constructs import is_date, is_flag
 from meter_assets.billing.money import fits_currency, fits_sums, is_number
-from meter_assets.billing.relations import TENANT_TABLES, BillingRelations
+from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import IdScope
+from meter_assets.billing.tenant_rows import TENANT_TABLES
 from meter_assets.rules.invariants.invariant import Group, Invariant, Severity
 from meter_assets.rules.invariants.screens import INVOICES, PAYMENTS, Context, Screen, stored
 
