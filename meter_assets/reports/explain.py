@@ -6,9 +6,10 @@ Add here how people name a meter or a customer. What a statement contains is in 
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, Field
-from sqlalchemy import FromClause, and_, func, select
+from sqlalchemy import ColumnElement, FromClause, Uuid, and_, false, func, select
 
 from meter_assets.billing import transactions
 from meter_assets.billing.change import UNRESOLVED
@@ -133,10 +134,10 @@ def meters_of_tenant(database: BillingDatabase, tenant: Tenant, policy: Policy, 
 
 
 @tried_again
-def find_customer(database: BillingDatabase, tenant: Tenant, policy: Policy, text: str) -> Any:
-    """Return the id of the customer whom a text names, by id or name. Raises UnknownRow."""
+def find_customer(database: BillingDatabase, tenant: Tenant, policy: Policy, text: str, by: str | None = None) -> Any:
+    """Return the id of the customer whom a text names, by id or name (`by`: only one of both). Raises UnknownRow."""
     with database.read(policy) as snapshot:
-        return find_row(snapshot, tenant, "customers", "name", text, None)
+        return find_row(snapshot, tenant, "customers", "name", text, by)
 
 
 def _explained(
@@ -170,30 +171,32 @@ def _without_meter(snapshot: Snapshot, tenant: Tenant, customer_id: Any) -> list
 def find_row(snapshot: Snapshot, tenant: Tenant, table: str, name_column: str, text: str, by: str | None) -> Any:
     """Return the id of the only row of a table that a text names, by its id or name (`by`). Raises UnknownRow."""
     rows = snapshot.relations(tenant.id, deleted_too=True).rows[table]
+    words = {ID: "id", NUMBER: name_column.replace("_", " ")}
+    conditions = {ID: _has_id(rows, text), NUMBER: as_written(as_text(rows.c[name_column])) == text}
     found: dict[Any, list[str]] = {}
-    if by != NUMBER and (row_id := _as_id(rows, text)) is not None:
-        for one in snapshot.connection.scalars(select(rows.c.id).where(rows.c.id == row_id)):
-            found.setdefault(one, []).append(ID)
-    if by != ID:
-        name = as_written(as_text(rows.c[name_column]))
-        for one in snapshot.connection.scalars(select(rows.c.id).where(name == text).order_by(rows.c.id)):
-            found.setdefault(one, []).append(NUMBER)
+    for way in [by] if by else BY:
+        for one in snapshot.connection.scalars(select(rows.c.id).where(conditions[way]).order_by(rows.c.id)):
+            found.setdefault(one, []).append(way)
     if len(found) == 1:
         return next(iter(found))
     what = table.removesuffix("s")
     if not found:
         count = snapshot.connection.scalar(select(func.count()).select_from(rows))
-        raise UnknownRow(
-            f"Tenant {tenant.key} has no {what} {quoted(text)}, neither by its id nor by its "
-            f"{name_column.replace('_', ' ')}. It has {count:,} {table}."
-        )
-    listed = ", ".join(f"{shown(one)} (by its {' and '.join(by)})" for one, by in found.items())
-    raise UnknownRow(f"{quoted(text)} names {len(found)} {table} of tenant {tenant.key}: {listed}. Add --by id.")
+        sought = f"by its {words[by]}" if by else f"neither by its id nor by its {words[NUMBER]}"
+        raise UnknownRow(f"Tenant {tenant.key} has no {what} {quoted(text)}, {sought}. It has {count:,} {table}.")
+    listed = ", ".join(
+        f"{shown(one)} (by its {' and '.join(words[way] for way in ways)})" for one, ways in found.items()
+    )
+    by_id = any(ID in ways for ways in found.values())
+    advice = "Choose one with --by id or --by number" if by_id else f"Name the {what} by one of these ids"
+    raise UnknownRow(f"{quoted(text)} names {len(found)} {table} of tenant {tenant.key}: {listed}. {advice}.")
 
 
-def _as_id(rows: FromClause, text: str) -> Any:
-    """Return a text in the type of the ids; None if it is none."""
+def _has_id(rows: FromClause, text: str) -> ColumnElement[bool]:
+    """Return whether a row has the id that is written so: 12 is written neither 012 nor 1_2, which may be numbers."""
+    if not isinstance(rows.c.id.type, Uuid):
+        return as_written(as_text(rows.c.id)) == text
     try:
-        return rows.c.id.type.python_type(text)
-    except (NotImplementedError, ValueError):
-        return None
+        return rows.c.id == UUID(text)
+    except ValueError:
+        return false()

@@ -36,8 +36,8 @@ def statement_page(
 ) -> str:
     """Return the page with a statement, or with those of a customer, and the form that asks for another one.
 
-    `asked` are the values of the form: tenant, meter, customer, as_of, history. Without a statement, the page has the
-    grids, or the problem for which there is none.
+    `asked` are the values of the form: tenant, meter, customer, by, as_of, history. Without a statement, the page has
+    the grids, or the problem for which there is none.
     """
     title = "Statements"
     explained: Sequence[Explained] = ()

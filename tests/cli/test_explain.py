@@ -108,16 +108,35 @@ REFUSED = {
     "no tenant": (("1",), "Missing option '--tenant'"),
     "neither meter nor customer": (("--tenant", "1"), "Name either a METER or --customer"),
     "a day that is none": (("1", "--tenant", "1", "--as-of", "2024-02-31"), "2024-02-31"),
-    "a number that is an id": (("7", "--tenant", "1"), "7 names 2 meters of tenant 1"),
+    "a number that is an id": (
+        ("7", "--tenant", "1"),
+        "7 names 2 meters of tenant 1: 7 (by its id), 1 (by its meter number). Choose one with --by id or --by number.",
+    ),
+    "an id in another form": (("07", "--tenant", "1"), "Tenant 1 has no meter 07, neither by its id nor"),
+    "an id with a separator": (("0_7", "--tenant", "1"), "Tenant 1 has no meter 0_7"),
+    "an id in other digits": (("\uff17", "--tenant", "1"), "Tenant 1 has no meter \uff17"),
+    "an id beyond all integers": (("9" * 30, "--tenant", "1"), f"Tenant 1 has no meter {'9' * 30}"),
+    "a number that is only an id": (("2", "--tenant", "1", "--by", "number"), "no meter 2, by its meter number."),
+    "a name of two": (
+        ("--customer", "Twin", "--tenant", "1"),
+        "Twin names 2 customers of tenant 1: 2 (by its name), 3 (by its name). Name the customer by one of these ids.",
+    ),
 }
 
 
 @pytest.mark.slow
 def test_what_it_cannot_explain_is_one_sentence(on_sqlite: CommandLine) -> None:
     on_sqlite.change(
-        "UPDATE meters SET meter_number = '7' WHERE id = 1", "UPDATE meters SET tenant_id = 1 WHERE id = 7"
+        "UPDATE meters SET meter_number = '7' WHERE id = 1",
+        "UPDATE meters SET tenant_id = 1 WHERE id = 7",
+        "UPDATE customers SET name = 'Twin' WHERE id IN (2, 3)",
+        "UPDATE customers SET name = '2' WHERE id = 1",
     )
     for arguments, says in REFUSED.values():
         ended = on_sqlite("explain", *arguments)
         assert (ended.status, says in ended.words) == (2, True), ended.printed
     assert on_sqlite("explain", "7", "--tenant", "1", "--by", "number").status == 0
+    for command in (("differences",), ("statements", "--adjustments", "posting.csv")):
+        named = (*command, "--tenant", "1", "--customer", "2")
+        assert "2 names 2 customers of tenant 1" in on_sqlite(*named).words
+        assert on_sqlite(*named, "--by", "id").status == 0
