@@ -8,16 +8,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, FromClause, Uuid, and_, false, func, select
+from pydantic import BaseModel, Field, computed_field
+from sqlalchemy import ColumnElement, FromClause, Uuid, false, func, select
 
-from meter_assets.billing import transactions
-from meter_assets.billing.change import UNRESOLVED
 from meter_assets.billing.conditions import as_text
 from meter_assets.billing.constructs import as_written
+from meter_assets.billing.customers import meters_of_customers
 from meter_assets.billing.ledger import net
 from meter_assets.billing.money import exact
-from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import UnknownRow
 from meter_assets.foreign_text import Shown, named, quoted, shown
@@ -25,10 +23,11 @@ from meter_assets.formatting import show_money
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import Snapshot, tried_again
 from meter_assets.migration.step_report import Money
+from meter_assets.reports.causes import ZERO
 from meter_assets.reports.change_history import JournaledChange, change_history
+from meter_assets.reports.payments_without_meter import PaymentWithoutMeter, payments_without_meter
 from meter_assets.reports.statement import Statement, statements
 from meter_assets.reports.tables import Grid
-from meter_assets.rules.steps import STEPS
 
 ID, NUMBER = "id", "number"
 BY = (ID, NUMBER)
@@ -39,17 +38,9 @@ class Explained(BaseModel):
     """The statement of a meter, and the journaled changes of it and its rows if they were asked for."""
 
     statement: Statement
+    awaited: list[PaymentWithoutMeter] = Field(default_factory=list)
+    """Payments that have no meter yet, and would come to this one."""
     history: list[JournaledChange] | None = None
-
-
-class Unresolved(BaseModel):
-    """A payment of a customer that has no meter, and why (money in currency units)."""
-
-    payment_id: str
-    on_day: date | None
-    amount: Money | None
-    status: Shown | None
-    reason: str
 
 
 class ExplainedCustomer(BaseModel):
@@ -58,10 +49,21 @@ class ExplainedCustomer(BaseModel):
     tenant: str
     customer_id: str
     name: Shown
+    is_deleted: bool
     backed_up_net: Money | None
     """Balance less overpayment in the backup; None without a backup."""
     meters: list[Explained]
-    without_meter: list[Unresolved] = Field(default_factory=list)
+    """All meters that are or were assigned to the customer, deleted ones too."""
+    own_meter_ids: list[str]
+    """Which of them make up what the customer owes: those that are assigned now or, without any, all that ever were."""
+    without_meter: list[PaymentWithoutMeter] = Field(default_factory=list)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def net(self) -> Money:
+        """What the own meters owe together; negative for a credit."""
+        own = set(self.own_meter_ids)
+        return sum((one.statement.net for one in self.meters if one.statement.meter_id in own), ZERO)
 
 
 @tried_again
@@ -101,19 +103,25 @@ def explain_customer(
     """
     with database.read(policy) as snapshot:
         customer_id = find_row(snapshot, tenant, "customers", "name", text, by)
-        relations = snapshot.relations(tenant.id)
-        made, kept, customer = relations.assignments_that_count(), relations.backup, relations.customers
+        relations, every = snapshot.relations(tenant.id), snapshot.relations(tenant.id, deleted_too=True)
+        made, kept = every.assignments_that_count(), relations.backup
         meters = select(made.c.meter_id).where(made.c.customer_id == customer_id).distinct().order_by(made.c.meter_id)
-        name = select(customer.c.name).where(customer.c.id == customer_id)
+        own = meters_of_customers(relations).subquery("own_meters")
+        own_ids = select(own.c.meter_id).where(own.c.customer_id == customer_id).order_by(own.c.meter_id)
+        name, live = (
+            select(rows.customers.c.name).where(rows.customers.c.id == customer_id) for rows in (every, relations)
+        )
         backed_up = select(net(kept)).where(kept.c.customer_id == customer_id)
         meter_ids = snapshot.connection.scalars(meters).all()
         return ExplainedCustomer(
             tenant=tenant.key,
             customer_id=str(customer_id),
             name=snapshot.connection.execute(name).scalar_one(),
+            is_deleted=snapshot.connection.execute(live).first() is None,
             backed_up_net=snapshot.connection.scalar(backed_up),
             meters=_explained(snapshot, tenant, meter_ids, as_of, history),
-            without_meter=_without_meter(snapshot, tenant, customer_id),
+            own_meter_ids=[str(one) for one in snapshot.connection.scalars(own_ids)],
+            without_meter=payments_without_meter(snapshot, tenant, customer_id=customer_id, as_of=as_of),
         )
 
 
@@ -146,26 +154,9 @@ def _explained(
     found = []
     for meter_id, one in zip(meter_ids, statements(snapshot, tenant, meter_ids, as_of=as_of), strict=True):
         changes = change_history(snapshot, tenant, meter_id) if history else None
-        found.append(Explained(statement=one, history=changes))
+        awaited = payments_without_meter(snapshot, tenant, meter_id=meter_id, as_of=as_of)
+        found.append(Explained(statement=one, awaited=awaited, history=changes))
     return found
-
-
-def _without_meter(snapshot: Snapshot, tenant: Tenant, customer_id: Any) -> list[Unresolved]:
-    """Return the payments of a customer that have no meter and would get none, with the reason of the step."""
-    relations = snapshot.relations(tenant.id)
-    payment = transactions.payments(relations, relations).subquery("transactions")
-    examined = STEPS[PAYMENT_METER_IDS].compute(relations).examined.subquery("examined")
-    same = and_(examined.c.id == payment.c.id, examined.c.tenant_id == payment.c.tenant_id)
-    rows = (
-        select(payment.c.id, payment.c.on_day, payment.c.amount, payment.c.status, examined.c.label.label("reason"))
-        .join(examined, same)
-        .where(payment.c.customer_id == customer_id, examined.c.outcome == UNRESOLVED)
-        .order_by(payment.c.id)
-    )
-    return [
-        Unresolved(payment_id=str(one.id), on_day=one.on_day, amount=one.amount, status=one.status, reason=one.reason)
-        for one in snapshot.connection.execute(rows)
-    ]
 
 
 def find_row(snapshot: Snapshot, tenant: Tenant, table: str, name_column: str, text: str, by: str | None) -> Any:

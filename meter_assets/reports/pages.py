@@ -43,10 +43,10 @@ def statement_page(
     explained: Sequence[Explained] = ()
     if isinstance(found, Explained):
         title, explained = statement_tables.title(found.statement), [found]
+        grids = [*([statement_tables.without_meter(found.awaited)] if found.awaited else []), *grids]
     elif found is not None:
         title, explained = f"Customer {named(found.customer_id, found.name)}", found.meters
-        conclusion = statement_tables.customer_conclusion(found) if found.meters else "The customer has no meter."
-        of_customer = Grid("The customer", (), (), conclusion)
+        of_customer = Grid("The customer", (), (), statement_tables.customer_conclusion(found))
         unresolved = statement_tables.without_meter(found.without_meter)
         grids = [of_customer, *([unresolved] if unresolved.rows else []), *grids]
     return _TEMPLATES.get_template("statement.html").render(
