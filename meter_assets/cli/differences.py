@@ -35,7 +35,7 @@ class Differences(BaseModel):
     skipped: list[str]
 
 
-def show_differences(tenants: Selection, *, customer: str | None, form: str) -> int:
+def show_differences(tenants: Selection, *, customer: str | None, by: str | None, form: str) -> int:
     """Print the differences of the selected tenants by cause. Return the exit status.
 
     It is 1 if a tenant is skipped because of its id. With a `customer`, exactly one tenant must be selected. Raises
@@ -45,7 +45,7 @@ def show_differences(tenants: Selection, *, customer: str | None, form: str) -> 
     database.remember()
     chosen = chosen_of_records(database, tenants, or_none=form == JSON)
     terminal = Terminal(on_stderr=form != TEXT)
-    customer_id = None if customer is None else _customer_id(database, chosen, customer)
+    customer_id = None if customer is None else _customer_id(database, chosen, customer, by)
     limit = SHOWN if form == TEXT and customer_id is None else None
     found = []
     for tenant in chosen:
@@ -66,10 +66,10 @@ def show_differences(tenants: Selection, *, customer: str | None, form: str) -> 
     return int(bool(skipped))
 
 
-def _customer_id(database: BillingDatabase, chosen: list[Tenant], customer: str) -> Any:
+def _customer_id(database: BillingDatabase, chosen: list[Tenant], customer: str, by: str | None) -> Any:
     if len(chosen) != 1:
         raise UnknownRow(f"--customer needs one tenant, and {len(chosen):,} are selected. Add --tenant.")
-    return find_customer(database, chosen[0], settings.policy(), customer)
+    return find_customer(database, chosen[0], settings.policy(), customer, by)
 
 
 def _show(terminal: Terminal, found: TenantDifferences) -> None:

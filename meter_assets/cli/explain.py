@@ -51,6 +51,8 @@ def show_explanation(
             terminal.heading(f"Customer {named(whole.customer_id, whole.name)}")
         for one in found:
             _show(terminal, one)
+            if isinstance(whole, Explained):
+                terminal.grid(render.without_meter(one.awaited))
         if isinstance(whole, ExplainedCustomer):
             _show_rest(terminal, whole)
     statements = [one.statement for one in found]
@@ -74,8 +76,5 @@ def _show(terminal: Terminal, explained: Explained) -> None:
 def _show_rest(terminal: Terminal, found: ExplainedCustomer) -> None:
     """Print what belongs to the customer and to no meter."""
     terminal.print("")
-    if found.meters:
-        terminal.print(render.customer_conclusion(found))
-    else:
-        terminal.print("No meter is or was assigned to the customer.")
+    terminal.print(render.customer_conclusion(found))
     terminal.grid(render.without_meter(found.without_meter))

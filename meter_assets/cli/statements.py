@@ -25,6 +25,7 @@ def export_statements(
     tenant_key: str,
     customers: Sequence[str],
     *,
+    by: str | None,
     folder: Path | None,
     form: str,
     adjustments: Path | None,
@@ -38,7 +39,7 @@ def export_statements(
     database, policy = settings.billing_database(), settings.policy()
     database.remember()
     (tenant,) = database.tenants(database.tenant_keys([tenant_key]))
-    ids = [find_customer(database, tenant, policy, one) for one in customers]
+    ids = [find_customer(database, tenant, policy, one, by) for one in customers]
     wanted = Wanted(list(dict.fromkeys(ids)) if customers else None, folder, form, adjustments, posted)
     if not force:
         refuse_existing_files(tenant, wanted)

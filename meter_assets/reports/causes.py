@@ -28,6 +28,7 @@ class Cause(StrEnum):
     row_of_another_tenant = "row_of_another_tenant"
     meter_reassigned = "meter_reassigned"
     since_the_backup = "since_the_backup"
+    meter_not_recomputed = "meter_not_recomputed"
     customer_not_in_both = "customer_not_in_both"
     rounding = "rounding"
     unexplained = "unexplained"
@@ -51,6 +52,7 @@ _WORDS = {
     Cause.row_of_another_tenant: "a row names a row of another tenant",
     Cause.meter_reassigned: "a meter has transactions of another customer, or the customer's are on another meter",
     Cause.since_the_backup: "a row was made after the backup",
+    Cause.meter_not_recomputed: "a meter's stored balance is not what its invoices and payments add up to",
     Cause.customer_not_in_both: "the customer was created or deleted since the backup",
     Cause.rounding: "sums of lines were rounded",
     Cause.unexplained: "unexplained",

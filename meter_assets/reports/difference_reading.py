@@ -20,6 +20,7 @@ from meter_assets.billing.invoice_lines import (
     line_defects,
     line_sums,
 )
+from meter_assets.billing.ledger import net
 from meter_assets.billing.money import ZERO, exact, or_zero, rounded_by, total
 from meter_assets.billing.policy import RoundingOfSums
 from meter_assets.reports.difference_rows import Amounts, Rows
@@ -38,7 +39,8 @@ def rows_of(view: View, customer_ids: Sequence[Any]) -> Rows:
         meters[pair.customer_id].add(pair.meter_id)
     invoice = relations.invoices
     named = connection.scalars(select(invoice.c.meter_id).where(invoice.c.customer_id.in_(customer_ids)).distinct())
-    meter_ids = {one for of_customer in meters.values() for one in of_customer} | {one for one in named if one}
+    chosen_ids = list({one for of_customer in meters.values() for one in of_customer})
+    meter_ids = {*chosen_ids, *(one for one in named if one is not None)}
     invoices = _transactions(view, "invoices", customer_ids, meter_ids)
     payments = _transactions(view, "payments", customer_ids, meter_ids)
     named_meters = meter_ids | {one["meter_id"] for one in payments if one["meter_id"] is not None}
@@ -49,6 +51,7 @@ def rows_of(view: View, customer_ids: Sequence[Any]) -> Rows:
         basis=relations.policy.balance_basis,
         meters={key: frozenset(found) for key, found in meters.items()},
         known_meters=frozenset(_where_in(connection, select(known.c.id), known.c.id, list(named_meters))),
+        stored_nets=dict(_where_in(connection, select(known.c.id, net(known)), known.c.id, chosen_ids)),
         invoices=invoices,
         payments=payments,
         before=before,

@@ -7,8 +7,8 @@ The old figure is taken to be the same of the customer's own rows, from which ea
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -50,6 +50,8 @@ class Rows:
     """Per invoice, the sum of its lines that are, or whose bills are, of another tenant."""
     rounded: Mapping[Any, Decimal] = field(default_factory=dict)
     """Per invoice whose sum of lines was rounded, by how much its charges grew."""
+    stored_nets: Mapping[Any, Decimal] = field(default_factory=dict)
+    """Per meter of those customers, its stored balance less its overpayment: what the new figure is of."""
     backed_up_on: date | None = None
     """The day of the backup; None if rows are read as they were then."""
 
@@ -58,6 +60,8 @@ class Rows:
 class Reasons:
     """The reasons of one customer."""
 
+    not_recomputed: list[Reason] = field(default_factory=list)
+    """What stored balances of meters have besides their rows; the other reasons are of rows."""
     facts: list[Reason] = field(default_factory=list)
     possible: list[Reason] = field(default_factory=list)
     rows: int = 0
@@ -85,6 +89,7 @@ class CustomerRows:
         own, found = self._of_customer.get(customer_id, []), Reasons()
         others = [row for meter in meters for row in self._on_meter.get(meter, ()) if row["customer_id"] != customer_id]
         found.rows = len(own) + len(others)
+        found.not_recomputed += _grouped(self._not_recomputed(meters))
         found.facts += _grouped(self._facts_of_own(customer_id, own, meters))
         found.facts += _grouped(self._facts_of_others(others))
         openings = list(self._openings(own, meters))
@@ -93,7 +98,10 @@ class CustomerRows:
         found.possible += self._brought_forward(own, twice)
         found.possible += self._uncounted(own)
         found.possible += self._changed_invoices([row for row in own if self._is_invoice(row)], meters)
+        at_meters = [row for row in own if row["meter_id"] in meters]
+        found.possible += self._perhaps_since(at_meters, days_before=0)
         found.possible += self._single_payments(own)
+        found.possible += self._perhaps_since(at_meters, days_before=1)
         return found
 
     def _is_invoice(self, row: RowMapping) -> bool:
@@ -126,7 +134,7 @@ class CustomerRows:
         for row in own:
             if not _counts(row):
                 continue
-            amount = self._adds(row) + (self._opening(row) if self._is_invoice(row) else ZERO)
+            amount = self._adds_at_meter(row)
             if row["meter_id"] in meters:
                 if self._is_since(row):
                     yield Reason(Cause.since_the_backup, amount, (_name(row),))
@@ -145,12 +153,37 @@ class CustomerRows:
         """Yield the rows of other customers that are on the customer's meters."""
         for row in others:
             if _counts(row):
-                amount = self._adds(row) + (self._opening(row) if self._is_invoice(row) else ZERO)
+                amount = self._adds_at_meter(row)
                 cause = Cause.since_the_backup if self._is_since(row) else Cause.meter_reassigned
                 yield Reason(cause, amount, (_name(row),))
 
+    def _not_recomputed(self, meters: frozenset[Any]) -> Iterator[Reason]:
+        """Yield by how much stored balances of meters are greater than their rows add up to."""
+        for meter_id in sorted(meters, key=str):
+            counted = [row for row in self._on_meter.get(meter_id, ()) if _counts(row)]
+            owed = sum((self._adds_at_meter(row) for row in counted), ZERO)
+            stored = self._rows.stored_nets.get(meter_id, owed)
+            yield Reason(Cause.meter_not_recomputed, stored - owed, (f"meter {meter_id}",) if stored != owed else ())
+
+    def _adds_at_meter(self, row: RowMapping) -> Decimal:
+        """Return what a row that counts adds to its meter, with the opening balance."""
+        return self._adds(row) + (self._opening(row) if self._is_invoice(row) else ZERO)
+
+    def _perhaps_since(self, rows: Sequence[RowMapping], days_before: int) -> Iterator[Reason]:
+        """Yield what was made on the day of the backup (or before it), perhaps after it: all of it, then each row.
+
+        The time of day does not tell, since nobody knows the time zone of the billing software. Where it is far behind
+        UTC, in which the day of the backup is, the rows are of the day before.
+        """
+        if self._rows.backed_up_on is None:
+            return
+        on = self._rows.backed_up_on - timedelta(days=days_before)
+        made = [(self._adds_at_meter(row), row) for row in rows if _counts(row) and _made_on(row) == on]
+        for one in _all_and_each(Cause.since_the_backup, made):
+            yield replace(one, rarity=2)
+
     def _is_since(self, row: RowMapping) -> bool:
-        made = row["created_on"] or row["on_day"]
+        made = _made_on(row)
         on = self._rows.backed_up_on
         return on is not None and made is not None and made > on
 
@@ -241,6 +274,11 @@ def _grouped(reasons: Iterable[Reason]) -> list[Reason]:
 
 def _counts(row: RowMapping) -> bool:
     return bool(row["is_live"] and row["is_counted"])
+
+
+def _made_on(row: RowMapping) -> date | None:
+    found: date | None = row["created_on"] or row["on_day"]
+    return found
 
 
 def _money(value: Decimal | None) -> Decimal:

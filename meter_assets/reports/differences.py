@@ -226,7 +226,8 @@ def explained_customers(view: View, customers: Sequence[Mapping[Any, Any]]) -> I
     reader = CustomerRows(rows)
     for one in customers:
         reasons = reader.reasons(one["id"])
-        target = one["meters_net"] - one["backed_up_net"]
+        stale = reasons.not_recomputed
+        target = one["meters_net"] - one["backed_up_net"] - sum((part.amount for part in stale), ZERO)
         found = explained(target, reasons.facts, reasons.possible, _HALF_A_MINOR_UNIT * reasons.rows)
         yield Difference(
             kind="customer",
@@ -234,13 +235,13 @@ def explained_customers(view: View, customers: Sequence[Mapping[Any, Any]]) -> I
             name=one["name"],
             backed_up_net=one["backed_up_net"],
             meters_net=one["meters_net"],
-            causes=_causes(found),
+            causes=_causes(found, stale),
             also_possible=[list(causes) for causes in found.others],
         )
 
 
-def _causes(found: Explanation) -> list[CauseOfDifference]:
-    reasons = [*found.reasons, *([Reason(Cause.unexplained, found.rest, ())] if found.rest else [])]
+def _causes(found: Explanation, further: Sequence[Reason]) -> list[CauseOfDifference]:
+    reasons = [*found.reasons, *further, *([Reason(Cause.unexplained, found.rest, ())] if found.rest else [])]
     return [CauseOfDifference(cause=one.cause, amount=one.amount, rows=list(one.rows)) for one in reasons]
 
 

@@ -6,17 +6,16 @@ Add here how people name a meter or a customer. What a statement contains is in 
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
+from uuid import UUID
 
-from pydantic import BaseModel, Field
-from sqlalchemy import FromClause, and_, func, select
+from pydantic import BaseModel, Field, computed_field
+from sqlalchemy import ColumnElement, FromClause, Uuid, false, func, select
 
-from meter_assets.billing import transactions
-from meter_assets.billing.change import UNRESOLVED
 from meter_assets.billing.conditions import as_text
 from meter_assets.billing.constructs import as_written
+from meter_assets.billing.customers import meters_of_customers
 from meter_assets.billing.ledger import net
 from meter_assets.billing.money import exact
-from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import UnknownRow
 from meter_assets.foreign_text import Shown, named, quoted, shown
@@ -24,10 +23,11 @@ from meter_assets.formatting import show_money
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import Snapshot, tried_again
 from meter_assets.migration.step_report import Money
+from meter_assets.reports.causes import ZERO
 from meter_assets.reports.change_history import JournaledChange, change_history
+from meter_assets.reports.payments_without_meter import PaymentWithoutMeter, payments_without_meter
 from meter_assets.reports.statement import Statement, statements
 from meter_assets.reports.tables import Grid
-from meter_assets.rules.steps import STEPS
 
 ID, NUMBER = "id", "number"
 BY = (ID, NUMBER)
@@ -38,17 +38,9 @@ class Explained(BaseModel):
     """The statement of a meter, and the journaled changes of it and its rows if they were asked for."""
 
     statement: Statement
+    awaited: list[PaymentWithoutMeter] = Field(default_factory=list)
+    """Payments that have no meter yet, and would come to this one."""
     history: list[JournaledChange] | None = None
-
-
-class Unresolved(BaseModel):
-    """A payment of a customer that has no meter, and why (money in currency units)."""
-
-    payment_id: str
-    on_day: date | None
-    amount: Money | None
-    status: Shown | None
-    reason: str
 
 
 class ExplainedCustomer(BaseModel):
@@ -57,10 +49,21 @@ class ExplainedCustomer(BaseModel):
     tenant: str
     customer_id: str
     name: Shown
+    is_deleted: bool
     backed_up_net: Money | None
     """Balance less overpayment in the backup; None without a backup."""
     meters: list[Explained]
-    without_meter: list[Unresolved] = Field(default_factory=list)
+    """All meters that are or were assigned to the customer, deleted ones too."""
+    own_meter_ids: list[str]
+    """Which of them make up what the customer owes: those that are assigned now or, without any, all that ever were."""
+    without_meter: list[PaymentWithoutMeter] = Field(default_factory=list)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def net(self) -> Money:
+        """What the own meters owe together; negative for a credit."""
+        own = set(self.own_meter_ids)
+        return sum((one.statement.net for one in self.meters if one.statement.meter_id in own), ZERO)
 
 
 @tried_again
@@ -100,19 +103,25 @@ def explain_customer(
     """
     with database.read(policy) as snapshot:
         customer_id = find_row(snapshot, tenant, "customers", "name", text, by)
-        relations = snapshot.relations(tenant.id)
-        made, kept, customer = relations.assignments_that_count(), relations.backup, relations.customers
+        relations, every = snapshot.relations(tenant.id), snapshot.relations(tenant.id, deleted_too=True)
+        made, kept = every.assignments_that_count(), relations.backup
         meters = select(made.c.meter_id).where(made.c.customer_id == customer_id).distinct().order_by(made.c.meter_id)
-        name = select(customer.c.name).where(customer.c.id == customer_id)
+        own = meters_of_customers(relations).subquery("own_meters")
+        own_ids = select(own.c.meter_id).where(own.c.customer_id == customer_id).order_by(own.c.meter_id)
+        name, live = (
+            select(rows.customers.c.name).where(rows.customers.c.id == customer_id) for rows in (every, relations)
+        )
         backed_up = select(net(kept)).where(kept.c.customer_id == customer_id)
         meter_ids = snapshot.connection.scalars(meters).all()
         return ExplainedCustomer(
             tenant=tenant.key,
             customer_id=str(customer_id),
             name=snapshot.connection.execute(name).scalar_one(),
+            is_deleted=snapshot.connection.execute(live).first() is None,
             backed_up_net=snapshot.connection.scalar(backed_up),
             meters=_explained(snapshot, tenant, meter_ids, as_of, history),
-            without_meter=_without_meter(snapshot, tenant, customer_id),
+            own_meter_ids=[str(one) for one in snapshot.connection.scalars(own_ids)],
+            without_meter=payments_without_meter(snapshot, tenant, customer_id=customer_id, as_of=as_of),
         )
 
 
@@ -133,10 +142,10 @@ def meters_of_tenant(database: BillingDatabase, tenant: Tenant, policy: Policy, 
 
 
 @tried_again
-def find_customer(database: BillingDatabase, tenant: Tenant, policy: Policy, text: str) -> Any:
-    """Return the id of the customer whom a text names, by id or name. Raises UnknownRow."""
+def find_customer(database: BillingDatabase, tenant: Tenant, policy: Policy, text: str, by: str | None = None) -> Any:
+    """Return the id of the customer whom a text names, by id or name (`by`: only one of both). Raises UnknownRow."""
     with database.read(policy) as snapshot:
-        return find_row(snapshot, tenant, "customers", "name", text, None)
+        return find_row(snapshot, tenant, "customers", "name", text, by)
 
 
 def _explained(
@@ -145,55 +154,40 @@ def _explained(
     found = []
     for meter_id, one in zip(meter_ids, statements(snapshot, tenant, meter_ids, as_of=as_of), strict=True):
         changes = change_history(snapshot, tenant, meter_id) if history else None
-        found.append(Explained(statement=one, history=changes))
+        awaited = payments_without_meter(snapshot, tenant, meter_id=meter_id, as_of=as_of)
+        found.append(Explained(statement=one, awaited=awaited, history=changes))
     return found
-
-
-def _without_meter(snapshot: Snapshot, tenant: Tenant, customer_id: Any) -> list[Unresolved]:
-    """Return the payments of a customer that have no meter and would get none, with the reason of the step."""
-    relations = snapshot.relations(tenant.id)
-    payment = transactions.payments(relations, relations).subquery("transactions")
-    examined = STEPS[PAYMENT_METER_IDS].compute(relations).examined.subquery("examined")
-    same = and_(examined.c.id == payment.c.id, examined.c.tenant_id == payment.c.tenant_id)
-    rows = (
-        select(payment.c.id, payment.c.on_day, payment.c.amount, payment.c.status, examined.c.label.label("reason"))
-        .join(examined, same)
-        .where(payment.c.customer_id == customer_id, examined.c.outcome == UNRESOLVED)
-        .order_by(payment.c.id)
-    )
-    return [
-        Unresolved(payment_id=str(one.id), on_day=one.on_day, amount=one.amount, status=one.status, reason=one.reason)
-        for one in snapshot.connection.execute(rows)
-    ]
 
 
 def find_row(snapshot: Snapshot, tenant: Tenant, table: str, name_column: str, text: str, by: str | None) -> Any:
     """Return the id of the only row of a table that a text names, by its id or name (`by`). Raises UnknownRow."""
     rows = snapshot.relations(tenant.id, deleted_too=True).rows[table]
+    words = {ID: "id", NUMBER: name_column.replace("_", " ")}
+    conditions = {ID: _has_id(rows, text), NUMBER: as_written(as_text(rows.c[name_column])) == text}
     found: dict[Any, list[str]] = {}
-    if by != NUMBER and (row_id := _as_id(rows, text)) is not None:
-        for one in snapshot.connection.scalars(select(rows.c.id).where(rows.c.id == row_id)):
-            found.setdefault(one, []).append(ID)
-    if by != ID:
-        name = as_written(as_text(rows.c[name_column]))
-        for one in snapshot.connection.scalars(select(rows.c.id).where(name == text).order_by(rows.c.id)):
-            found.setdefault(one, []).append(NUMBER)
+    for way in [by] if by else BY:
+        for one in snapshot.connection.scalars(select(rows.c.id).where(conditions[way]).order_by(rows.c.id)):
+            found.setdefault(one, []).append(way)
     if len(found) == 1:
         return next(iter(found))
     what = table.removesuffix("s")
     if not found:
         count = snapshot.connection.scalar(select(func.count()).select_from(rows))
-        raise UnknownRow(
-            f"Tenant {tenant.key} has no {what} {quoted(text)}, neither by its id nor by its "
-            f"{name_column.replace('_', ' ')}. It has {count:,} {table}."
-        )
-    listed = ", ".join(f"{shown(one)} (by its {' and '.join(by)})" for one, by in found.items())
-    raise UnknownRow(f"{quoted(text)} names {len(found)} {table} of tenant {tenant.key}: {listed}. Add --by id.")
+        sought = f"by its {words[by]}" if by else f"neither by its id nor by its {words[NUMBER]}"
+        raise UnknownRow(f"Tenant {tenant.key} has no {what} {quoted(text)}, {sought}. It has {count:,} {table}.")
+    listed = ", ".join(
+        f"{shown(one)} (by its {' and '.join(words[way] for way in ways)})" for one, ways in found.items()
+    )
+    by_id = any(ID in ways for ways in found.values())
+    advice = "Choose one with --by id or --by number" if by_id else f"Name the {what} by one of these ids"
+    raise UnknownRow(f"{quoted(text)} names {len(found)} {table} of tenant {tenant.key}: {listed}. {advice}.")
 
 
-def _as_id(rows: FromClause, text: str) -> Any:
-    """Return a text in the type of the ids; None if it is none."""
+def _has_id(rows: FromClause, text: str) -> ColumnElement[bool]:
+    """Return whether a row has the id that is written so: 12 is written neither 012 nor 1_2, which may be numbers."""
+    if not isinstance(rows.c.id.type, Uuid):
+        return as_written(as_text(rows.c.id)) == text
     try:
-        return rows.c.id.type.python_type(text)
-    except (NotImplementedError, ValueError):
-        return None
+        return rows.c.id == UUID(text)
+    except ValueError:
+        return false()

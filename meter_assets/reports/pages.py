@@ -36,17 +36,17 @@ def statement_page(
 ) -> str:
     """Return the page with a statement, or with those of a customer, and the form that asks for another one.
 
-    `asked` are the values of the form: tenant, meter, customer, as_of, history. Without a statement, the page has the
-    grids, or the problem for which there is none.
+    `asked` are the values of the form: tenant, meter, customer, by, as_of, history. Without a statement, the page has
+    the grids, or the problem for which there is none.
     """
     title = "Statements"
     explained: Sequence[Explained] = ()
     if isinstance(found, Explained):
         title, explained = statement_tables.title(found.statement), [found]
+        grids = [*([statement_tables.without_meter(found.awaited)] if found.awaited else []), *grids]
     elif found is not None:
         title, explained = f"Customer {named(found.customer_id, found.name)}", found.meters
-        conclusion = statement_tables.customer_conclusion(found) if found.meters else "The customer has no meter."
-        of_customer = Grid("The customer", (), (), conclusion)
+        of_customer = Grid("The customer", (), (), statement_tables.customer_conclusion(found))
         unresolved = statement_tables.without_meter(found.without_meter)
         grids = [of_customer, *([unresolved] if unresolved.rows else []), *grids]
     return _TEMPLATES.get_template("statement.html").render(

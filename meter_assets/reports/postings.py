@@ -24,6 +24,10 @@ DEBIT, CREDIT = "debit", "credit"
 NO_METER = "the customer has no meter"
 ONLY_SHARED_METERS = "other customers have the customer's meters too"
 CUSTOMER_IS_GONE = "the customer no longer exists"
+NOT_RECOMPUTED = (
+    "a meter's stored balance is not what its rows add up to: run migrate-customer-balances-to-meters, then write this "
+    "file again"
+)
 NOT_A_NUMBER = "a balance is not a number"
 COLUMNS = (
     *("tenant", "customer_id", "customer_name", "meter_id", "meter_number", "amount", "kind", "reason", "rows"),
@@ -128,6 +132,8 @@ def _posting(why: Difference, meters: Sequence[MeterFigure], not_postable: str =
     if not not_postable:
         if not amount.is_finite():
             not_postable = NOT_A_NUMBER
+        elif any(part.cause is Cause.meter_not_recomputed for part in why.causes):
+            not_postable = NOT_RECOMPUTED
         elif (meter := _meter_for(amount, meters)) is None:
             not_postable = ONLY_SHARED_METERS if meters else NO_METER
     return Posting(

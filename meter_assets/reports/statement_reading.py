@@ -14,7 +14,7 @@ from meter_assets.billing import transactions
 from meter_assets.billing.conditions import is_active
 from meter_assets.billing.money import exact
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.foreign_text import quoted
+from meter_assets.foreign_text import named
 from meter_assets.migration.snapshot import Snapshot
 
 Row = Mapping[Any, Any]
@@ -107,10 +107,10 @@ def assigned_customers(
 ) -> Mapping[Any, list[str]]:
     """Return, per meter, the customers to whom it is or was assigned, in words."""
     made, customer = relations.assignments_that_count(), relations.customers
-    named = and_(customer.c.id == made.c.customer_id, customer.c.tenant_id == made.c.tenant_id)
+    same = and_(customer.c.id == made.c.customer_id, customer.c.tenant_id == made.c.tenant_id)
     rows = (
         select(made.c.meter_id, customer.c.id, customer.c.name, is_active(made).label("is_active"))
-        .join(customer, named)
+        .join(customer, same)
         .where(made.c.meter_id.in_(meter_ids))
         .order_by(made.c.id)
     )
@@ -121,7 +121,7 @@ def assigned_customers(
     found: dict[Any, list[str]] = defaultdict(list)
     for meter_id, customers in active.items():
         for (customer_id, name), is_now in sorted(customers.items(), key=lambda one: not one[1]):
-            found[meter_id].append(f"{customer_id} {quoted(name)}{'' if is_now else ' (formerly)'}")
+            found[meter_id].append(f"{named(str(customer_id), name)}{'' if is_now else ' (formerly)'}")
     return found
 
 

@@ -4,11 +4,13 @@ Add here what several places show of a statement. What a statement contains is i
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 
 from meter_assets.foreign_text import quoted, shown
-from meter_assets.formatting import SHORT_RUN_ID, show_money, show_time
+from meter_assets.formatting import SHORT_RUN_ID, counted, show_money, show_time
 from meter_assets.reports.change_history import JournaledChange
-from meter_assets.reports.explain import Explained, ExplainedCustomer, Unresolved
+from meter_assets.reports.explain import Explained, ExplainedCustomer
+from meter_assets.reports.payments_without_meter import PaymentWithoutMeter
 from meter_assets.reports.statement import Entry, Kind, Statement
 from meter_assets.reports.tables import Grid
 
@@ -51,7 +53,7 @@ def _invoice(one: Entry) -> str:
 
 def conclusion(statement: Statement) -> str:
     """Return what a meter owes, and whether its stored balance says the same."""
-    billed = f"Billed {show_money(statement.billed)} less paid {show_money(statement.paid)}: {owes(statement)}"
+    billed = f"Billed {show_money(statement.billed)} less paid {show_money(statement.paid)}: {owes(statement.net)}"
     if statement.as_of is not None:
         return f"{billed} at the end of {statement.as_of.isoformat()}."
     stored = f"balance {show_money(statement.stored_balance)}, overpayment {show_money(statement.stored_overpayment)}"
@@ -67,11 +69,11 @@ def conclusion(statement: Statement) -> str:
     )
 
 
-def owes(statement: Statement) -> str:
-    """Return the net of a meter in words: what it owes, or its credit."""
-    if statement.net.is_finite() and statement.net < 0:
-        return f"a credit of {show_money(-statement.net)}"
-    return f"{show_money(statement.net)} owed"
+def owes(net: Decimal) -> str:
+    """Return a net (currency units) in words: what is owed, or the credit."""
+    if net.is_finite() and net < 0:
+        return f"a credit of {show_money(-net)}"
+    return f"{show_money(net)} owed"
 
 
 def changes(history: Sequence[JournaledChange]) -> Grid:
@@ -90,28 +92,41 @@ def changes(history: Sequence[JournaledChange]) -> Grid:
     return Grid("Journaled changes, oldest first", headings, tuple(rows), note)
 
 
-def without_meter(rows: Sequence[Unresolved]) -> Grid:
-    """Return the payments of a customer that are on no meter."""
+def without_meter(rows: Sequence[PaymentWithoutMeter]) -> Grid:
+    """Return payments that are on no meter."""
     cells = tuple(
         (
             one.payment_id,
             "-" if one.on_day is None else one.on_day.isoformat(),
-            show_money(one.amount),
+            show_money(one.amount) if one.is_counted else f"({show_money(one.amount)})",
             one.status or "-",
-            one.reason,
+            one.reason if one.meter_id is None else f"not yet on meter {one.meter_id}: {one.reason}",
         )
         for one in rows
     )
-    return Grid("Payments without a meter", ("payment", "date", "amount", "status", "why"), cells)
+    coming = [one for one in rows if one.meter_id is not None]
+    note = f"The next run of backfill-payment-meter-ids gives {counted(len(coming), 'payment')} a meter."
+    headings = ("payment", "date", "amount", "status", "why")
+    return Grid("Payments without a meter", headings, cells, note if coming else "")
 
 
 def customer_conclusion(found: ExplainedCustomer) -> str:
     """Return what the meters of a customer owe together, and what the customer owed in the backup."""
-    net = sum((one.statement.net for one in found.meters), start=type(found.meters[0].statement.net)(0))
-    together = f"All meters that are or were assigned to the customer together: {show_money(net)}."
+    sentences = ["The customer is deleted."] if found.is_deleted else []
+    if not found.meters:
+        sentences.append("No meter is or was assigned to the customer.")
+    else:
+        until = "" if (on := found.meters[0].statement.as_of) is None else f" at the end of {on.isoformat()}"
+        sentences.append(f"The customer's meters together: {owes(found.net)}{until}.")
+    others = [one.statement for one in found.meters if one.statement.meter_id not in found.own_meter_ids]
+    if others:
+        listed = ", ".join(f"{one.meter_id} ({owes(one.net)})" for one in others)
+        sentences.append(f"Left out, since they are not the customer's now: meter {listed}.")
     if found.backed_up_net is None:
-        return f"{together} There is no backup of the customer's balance."
-    return f"{together} The customer's balance in the backup: {show_money(found.backed_up_net)}."
+        sentences.append("There is no backup of the customer's balance.")
+    else:
+        sentences.append(f"The customer's balance in the backup: {owes(found.backed_up_net)}.")
+    return " ".join(sentences)
 
 
 def entry_rows(explained: Iterable[Explained]) -> Iterator[Sequence[object]]:

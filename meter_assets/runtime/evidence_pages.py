@@ -14,11 +14,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meter_assets import settings
 from meter_assets.errors import InvalidSettings, MeterAssetsError
-from meter_assets.reports.explain import explain_customer, explain_meter, meters_of_tenant
+from meter_assets.reports.explain import BY, explain_customer, explain_meter, meters_of_tenant
 from meter_assets.reports.pages import statement_page
 from meter_assets.reports.statement_tables import STATEMENT_PATH
 
-_FIELDS = ("tenant", "meter", "customer", "as_of", "history")
+_FIELDS = ("tenant", "meter", "customer", "by", "as_of", "history")
 
 
 class EvidencePages:
@@ -54,11 +54,12 @@ def _page(asked: Mapping[str, str]) -> str:
     database, policy = settings.billing_database(), settings.policy()
     (tenant,) = database.tenants(database.tenant_keys([asked["tenant"]]))
     as_of, history = _day(asked["as_of"]), bool(asked["history"])
+    by = asked["by"] if asked["by"] in BY else None
     if asked["customer"]:
-        of_customer = explain_customer(database, tenant, policy, asked["customer"], as_of=as_of, history=history)
+        of_customer = explain_customer(database, tenant, policy, asked["customer"], by=by, as_of=as_of, history=history)
         return statement_page(asked, found=of_customer)
     if asked["meter"]:
-        found = explain_meter(database, tenant, policy, asked["meter"], as_of=as_of, history=history)
+        found = explain_meter(database, tenant, policy, asked["meter"], by=by, as_of=as_of, history=history)
         return statement_page(asked, found=found)
     return statement_page(asked, grids=[meters_of_tenant(database, tenant, policy)])
 

@@ -43,6 +43,48 @@ def test_the_cause_is_the_same_before_and_after_the_migration(shell: CommandLine
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
+def test_business_on_the_day_of_the_backup_and_other_programs(shell: CommandLine) -> None:
+    """A payment on that day may be since the backup: it is not reversed. A meter that is not recomputed is said."""
+    (meter, customer), *_ = shell.rows(
+        f"SELECT meter_id, customer_id FROM meter_assignments WHERE tenant_id = {HEALTHY} ORDER BY id"
+    )
+    columns = "id, tenant_id, customer_id, meter_id, amount, status, paid_at"
+    payment = f"INSERT INTO payments ({columns}) VALUES (%s, {HEALTHY}, {customer}, {meter}, %s, '%s', '%s')"
+    shell.change(payment % (9001, "12.34", "reversed", "2024-03-09"))
+    shell.change(f"UPDATE customers SET balance = balance - 12.34 WHERE id = {customer}")
+    assert shell(*MIGRATE, "--tenant", HEALTHY).status == 0
+    ((on,),) = shell.rows("SELECT MAX(backed_up_at) FROM customer_balances_backup")
+    shell.change(payment % (9002, "2.22", "paid", str(on)[:10]))
+    recompute = ("migrate-customer-balances-to-meters", "--yes", "--tenant", HEALTHY)
+    assert shell(*recompute).status == 0
+    one = ("--tenant", HEALTHY, "--customer", str(customer))
+    (found,) = json.loads(shell("differences", *one, "--json").printed)["tenants"][0]["largest"]
+    parts = {part["cause"]: (Decimal(part["amount"]), part["rows"]) for part in found["causes"]}
+    old, since = (Decimal("12.34"), ["payment 9001"]), (Decimal("-2.22"), ["payment 9002"])
+    assert parts == {"uncounted_row_in_old_balance": old, "since_the_backup": since}
+    assert found["also_possible"] == [["payment_not_counted", "uncounted_row_in_old_balance"]]
+    shell.change(f"UPDATE meters SET balance = balance + 7, overpayment = 0 WHERE id = {meter}")
+    shell.change(payment % (9003, "1.11", "paid", "2124-01-01"))
+    written = csv.DictReader(io.StringIO(shell("differences", *one, "--csv").printed))
+    causes = sorted((row["cause"], Decimal(row["amount"])) for row in written)
+    _, stale = causes.pop(0)
+    dated, that_day = (("since_the_backup", Decimal(money)) for money in ("-1.11", "-2.22"))
+    assert causes == [that_day, dated, ("uncounted_row_in_old_balance", old[0])]
+    ((balance, credit),) = shell.rows(f"SELECT balance, overpayment FROM meters WHERE id = {meter}")
+    statement = json.loads(shell("explain", str(meter), "--tenant", HEALTHY, "--json").printed)["statement"]
+    assert stale == round(Decimal(str(balance)) - Decimal(str(credit)), 2) - Decimal(statement["net"]) >= 7
+    post = ("statements", *one, "--adjustments", "posting.csv", "--force")
+    assert (shell(*post).status, "run migrate-customer-balances" in (shell.folder / "posting.csv").read_text()) == (
+        0,
+        True,
+    )
+    assert (shell(*recompute).status, shell(*post).status) == (0, 0)
+    (row,) = csv.DictReader((shell.folder / "posting.csv").read_text().splitlines())
+    assert (row["amount"], row["since_the_backup"], row["not_postable"]) == ("-12.34", "-3.33", "")
+
+
+@pytest.mark.slow
 def test_all_tenants_together_and_refusals(on_sqlite: CommandLine) -> None:
     on_sqlite.change(f"UPDATE customers SET balance = balance + 3 WHERE tenant_id IN ({HEALTHY}, {BROKEN})")
     ended = on_sqlite("differences")

@@ -64,6 +64,10 @@ def test_a_statement_is_the_command_lines(client: tuple[CommandLine, Browser]) -
     of_customer = browser.get(STATEMENT_PATH, params={"tenant": "1", "customer": "1", "as_of": "2024-02-01"})
     assert "at the end of 2024-02-01" in of_customer.text
     assert "in the backup" in of_customer.text
+    shell.change("UPDATE meters SET meter_number = '1' WHERE id = 2")
+    several = browser.get(STATEMENT_PATH, params={"tenant": "1", "meter": "1"})
+    chosen = browser.get(STATEMENT_PATH, params={"tenant": "1", "meter": "1", "by": "number"})
+    assert (several.status_code, "<h1>Meter 2, number 1" in chosen.text) == (404, True)
     of_tenant = browser.get(f"/prefix{STATEMENT_PATH}", params={"tenant": "1"}).text
     for (number,) in shell.rows("SELECT meter_number FROM meters WHERE tenant_id = 1"):
         assert number in of_tenant

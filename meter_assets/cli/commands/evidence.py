@@ -4,6 +4,7 @@ from datetime import datetime
 
 import click
 
+from meter_assets.cli.commands import options
 from meter_assets.cli.ending import reports_errors
 from meter_assets.cli.selection import Asks, Selection, tenant_options
 from meter_assets.reports.explain import BY
@@ -54,10 +55,11 @@ def explain(
 @click.command(short_help="Show why meters owe something else than their customers owed.")
 @tenant_options(Asks.to_look)
 @click.option("--customer", metavar="CUSTOMER", help="Only this customer, by id or name, of one tenant.")
+@options.customer_by
 @click.option("--json", "form", flag_value="json", help="Print JSON, with every customer that differs.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV: one row for each cause of each customer.")
 @reports_errors()
-def differences(tenants: Selection, customer: str | None, form: str | None) -> int:
+def differences(tenants: Selection, customer: str | None, by: str | None, form: str | None) -> int:
     """List the customers whose meters owe something else than the customer owed before, with the causes.
 
     The causes of a customer add up to the difference exactly; what no row explains is said to be unexplained. Of a
@@ -65,4 +67,4 @@ def differences(tenants: Selection, customer: str | None, form: str | None) -> i
     """
     from meter_assets.cli.differences import TEXT, show_differences
 
-    return show_differences(tenants, customer=customer, form=form or TEXT)
+    return show_differences(tenants, customer=customer, by=by, form=form or TEXT)

@@ -7,6 +7,7 @@ import click
 
 from meter_assets.migration.batch_size import AUTO
 from meter_assets.migration.plan_files import FORMATS
+from meter_assets.reports.explain import BY
 
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 
@@ -54,6 +55,7 @@ jobs = click.option(
     "is then of up to 100 tenants, as it is anyway for more than 50.",
 )
 verbose = click.option("--verbose", is_flag=True, help="With --dry-run of several tenants: show each of them in full.")
+customer_by = click.option("--by", type=click.Choice(BY), help="Whether CUSTOMER is an id, or a name (number).")
 yes = click.option("--yes", is_flag=True, help="Write without asking for confirmation first.")
 reason = click.option("--reason", metavar="TEXT", help="Why this is done; recorded with every run, beside who runs it.")
 as_json = click.option(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from meter_assets.cli.commands import options
 from meter_assets.cli.ending import reports_errors
 
 
@@ -40,6 +41,7 @@ from meter_assets.cli.ending import reports_errors
     metavar="CUSTOMER",
     help="Only this customer, by id or name; may be repeated.",
 )
+@options.customer_by
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @reports_errors()
 def statements(
@@ -49,6 +51,7 @@ def statements(
     adjustments: Path | None,
     posted: tuple[Path, ...],
     customers: tuple[str, ...],
+    by: str | None,
     force: bool,
 ) -> int:
     """Export the customers of a tenant: old balance, new balance of each meter, and why they differ.
@@ -64,5 +67,5 @@ def statements(
     if posted and adjustments is None:
         raise click.UsageError("--posted needs --adjustments.")
     return export_statements(
-        tenant, customers, folder=folder, form=form, adjustments=adjustments, posted=posted, force=force
+        tenant, customers, by=by, folder=folder, form=form, adjustments=adjustments, posted=posted, force=force
     )
