@@ -1,41 +1,46 @@
 """Verifies the records and journals of meter-assets with SQL and Python's standard library, without meter-assets.
 
-    python tools/verify_journal.py billing.db [TENANT=DIGEST ...]
-    python tools/verify_journal.py postgresql://user@host/database [TENANT=DIGEST ...]    (psql; password: PGPASSWORD)
-    python tools/verify_journal.py mysql://user@host:port/database [TENANT=DIGEST ...]    (mysql; password: MYSQL_PWD)
+    python tools/verify_journal.py DATABASE [TENANT=DIGEST ...]
 
-It recomputes the digest of every commit from the journaled rows, the seal of every step run, and the chain of every
-tenant, and prints the newest digests. Each TENANT=DIGEST must be in its tenant's chain. Exit status: 1 if not.
+DATABASE is a file of SQLite, postgresql://user@host/name (with psql; password: PGPASSWORD) or mysql://user@host:port/name
+(with mysql; password: MYSQL_PWD). It recomputes the digest of every commit from the journaled rows, the seal of every
+step run, and the chain of every tenant, and prints the newest digests. Each TENANT=DIGEST must be in its chain.
 """
 
-import hashlib
 import json
 import sqlite3
 import subprocess
 import sys
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 RUN = ("id", "run_id", "step", "undoes", "policy", "software_version", "outcome", "rows_changed", "message")
 COMMIT = ("part", "rows_changed", "digest", "above_id", "up_to_id")
 ORIGIN = ("started_by", "executed_by", "database_role", "reason")
-BACKUP, RETIRED = "customer_balances_backup", "meter_migration_retired_backups"
+RUNS, BACKUP, RETIRED = "meter_migration_runs", "customer_balances_backup", "meter_migration_retired_backups"
 TIMES = {"sqlite": "replace({}, ' ', 'T') || '+00:00'", "mysql": "date_format({}, '%Y-%m-%dT%H:%i:%s.%f+00:00')"}
 TIMES["postgresql"] = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US+00:00')"
 KEPT = {"tenant_id": "tenant_id", "customer_id": "id", "balance": "balance_after", "overpayment": "overpayment_after"}
 PG_DIGEST = "encode(sha256(coalesce(string_agg({0}, CAST('' AS bytea) ORDER BY {0}), CAST('' AS bytea))), 'hex')"
+MYSQL_PART = "COALESCE(SUM(CAST(CONV(SUBSTR(SHA2(CONCAT_WS(',', {}), 256), {}, 15), 16, 10) AS UNSIGNED)), 0)"
 
 
 class Database:  # answers a SELECT with rows as dicts
     def __init__(self, url):
-        parts = urlsplit(url)
-        self.kind = parts.scheme.partition("+")[0] or "sqlite"
+        parts, columns = urlsplit(url), {"t": "table_name", "column": "column_name", "type": "data_type"}
+        self.kind, self.types = parts.scheme.partition("+")[0] or "sqlite", {}
+        every = "FROM information_schema.columns WHERE table_schema = {} ORDER BY ordinal_position"
         if self.kind == "sqlite":
             self.file = sqlite3.connect(f"file:{url.removeprefix('sqlite:///')}?mode=ro", uri=True)
+            columns = {"t": "m.name", "column": "p.name", "type": "p.type"}
+            every = "FROM sqlite_master m, pragma_table_info(m.name) p ORDER BY p.cid"
         elif self.kind == "postgresql":
             self.command = ["psql", "-XAtq", "-d", url, "-c", "SET TimeZone = 'UTC'", "-c"]
         else:
             address = ["-h", parts.hostname, "-P", str(parts.port or 3306), "-u", parts.username, parts.path[1:]]
             self.command = ["mysql", "--default-character-set=utf8mb4", "-Nr", *address, "-e"]
+        for one in self.rows(columns, every.format("database()" if self.kind == "mysql" else "current_schema()")):
+            self.types.setdefault(one["t"], {})[one["column"]] = one["type"]
 
     def rows(self, columns, rest):
         if self.kind == "sqlite":
@@ -43,108 +48,103 @@ class Database:  # answers a SELECT with rows as dicts
             return [dict(zip(columns, row, strict=True)) for row in found]
         pairs = ", ".join(f"'{name}', {value}" for name, value in columns.items())
         build = "json_build_object" if self.kind == "postgresql" else "JSON_OBJECT"
-        asked = [*self.command, f"SELECT {build}({pairs}) {rest}"]
-        printed = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+        printed = subprocess.check_output([*self.command, f"SELECT {build}({pairs}) {rest}"], text=True)
         return [json.loads(line) for line in printed.split("\n") if line]
 
-    def types(self, table):
-        if self.kind == "sqlite":
-            return {row[1]: row[2] for row in self.file.execute(f"PRAGMA table_info({table})")}
-        here = "current_schema()" if self.kind == "postgresql" else "database()"
-        where = f"WHERE table_name = '{table}' AND table_schema = {here} ORDER BY ordinal_position"
-        found = self.rows({"name": "column_name", "type": "data_type"}, f"FROM information_schema.columns {where}")
-        return {one["name"]: one["type"] for one in found}
-
-    def digest(self, values, rest):
-        """Return the number of rows and their digest; `values` are the SQL and the type of each column by its name."""
+    def digest(self, values, rest):  # of rows, and their number; `values` are the SQL and the type of each column
         if self.kind == "sqlite":
             typed = "CASE typeof({0}) WHEN 'text' THEN 't' || hex({0}) WHEN 'blob' THEN 'b' || hex({0}) ELSE {0} END"
             rows = self.rows({name: typed.format(sql) for name, (sql, _) in values.items()}, rest)
-            pairs = ([(name, value) for name, value in row.items() if value is not None] for row in rows)
-            hashes = sorted(hashlib.sha256(repr(one).encode()).digest() for one in pairs)
-            return len(rows), hashlib.sha256(b"".join(hashes)).hexdigest()
-        texts = ", ".join(getattr(self, self.kind)(name, *value) for name, value in values.items())
+            pairs = ([one for one in row.items() if one[1] is not None] for row in rows)
+            return len(rows), sha256(b"".join(sorted(sha256(repr(one).encode()).digest() for one in pairs))).hexdigest()
+        texts = ", ".join(self.text_of(name, *value) for name, value in values.items())
+        found = PG_DIGEST.format(f"sha256(convert_to(concat_ws(',', {texts}), 'UTF8'))")
+        if self.kind == "mysql":
+            parts = ", ".join(MYSQL_PART.format(texts, at) for at in (1, 16, 31, 46))
+            found = f"SHA2(CONCAT_WS(',', COUNT(*), {parts}), 256)"
+        return tuple(self.rows({"rows": "count(*)", "digest": found}, rest)[0].values())
+
+    def text_of(self, name, sql, kind):
         if self.kind == "postgresql":
-            found = PG_DIGEST.format(f"sha256(convert_to(concat_ws(',', {texts}), 'UTF8'))")
-        else:
-            row = f"SHA2(CONCAT_WS(',', {texts}), 256)"
-            part = "COALESCE(SUM(CAST(CONV(SUBSTR({}, {}, 15), 16, 10) AS UNSIGNED)), 0)"
-            found = f"SHA2(CONCAT_WS(',', COUNT(*), {', '.join(part.format(row, at) for at in (1, 16, 31, 46))}), 256)"
-        (one,) = self.rows({"rows": "count(*)", "digest": found}, rest)
-        return one["rows"], one["digest"]
-
-    def postgresql(self, name, sql, kind):
-        is_time = kind.startswith(("date", "timestamp"))
-        return (
-            f"'{name}=' || quote_literal({f'round(CAST(extract(epoch FROM {sql}) AS numeric), 6)' if is_time else sql})"
-        )
-
-    def mysql(self, name, sql, kind):
+            as_number = f"round(CAST(extract(epoch FROM {sql}) AS numeric), 6)"
+            return f"'{name}=' || quote_literal({as_number if kind.startswith(('date', 'timestamp')) else sql})"
         sql = f"CAST({sql} AS DECIMAL(65, 30))" if kind == "decimal" else sql
         text = sql if "binary" in kind else f"CONVERT({sql} USING utf8mb4)"
         plain, bytes_of = f"CAST({sql} AS CHAR CHARACTER SET ascii)", f"HEX(CAST({text} AS BINARY))"
         return f"CONCAT('{name}=', {plain if 'int' in kind or kind[:4] in ('deci', 'date', 'time') else bytes_of})"
 
+    def quoted(self, value):
+        text = str(value).replace("\\", "\\\\" if self.kind == "mysql" else "\\").replace("'", "''")
+        return str(value) if isinstance(value, int) else f"'{text}'"
 
-def quoted(value):
-    return str(value) if isinstance(value, int) else "'{}'".format(str(value).replace("'", "''"))
+    def misplaced(self):  # which tables have rows of a step run that is not recorded, or is of another tenant or run
+        same = "r.{0} = x.{0} AND " if self.kind == "postgresql" else "hex(r.{0}) = hex(x.{0}) AND "
+        backup = f"r.step = '{BACKUP}' AND r.undoes IS NULL AND (r.started_at = x.backed_up_at OR r.id NOT IN "
+        backup += "(SELECT step_run_id FROM meter_migration_origins))"  # version 1.2 recorded no such time
+        for table in (one for one in self.types if "step_run_id" in self.types[one] or one == BACKUP):
+            of_run = same.format("tenant_id") + same.format("run_id") * ("run_id" in self.types[table])
+            of_run += backup if table == BACKUP else "r.id = x.step_run_id"
+            if self.rows({"x": "1"}, f"FROM {table} x LEFT JOIN {RUNS} r ON {of_run} WHERE r.id IS NULL"):
+                yield f"{table} has rows of no recorded step run, or of another tenant, run or time"
 
 
 def journaled(database, run):
     """Return the digested columns of what a step run has journaled, the FROM and WHERE of its rows, and their id."""
     if run["step"] == BACKUP and run["undoes"] is None:  # rows of the backup are there, or a rollback has moved them
-        types, of_run = database.types(BACKUP), f"run_id = {quoted(run['run_id'])}"
-        tables = f"SELECT * FROM {BACKUP} WHERE tenant_id = {quoted(run['tenant_id'])} AND {of_run}"
-        if database.types(RETIRED):
-            undoing = f"SELECT id FROM meter_migration_runs WHERE undoes = {run['id']}"
-            moved = f"tenant_id, customer_id, balance_before, overpayment_before FROM {RETIRED}"
-            tables = f"{tables.replace('*', ', '.join(KEPT))} UNION ALL SELECT {moved} WHERE step_run_id IN ({undoing})"
-        columns = {to: (name, types[name]) for name, to in KEPT.items()} | {"rule": ("'first_backup'", "varchar")}
-        return columns, f"FROM ({tables}) backed_up WHERE 1 = 1", "customer_id"
-    types = database.types(table := RETIRED if run["step"] == BACKUP else f"meter_migration_{run['step']}")
-    key, sides = list(types)[3], [one for one in types if one.endswith(("_before", "_after"))]
-    columns = {"tenant_id": "tenant_id", "id": key} | {one: one for one in [*sides, "rule"]}
-    columns |= {one: one for one in types if one.endswith("_seen")}
+        tenant_id, run_id = database.quoted(run["tenant_id"]), database.quoted(run["run_id"])
+        rows = f"SELECT {', '.join(KEPT)} FROM {BACKUP} WHERE tenant_id = {tenant_id} AND run_id = {run_id}"
+        moved = f"UNION ALL SELECT tenant_id, customer_id, balance_before, overpayment_before FROM {RETIRED}"
+        moved += f" WHERE step_run_id IN (SELECT id FROM {RUNS} WHERE undoes = {run['id']})"
+        columns = {to: (name, database.types[BACKUP][name]) for name, to in KEPT.items()}
+        rest = f"FROM ({rows} {moved * (RETIRED in database.types)}) backed_up WHERE 1 = 1"
+        return columns | {"rule": ("'first_backup'", "varchar")}, rest, "customer_id"
+    table = RETIRED if run["step"] == BACKUP else f"meter_migration_{run['step']}"
+    if not (types := database.types.get(table)):
+        raise LookupError(f"there is no table {table} for step run {run['id']}")
+    names = [one for end in (("_before", "_after"), "rule", "_seen") for one in types if one.endswith(end)]
+    columns = {"tenant_id": "tenant_id", "id": (key := list(types)[3])} | {one: one for one in names}
     return {to: (of, types[of]) for to, of in columns.items()}, f"FROM {table} WHERE step_run_id = {run['id']}", key
 
 
 def main(url, *kept):
-    database, wrong, newest, chain = Database(url), [], {}, set()
-    columns = {one: f"r.{one}" for one in ("tenant_id", *RUN)} | {
-        one: f"origins.{one}" for one in ("step_run_id", *ORIGIN)
-    }
-    columns |= {"ended_as": "outcomes.outcome", "ended_with": "outcomes.message"}
-    columns |= {one: one for one in ("seal", "previous", "digest")}
-    times = {one: TIMES[database.kind].format(of) for one, of in (("s", "r.started_at"), ("f", "outcomes.finished_at"))}
-    tables = ("outcomes", "chain", "origins")
+    database, newest, chain, tables = Database(url), {}, set(), ("outcomes", "chain", "origins")
+    wrong, in_utc = list(database.misplaced()), TIMES[database.kind].format
+    columns = {one: f"r.{one}" for one in ("tenant_id", "finished_at", *RUN)}
+    columns |= {one: f"origins.{one}" for one in ("step_run_id", *ORIGIN)} | {"ended_as": "outcomes.outcome"}
+    columns |= {"ended_with": "outcomes.message"} | {one: one for one in ("seal", "previous", "digest")}
+    columns |= {"s": in_utc("started_at"), "f": in_utc("outcomes.finished_at")}
     joins = " ".join(f"LEFT JOIN meter_migration_{one} {one} ON {one}.step_run_id = r.id" for one in tables)
-    runs = database.rows(columns | times, f"FROM meter_migration_runs r {joins} ORDER BY r.id")
     every = database.rows({one: one for one in ("step_run_id", *COMMIT)}, "FROM meter_migration_commits ORDER BY part")
-    for run in (one for one in runs if one["ended_as"] is not None or one["digest"] is not None):
-        title = f"tenant {run['tenant_id']}, step run {run['id']} ({run['step']})"
+    for run in database.rows(columns, f"FROM {RUNS} r {joins} ORDER BY r.id"):
+        tenant, title = run["tenant_id"], f"tenant {run['tenant_id']}, step run {run['id']} ({run['step']})"
         commits = [{name: one[name] for name in COMMIT} for one in every if one["step_run_id"] == run["id"]]
-        sealed = [{**{name: run[name] for name in RUN}, "tenant_id": str(run["tenant_id"])}]
-        sealed += [{name: run[name] for name in ("ended_as", "ended_with")}, [[*one.values()] for one in commits]]
-        sealed += [{name: run[name] for name in ORIGIN}] if run["step_run_id"] is not None else []
-        seal = hashlib.sha256(json.dumps(sealed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-        link = "\n".join(map(str, (run["previous"], seal, run["s"], run["f"])))
-        if seal != run["seal"] or hashlib.sha256(link.encode()).hexdigest() != run["digest"]:
+        known, is_first = run["step_run_id"] is not None, tenant not in newest
+        if run["ended_as"] is None and run["digest"] is None:  # it runs, or was killed; version 1.0 kept its end here
+            is_running = run["outcome"] == "running" and all(one["up_to_id"] is not None for one in commits)
+            if not (is_running and (known or is_first)) and not str(run["software_version"]).startswith("1.0."):
+                wrong.append(f"{title}: its end or its origin was deleted")
+            continue
+        of_run, end, origin = ({name: run[name] for name in part} for part in (RUN, ("ended_as", "ended_with"), ORIGIN))
+        sealed = [of_run | {"tenant_id": str(tenant)}, end, [[*one.values()] for one in commits], *[origin] * known]
+        seal = sha256(json.dumps(sealed, sort_keys=True, separators=(",", ":"), default=repr).encode()).hexdigest()
+        link = sha256("\n".join(map(str, (run["previous"], seal, run["s"], run["f"]))).encode()).hexdigest()
+        is_old = run["digest"] is None and is_first and not known  # version 1.2 had no chain
+        if seal != run["seal"] or not (is_old or link == run["digest"]) or (known and run["finished_at"] is not None):
             wrong.append(f"{title}: its record was changed")
-        if run["previous"] != newest.get(run["tenant_id"], "0" * 64):
+        if not is_old and run["previous"] != newest.get(tenant, "0" * 64):
             wrong.append(f"{title}: a step run before it was changed, deleted or moved")
-        newest[run["tenant_id"]] = run["digest"]
-        chain.add(f"{run['tenant_id']}={run['digest']}")
+        newest |= {} if is_old else {tenant: run["digest"]}
+        chain.add(f"{tenant}={run['digest']}")
         values, rest, key = journaled(database, run) if commits else ({}, "", "")
         for one in commits:
             sides = [(">", one["above_id"]), ("<=", one["up_to_id"])]
-            keys = "".join(f" AND {key} {than} {quoted(side)}" for than, side in sides if side is not None)
+            keys = "".join(f" AND {key} {than} {database.quoted(side)}" for than, side in sides if side is not None)
             if database.digest(values, rest + keys) != (one["rows_changed"], one["digest"]):
                 wrong.append(f"{title}: its journaled rows were changed, added or deleted")
-    wrong += [f"{one} is not in the chain of its tenant" for one in kept if one not in chain]
     print(*(f"{tenant}={digest}" for tenant, digest in newest.items()), sep="\n")
-    print(*wrong, sep="\n", end="\n" * bool(wrong), file=sys.stderr)
-    return int(bool(wrong))
+    return "\n".join([*wrong, *(f"{one} is not in the chain of its tenant" for one in kept if one not in chain)])
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.excepthook = lambda _kind, error, _place: print(f"Cannot verify: {error}", file=sys.stderr)
+    sys.exit(main(*sys.argv[1:]) or 0)

@@ -13,7 +13,7 @@ from meter_assets.cli.selection import Selection, chosen_of_records, skipped_ten
 from meter_assets.cli.terminal import Terminal
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import named
-from meter_assets.migration.verification import Verification, verify
+from meter_assets.migration.verification import Verification, tenants_of_records, verify
 from meter_assets.reports.tables import Grid
 
 _DIGITS = 64
@@ -35,14 +35,16 @@ def show_verification(tenants: Selection, *, expected: Sequence[str], as_json: b
     kept = dict(_parsed(one) for one in expected)
     database, terminal = settings.billing_database(), Terminal(on_stderr=as_json)
     database.remember()
-    chosen = chosen_of_records(database, tenants, or_none=as_json)
+    chosen, skipped = chosen_of_records(database, tenants, or_none=as_json), skipped_tenants(database, tenants)
+    if not tenants.named and not tenants.restricts:
+        listed = {one.key for one in (*chosen, *skipped)}
+        chosen += [one for one in tenants_of_records(database) if one.key not in listed]
     if unknown := sorted(set(kept) - {one.key for one in chosen}):
         raise InvalidSettings(f"--expect names tenant {unknown[0]}, which is not among the selected ones.")
     found = []
     for tenant in chosen:
         with terminal.spinner(f"Tenant {tenant.key}"):
             found.append(verify(database, tenant, kept.get(tenant.key)))
-    skipped = skipped_tenants(database, tenants)
     if as_json:
         print_json(Verifications(tenants=found, skipped=list(map(str, skipped))))
     else:

@@ -295,5 +295,7 @@ def _seal(record: SealedRecord) -> str:
     sealed: list[Any] = [of_run, of_end, of_commits]
     if record.origin is not None:
         sealed.append({name: record.origin[name] for name in _SEALED_OF_AN_ORIGIN})
-    text = json.dumps(sealed, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(
+        sealed, sort_keys=True, separators=(",", ":"), default=repr
+    )  # SQLite can have bytes in any column
     return hashlib.sha256(text.encode()).hexdigest()

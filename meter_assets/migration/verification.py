@@ -5,21 +5,24 @@ one, and returns the newest digest of the chain, to be compared with one that wa
 be verified; the independent verifier in `tools` must then verify it too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, Table, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, union
 
-from meter_assets.billing.own_tables import BACKUP, CHAIN, COMMITS, ORIGINS, OUTCOMES, RUNS
+from meter_assets.billing.constructs import row_values
+from meter_assets.billing.own_tables import BACKUP, CHAIN, COMMITS, ORIGINS, OUTCOMES, RECORDS, RUNS
 from meter_assets.billing.schema import BillingSchema
+from meter_assets.errors import UnreadableValue
 from meter_assets.foreign_text import Shown
 from meter_assets.formatting import counted
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal_audit import problems_of_journals
-from meter_assets.migration.records import SealedRecord, alterations, read_records
+from meter_assets.migration.records import alterations, read_records
 from meter_assets.migration.run_history import recorded_steps_of
 from meter_assets.migration.snapshot import tried_again
+from meter_assets.migration.tenants import NO_NAME
 
 
 class Verification(BaseModel):
@@ -44,8 +47,25 @@ def verify(database: BillingDatabase, tenant: Tenant, expected: str | None = Non
 
     Raises what `BillingDatabase.snapshot` and `schema` raise.
     """
+    try:
+        with database.snapshot() as connection:
+            return verified(connection, database.schema(connection), tenant, expected)
+    except UnreadableValue as error:
+        return Verification(tenant=tenant.key, name=tenant.name, step_runs=0, digest=None, problems=[str(error)])
+
+
+@tried_again
+def tenants_of_records(database: BillingDatabase) -> list[Tenant]:
+    """Return every tenant of which our own tables have rows, also one that is no longer in the table of tenants.
+
+    Raises what `BillingDatabase.snapshot` and `schema` raise.
+    """
     with database.snapshot() as connection:
-        return verified(connection, database.schema(connection), tenant, expected)
+        schema = database.schema(connection)
+        names = {*RECORDS, BACKUP, *(step.journal for step in schema.steps)} & schema.own_tables_present
+        ids = [select(schema.own[name].c.tenant_id) for name in sorted(names)]
+        found = connection.scalars(union(*ids)).all() if ids else []
+    return [Tenant(tenant_id, str(tenant_id), NO_NAME) for tenant_id in found]
 
 
 def verified(
@@ -59,7 +79,6 @@ def verified(
         every = recorded_steps_of(connection, schema, [tenant.id])
         problems += [str(error) for error in problems_of_journals(connection, schema, tenant, every)]
         problems += _rows_without_record(connection, schema, tenant)
-        problems += _other_times(connection, schema, tenant, records)
     if expected is not None and expected not in digests:
         problems.append(
             f"The chain of tenant {tenant.key} does not contain the expected digest {expected[:16]}...: step runs "
@@ -82,7 +101,7 @@ def _rows_without_record(connection: Connection, schema: BillingSchema, tenant: 
     for name in dict.fromkeys(one for one in names if one in schema.own_tables_present):
         rows = schema.own[name]
         strange = [runs.c.id.is_(None), runs.c.tenant_id != rows.c.tenant_id]
-        strange += [runs.c.run_id != rows.c.run_id] if "run_id" in rows.c else []
+        strange += [_other(runs.c.run_id, rows.c.run_id)] if "run_id" in rows.c else []
         joined = rows.outerjoin(runs, runs.c.id == rows.c.step_run_id)
         of_tenant = or_(rows.c.tenant_id == tenant.id, runs.c.tenant_id == tenant.id)
         found = connection.scalar(select(func.count()).select_from(joined).where(of_tenant, or_(*strange))) or 0
@@ -90,31 +109,28 @@ def _rows_without_record(connection: Connection, schema: BillingSchema, tenant: 
             which = "of a step run that is not recorded, or is of another run or tenant"
             yield f"{name} has {counted(found, 'row')} {which}."
     if BACKUP in schema.own_tables_present:
-        yield from _backups_without_record(connection, schema.own[BACKUP], runs, tenant)
+        found = connection.scalar(_backups_without_record(schema, tenant)) or 0
+        if found:
+            yield f"{BACKUP} has {counted(found, 'row')} of a run that did not back them up, or of another time."
 
 
-def _backups_without_record(connection: Connection, backup: Table, runs: Table, tenant: Tenant) -> Iterator[str]:
-    known = select(runs.c.run_id).where(runs.c.tenant_id == tenant.id, runs.c.step == BACKUP)
-    strange = select(func.count()).select_from(backup).where(backup.c.tenant_id == tenant.id)
-    found = connection.scalar(strange.where(backup.c.run_id.not_in(known))) or 0
-    if found:
-        yield f"{BACKUP} has {counted(found, 'row')} of a run that has backed up nothing."
+def _other(text: ColumnElement[Any], like: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return whether two texts differ in any byte, whatever the collation of their columns is."""
+    return row_values(text) != row_values(like)
 
 
-def _other_times(
-    connection: Connection, schema: BillingSchema, tenant: Tenant, records: Sequence[SealedRecord]
-) -> Iterator[str]:
-    """Yield a sentence if rows of the backup say that they were made at another time than their step run."""
-    if BACKUP not in schema.own_tables_present:
-        return
-    backup = schema.own[BACKUP]
-    times = select(backup.c.run_id, backup.c.backed_up_at).where(backup.c.tenant_id == tenant.id).distinct()
-    found: dict[Any, set[Any]] = {}
-    for run_id, moment in connection.execute(times):
-        found.setdefault(run_id, set()).add(moment)
-    for record in records:
-        run = record.run
-        if record.origin is None or run["step"] != BACKUP or run["undoes"] is not None or run["run_id"] not in found:
-            continue
-        if not found[run["run_id"]] <= {one.run["started_at"] for one in records if one.run["run_id"] == run["run_id"]}:
-            yield f"Rows of {BACKUP} do not have the time of their run {run['run_id']}."
+def _backups_without_record(schema: BillingSchema, tenant: Tenant) -> Select[Any]:
+    """Return the SELECT of the number of rows of the backup that no step run has made at their time.
+
+    Version 1.2 and older did not give them the time of their step run.
+    """
+    runs, backup = schema.own[RUNS], schema.own[BACKUP]
+    made = [runs.c.tenant_id == backup.c.tenant_id, runs.c.step == BACKUP, runs.c.undoes.is_(None)]
+    made.append(~_other(runs.c.run_id, backup.c.run_id))
+    if ORIGINS in schema.own_tables_present:
+        known = select(schema.own[ORIGINS].c.step_run_id)
+        made.append(or_(runs.c.started_at == backup.c.backed_up_at, runs.c.id.not_in(known)))
+    # Joined: MariaDB keeps the result of a correlated subquery for values that equal only in the column's collation.
+    joined = backup.outerjoin(runs, and_(*made))
+    rows = select(func.count()).select_from(joined)
+    return rows.where(backup.c.tenant_id == tenant.id, runs.c.id.is_(None))

@@ -2,13 +2,28 @@
 
 Dagster has no users. With METER_ASSETS_UI_USER_HEADER, such as X-Forwarded-User, each launch gets a tag with the value
 of that header; a tag of that name in the request is replaced. The proxy must set the header itself, and be the only way
-to the server. Add here a further request of Dagster's pages that launches runs. The guard in front is in `web_guard`.
+to the server. A request is parsed as Dagster parses it: a launch to which no tag can be added is refused. Add here a
+further request of Dagster's pages that launches runs. The guard in front is in `web_guard`.
 """
 
 import json
-import re
+from collections.abc import Iterator
 from typing import Any
 
+from graphql import (
+    ArgumentNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    VariableNode,
+    parse,
+)
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,13 +40,19 @@ NOT_TAGGED = (
     "Refused: this server records who launches runs, and it cannot add that to this request. Send the parameters of "
     "the launch as variables, as Dagster's pages do."
 )
-_LAUNCHES = re.compile(r"\blaunch\w+|\breexecutePartitionBackfill\b")
-_CANNOT_BE_TAGGED = re.compile(
-    r"\breexecutePartitionBackfill\b"
-    r"|\b(executionParams|executionParamsList|reexecutionParams|backfillParams)\s*:\s*[^$\s]"
+OF_ANOTHER = (
+    "Refused: this server records who launches runs, and the runs of a backfill that is repeated or resumed would have "
+    "the name of the user who launched it first. Launch a new backfill of the partitions that are missing."
 )
-"""A repeated backfill keeps the tags of the first one; and what is not a variable would have to be rewritten."""
-_WHERE = {"reexecutionParams": "extraTags", "backfillParams": "tags"}
+_PARAMETERS = {
+    "executionParams": ("executionMetadata", "tags"),
+    "executionParamsList": ("executionMetadata", "tags"),
+    "reexecutionParams": ("extraTags",),
+    "backfillParams": ("tags",),
+}
+"""The arguments of Dagster's mutations that launch runs, each with the place of the tags in it."""
+_LAUNCH, _KEEP_TAGS = "launch", frozenset({"reexecutePartitionBackfill", "resumePartitionBackfill"})
+"""How the names of these mutations start; and those whose runs keep the tags of the backfill that they repeat."""
 
 
 class UiUsers:
@@ -64,51 +85,70 @@ def with_user(body: bytes, user: str) -> tuple[bytes, str]:
         asked = json.loads(body)
     except ValueError:
         return body, ""  # Dagster answers that it is no JSON
-    operations = asked if isinstance(asked, list) else [asked]
-    for one in operations:
+    except RecursionError:
+        return body, NOT_TAGGED
+    for one in asked if isinstance(asked, list) else [asked]:
         query = one.get("query") if isinstance(one, dict) else None
-        if not isinstance(query, str) or not _is_launch(query):
-            continue
-        if not user:
+        try:
+            launches = list(_launches(parse(query))) if isinstance(query, str) else []
+        except GraphQLError:
+            continue  # Dagster, which parses it in the same way, answers that it is no GraphQL
+        except RecursionError:
+            return body, NOT_TAGGED
+        if launches and not user:
             return body, NOBODY
-        if _CANNOT_BE_TAGGED.search(_without_types(query)) or not _tag(one.get("variables") or {}, user):
+        if any(launch.name.value in _KEEP_TAGS for launch in launches):
+            return body, OF_ANOTHER
+        if not all(_tag(one.get("variables"), launch, user) for launch in launches):
             return body, NOT_TAGGED
     return json.dumps(asked).encode(), ""
 
 
-def _is_launch(query: str) -> bool:
-    return re.search(r"\bmutation\b", query) is not None and _LAUNCHES.search(query) is not None
+def _launches(document: DocumentNode) -> Iterator[FieldNode]:
+    """Yield the fields of all mutations of a document that launch runs, also those in fragments."""
+    fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
+    waiting: list[SelectionSetNode] = [
+        one.selection_set
+        for one in document.definitions
+        if isinstance(one, OperationDefinitionNode) and one.operation is OperationType.MUTATION
+    ]
+    while waiting:
+        for selected in waiting.pop().selections:
+            if isinstance(selected, FieldNode):
+                names = {one.name.value for one in selected.arguments}
+                name = selected.name.value
+                if name.startswith(_LAUNCH) or name in _KEEP_TAGS or not names.isdisjoint(_PARAMETERS):
+                    yield selected
+            elif isinstance(selected, InlineFragmentNode):
+                waiting.append(selected.selection_set)
+            elif isinstance(selected, FragmentSpreadNode) and selected.name.value in fragments:
+                waiting.append(fragments.pop(selected.name.value).selection_set)
 
 
-def _without_types(query: str) -> str:
-    """Return a query without its variables' declarations, in which a name is followed by a type."""
-    return re.sub(r"\$\w+\s*:", "", query)
+def _tag(variables: Any, launch: FieldNode, user: str) -> bool:
+    """Set the user's tag in the variables that have the parameters of a launch; return whether it is in all of them."""
+    given = [one for one in launch.arguments if one.name.value in _PARAMETERS]
+    return bool(given) and all(_tag_argument(variables, one, user) for one in given)
 
 
-def _tag(value: Any, user: str) -> int:
-    """Set the user's tag wherever variables have the parameters of a launch; return how often."""
-    if isinstance(value, list):
-        return sum(_tag(one, user) for one in value)
-    if not isinstance(value, dict):
-        return 0
-    found = 0
-    for name, inner in list(value.items()):
-        if name in ("executionParams", "executionParamsList"):
-            for one in inner if isinstance(inner, list) else [inner]:
-                if isinstance(one, dict):
-                    _set(one.setdefault("executionMetadata", {}), "tags", user)
-                    found += 1
-        elif name in _WHERE and isinstance(inner, dict):
-            _set(inner, _WHERE[name], user)
-            found += 1
-        else:
-            found += _tag(inner, user)
-    return found
-
-
-def _set(owner: dict[str, Any], name: str, user: str) -> None:
-    tags = [one for one in owner.get(name) or [] if not (isinstance(one, dict) and one.get("key") == UI_USER_TAG)]
-    owner[name] = [*tags, {"key": UI_USER_TAG, "value": user}]
+def _tag_argument(variables: Any, argument: ArgumentNode, user: str) -> bool:
+    if not isinstance(argument.value, VariableNode) or not isinstance(variables, dict):
+        return False  # what is not a variable would have to be rewritten
+    value = variables.get(argument.value.name.value)
+    params = value if isinstance(value, list) else [value]
+    for one in params:
+        if not isinstance(one, dict):
+            return False
+        *path, last = _PARAMETERS[argument.name.value]
+        for name in path:
+            one[name] = one.get(name) or {}
+            one = one[name]
+        if not isinstance(one, dict):
+            return False
+        given = one.get(last) or []
+        tags = [each for each in given if not (isinstance(each, dict) and each.get("key") == UI_USER_TAG)]
+        one[last] = [*tags, {"key": UI_USER_TAG, "value": user}]
+    return bool(params)
 
 
 async def _body(receive: Receive) -> bytes:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -38,6 +39,45 @@ def independent(url: str, *kept: str) -> "subprocess.CompletedProcess[str]":
     places = f"{os.environ['PATH']}:{servers.find_binaries()}"  # of psql
     environment = {**os.environ, "PATH": places}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+UNDIGESTED = {
+    "meter_migration_payment_meter_ids": "UPDATE {} SET run_id = upper(run_id) WHERE tenant_id = 1",
+    "meter_migration_meter_balances": "UPDATE {} SET run_id = 'another' WHERE tenant_id = 2",
+    "meter_migration_outcomes": "UPDATE {} SET tenant_id = 2 WHERE step_run_id = 1",
+    "meter_migration_commits": "UPDATE {} SET tenant_id = 9 WHERE step_run_id = 1",
+    "meter_migration_origins": "UPDATE {} SET tenant_id = 9 WHERE step_run_id = 1",
+    "meter_migration_chain": "INSERT INTO {0} SELECT 999, tenant_id, previous, digest FROM {0} WHERE step_run_id = 1",
+}
+"""By table, a change of what no digest has."""
+OF_THE_BACKUP = {
+    "another run": "UPDATE {0} SET run_id = upper(run_id) WHERE tenant_id = 1 AND customer_id = 2",
+    "an unknown tenant": "INSERT INTO {0} SELECT 9, customer_id, balance, overpayment, backed_up_at, run_id FROM {0} "
+    "WHERE tenant_id = 1",
+    "the time of another step of its run": "UPDATE {0} SET backed_up_at = (SELECT max(started_at) FROM "
+    "meter_migration_runs WHERE tenant_id = 1) WHERE tenant_id = 1",
+}
+UNDONE = (
+    "DELETE FROM {0} WHERE tenant_id = 9",
+    "UPDATE {0} SET run_id = lower(run_id), backed_up_at = (SELECT max(started_at) FROM meter_migration_runs r "
+    "WHERE tenant_id = 1 AND step = '{0}' AND undoes IS NULL) WHERE tenant_id = 1",
+)
+
+
+@pytest.mark.slow
+def test_what_no_digest_has_is_verified_too(shell: CommandLine) -> None:
+    """Both verifiers name the table in which something else than a value was changed."""
+    for tenant in TENANTS:
+        assert shell("migrate-meter-financials", "--yes", "--tenant", tenant).status == 0
+    for what, statement in OF_THE_BACKUP.items():
+        shell.change(statement.format(BACKUP))
+        said = shell("verify").words, independent(shell.url).stderr
+        assert [f"{BACKUP} has" in one for one in said] == [True, True], (what, said)
+        shell.change(*(one.format(BACKUP) for one in UNDONE))
+    assert (shell("verify").status, independent(shell.url).returncode) == (0, 0)
+    shell.change(*(statement.format(table) for table, statement in UNDIGESTED.items()))
+    said = shell("verify").words, independent(shell.url).stderr
+    assert [table for table in UNDIGESTED for one in said if f"{table} has" not in one] == []
 
 
 @pytest.mark.slow
@@ -195,6 +235,13 @@ def test_of_1000_tamperings_all_are_noticed(on_sqlite: CommandLine) -> None:
         what for seed in range(1_000) for what, caught in [is_caught(on_sqlite, kept, Random(seed))] if not caught
     ]
     assert missed == []
+
+
+def test_the_program_says_in_a_sentence_what_it_cannot_read(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("no database, but long enough to be read as the header of one of them" * 99)
+    for name in ("missing.db", "text.db"):
+        found = independent(f"{tmp_path}/{name}")
+        assert (found.returncode, found.stderr.startswith("Cannot verify: "), found.stderr.count("\n")) == (1, True, 1)
 
 
 def test_the_program_is_short_and_knows_nothing_of_ours() -> None:

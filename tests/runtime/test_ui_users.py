@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from meter_assets.runtime.run_tags import UI_USER_TAG
-from meter_assets.runtime.ui_users import NOBODY, NOT_TAGGED, with_user
+from meter_assets.runtime.ui_users import NOBODY, NOT_TAGGED, OF_ANOTHER, with_user
 
 LAUNCH = (
     "mutation L($executionParams: ExecutionParams!) { launchRun(executionParams: $executionParams) { __typename } }"
@@ -58,6 +58,35 @@ def test_repeated_runs_and_backfills_have_it(query: str, name: str, tags: str) -
     assert (json.loads(body)["variables"][name][tags], problem) == ([OTHER, MINE], "")
 
 
+BESIDE = "mutation L($p: ExecutionParams!, $q: ExecutionParams!) {"
+HIDDEN = {
+    "a comment": INLINE.replace("executionParams:", "executionParams #\n:"),
+    "commas": INLINE.replace("executionParams:", "executionParams,:,"),
+    "a fragment": f"mutation {{ ...F }} fragment F on Mutation {INLINE.removeprefix('mutation ')}",
+    "an inline fragment": f"mutation {{ ... on Mutation {INLINE.removeprefix('mutation ')} }}",
+    "a default": 'mutation L($x: ExecutionParams! = {selector: {jobName: "x"}}) '
+    "{ launchRun(executionParams: $x) { __typename } }",
+    "a second variable": f"{BESIDE} launchRun(executionParams: $p) {{ id }} "
+    "b: launchRun(executionParams: $z) { id } }",
+}
+"""Launches beside variables that look like those of a launch, and that no launch uses."""
+DECOY = {"executionParams": {}, "executionParamsList": [{}], "p": {"executionParams": {}}}
+
+
+@pytest.mark.parametrize("query", HIDDEN.values(), ids=HIDDEN)
+def test_a_hidden_launch_is_refused(query: str) -> None:
+    assert with_user(asked(query, DECOY), "ada")[1] == NOT_TAGGED
+
+
+def test_each_launch_of_a_request_has_the_users_tag() -> None:
+    """Whatever its variable is called, and where its metadata are null."""
+    query = f"{BESIDE} launchRun(executionParams: $p) {{ id }} b: launchRun(executionParams: $q) {{ id }} }}"
+    given = {"p": {"executionMetadata": None}, "q": {"executionMetadata": {"tags": [FORGED]}}}
+    body, problem = with_user(asked(query, given), "ada")
+    found = json.loads(body)["variables"]
+    assert (problem, [found[one]["executionMetadata"]["tags"] for one in "pq"]) == ("", [[MINE], [MINE]])
+
+
 REFUSED = {
     "no user": (asked(LAUNCH, {"executionParams": {}}), "", NOBODY),
     "parameters that are no variables": (asked(INLINE), "ada", NOT_TAGGED),
@@ -67,9 +96,17 @@ REFUSED = {
         NOT_TAGGED,
     ),
     "a repeated backfill": (
-        asked("mutation R($r: ReexecutionParams) { reexecutePartitionBackfill(reexecutionParams: $r) { __typename } }"),
+        asked(
+            "mutation R($r: ReexecutionParams) { reexecutePartitionBackfill(reexecutionParams: $r) { __typename } }",
+            {"r": {}},
+        ),
         "ada",
-        NOT_TAGGED,
+        OF_ANOTHER,
+    ),
+    "a resumed backfill": (
+        asked('mutation { resumePartitionBackfill(backfillId: "x") { __typename } }'),
+        "ada",
+        OF_ANOTHER,
     ),
     "one of several operations": (
         json.dumps([{"query": "{ version }"}, {"query": INLINE}]).encode(),
