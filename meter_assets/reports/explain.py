@@ -14,6 +14,7 @@ from meter_assets.billing import transactions
 from meter_assets.billing.change import UNRESOLVED
 from meter_assets.billing.conditions import as_text
 from meter_assets.billing.constructs import as_written
+from meter_assets.billing.ids import integer_id
 from meter_assets.billing.ledger import net
 from meter_assets.billing.money import exact
 from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
@@ -194,6 +195,7 @@ def find_row(snapshot: Snapshot, tenant: Tenant, table: str, name_column: str, t
 def _as_id(rows: FromClause, text: str) -> Any:
     """Return a text in the type of the ids; None if it is none."""
     try:
-        return rows.c.id.type.python_type(text)
-    except (NotImplementedError, ValueError):
+        kind = rows.c.id.type.python_type
+        return integer_id(text) if kind is int else kind(text)
+    except (NotImplementedError, ValueError, TypeError, ArithmeticError):
         return None
