@@ -21,7 +21,7 @@ from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import UnknownRow
 from meter_assets.foreign_text import Shown, named, quoted, shown
-from meter_assets.formatting import show_money
+from meter_assets.formatting import counted, show_money
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import Snapshot, tried_again
 from meter_assets.migration.step_report import Money
@@ -186,7 +186,7 @@ def find_row(snapshot: Snapshot, tenant: Tenant, table: str, name_column: str, t
         count = snapshot.connection.scalar(select(func.count()).select_from(rows))
         raise UnknownRow(
             f"Tenant {tenant.key} has no {what} {quoted(text)}, neither by its id nor by its "
-            f"{name_column.replace('_', ' ')}. It has {count:,} {table}."
+            f"{name_column.replace('_', ' ')}. It has {counted(count or 0, what)}."
         )
     listed = ", ".join(f"{shown(one)} (by its {' and '.join(by)})" for one, by in found.items())
     raise UnknownRow(f"{quoted(text)} names {len(found)} {table} of tenant {tenant.key}: {listed}. Add --by id.")
