@@ -17,16 +17,17 @@ and NotInFrame for a value that a column cannot hold exactly. Add here only what
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from meter_assets import settings
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import InvalidSettings
+from meter_assets.foreign_text import quoted
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.reports import frames as parts
-from meter_assets.rules.steps import MIGRATION
+from meter_assets.rules.steps import MIGRATION, STEPS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,9 @@ def plan_chunks(
     rows_at_a_time: int = ROWS_AT_A_TIME,
 ) -> "Iterator[tuple[str, pd.DataFrame]]":
     """Yield pairs of a step's name and a frame with some of the rows that it would change; see `plan`."""
+    unknown = [one for one in steps if one not in STEPS]
+    if unknown:
+        raise InvalidSettings(f"There is no step {quoted(unknown[0])}; the steps are {', '.join(STEPS)}.")
     return parts.plan(*_found(database, tenant, policy), _checked(rows_at_a_time), steps)
 
 
@@ -146,12 +150,12 @@ def statement_chunks(
     meter: str | int | None = None,
     policy: Policy | None = None,
     *,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     rows_at_a_time: int = ROWS_AT_A_TIME,
 ) -> "Iterator[pd.DataFrame]":
     """Yield frames with some of the entries of statements; see `statement`."""
     found, one = _found(database, tenant, policy), None if meter is None else str(meter)
-    return parts.statement_entries(*found, _checked(rows_at_a_time), meter=one, as_of=as_of)
+    return parts.statement_entries(*found, _checked(rows_at_a_time), meter=one, as_of=_day(as_of))
 
 
 @tried_again
@@ -161,12 +165,13 @@ def statement(
     meter: str | int | None = None,
     policy: Policy | None = None,
     *,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
 ) -> "pd.DataFrame":
     """Return the entries of a meter's statement in date order; without a meter, of all meters of the tenant.
 
     `meter` is an id or a meter number. `amount` is what an entry adds to the balance, or would add if it were counted;
-    `balance` is the running balance of its meter. `as_of` leaves out what is later. Also raises UnknownRow.
+    `balance` is the running balance of its meter. `as_of` leaves out what is later: a date, a point in time of that
+    date, or a text such as 2024-03-31. Also raises UnknownRow.
     """
     return _together(statement_chunks(database, tenant, meter, policy, as_of=as_of))
 
@@ -176,6 +181,15 @@ def _found(database: Database, tenant: str | int, policy: Policy | None) -> tupl
     opened = database if isinstance(database, BillingDatabase) else settings.billing_database(database)
     (chosen,) = opened.tenants(opened.tenant_keys([str(tenant)]))
     return opened, chosen, settings.policy() if policy is None else policy
+
+
+def _day(given: date | str | None) -> date | None:
+    """Return a day that a caller names; of a point in time, which pandas gives, its day."""
+    try:
+        day = date.fromisoformat(given) if isinstance(given, str) else given
+    except ValueError:
+        raise InvalidSettings(f"as_of is {quoted(given)}; expected a day such as 2024-03-31.") from None
+    return day.date() if isinstance(day, datetime) else day
 
 
 def _checked(rows_at_a_time: int) -> int:

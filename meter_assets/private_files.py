@@ -82,6 +82,26 @@ def write_bytes(folder: Path, name: str, content: bytes) -> None:
         file.write(content)
 
 
+def exists(path: Path) -> bool:
+    """Return whether a file is there; not for a name that no file can have, which writing it will say."""
+    try:
+        path.lstat()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def require_writable(folder: Path, name: str) -> None:
+    """Raise the OSError with which a file of that name could not be written, before its contents are computed."""
+    with suppress(FileNotFoundError):
+        (folder / name).lstat()
+    make_folder(folder)
+    unused = f".{secrets.token_hex(8)}.part"
+    with _opened(folder) as inside:
+        os.close(os.open(unused, _NEW, OWN_FILE, dir_fd=inside))
+        os.unlink(unused, dir_fd=inside)
+
+
 @contextmanager
 def _new_file(folder: Path, name: str) -> Iterator[int]:
     """Create a file, which gets its name when it is complete, and is removed on an error."""

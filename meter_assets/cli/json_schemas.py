@@ -7,6 +7,7 @@ and compares. The models are where the results are computed.
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 
 from meter_assets.cli.check_sql import CheckSql
 from meter_assets.cli.commands.migration import MIGRATION_COMMANDS
@@ -40,7 +41,15 @@ DOCUMENTS: dict[str, Any] = {
 """The model of each command's JSON, by the command's name."""
 
 
+class _Printed(GenerateJsonSchema):
+    """The schema of what is printed, in which fields with a default are always there."""
+
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        """Return whether a field is always printed: every one is."""
+        return True
+
+
 def schema_of(command: str) -> dict[str, Any]:
     """Return the JSON Schema of what a command prints. Raises KeyError for a command without `--json`."""
-    found = TypeAdapter(DOCUMENTS[command]).json_schema(mode="serialization")
+    found = TypeAdapter(DOCUMENTS[command]).json_schema(mode="serialization", schema_generator=_Printed)
     return {"$schema": DIALECT, **found, "title": f"meter-assets {command} --json"}

@@ -14,7 +14,7 @@ from meter_assets.formatting import counted
 from meter_assets.migration.verification import verify
 from meter_assets.reports import report_tables
 from meter_assets.reports.report import build_report, new_report
-from meter_assets.reports.report_files import read_report, require_writable_name, write_report
+from meter_assets.reports.report_files import read_report, require_writable_path, write_report
 
 
 def write_tenants_report(tenants: Selection, path: Path, *, force: bool) -> int:
@@ -22,7 +22,7 @@ def write_tenants_report(tenants: Selection, path: Path, *, force: bool) -> int:
 
     Raises FilesExist without `force`, InvalidSettings, and what `BillingDatabase.tenants` raises.
     """
-    require_writable_name(path, replace=force)
+    require_writable_path(path, replace=force)
     database, policy, terminal = settings.billing_database(), settings.policy(), Terminal()
     database.remember()
     found = []
@@ -53,6 +53,8 @@ def verify_report(path: Path) -> int:
             "names. Do not rely on it; write the report again.",
             style="red",
         )
+        for one in found.hidden:
+            terminal.evidence(one, style="red")
         return 1
     terminal.print(f"{path} is as it was written. Its digest: {found.digest}")
     database = settings.billing_database()

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, String, cast, select
 
+from meter_assets.billing.ids import integer_id, is_whole_number
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import BillingSchema
@@ -22,9 +23,6 @@ from meter_assets.migration.decision_file import KEEP, GivenDecision
 
 _AT_A_TIME = 500
 """How many values a condition of a statement lists."""
-_LARGEST = 2**63 - 1
-"""The largest id of the type of integers that every engine has."""
-_MOST_DIGITS = 20
 
 
 @dataclass(frozen=True)
@@ -156,9 +154,9 @@ class Books:
         if not isinstance(self.schema.tables[table].c.id.type, Integer):
             return None
         digits = _without_fraction(text)
-        if not (digits.isascii() and digits.removeprefix("-").isdigit()):
+        if not is_whole_number(digits):
             return f"the id of a {one} is a number, and {quoted(text)} is not"
-        if len(digits) <= _MOST_DIGITS and abs(int(digits)) <= _LARGEST:
+        if integer_id(digits) is not None:
             return None
         return f"no {one} has the id {quoted(text)}"
 

@@ -14,7 +14,7 @@ from meter_assets.errors import FilesExist, InvalidSettings
 from meter_assets.foreign_text import spreadsheet_cell
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import tried_again
-from meter_assets.private_files import make_folder
+from meter_assets.private_files import exists, make_folder
 from meter_assets.reports import postings
 from meter_assets.reports.csv_files import csv_file
 from meter_assets.reports.customer_figures import customers_of, figures
@@ -58,7 +58,7 @@ class Exported:
 def refuse_existing_files(tenant: Tenant, wanted: Wanted) -> None:
     """Raise FilesExist if an export would replace files."""
     found = [] if wanted.folder is None else present_files(wanted.folder, tenant, wanted.form)
-    if wanted.adjustments is not None and wanted.adjustments.exists():
+    if wanted.adjustments is not None and exists(wanted.adjustments):
         found.append(wanted.adjustments)
     if found:
         raise FilesExist([str(one) for one in found])

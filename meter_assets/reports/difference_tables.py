@@ -28,9 +28,10 @@ def by_cause(found: TenantDifferences) -> Grid:
 def note(found: TenantDifferences) -> str:
     """Return what a tenant's customers owed before, and what its meters owe."""
     owe = "would owe" if found.planned else "owe"
+    more = f"{show_money(abs(found.difference))} {'less' if found.difference.is_signed() else 'more'}"
     said = (
         f"Customers owed {show_money(found.backed_up_net)} before; the meters {owe} {show_money(found.meters_net)}: "
-        f"{show_money(abs(found.difference))} {'less' if found.difference.is_signed() else 'more'}."
+        f"{more if found.difference else 'no difference in total'}."
     )
     if not found.differing:
         return f"{said} No customer differs."

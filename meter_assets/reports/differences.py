@@ -7,7 +7,7 @@ are in `difference_tables`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, computed_field
 from sqlalchemy import Select, and_, func, or_, select
@@ -28,6 +28,7 @@ from meter_assets.reports.difference_reading import CUSTOMERS_AT_A_TIME, rows_of
 from meter_assets.reports.difference_rows import CustomerRows
 from meter_assets.reports.difference_view import View, view_after_migration, view_as_it_is
 
+_Kind = Literal["customer", "meter"]
 _HALF_A_MINOR_UNIT = Decimal("0.005")
 
 
@@ -42,7 +43,7 @@ class CauseOfDifference(BaseModel):
 class Difference(BaseModel):
     """A customer, or a meter of no customer, whose old and new figures differ (currency units)."""
 
-    kind: str
+    kind: _Kind
     """customer, or meter: for one that no customer has, or several customers have."""
     id: str
     name: Shown
@@ -303,7 +304,7 @@ def _moved_openings(view: View, meter_id: Any, owed: Decimal) -> list[str]:
 
 
 def _one_sided(
-    kind: str, row_id: Any, name: str, before: Decimal, now: Decimal, cause: Cause, rows: Sequence[str] = ()
+    kind: _Kind, row_id: Any, name: str, before: Decimal, now: Decimal, cause: Cause, rows: Sequence[str] = ()
 ) -> Difference:
     part = CauseOfDifference(cause=cause, amount=now - before, rows=list(rows))
     return Difference(kind=kind, id=str(row_id), name=name, backed_up_net=before, meters_net=now, causes=[part])

@@ -19,7 +19,7 @@ from meter_assets.billing.money import exact
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import UnknownRow
 from meter_assets.foreign_text import Shown, named, quoted, shown
-from meter_assets.formatting import show_money
+from meter_assets.formatting import counted, show_money
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import Snapshot, tried_again
 from meter_assets.migration.step_report import Money
@@ -174,7 +174,9 @@ def find_row(snapshot: Snapshot, tenant: Tenant, table: str, name_column: str, t
     if not found:
         count = snapshot.connection.scalar(select(func.count()).select_from(rows))
         sought = f"by its {words[by]}" if by else f"neither by its id nor by its {words[NUMBER]}"
-        raise UnknownRow(f"Tenant {tenant.key} has no {what} {quoted(text)}, {sought}. It has {count:,} {table}.")
+        raise UnknownRow(
+            f"Tenant {tenant.key} has no {what} {quoted(text)}, {sought}. It has {counted(count or 0, what)}."
+        )
     listed = ", ".join(
         f"{shown(one)} (by its {' and '.join(words[way] for way in ways)})" for one, ways in found.items()
     )

@@ -18,6 +18,7 @@ from meter_assets.reports.explain import Explained, ExplainedCustomer
 from meter_assets.reports.report import Report, TenantReport
 from meter_assets.reports.statement import Statement
 from meter_assets.reports.tables import Grid
+from meter_assets.rules.invariants import Severity
 
 Row = dict[str, Any]
 """What a template shows of one customer, meter or entry: text only."""
@@ -113,10 +114,16 @@ def _of_tenant(one: TenantReport) -> dict[str, Any]:
         "key": one.tenant,
         "title": named(one.tenant, one.name),
         "conclusion": " ".join(report_tables.conclusion(one)),
-        "differs": bool(one.conservation.difference or one.verification.problems),
+        "differs": _is_alarming(one),
         "charts": _charts([one], f"tenant-{one.tenant}"),
         "tables": report_tables.tables(one, compact=True),
     }
+
+
+def _is_alarming(one: TenantReport) -> bool:
+    """Return whether a person should not sign: money or records do not agree, or a check with severity ERROR failed."""
+    errors = [each for each in one.failed_checks if each.severity is Severity.ERROR]
+    return bool(one.conservation.difference or one.verification.problems or (one.migrated and errors))
 
 
 def _charts(tenants: Sequence[TenantReport], key: str) -> Markup:

@@ -37,7 +37,7 @@ def balances(tenants: Sequence[TenantReport], key: str) -> Markup:
     """Return the chart of the balances of tenants together before and after; `key` tells it from others of the page."""
     zero = Decimal("0.00")
     parts = [
-        ("customers, in the backup", sum((one.differences.backed_up_net for one in tenants), zero)),
+        ("customers, before", sum((one.differences.backed_up_net for one in tenants), zero)),
         ("meters, before", sum((one.meters.before for one in tenants), zero)),
         ("meters, after", sum((one.meters.after for one in tenants), zero)),
         ("meters, now", sum((one.meters.now for one in tenants), zero)),
@@ -52,6 +52,7 @@ def causes(tenants: Sequence[TenantReport], key: str) -> Markup:
         for part in one.differences.by_cause:
             found[part.cause.value] = found.get(part.cause.value, Decimal("0.00")) + part.amount
     parts = sorted(found.items(), key=lambda bar: (-abs(_length(bar[1])), bar[0]))
+    parts = [(cause.replace("_", " "), amount) for cause, amount in parts]
     return bars("Differences by cause", parts, f"{key}-causes") if parts else Markup("")
 
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from meter_assets.billing.own_tables import BACKUP
 from meter_assets.foreign_text import visible
 from meter_assets.formatting import counted, show_money, show_time
 from meter_assets.reports import difference_tables
 from meter_assets.reports.report import SHOWN, Report, TenantReport
+from meter_assets.reports.report_words import meaning
 from meter_assets.rules.invariants import Severity
 
 Cell = str | int | Decimal | None
@@ -41,28 +43,37 @@ def cell_text(cell: Cell) -> str:
 
 def conclusion(one: TenantReport) -> list[str]:
     """Return the sentences that a person reads first."""
-    found = one.differences
-    sentences = [] if one.migrated else ["Not migrated: the figures are those that a migration would lead to."]
-    sentences.append(difference_tables.note(found))
-    rest = cell_text(one.conservation.difference)
-    sentences.append("Money is conserved." if not one.conservation.difference else f"Money is NOT conserved: {rest}.")
-    sentences.append(_of_checks(one))
+    sentences = [] if one.migrated else [_not_migrated(one)]
+    sentences.append(difference_tables.note(one.differences))
+    verb, rest = "is" if one.migrated else "would be", cell_text(one.conservation.difference)
+    conserved = f"Money {verb} NOT conserved: {rest}." if one.conservation.difference else f"Money {verb} conserved."
+    sentences += [conserved.replace("would be NOT", "would NOT be"), _of_checks(one)]
     waiting = counted(one.undecided_payments, "payment")
     sentences.append(f"{waiting} left for review." if one.undecided_payments else "No payment is left for review.")
-    problems = one.verification.problems
-    sentences.append(
-        f"The records do NOT verify: {counted(len(problems), 'problem')}." if problems else "The records verify."
-    )
-    return sentences
+    return [*sentences, _of_records(one)]
+
+
+def _not_migrated(one: TenantReport) -> str:
+    """Return what the figures of a tenant are whose meters' balances are not migrated."""
+    state = "Migrated in part, not the balances of meters" if one.rows_changed else "Not migrated"
+    return f"{state}: the amounts are those that a migration would lead to."
 
 
 def _of_checks(one: TenantReport) -> str:
-    """Return how many checks failed, by severity."""
+    """Return how many checks failed, by severity; of a tenant that is not migrated, of its rows as they are."""
     failed = [each.severity for each in one.failed_checks]
+    of = f"{counted(len(one.checks), 'check')}{'' if one.migrated else ' of the rows as they are now'}"
     if not failed:
-        return f"All {counted(len(one.checks), 'check')} passed."
+        return f"All {of} passed."
     parts = [f"{failed.count(each):,} with severity {each}" for each in Severity if each in failed]
-    return f"Of {counted(len(one.checks), 'check')}, {len(failed):,} failed: {', '.join(parts)}."
+    return f"Of {of}, {len(failed):,} failed: {', '.join(parts)}."
+
+
+def _of_records(one: TenantReport) -> str:
+    problems = one.verification.problems
+    if problems:
+        return f"The records do NOT verify: {counted(len(problems), 'problem')}."
+    return "The records verify." if one.verification.step_runs else "No step run is recorded."
 
 
 def summary(report: Report) -> Table:
@@ -89,7 +100,10 @@ def summary(report: Report) -> Table:
     ]
     if len(rows) > 1:
         rows.append(("all", "", "", *(_sum(rows, at) for at in range(3, 10)), ""))
-    return Table("Summary", "Tenants", headings, tuple(rows))
+    planned = sum(not one.migrated for one in report.tenants)
+    is_not = "is not migrated: its" if planned == 1 else "are not migrated: their"
+    note = f"{counted(planned, 'tenant')} {is_not} amounts are those that a migration would lead to."
+    return Table("Summary", "Tenants", headings, tuple(rows), note if planned else "")
 
 
 def _sum(rows: Sequence[Sequence[Cell]], at: int) -> Cell:
@@ -119,10 +133,12 @@ def tables(one: TenantReport, *, compact: bool = False) -> list[Table]:
 
 
 def _money(one: TenantReport) -> Table:
+    customers = "customers, in the backup" if one.migrated else "customers, before a migration"
+    meters = "meters, as the migration left them" if one.migrated else "meters, after a migration"
     rows: tuple[tuple[Cell, ...], ...] = (
-        ("customers, in the backup", one.differences.backed_up_net),
+        (customers, one.differences.backed_up_net),
         ("meters, before the migration", one.meters.before),
-        ("meters, as the migration left them" if one.migrated else "meters, after a migration", one.meters.after),
+        (meters, one.meters.after),
         ("meters, as stored now", one.meters.now),
     )
     note = "What is owed less what is credited, in currency units."
@@ -144,14 +160,15 @@ def _equation(one: TenantReport) -> Table:
         ("", "difference of both sums", found.difference),
     )
     note = "Both sums are equal." if not found.difference else "Both sums DIFFER: money was created or lost."
-    return Table("Conservation", "Conservation of money", ("", "part", "amount"), rows, note)
+    when = "" if one.migrated else "The amounts after a migration. "
+    return Table("Conservation", "Conservation of money", ("", "part", "amount"), rows, when + note)
 
 
 def _rules(one: TenantReport) -> Table:
     return Table(
         "Rules",
         "What was changed, by rule",
-        ("step", "rule", "rows", "sum of", "before", "after", "change"),
+        ("step", "rule", "meaning", "rows", "sum of", "before", "after", "change"),
         tuple(_rows_of_rules(one)),
         "" if one.changes else "Nothing that was changed is in force.",
     )
@@ -159,10 +176,13 @@ def _rules(one: TenantReport) -> Table:
 
 def _rows_of_rules(one: TenantReport) -> Iterator[tuple[Cell, ...]]:
     for change in one.changes:
-        of_all = change.step, change.rule, change.rows
+        of_all = change.step, change.rule, meaning(change.rule), change.rows
         if change.worth is not None:
             yield (*of_all, "amount (unchanged)", change.worth, change.worth, Decimal("0.00"))
         for name, sums in change.sums.items():
+            if change.step == BACKUP:  # which copies money, and changes none
+                yield (*of_all, f"{name} (copied)", sums.after, sums.after, Decimal("0.00"))
+                continue
             yield (*of_all, name, sums.before, sums.after, sums.after - sums.before)
 
 
@@ -197,8 +217,8 @@ def _largest(one: TenantReport) -> Table:
 
 
 def _undecided(one: TenantReport) -> Table:
-    rows = tuple((each.rule, each.payments, each.amount) for each in one.undecided)
-    headings = ("rule or reason", "payments", "amount")
+    rows = tuple((each.rule, meaning(each.rule), each.payments, each.amount) for each in one.undecided)
+    headings = ("rule or reason", "meaning", "payments", "amount")
     return Table("Review", "Left for review", headings, rows, "" if rows else "No payment is left for review.")
 
 
@@ -214,18 +234,28 @@ def _decisions(one: TenantReport) -> Table:
 
 def _checks(one: TenantReport) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (each.group, each.name, each.severity, "passed" if each.passed else "FAILED", each.violations, each.example)
+        (
+            each.group,
+            each.name,
+            each.description,
+            each.severity,
+            "passed" if each.passed else "FAILED",
+            each.violations,
+            each.example,
+        )
         for each in sorted(one.checks, key=lambda each: each.passed)
     )
-    headings = ("group", "check", "severity", "result", "violations", "for example")
-    return Table("Checks", "Checks", headings, rows)
+    headings = ("group", "check", "what must hold", "severity", "result", "violations", "for example")
+    return Table("Checks", "Checks" if one.migrated else "Checks of the rows as they are now", headings, rows)
 
 
 def _failed_checks(one: TenantReport) -> Table:
-    every = _checks(one)
-    rows = every.rows[: len(one.failed_checks)]  # the failed ones are first
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (each.name, each.description, each.severity, each.violations, each.example) for each in one.failed_checks
+    )
+    headings = ("failed check", "what must hold", "severity", "violations", "for example")
     passed = ", ".join(each.name for each in one.checks if each.passed)
-    return replace(every, rows=rows, note=f"Passed: {passed or 'none'}.")
+    return replace(_checks(one), headings=headings, rows=rows, note=f"Passed: {passed or 'none'}.")
 
 
 def _problems(one: TenantReport) -> Table:
@@ -262,4 +292,5 @@ def _runs(one: TenantReport) -> Table:
 def _policy(one: TenantReport) -> Table:
     said = "; ".join(one.policy_differences)
     note = f"The configured policy differs: {said}." if said else ""
-    return Table("Policy", "Policy", ("policy", "value"), tuple(one.policy.items()), note)
+    rows = tuple((name, value or "none") for name, value in one.policy.items())
+    return Table("Policy", "Policy", ("policy", "value"), rows, note)

@@ -16,7 +16,7 @@ from meter_assets.foreign_text import file_name, named, shown
 from meter_assets.formatting import counted, plain_money, show_money
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.snapshot import Snapshot
-from meter_assets.private_files import written
+from meter_assets.private_files import exists, written
 from meter_assets.reports import difference_tables, pages, statement_tables
 from meter_assets.reports.csv_files import csv_file
 from meter_assets.reports.customer_figures import CUSTOMERS_AT_A_TIME, CustomerFigures, MeterFigure, figures
@@ -63,8 +63,10 @@ def page_prefix(tenant: Tenant) -> str:
 
 def present_files(folder: Path, tenant: Tenant, form: str) -> list[Path]:
     """Return the files of an earlier export of a tenant."""
+    if not exists(folder):
+        return []
     key = file_name(tenant.key)
-    found = [folder / f"{key}.{form}"] if (folder / f"{key}.{form}").exists() else []
+    found = [folder / f"{key}.{form}"] if exists(folder / f"{key}.{form}") else []
     return found + (sorted(folder.glob(f"{page_prefix(tenant)}[0-9]*.{HTML}")) if form == HTML else [])
 
 

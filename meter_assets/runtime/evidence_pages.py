@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meter_assets import settings
 from meter_assets.errors import InvalidSettings, MeterAssetsError
+from meter_assets.foreign_text import quoted
 from meter_assets.reports.explain import BY, explain_customer, explain_meter, meters_of_tenant
 from meter_assets.reports.pages import statement_page
 from meter_assets.reports.statement_tables import STATEMENT_PATH
@@ -51,6 +52,8 @@ def _page(asked: Mapping[str, str]) -> str:
     """Return the page for what was asked. Raises MeterAssetsError."""
     if not asked["tenant"]:
         return statement_page(asked, problem="Name a tenant, by its id or its exact name, and a meter or a customer.")
+    if asked["meter"] and asked["customer"]:
+        raise InvalidSettings("Name either a meter or a customer, and leave the other field empty.")
     database, policy = settings.billing_database(), settings.policy()
     (tenant,) = database.tenants(database.tenant_keys([asked["tenant"]]))
     as_of, history = _day(asked["as_of"]), bool(asked["history"])
@@ -70,4 +73,4 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise InvalidSettings(f"{text!r} is no day; expected one such as 2024-03-31.") from None
+        raise InvalidSettings(f"{quoted(text)} is no day; expected one such as 2024-03-31.") from None

@@ -144,6 +144,10 @@ def test_a_customer_owes_what_the_own_meters_owe(shell: CommandLine) -> None:
 
 REFUSED = {
     "an unknown meter": (("99x", "--tenant", "1"), "Tenant 1 has no meter 99x"),
+    "more digits than an id": (("9" * 23, "--tenant", "1"), f"Tenant 1 has no meter {'9' * 23}"),
+    "digits of Python": (("0_1", "--tenant", "1"), "Tenant 1 has no meter 0_1"),
+    "digits of another script": (("\u0661", "--tenant", "1"), "Tenant 1 has no meter \u0661"),
+    "a customer with more digits": (("--customer", "9" * 23, "--tenant", "1"), "Tenant 1 has no customer 999"),
     "an unknown customer": (("--customer", "99", "--tenant", "1"), "Tenant 1 has no customer 99"),
     "another tenant's meter": (("50", "--tenant", "1"), "Tenant 1 has no meter 50"),
     "no tenant": (("1",), "Missing option '--tenant'"),
@@ -181,3 +185,5 @@ def test_what_it_cannot_explain_is_one_sentence(on_sqlite: CommandLine) -> None:
         named = (*command, "--tenant", "1", "--customer", "2")
         assert "2 names 2 customers of tenant 1" in on_sqlite(*named).words
         assert on_sqlite(*named, "--by", "id").status == 0
+    on_sqlite.change(f"UPDATE meters SET meter_number = '{'8' * 23}' WHERE id = 2")
+    assert on_sqlite("explain", "8" * 23, "--tenant", "1").status == 0

@@ -62,8 +62,18 @@ def printed(shell: CommandLine, *arguments: str, status: int = 0) -> dict[str, A
     assert ended.status == status, ended.printed
     exact = given[0] != "rehearse"  # whose seconds are floats
     found: dict[str, Any] = json.loads(ended.on_stdout, parse_float=pytest.fail if exact else float)
-    Draft202012Validator(json.loads(schema_file(given[0]).read_text("utf-8"))).validate(found)
+    Draft202012Validator(closed(json.loads(schema_file(given[0]).read_text("utf-8")))).validate(found)
     return found
+
+
+def closed(schema: Any) -> Any:
+    """Return a schema in which no object has fields that are not in it: later versions may add some, this one not."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    own = {"additionalProperties": False} if isinstance(schema.get("properties"), dict) else {}
+    return {**own, **{name: closed(one) for name, one in schema.items()}}
 
 
 def schema_file(command: str) -> Path:
@@ -93,6 +103,8 @@ def test_the_schemas_in_the_docs_are_those_of_the_models() -> None:
         schema = json.loads(schema_file(command).read_text("utf-8"))
         assert schema == schema_of(command), f"the schema of {command} has changed; read the change, then see above"
         Draft202012Validator.check_schema(schema)
+        for name, one in {**schema.get("$defs", {}), command: schema}.items():
+            assert set(one.get("required", ())) == set(one.get("properties", ())), f"{name}: every field is printed"
 
 
 @pytest.mark.slow

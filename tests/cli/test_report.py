@@ -14,6 +14,7 @@ import pytest
 from openpyxl import load_workbook
 
 from meter_assets.formatting import show_money
+from meter_assets.reports.report_words import WORDS
 from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine
 
 MIGRATE = ("migrate-meter-financials", "--yes", "--reason", "go-live <b>2026</b>")
@@ -63,7 +64,8 @@ def test_the_numbers_are_those_of_sql(shell: CommandLine, engine_name: str) -> N
     for rule, count in shell.rows(f"SELECT rule, COUNT(*) FROM {journal} {of_tenant} GROUP BY rule"):
         joined = f"{journal} JOIN payments ON payments.id = payment_id"
         amount = money(shell, "payments.amount", f"{joined} WHERE {journal}.tenant_id = {HEALTHY} AND rule = '{rule}'")
-        assert f"<td>{rule}</td><td class=money>{count:,}</td><td>amount (unchanged)</td><td class=money>" in page
+        words = html.escape(WORDS[rule])
+        assert f"<td>{rule}</td><td>{words}</td><td class=money>{count:,}</td><td>amount (unchanged)</td>" in page
         assert f">{show_money(amount)}</td>" in page
     (run_id,) = {one[0] for one in shell.rows("SELECT run_id FROM meter_migration_runs")}
     assert run_id in page
@@ -110,7 +112,7 @@ def test_the_workbook_has_exact_amounts_and_verifies(on_sqlite: CommandLine) -> 
     assert not [one for one in cells if ARTEFACT.search(one.decode())]
     book = load_workbook(path)
     assert {"Summary", "Rules", "Money", "Conservation", "Causes", "Checks", "Runs", "Digest"} <= set(book.sheetnames)
-    rules = {(row[1], row[4]): row[3] for row in book["Rules"].iter_rows(min_row=2, values_only=True)}
+    rules = {(row[1], row[5]): row[4] for row in book["Rules"].iter_rows(min_row=2, values_only=True)}
     assert rules["meter_balances", "balance"] <= len(meters)
     assert "'=1+1" in {row[3] for row in book["Differences"].iter_rows(values_only=True)}
     assert not [one for sheet in book for row in sheet.iter_rows() for one in row if one.data_type == "f"]
@@ -124,6 +126,16 @@ def test_the_workbook_has_exact_amounts_and_verifies(on_sqlite: CommandLine) -> 
     book["Money"]["C2"].value += 1
     book.save(path)
     assert on_sqlite("report", "--verify", str(path)).status == 1
+
+
+def test_the_workbook_of_a_tenant_without_records_verifies(on_sqlite: CommandLine) -> None:
+    """Its digest is a dash, which is a sign and no formula."""
+    path = on_sqlite.folder / "none.xlsx"
+    assert on_sqlite("report", "--tenant", HEALTHY, "--out", str(path)).status == 0
+    ended = on_sqlite("report", "--verify", str(path))
+    assert (ended.status, "records and journals verify." in ended.words) == (0, True), ended.printed
+    signs = [row[1] for row in load_workbook(path)["Conservation"].iter_rows(min_row=2, values_only=True)]
+    assert {"+", "-", "="} <= set(signs)
 
 
 @pytest.mark.slow
@@ -146,7 +158,10 @@ def test_one_report_over_all_tenants(on_sqlite: CommandLine) -> None:
     parts = json.loads(on_sqlite("differences", "--json").printed)["tenants"]
     assert backed_up == sum(Decimal(one["backed_up_net"]) for one in parts)
     assert owed == sum(Decimal(one["meters_net"]) for one in parts)
-    assert "Not migrated: the figures are those that a migration would lead to." in page
+    assert "Not migrated: the amounts are those that a migration would lead to." in page
+    assert "Money would be conserved. Of 42 checks of the rows as they are now, " in page
+    assert "No payment is left for review. No step run is recorded." in page
+    assert "1 tenant is not migrated: its amounts are those that a migration would lead to." in page
     assert "<script>alert" not in page
     assert "<img" not in page
     ids = re.findall(r'\bid="([^"]+)"', page)
@@ -222,6 +237,8 @@ def test_what_is_no_report_is_refused(on_sqlite: CommandLine) -> None:
         (): "Name a file to write with --out, or a report with --verify",
         ("--verify", "other", "--tenant", "1"): "name only the file",
         ("--out", "report.html", "--tenant", "77"): "No such tenant: 77",
+        ("--out", f"{'x' * 300}.html"): "File name too long",
+        ("--out", "other/report.html"): "other/report.html: Not a directory",
     }.items():
         refused = on_sqlite("report", *arguments)
         assert (refused.status, says in refused.words) == (2, True), refused.printed

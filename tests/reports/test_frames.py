@@ -191,6 +191,14 @@ def test_one_meter_until_a_day_and_texts_as_ids(tmp_path: Path) -> None:
     assert migrate_all["meter_id_before"].isna().all()
     entries = frames.statement(database, key, "M-21")
     assert entries["kind"].tolist() == ["invoice"]
+    (day,) = entries["on_day"]
+    for until in (day, day.isoformat(), pd.Timestamp(day) + pd.Timedelta(hours=7)):
+        pd.testing.assert_frame_equal(frames.statement(database, key, "M-21", as_of=until), entries)
+    assert frames.statement(database, key, "M-21", as_of="1999-12-31").empty
+    with pytest.raises(InvalidSettings, match="as_of is 31.3.2024; expected a day such as"):
+        frames.statement(database, key, "M-21", as_of="31.3.2024")
+    with pytest.raises(InvalidSettings, match="There is no step invoices; the steps are customer_balances_backup, "):
+        frames.plan(database, key, steps=("invoices",))
     with pytest.raises(UnknownRow, match="no meter M-22"):
         frames.statement(database, key, "M-22")
     with pytest.raises(UnknownTenant):

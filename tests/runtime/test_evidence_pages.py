@@ -78,6 +78,8 @@ REFUSED = {
     "no tenant": ({}, 200, "Name a tenant"),
     "an unknown tenant": ({"tenant": "77"}, 404, "No such tenant: 77"),
     "an unknown meter": ({"tenant": "1", "meter": "x9"}, 404, "Tenant 1 has no meter x9"),
+    "more digits than an id": ({"tenant": "1", "meter": "9" * 30}, 404, f"Tenant 1 has no meter {'9' * 30}"),
+    "a meter and a customer": ({"tenant": "1", "meter": "1", "customer": "1"}, 404, "either a meter or a customer"),
     "a day that is none": ({"tenant": "1", "meter": "1", "as_of": "soon"}, 404, "is no day"),
 }
 
