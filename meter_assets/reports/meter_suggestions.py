@@ -6,7 +6,7 @@ a reason as a function in `REASONS`. Nothing here reads the database: `review_ro
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, Decimal
 from math import sqrt
@@ -21,8 +21,8 @@ _BILLED = timedelta(days=62)
 _PERIOD = timedelta(days=45)
 """How long after its date the newest invoice of a meter is paid in parts."""
 _ROUND = (Decimal(1), Decimal(5), Decimal(10), Decimal(50), Decimal(100))
-_OFTEN = 3
-"""How many other payments of the same amount show which meter it is for."""
+_OFTEN = 2
+"""How many payments of the same amount before, and how many after, show which meter it is for."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Paid:
     amount: Decimal
     day: date | None
     meter: Any = None
+    is_tried: bool = True
+    """Whether it may be tried with its meter hidden."""
 
 
 @dataclass
@@ -112,8 +114,12 @@ def _pays_rounded(account: Account, paid: Paid) -> Iterable[Any]:
 
 
 def _paid_often(account: Account, paid: Paid) -> Iterable[Any]:
-    same = [one.meter for one in account.payments if one.id != paid.id and one.amount == paid.amount and one.meter]
-    return same if len(same) >= _OFTEN else ()
+    """Return the meters for which the same amount was paid, before and after this day: habits change."""
+    day, known = paid.day, (one for one in account.payments if one.id != paid.id and one.meter is not None)
+    same = [one for one in known if one.amount == paid.amount and one.day is not None]
+    before = [one for one in same if day is not None and _known(one.day) < day]
+    after = [one for one in same if day is not None and _known(one.day) > day]
+    return {one.meter for one in same} if min(len(before), len(after)) >= _OFTEN else ()
 
 
 def _only_billed(account: Account, paid: Paid) -> Iterable[Any]:
@@ -130,7 +136,7 @@ REASONS: Mapping[str, Reason] = {
     "the amount is what the meter's newest invoice charges, and no other meter's": _pays_last_charges,
     "together with another payment it pays the newest invoice of this meter alone": _pays_part,
     "the amount is the rounded total of the newest invoice of this meter alone": _pays_rounded,
-    "the customer has paid the same amount for this meter alone, three times or more": _paid_often,
+    "before and after, twice or more each, the customer paid the same amount for this meter alone": _paid_often,
     "it is the only meter that was billed in the two months before": _only_billed,
 }
 """The reasons to choose one of several meters, the strongest first."""
@@ -198,7 +204,8 @@ def learn(several: Sequence[Account], single: Sequence[Account]) -> Learned:
 
     `several` are customers with several meters. There may be too few of them to show a precision: then customers with
     a single meter help, each tried as if the next one's meter were theirs too. But of the customers with several meters
-    themselves, too, almost all answers must be right.
+    themselves, too, almost all answers must be right. Once they are not where those of the pairs are, customers with
+    several meters pay in another way than pairs: then the pairs help no more.
     """
     pairs = list(_paired(single))
     left = [(account, paid) for account in several for paid in _known_of(account)]
@@ -208,15 +215,18 @@ def learn(several: Sequence[Account], single: Sequence[Account]) -> Learned:
     for name, reason in REASONS.items():
         real, unanswered = _tried(reason, left)
         tried, unanswered_of_pairs = _tried(reason, left_of_pairs)
-        if (real + tried).lower_bound >= LEAST_PRECISION and real.precision >= LEAST_PRECISION:
+        is_right = real.precision >= LEAST_PRECISION
+        if (real + tried).lower_bound >= LEAST_PRECISION and is_right:
             reasons[name] = real + tried
             left, left_of_pairs, together = unanswered, unanswered_of_pairs, together + real
+        elif tried.lower_bound >= LEAST_PRECISION and not is_right:
+            left_of_pairs = []
     only, _ = _tried(_only_meter, [(account, paid) for account in single for paid in _known_of(account)])
     return Learned(reasons, only, hidden, together)
 
 
 def _known_of(account: Account) -> Iterator[Paid]:
-    return (paid for paid in account.payments if paid.meter is not None and paid.amount > 0)
+    return (paid for paid in account.payments if paid.meter is not None and paid.amount > 0 and paid.is_tried)
 
 
 def _tried(reason: Reason, known: Sequence[tuple[Account, Paid]]) -> tuple[Measured, list[tuple[Account, Paid]]]:
@@ -246,6 +256,6 @@ def _paired(single: Sequence[Account]) -> Iterator[Account]:
             if not one.meters.keys() & other.meters.keys():
                 payments = [
                     *one.payments,
-                    *(Paid(("other", each.id), each.amount, each.day) for each in other.payments),
+                    *(replace(each, id=("other", each.id), is_tried=False) for each in other.payments),
                 ]
                 yield Account({**one.meters, **other.meters}, payments)

@@ -43,6 +43,12 @@ def account(*payments: Paid, **meters: list[Invoice]) -> Account:
     return Account(dict(meters), list(payments))
 
 
+def often(meters: str) -> list[Paid]:
+    """Return a payment of the same amount in each of four months, the pay day in the middle of them, for meters."""
+    months = zip((1, 2, 4, 5), meters, strict=False)
+    return [paid("9.00", date(2024, month, 9), 10 + month, meter) for month, meter in months]
+
+
 BOTH = {"a": [invoice(2, "10.00", "7.00"), invoice(3, "20.30", "12.00")], "b": [invoice(3, "55.10", "50.00")]}
 
 
@@ -73,9 +79,12 @@ BOTH = {"a": [invoice(2, "10.00", "7.00"), invoice(3, "20.30", "12.00")], "b": [
         (ROUNDED, account(**BOTH), paid("60.00"), "b"),
         (ROUNDED, account(**BOTH), paid("20.00"), None),
         (ROUNDED, account(a=[invoice(3, "20.30")], b=[invoice(3, "20.90")]), paid("21.00"), None),
-        (OFTEN, account(*(paid("9.00", None, at, "b") for at in (2, 3, 4)), **BOTH), paid("9.00"), "b"),
-        (OFTEN, account(*(paid("9.00", None, at, "b") for at in (2, 3)), **BOTH), paid("9.00"), None),
-        (OFTEN, account(*(paid("9.00", None, at, "ab"[at % 2]) for at in (2, 3, 4)), **BOTH), paid("9.00"), None),
+        (OFTEN, account(*often("bbbb"), **BOTH), paid("9.00"), "b"),
+        (OFTEN, account(*often("bbba"), **BOTH), paid("9.00"), None),
+        (OFTEN, account(*often("bbb"), **BOTH), paid("9.00"), None),
+        (OFTEN, account(*often("bbbb"), **BOTH), paid("9.00", None), None),
+        (OFTEN, account(*often("bbbb"), **BOTH), paid("9.00", date(2024, 6, 9)), None),
+        (OFTEN, account(*often("bbbb"), **BOTH), paid("9.00", date(2024, 2, 9)), None),
         (BILLED, account(a=[invoice(3, "1.00")], b=[invoice(2, "1.00")]), paid("77.00"), None),
         (BILLED, account(a=[invoice(3, "1.00")], b=[invoice(1, "1.00")]), paid("77.00", date(2024, 3, 29)), "a"),
         (BILLED, account(a=[invoice(3, "1.00")], b=[]), paid("77.00", None), None),
@@ -126,6 +135,28 @@ def test_customers_with_one_meter_help_where_few_have_several() -> None:
     assert found.together == Measured(20, 20)
     assert not learn(known(20, wrong=1), single(3000)).reasons
     assert not learn([], [Account({"a": [invoice(3, "1.00")]}, [paid("1.00", PAY_DAY, 1, "a")])] * 300).reasons
+
+
+def test_pairs_do_not_help_where_customers_with_several_meters_pay_in_another_way() -> None:
+    """The pairs pay what the newest invoice charges, and so does the one with several meters; but others do not."""
+    charged = {"a": [invoice(3, "20.30", "7.00")], "b": [invoice(3, "55.10", "50.00")]}
+    one = [Account(dict(charged), [paid("7.00", PAY_DAY, at, "a")]) for at in range(9)]
+    pairs = [
+        Account({at: [invoice(3, f"{at + 1}.50", f"{at + 1}.25")]}, [paid(f"{at + 1}.{part}", PAY_DAY, part, at)])
+        for at in range(600)
+        for part in ([50, 25][at % 2],)
+    ]
+    assert list(learn(one, pairs).reasons) == [TOTAL, CHARGES]
+    assert not learn([*one, *known(20, wrong=1)], pairs).reasons
+
+
+def test_the_other_half_of_a_pair_shows_what_was_paid_for_its_meter() -> None:
+    """All pay the same amount each month: with several meters, it says nothing about the meter."""
+    months = range(1, 10)
+    habitual = [
+        Account({at: []}, [paid("9.00", date(2024, month, 9), month, at) for month in months]) for at in range(300)
+    ]
+    assert not learn([], habitual).reasons
 
 
 def test_the_only_meter_of_a_customer_is_suggested_where_that_is_always_right() -> None:
