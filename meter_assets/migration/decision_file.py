@@ -6,9 +6,11 @@ Nothing here knows the database: whether the rows are valid is decided in `decis
 
 import csv
 import io
+import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,13 @@ _NAMES = {
 }
 """The columns that are read, each with its names in the first row of a file."""
 _METERS = ("meter_id", "meter_number", "meter")
+_IDS = ("tenant", "payment", *_METERS)
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_NAMED_SEPARATOR = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
+"""A first line that tells Excel how a CSV file is separated."""
+_SEPARATORS = ",;\t"
+_BEYOND_A_WORKBOOK = 10**15
+"""A workbook keeps 15 digits of a number: of this one and larger ones, digits may have been lost."""
 
 
 @dataclass(frozen=True)
@@ -112,27 +120,38 @@ def _decision(line: int, cells: Sequence[Cell], columns: dict[str, int]) -> Give
     for name, cell in values.items():
         if isinstance(cell, _NoText):
             return _Unclear(line, f"the cell in the column {name} {cell.problem}")
-    texts = {name: cell for name, cell in values.items() if isinstance(cell, str)}
-    if "payment" not in texts:
-        texts["payment"] = ""
-    return GivenDecision(line, **{name: without_apostrophe(text) for name, text in texts.items()})
+    texts = {name: without_apostrophe(cell) for name, cell in values.items() if isinstance(cell, str)}
+    for name in _IDS:
+        texts[name] = _without_apostrophe_of_digits(texts.get(name, ""))
+    return GivenDecision(line, **texts)
+
+
+def _without_apostrophe_of_digits(text: str) -> str:
+    """Return an id or a number without an apostrophe that only keeps a spreadsheet from changing its digits."""
+    return text[1:] if text.startswith("'") and text[1:2].isdigit() else text
 
 
 def _columns(headings: Sequence[Cell]) -> tuple[dict[str, int], list[str]]:
     """Return the places of the known columns, and what is wrong with the first row."""
     places: dict[str, list[int]] = {name: [] for name in _NAMES}
     for at, heading in enumerate(headings):
-        if isinstance(heading, str):
-            text = "_".join(heading.lower().replace("_", " ").split())
-            for name, known in _NAMES.items():
-                if text in known:
-                    places[name].append(at)
+        name = _name_of(heading)
+        if name is not None:
+            places[name].append(at)
     problems = [f"there are {len(found)} columns {name}" for name, found in places.items() if len(found) > 1]
     if not places["payment"]:
         problems.append("there is no column payment_id")
     if not any(places[name] for name in _METERS):
         problems.append("there is no column meter_id (nor meter_number, nor meter)")
     return {name: found[0] for name, found in places.items() if found}, problems
+
+
+def _name_of(heading: Cell) -> str | None:
+    """Return which of the columns that are read a heading names."""
+    if not isinstance(heading, str):
+        return None
+    text = "_".join(heading.lower().replace("_", " ").split())
+    return next((name for name, known in _NAMES.items() if text in known), None)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[Cell]]]:
@@ -164,14 +183,30 @@ def _csv_rows(path: str, content: bytes) -> Iterator[tuple[int, list[Cell]]]:
 
 
 def _split(text: str) -> Iterator[tuple[int, list[Cell]]]:
-    start = text.lstrip("\r\n").partition("\n")[0]
-    separator = max(",;\t", key=start.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    line = 1
-    for cells in reader:
-        if cells:
-            yield line, [cell.strip() for cell in cells]
+    lines = io.StringIO(text, newline=None)
+    first = next((one for one in lines if one.strip(f'{_SEPARATORS} "\n')), "")
+    named = _NAMED_SEPARATOR.fullmatch(first)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=named[1] if named else _separator(first), strict=True)
+    line, to_skip = 1, 1 if named else 0
+    has_begun = False
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        if any(cells) and to_skip:
+            to_skip = 0
+        elif cells and (has_begun or any(cells)):
+            has_begun = True
+            yield line, [*cells]
         line = reader.line_num + 1
+
+
+def _separator(first: str) -> str:
+    """Return the separator by which a first row names the most of the columns that are read, or has the most cells."""
+
+    def found(separator: str) -> tuple[int, int]:
+        cells = next(csv.reader([first], delimiter=separator), [])
+        return sum(_name_of(cell) is not None for cell in cells), len(cells)
+
+    return max(_SEPARATORS, key=found)
 
 
 def _xlsx_rows(path: str, content: bytes) -> Iterator[tuple[int, list[Cell]]]:
@@ -181,20 +216,25 @@ def _xlsx_rows(path: str, content: bytes) -> Iterator[tuple[int, list[Cell]]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and extensions that it leaves out
             book = load_workbook(io.BytesIO(content), read_only=True)
-            sheet = book.worksheets[0]
-            rows = [(at, list(row)) for at, row in enumerate(sheet.iter_rows(), start=1)]
-            found = [(at, [_cell(one) for one in row]) for at, row in rows]
+            sheets = {one.title: _sheet_rows(one) for one in book.worksheets}
             book.close()
     except Exception as error:  # whatever a damaged file makes of the parsers of zip and XML
         raise UnreadableDecisions(path, f"it is no workbook of Excel ({type(error).__name__})") from None
-    return iter(_without_empty_start(found))
+    with_payments = [
+        name for name, rows in sheets.items() if rows and any(_name_of(one) == "payment" for one in rows[0][1])
+    ]
+    if len(with_payments) > 1:
+        named = " and ".join(map(quoted, with_payments))
+        raise UnreadableDecisions(path, f"the sheets {named} each have a column payment_id; keep one of them")
+    return iter(next((sheets[name] for name in with_payments), next(iter(sheets.values()), [])))
 
 
-def _without_empty_start(rows: Iterable[tuple[int, list[Cell]]]) -> list[tuple[int, list[Cell]]]:
-    found = list(rows)
-    while found and not any(found[0][1]):
-        del found[0]
-    return found
+def _sheet_rows(sheet: Any) -> list[tuple[int, list[Cell]]]:
+    """Return the rows of a sheet, without the empty ones at its start."""
+    sheet.reset_dimensions()  # some programs write fewer rows there than the sheet has
+    found = [(at, [_cell(one) for one in row]) for at, row in enumerate(sheet.iter_rows(), start=1)]
+    start = next((at for at, (_, cells) in enumerate(found) if any(cells)), len(found))
+    return found[start:]
 
 
 def _cell(cell: Any) -> Cell:
@@ -206,6 +246,18 @@ def _cell(cell: Any) -> Cell:
         return _NoText("is a formula; enter its value")
     if cell.data_type == "e":
         return _NoText(f"has the error {quoted(value)}")
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float):
+        return _number(value, cell.number_format)
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date().isoformat()
     return str(value).strip()
+
+
+def _number(value: int | float, shown_as: str) -> Cell:
+    """Return a number of a workbook as text, with the leading zeros that its format shows."""
+    if abs(value) >= _BEYOND_A_WORKBOOK:
+        return _NoText("is a number of more than 15 digits, of which a workbook does not keep all; enter it as text")
+    text = str(int(value)) if value == int(value) else str(value)
+    return text.zfill(len(shown_as)) if shown_as and set(shown_as) == {"0"} else text

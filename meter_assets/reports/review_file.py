@@ -6,6 +6,7 @@ that helps to decide; its heading must not be one of those.
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -39,6 +40,9 @@ HEADINGS = (
     "candidate_meters",
     *TO_FILL_IN,
 )
+_IDS = frozenset(name for name in HEADINGS if name.endswith(("_id", "_number")))
+_CHANGED_BY_SPREADSHEETS = re.compile(r"0\d+|\d{16,}|\d+[eE]\d+")
+"""Digits that a spreadsheet takes for a number that it writes otherwise: 7 for 007, and of long ones only 15 digits."""
 _MOST_CANDIDATES = 20
 _MOST_DIGITS = 15
 """A number in a workbook has no more digits: a longer id is text."""
@@ -135,9 +139,12 @@ def _as_csv(rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def _in_csv(value: Any, name: str) -> str:
+    """Return a value for a cell of a CSV file. An apostrophe keeps a spreadsheet from changing the digits of an id."""
     if value is None:
         return ""
-    return as_money(value) if name == "amount" else str(value)
+    if name == "amount":
+        return as_money(value)
+    return f"'{value}" if name in _IDS and _CHANGED_BY_SPREADSHEETS.fullmatch(str(value)) else str(value)
 
 
 def _as_xlsx(rows: Iterable[Sequence[Any]]) -> bytes:

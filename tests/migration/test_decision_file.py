@@ -1,10 +1,12 @@
 """Files of decisions, as spreadsheets and people write them."""
 
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 
 from meter_assets.errors import InvalidDecisions, UnreadableDecisions
 from meter_assets.migration import decision_file
@@ -32,13 +34,22 @@ def csv_file(tmp_path: Path, content: str | bytes) -> Path:
         "meter_id;payment;note;decided_by\n20;7;by phone, Žižkov;Ann\n",
         "meter_id\tpayment\tnote\tdecided_by\n20\t 7 \tby phone, Žižkov\tAnn\n",
         f"{HEADINGS}\n{ROW}\n\n,,,\n".encode("utf-16"),
+        'meter_id;payment;"a, b, c, d, e";note;decided_by\n20;\'7;;by phone, Žižkov;Ann\n',
     ],
-    ids=["plain", "mark and CRLF", "CR", "reordered", "semicolons", "tabs", "UTF-16"],
+    ids=["plain", "mark and CRLF", "CR", "reordered", "semicolons", "tabs", "UTF-16", "other separators in a heading"],
 )
 def test_csv_is_read_however_it_was_written(tmp_path: Path, content: str | bytes) -> None:
     found = read_decisions(csv_file(tmp_path, content))
     assert found.decisions == (SEVEN,)
     assert found.undecided == 0
+
+
+@pytest.mark.parametrize("start", ["sep=;\r\n", '"sep=;"\n', ";;;\n\n ; ;;\n", "SEP=;\n;;;\n"])
+def test_what_precedes_the_headings_of_csv_is_skipped(tmp_path: Path, start: str) -> None:
+    found = read_decisions(csv_file(tmp_path, f"{start}payment_id;meter_id\n7;20\n"))
+    (one,) = found.decisions
+    assert (one.payment, one.meter_id, found.undecided) == ("7", "20", 0)
+    assert one.line == 2 + start.count("\n")
 
 
 def test_rows_without_a_decision_are_counted(tmp_path: Path) -> None:
@@ -138,3 +149,49 @@ def test_a_formula_has_no_clear_value(tmp_path: Path) -> None:
         "line 2: the cell in the column meter is a formula; enter its value",
         'line 3: the cell in the column meter has the error "#REF!"',
     ]
+
+
+def test_numbers_of_a_workbook_are_read_as_they_look(tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path,
+        ("payment", "meter_number", "note"),
+        (1, 7, True),
+        (10**15, "8", None),
+        (2, 10.0**17, None),
+        (3, "1234567890123456", date(2024, 3, 9)),
+        (4, -2.5, datetime(2024, 3, 9, 1)),
+    )
+    book = load_workbook(path)
+    book.active["B2"].number_format = "00000"
+    book.save(path)
+    with pytest.raises(InvalidDecisions) as caught:
+        read_decisions(path)
+    too_long = "is a number of more than 15 digits, of which a workbook does not keep all; enter it as text"
+    assert list(caught.value.problems) == [
+        f"line 3: the cell in the column payment {too_long}",
+        f"line 4: the cell in the column meter_number {too_long}",
+    ]
+    book.active.delete_rows(3, 2)
+    book.save(path)
+    assert [(one.payment, one.meter_number, one.note) for one in read_decisions(path).decisions] == [
+        ("1", "00007", "TRUE"),
+        ("3", "1234567890123456", "2024-03-09"),
+        ("4", "-2.5", "2024-03-09 01:00:00"),
+    ]
+
+
+def test_the_sheet_with_payments_is_read_whatever_it_says_of_its_size(tmp_path: Path) -> None:
+    path = workbook(tmp_path, ("payment", "meter"), (1, 20), (2, 21))
+    book = load_workbook(path)
+    book.create_sheet("Read me", 0).append(("Fill in the meters.",))
+    book.save(path)
+    shrunk = tmp_path / "shrunk.xlsx"
+    with ZipFile(path) as whole, ZipFile(shrunk, "w") as written:
+        for name in whole.namelist():
+            written.writestr(name, whole.read(name).replace(b'<dimension ref="A1:B3"', b'<dimension ref="A1:B2"'))
+    for one in (path, shrunk):
+        assert [each.meter for each in read_decisions(one).decisions] == ["20", "21"]
+    book.create_sheet("More").append(("Payment ID", "meter"))
+    book.save(path)
+    with pytest.raises(UnreadableDecisions, match="the sheets Sheet and More each have a column payment_id; keep one"):
+        read_decisions(path)
