@@ -28,7 +28,7 @@ from meter_assets.billing.policy import BalanceBasis
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.step_runs import tenants_with
 from meter_assets.foreign_text import Shown, quoted
-from meter_assets.formatting import show_money
+from meter_assets.formatting import in_utc, show_money
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.snapshot import Snapshot
 from meter_assets.migration.step_report import Money
@@ -37,13 +37,15 @@ from meter_assets.reports.statement_reading import Row
 
 _NOTHING = Decimal(0)
 _HOW = {
-    DECISION: "a person decided so",
+    DECISION: "{who}",
     INVOICE: "it pays {number}, an invoice of this meter",
     SOLE_ACTIVE_METER: "the only active meter of customer {customer}",
-    FIRST_ACTIVE_METER: "the first of several active meters of customer {customer}; for review",
-    FIRST_ASSIGNED_METER: "the first meter ever assigned to customer {customer}, who has no active one; for review",
+    FIRST_ACTIVE_METER: "the first of several active meters of customer {customer}; {who}",
+    FIRST_ASSIGNED_METER: "the first meter ever assigned to customer {customer}, who has no active one; {who}",
 }
 """What a rule says of a payment."""
+WHO = "who"
+"""The key of a payment's row for who decided about its meter, in words."""
 NAMED_ITSELF = "the row itself names this meter"
 DELETED = "not counted: deleted"
 
@@ -158,7 +160,7 @@ def statements(
     connection = snapshot.connection
     if meter_ids is None:
         meter_ids = connection.scalars(select(relations.meters.c.id).order_by(relations.meters.c.id)).all()
-    migrated = _is_migrated(snapshot, tenant)
+    migrated, decisions = _is_migrated(snapshot, tenant), reading.decisions(snapshot, tenant.id)
     remaining = iter(meter_ids)
     while some := list(islice(remaining, reading.METERS_AT_A_TIME)):
         invoices = reading.invoices_by_meter(snapshot, some, stored, every, planned)
@@ -167,7 +169,8 @@ def statements(
         charges = reading.charges(snapshot, stored, ids)
         assigned = reading.assigned_customers(snapshot, stored, some)
         for meter in reading.meters(snapshot, stored, every, some):
-            found = _entries(relations, invoices.get(meter["id"], ()), payments.get(meter["id"], ()), charges, as_of)
+            paid = [{**one, WHO: _who(one, decisions.get(one["id"], ()))} for one in payments.get(meter["id"], ())]
+            found = _entries(relations, invoices.get(meter["id"], ()), paid, charges, as_of)
             entries = list(_running(found))
             yield Statement(
                 tenant=tenant.key,
@@ -264,8 +267,25 @@ def _how(row: Row) -> str:
     if row["rule"] is None:
         return NAMED_ITSELF
     how = _HOW.get(row["rule"], str(row["rule"])).format(
-        number=quoted(row["invoice_number"]), customer=quoted(row["customer_id"])
+        number=quoted(row["invoice_number"]), customer=quoted(row["customer_id"]), who=row[WHO]
     )
     if row["assigned_meter_id"] != row["meter_id"]:
         return f"another program has moved it here: {PAYMENT_METER_IDS} had assigned meter {row['assigned_meter_id']}"
     return f"{row['rule']}: {how}"
+
+
+def _who(payment: Row, made: Sequence[Row]) -> str:
+    """Return who decided that a payment is on its meter, given all decisions about it, the newest last."""
+    meter_id = payment["meter_id"]
+    if payment["rule"] == DECISION:
+        one = next((one for one in reversed(made) if one["meter_id"] == meter_id), None)
+        return "a person decided so" if one is None else _said(one, "decided so")
+    if not made:
+        return "for review"
+    newest = made[-1]["meter_id"]
+    return _said(made[-1], "left it there" if newest in (None, meter_id) else f"decided on meter {quoted(newest)}")
+
+
+def _said(decision: Row, what: str) -> str:
+    note = f": {quoted(decision['note'])}" if decision["note"] else ""
+    return f"{quoted(decision['decided_by'])} {what} on {in_utc(decision['decided_at']):%Y-%m-%d}{note}"

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, FromClause, RowMapping, and_, select
 from meter_assets.billing import transactions
 from meter_assets.billing.conditions import is_active
 from meter_assets.billing.money import exact
+from meter_assets.billing.own_tables import DECISIONS
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.foreign_text import quoted
 from meter_assets.migration.snapshot import Snapshot
@@ -67,6 +68,17 @@ def payments_by_meter(
         meter_id: [_with_rule(row, rules.get((meter_id, row["id"]))) for row in of_meter]
         for meter_id, of_meter in found.items()
     }
+
+
+def decisions(snapshot: Snapshot, tenant_id: Any) -> Mapping[Any, list[RowMapping]]:
+    """Return, per payment of a tenant, the decisions of people about its meter, the newest last."""
+    found: dict[Any, list[RowMapping]] = defaultdict(list)
+    if DECISIONS in snapshot.schema.own_tables_present:
+        made = snapshot.schema.own[DECISIONS]
+        of_tenant = select(made).where(made.c.tenant_id == tenant_id).order_by(made.c.number)
+        for one in snapshot.connection.execute(of_tenant).mappings():
+            found[one["payment_id"]].append(one)
+    return found
 
 
 def _with_rule(row: Row, rule: str | None) -> Row:
