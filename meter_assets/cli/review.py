@@ -15,7 +15,7 @@ from meter_assets.cli.json_output import Skipped, print_json, skipped_tenant
 from meter_assets.cli.selection import Selection, chosen_of_records, skipped_tenants
 from meter_assets.cli.terminal import Terminal
 from meter_assets.errors import InvalidDecisions
-from meter_assets.foreign_text import named, visible
+from meter_assets.foreign_text import named, quoted, visible
 from meter_assets.formatting import counted, show_money
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.decision_file import read_decisions
@@ -37,6 +37,7 @@ class Reviews(BaseModel):
 
 _MOST_PROBLEMS = 1_000
 """How many problems of a file are printed."""
+_MOST_METERS_OF_OTHERS = 20
 _HEADINGS = ("payment", "amount", "paid on", "customer", "meter", "rule", "candidate meters", "suggestion")
 
 
@@ -102,10 +103,25 @@ def record_decisions(path: Path, tenant: str, decided_by: str | None, *, dry_run
     terminal = Terminal()
     for line in _summary(imported, dry_run=dry_run):
         terminal.print(line)
+    _show_meters_of_others(terminal, imported)
     if imported.moving and not dry_run:
         terminal.print("The next run gives these payments their meters, and recomputes the balances:")
         terminal.command(f"  meter-assets migrate-meter-financials --tenant {chosen.key}")
     return 0
+
+
+def _show_meters_of_others(terminal: Terminal, imported: Imported) -> None:
+    """Print which decisions name a meter that the payment's customer never had: allowed, but often a wrong digit."""
+    found = [one for one in imported.recorded if not one.is_customers_meter]
+    if found:
+        terminal.print(
+            f"Check that they are right: {counted(len(found), 'decision')} with a meter that was never assigned to the "
+            "customer of the payment."
+        )
+    for one in found[:_MOST_METERS_OF_OTHERS]:
+        terminal.evidence(f"line {one.line}: payment {quoted(one.payment_id)}, meter {quoted(one.meter_id)}")
+    if len(found) > _MOST_METERS_OF_OTHERS:
+        terminal.evidence(f"and {len(found) - _MOST_METERS_OF_OTHERS:,} more")
 
 
 def _reviews(database: BillingDatabase, selection: Selection) -> tuple[list[Review], list[SkippedTenant]]:

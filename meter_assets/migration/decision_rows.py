@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Integer, String, cast, select
+from sqlalchemy import ColumnElement, Connection, Integer, String, cast, select
 
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
@@ -38,6 +38,10 @@ class Decision:
     note: str | None
     found_on: Any
     """The meter that the payment has now, or None."""
+    line: int
+    """The line of the file that says so."""
+    is_customers_meter: bool
+    """False if the customer of the payment has meters, and this was never one of them."""
 
     @property
     def moves(self) -> bool:
@@ -51,6 +55,7 @@ class _Payment:
 
     id: Any
     meter_id: Any
+    customer_id: Any
     is_ours: bool
 
 
@@ -64,15 +69,36 @@ class Books:
     tenant: Tenant
     given: Sequence[GivenDecision]
 
-    def decision(self, row: GivenDecision, decided_by: str) -> Decision | str:
-        """Return a row as a decision, or what is wrong with it, as a clause."""
+    def decision(self, row: GivenDecision, decided_by: str) -> Decision | str | None:
+        """Return a row as a decision, or what is wrong with it, as a clause; None if it is of another tenant."""
+        key = self._key("tenants", row.tenant)
+        if key not in ("", self.tenant.key):
+            return None if key in self._tenants else f"no tenant has the id {quoted(row.tenant)}"
         payment = self._payment(row.payment)
         if isinstance(payment, str):
             return payment
-        meter_id = None if row.keeps else self._meter(row)
+        meter_id = self._kept(payment) if row.keeps else self._meter(row)
         if isinstance(meter_id, _Problem):
             return meter_id.text
-        return Decision(payment.id, meter_id, row.decided_by or decided_by, row.note or None, payment.meter_id)
+        return Decision(
+            payment.id,
+            meter_id,
+            row.decided_by or decided_by,
+            row.note or None,
+            payment.meter_id,
+            row.line,
+            self._is_customers_meter(payment, meter_id),
+        )
+
+    def _kept(self, payment: _Payment) -> Any:
+        """Return the meter on which a payment stays: it stays there also after a rollback and another run."""
+        if payment.meter_id is None or _as_text(payment.meter_id) in self._by_id:
+            return payment.meter_id
+        return _Problem(f"payment {quoted(payment.id)} is on meter {quoted(payment.meter_id)}, which is deleted")
+
+    def _is_customers_meter(self, payment: _Payment, meter_id: Any) -> bool:
+        meters = self._meters_of_customers.get(payment.customer_id, ())
+        return meter_id in (None, payment.meter_id) or not meters or meter_id in meters
 
     def _payment(self, text: str) -> _Payment | str:
         if not text:
@@ -120,8 +146,8 @@ class Books:
 
     def _key(self, table: str, text: str) -> str:
         """Return an id in the form of its text in the database."""
-        if isinstance(self.schema.tables[table].c.id.type, Integer):
-            return str(int(text)) if self._no_id(table, text) is None else text
+        if isinstance(self.schema.tables[table].c.id.type, Integer) and self._no_id(table, text) is None:
+            return str(int(_without_fraction(text)))
         return text
 
     def _no_id(self, table: str, text: str) -> str | None:
@@ -129,9 +155,10 @@ class Books:
         one = table.removesuffix("s")
         if not isinstance(self.schema.tables[table].c.id.type, Integer):
             return None
-        if not (text.isascii() and text.removeprefix("-").isdigit()):
+        digits = _without_fraction(text)
+        if not (digits.isascii() and digits.removeprefix("-").isdigit()):
             return f"the id of a {one} is a number, and {quoted(text)} is not"
-        if len(text) <= _MOST_DIGITS and abs(int(text)) <= _LARGEST:
+        if len(digits) <= _MOST_DIGITS and abs(int(digits)) <= _LARGEST:
             return None
         return f"no {one} has the id {quoted(text)}"
 
@@ -140,8 +167,9 @@ class Books:
         one = table.removesuffix("s")
         rows = billing_relations(self.schema, self.policy, None, deleted_too=True).rows[table]
         key = self._key(table, text)
-        owners = select(rows.c.tenant_id).where(self._has_id(rows.c.id, table, [key]))
-        tenants = [str(found) for found in self.connection.execute(owners).scalars()]
+        owners = select(rows.c.id, rows.c.tenant_id).where(self._has_id(rows.c.id, table, [key]))
+        # An engine may find ids that differ in case, too.
+        tenants = [str(owner) for row_id, owner in self.connection.execute(owners) if _as_text(row_id) == key]
         if self.tenant.key in tenants:
             return f"{one} {quoted(text)} is deleted"
         if tenants:
@@ -162,19 +190,30 @@ class Books:
         keys = iter(dict.fromkeys(self._key("payments", text) for text in named))
         found: dict[str, _Payment] = {}
         while some := list(islice(keys, _AT_A_TIME)):
-            journaled = () if written is None else self._ids_and_meters(written, written.c.payment_id, some)
+            journaled = () if written is None else self._of_payments(some, written.c.payment_id, written.c.meter_id)
             ours = {(str(row_id), str(meter_id)) for row_id, meter_id in journaled}
-            for row_id, meter_id in self._ids_and_meters(payment, payment.c.id, some):
+            columns = payment.c.id, payment.c.meter_id, payment.c.customer_id
+            for row_id, meter_id, customer_id in self._of_payments(some, *columns):
                 is_ours = (str(row_id), str(meter_id)) in ours
-                found[_as_text(row_id)] = _Payment(row_id, meter_id, is_ours)
+                found[_as_text(row_id)] = _Payment(row_id, meter_id, customer_id, is_ours)
         return {**{spreadsheet_cell(key): row for key, row in found.items()}, **found}
 
-    def _ids_and_meters(
-        self, rows: FromClause, payment_id: ColumnElement[Any], keys: Sequence[str]
-    ) -> set[tuple[Any, Any]]:
-        """Return the ids and meters of the payments with these ids."""
-        statement = select(payment_id, rows.c.meter_id).where(self._has_id(payment_id, "payments", keys))
-        return {(row[0], row[1]) for row in self.connection.execute(statement)}
+    def _of_payments(self, keys: Sequence[str], *columns: ColumnElement[Any]) -> Iterable[Any]:
+        """Return these columns, the first of which is the payment's id, of the payments with these ids."""
+        return self.connection.execute(select(*columns).where(self._has_id(columns[0], "payments", keys))).all()
+
+    @cached_property
+    def _tenants(self) -> frozenset[str]:
+        return frozenset(map(_as_text, self.connection.scalars(select(self.schema.tables["tenants"].c.id))))
+
+    @cached_property
+    def _meters_of_customers(self) -> Mapping[Any, set[Any]]:
+        """The meters that are or were assigned to each customer."""
+        made = billing_relations(self.schema, self.policy, self.tenant.id).assignments_that_count()
+        found: dict[Any, set[Any]] = defaultdict(set)
+        for customer_id, meter_id in self.connection.execute(select(made.c.customer_id, made.c.meter_id)):
+            found[customer_id].add(meter_id)
+        return found
 
     @cached_property
     def _meters(self) -> Sequence[Any]:
@@ -204,6 +243,11 @@ class _Problem:
 
 def _as_text(value: Any) -> str:
     return str(value).strip()
+
+
+def _without_fraction(text: str) -> str:
+    """Return the digits of a whole number that a program has written as one with decimals, such as 12.0."""
+    return text.removesuffix(".0")
 
 
 def _indexed(pairs: Iterable[tuple[Any, Any]]) -> Mapping[str, set[Any]]:

@@ -120,14 +120,17 @@ def _validated(
     given: DecisionFile,
     decided_by: str,
 ) -> Imported:
-    rows = [one for one in given.decisions if one.tenant in ("", tenant.key)]
-    books = Books(connection, schema, policy, tenant, rows)
+    books = Books(connection, schema, policy, tenant, given.decisions)
     known = _newest(connection, schema, tenant)
     problems: list[str] = []
     recorded: list[Decision] = []
     seen: dict[str, int] = {}
-    for row in rows:
+    of_others = 0
+    for row in given.decisions:
         found = books.decision(row, decided_by)
+        if found is None:
+            of_others += 1
+            continue
         if isinstance(found, str):
             problems.append(f"line {row.line}: {found}")
             continue
@@ -139,7 +142,7 @@ def _validated(
         seen.setdefault(key, row.line)
     if problems:
         raise InvalidDecisions(given.path, problems)
-    return Imported(tuple(recorded), len(seen) - len(recorded), given.undecided, len(given.decisions) - len(rows))
+    return Imported(tuple(recorded), len(seen) - len(recorded), given.undecided, of_others)
 
 
 def _says_the_same(known: _Row, found: Decision) -> bool:

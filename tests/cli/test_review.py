@@ -113,9 +113,75 @@ def test_a_later_decision_counts_and_keep_signs_off(shell: CommandLine) -> None:
     assert "1 recorded before" not in made.words, "it has another note"
     assert "1 recorded before" in shell("review", "import", str(path), "--tenant", "1").words
     rows = shell.rows("SELECT number, meter_id FROM meter_migration_decisions ORDER BY number")
-    assert rows == [(1, int(second)), (2, None), (3, None)]
+    assert rows == [(1, int(second)), (2, int(first)), (3, int(first))]
     migrate(shell)
     assert meters_of_payments(shell, review["payment_id"]) == [int(first)]
+
+
+def test_a_payment_that_is_kept_where_a_decision_moved_it_stays_there(shell: CommandLine) -> None:
+    """Also after a rollback: the run after it does not move it to the meter of the rule for review."""
+    review, *_ = waiting(shell)
+    second, payment = review["candidates"][1]["meter_id"], review["payment_id"]
+    explained: list[str] = []
+    for meter, who in ((second, "Ann"), ("keep", "Bob")):
+        path = decide(shell, (payment, meter, who, "by phone"))
+        assert shell("review", "import", str(path), "--tenant", "1").status == 0
+        migrate(shell)
+        explained.append(shell("explain", second, "--tenant", "1").words)
+    assert shell("rollback", "--yes", "--tenant", "1").status == 0
+    assert meters_of_payments(shell, payment) == [None]
+    migrate(shell)
+    assert list(map(str, meters_of_payments(shell, payment))) == [second]
+    for words, who in zip(explained, ("Ann", "Bob"), strict=True):
+        assert f"decision: {who} decided so on 20" in words
+        assert ': "by phone" Billed' in words
+    shell.change(f"UPDATE meters SET deleted_at = '2024-01-01 00:00:00' WHERE id = {second}")
+    kept = shell("review", "import", str(decide(shell, (payment, "keep", "Cy"))), "--tenant", "1")
+    assert (kept.status, f"payment {payment} is on meter {second}, which is deleted" in kept.words) == (1, True)
+
+
+@pytest.mark.by_default("sqlite")
+def test_who_signed_off_a_payment_for_review_is_explained(shell: CommandLine) -> None:
+    migrate(shell)
+    review, *_ = waiting(shell)
+    first, second = (one["meter_id"] for one in review["candidates"])
+
+    def decided(meter: str) -> str:
+        path = decide(shell, (review["payment_id"], meter, "Ann"))
+        assert shell("review", "import", str(path), "--tenant", "1").status == 0
+        return shell("explain", first, "--tenant", "1").words
+
+    assert f"customer {review['customer_id']}; for review" in shell("explain", first, "--tenant", "1").words
+    assert "; Ann left it there on 20" in decided("keep")
+    assert f"; Ann decided on meter {second} on 20" in decided(second)
+
+
+@pytest.mark.by_default("sqlite")
+def test_a_meter_of_another_customer_is_pointed_out(shell: CommandLine) -> None:
+    review, orphan, _ = waiting(shell)
+    listed = ", ".join(one["meter_id"] for one in review["candidates"])
+    ((other,),) = shell.rows(f"SELECT min(id) FROM meters WHERE tenant_id = 1 AND id NOT IN ({listed})")
+    path = decide(shell, (review["payment_id"], other), (orphan["payment_id"], other))
+    for option in ("--dry-run", "--decided-by=Ann"):
+        made = shell("review", "import", str(path), "--tenant", "1", option)
+        assert made.status == 0, made.printed
+        assert "1 decision with a meter that was never assigned to the customer of the payment." in made.words
+        assert f"line 2: payment {review['payment_id']}, meter {other}" in made.words
+
+
+@pytest.mark.by_default("sqlite")
+def test_rows_of_other_tenants_are_skipped_if_the_tenants_exist(shell: CommandLine) -> None:
+    """A program that writes numbers as 1.0 means the same tenant, payment and meter."""
+    review, *_ = waiting(shell)
+    payment, meter = review["payment_id"], review["candidates"][1]["meter_id"]
+    headings = "tenant_id,payment_id,meter_id"
+    path = decide(shell, ("1.0", f"{payment}.0", f"{meter}.0"), ("2", 1, 1), headings=headings)
+    made = shell("review", "import", str(path), "--tenant", "1", "--dry-run")
+    assert "Valid: 1 decision (1 payment to move" in made.words
+    assert "Skipped rows: 1 of other tenants." in made.words
+    path = decide(shell, ("99", payment, meter), headings=headings)
+    refused = shell("review", "import", str(path), "--tenant", "1")
+    assert (refused.status, "line 2: no tenant has the id 99" in refused.words) == (1, True)
 
 
 def test_an_invalid_row_keeps_all_rows_out(shell: CommandLine) -> None:
