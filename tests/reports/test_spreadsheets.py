@@ -5,6 +5,7 @@ import re
 import zipfile
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from openpyxl import Workbook
 
@@ -37,7 +38,14 @@ def test_so_are_those_of_the_payments_for_review() -> None:
 
 def test_no_spreadsheet_changes_the_digits_of_ids_in_csv(tmp_path: Path) -> None:
     ids = ("7", "007", "1234567890123456", "12E3", "-5", "=5", "P-7")
-    nothing = {"tenant": "1", "amount": None, "paid_on": None, "status": "", "customer_id": "", "customer_name": ""}
+    nothing: dict[str, Any] = {
+        "tenant": "1",
+        "amount": None,
+        "paid_on": None,
+        "status": "",
+        "customer_id": "",
+        "customer_name": "",
+    }
     nothing |= {"invoice_id": "", "meter_number": "", "rule": "", "candidates": [], "suggestion": None}
     items = [ReviewItem.model_validate({**nothing, "payment_id": one, "meter_id": one}) for one in ids]
     path = tmp_path / "review.csv"
