@@ -26,6 +26,7 @@ _LINKS = re.compile(r"(?<=:)(?=//)|(?<=[Ww]{3})(?=\.)|(?<=@)|(?<=!)(?=\[)|(?<=\]
 """Positions at which an invisible character breaks a link, an image, a mention, an entity or a channel's name."""
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 _FORMULA = re.compile(r"(^|[;,|\t])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+_PROTECTED = re.compile(_FORMULA.pattern.replace("(?=", "'(?="))
 _UNSAFE_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -97,6 +98,11 @@ def spreadsheet_cell(value: Any) -> Any:
 def without_apostrophe(text: str) -> str:
     """Return the text of a cell without an apostrophe at its start that only keeps it from being read as a formula."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
+
+
+def without_apostrophes(text: str) -> str:
+    """Return the text of a cell without any apostrophe that `spreadsheet_cell` has put in, or may have."""
+    return _PROTECTED.sub(r"\1\2", text)
 
 
 def file_name(text: str, longest: int = 80) -> str:

@@ -17,7 +17,7 @@ from meter_assets.billing.ids import integer_id, is_whole_number
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.foreign_text import quoted, spreadsheet_cell
+from meter_assets.foreign_text import quoted, spreadsheet_cell, without_apostrophes
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.decision_file import KEEP, GivenDecision
 
@@ -162,17 +162,33 @@ class Books:
 
     def _missing(self, table: str, text: str) -> str:
         """Return why the tenant has no row with an id: another tenant has it, it is deleted, or there is none."""
-        one = table.removesuffix("s")
-        rows = billing_relations(self.schema, self.policy, None, deleted_too=True).rows[table]
-        key = self._key(table, text)
-        owners = select(rows.c.id, rows.c.tenant_id).where(self._has_id(rows.c.id, table, [key]))
-        # An engine may find ids that differ in case, too.
-        tenants = [str(owner) for row_id, owner in self.connection.execute(owners) if _as_text(row_id) == key]
-        if self.tenant.key in tenants:
+        one, owner = table.removesuffix("s"), self._owners[table].get(self._key(table, text))
+        if owner == self.tenant.key:
             return f"{one} {quoted(text)} is deleted"
-        if tenants:
-            return f"{one} {quoted(text)} is of tenant {quoted(tenants[0])}, not of tenant {self.tenant.key}"
+        if owner is not None:
+            return f"{one} {quoted(text)} is of tenant {quoted(owner)}, not of tenant {self.tenant.key}"
         return f"no {one} has the id {quoted(text)}"
+
+    @cached_property
+    def _owners(self) -> Mapping[str, Mapping[str, str]]:
+        """The tenants of the named rows that the tenant does not have, or not any more: by table and id."""
+        meters = (text for one in self.given for text in (one.meter_id, one.meter))
+        return {
+            "payments": self._found_owners("payments", self._payments, (one.payment for one in self.given)),
+            "meters": self._found_owners("meters", self._by_id, meters),
+        }
+
+    def _found_owners(self, table: str, known: Mapping[str, Any], texts: Iterable[str]) -> Mapping[str, str]:
+        rows = billing_relations(self.schema, self.policy, None, deleted_too=True).rows[table]
+        named = (self._key(table, text) for text in texts if text and not self._no_id(table, text))
+        keys = iter(dict.fromkeys(key for key in named if key not in known))
+        found: dict[str, str] = {}
+        while some := list(islice(keys, _AT_A_TIME)):
+            owners = select(rows.c.id, rows.c.tenant_id).where(self._has_id(rows.c.id, table, some))
+            for row_id, owner in self.connection.execute(owners):
+                if found.get(_as_text(row_id)) != self.tenant.key:
+                    found[_as_text(row_id)] = str(owner)
+        return found
 
     def _has_id(self, column: ColumnElement[Any], table: str, keys: Iterable[str]) -> ColumnElement[bool]:
         if isinstance(self.schema.tables[table].c.id.type, Integer):
@@ -184,8 +200,9 @@ class Books:
         """The named payments of the tenant, by their ids as text."""
         relations = billing_relations(self.schema, self.policy, self.tenant.id)
         payment, written = relations.payments, relations.meters_written()
-        named = (one.payment for one in self.given if one.payment and not self._no_id("payments", one.payment))
-        keys = iter(dict.fromkeys(self._key("payments", text) for text in named))
+        named = [one.payment for one in self.given if one.payment and not self._no_id("payments", one.payment)]
+        as_stored = map(without_apostrophes, named)
+        keys = iter(dict.fromkeys(self._key("payments", text) for text in (*named, *as_stored)))
         found: dict[str, _Payment] = {}
         while some := list(islice(keys, _AT_A_TIME)):
             journaled = () if written is None else self._of_payments(some, written.c.payment_id, written.c.meter_id)

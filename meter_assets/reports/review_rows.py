@@ -105,13 +105,12 @@ def waiting_payments(connection: Connection, relations: BillingRelations) -> lis
 def assigned_meters(connection: Connection, relations: BillingRelations) -> Mapping[Any, list[Assigned]]:
     """Return the meters of each customer, in the order in which they were assigned; ended assignments too."""
     made = relations.assignments_that_count()
-    active = func.max(case((is_active(made), 1), else_=0))
-    of_each = made.c.tenant_id, made.c.customer_id, made.c.meter_id
-    statement = select(made.c.customer_id, made.c.meter_id, active).group_by(*of_each).order_by(func.min(made.c.id))
-    found: dict[Any, list[Assigned]] = defaultdict(list)
-    for customer_id, meter_id, is_on in connection.execute(statement):
-        found[customer_id].append(Assigned(meter_id, bool(is_on)))
-    return found
+    found: dict[Any, dict[Any, bool]] = defaultdict(dict)
+    in_order = select(made.c.customer_id, made.c.meter_id, is_active(made)).order_by(made.c.id)
+    for customer_id, meter_id, is_on in connection.execute(in_order):
+        meters = found[customer_id]
+        meters[meter_id] = meters.get(meter_id, False) or bool(is_on)
+    return {customer: [Assigned(*one) for one in meters.items()] for customer, meters in found.items()}
 
 
 def meter_states(connection: Connection, relations: BillingRelations, wanted: Iterable[Any]) -> dict[Any, MeterState]:

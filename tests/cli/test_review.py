@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from tests.support.command_line import CommandLine, on_small_tenants
+from tests.support.command_line import CommandLine, command_line_in, on_small_tenants
 from tests.support.databases import tenant
+from tests.support.small_billing import SmallBilling, as_text, as_uuid
 
 FOR_REVIEW, ORPHAN, ENDED = "several_active_meters", "orphan_payment", "customer_without_active_meter"
 pytestmark = pytest.mark.slow
@@ -287,6 +288,59 @@ def filled_in(path: Path, payment_id: str, meter: str) -> list[dict[str, str]]:
     found = [dict(zip(headings, map(str, row), strict=False)) for row in values]
     found[0]["amount"] = f"{float(found[0]['amount']):.2f}"
     return found
+
+
+IDS_OF_TEXT = ("=1+1", "-5", "@y", "a;-b", "007", "7", "1234567890123456")
+
+
+@pytest.mark.parametrize("kind", ["text", "uuid"])
+@pytest.mark.parametrize("name", ["review.csv", "review.xlsx"])
+def test_ids_that_are_no_numbers_come_back_from_an_export(
+    billing_url: str, engine_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, name: str
+) -> None:
+    """One customer with two active meters, and a payment for review; with ids of text, some that look like formulas."""
+    uuids = {"sqlite": "CHAR(36)", "postgresql": "UUID", "mysql": "UUID"}
+    ids, literal = ("VARCHAR(60)", as_text) if kind == "text" else (uuids[engine_name], as_uuid)
+    books = SmallBilling(ids=ids, literal=literal)
+    tenant_id, customer, other = (literal(of) for of in (1, 11, 22))
+    shell = command_line_in(tmp_path / "work", billing_url, monkeypatch)
+    shell.change(
+        *books.statements(),
+        f"INSERT INTO meters (id, tenant_id, meter_number) VALUES ({other}, {tenant_id}, '0021')",
+        "INSERT INTO meter_assignments (id, tenant_id, customer_id, meter_id, is_active) VALUES "
+        f"({literal(32)}, {tenant_id}, {customer}, {other}, true)",
+        *(
+            f"INSERT INTO payments (id, tenant_id, customer_id, amount) VALUES ('{one}', {tenant_id}, {customer}, 1)"
+            for one in IDS_OF_TEXT
+            if kind == "text"
+        ),
+    )
+    expected = sorted([literal(72).strip("'"), *(IDS_OF_TEXT if kind == "text" else ())])
+    key = tenant_id.strip("'")
+    assert sorted(one["payment_id"] for one in waiting(shell, key)) == expected
+    assert shell("review", "export", name).status == 0
+    fill_in_all(shell.folder / name, other.strip("'"))
+    imported = shell("review", "import", name, "--tenant", key)
+    assert imported.status == 0, imported.printed
+    assert f"Recorded: {len(expected)} decision" in imported.words
+    assert waiting(shell, key) == []
+
+
+def fill_in_all(path: Path, meter: str) -> None:
+    """Fill in the meter of every row of an export."""
+    if path.suffix == ".csv":
+        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+        at = rows[0].index("meter_id")
+        filled = [rows[0], *([*row[:at], meter, *row[at + 1 :]] for row in rows[1:])]
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, delimiter=";").writerows(filled)
+        return
+    book = load_workbook(path)
+    sheet = book.active
+    at = next(cell.column for cell in sheet[1] if cell.value == "meter_id")
+    for row in range(2, sheet.max_row + 1):
+        sheet.cell(row, at, meter)
+    book.save(path)
 
 
 def test_decisions_wait_for_a_run_that_is_under_way(shell: CommandLine) -> None:

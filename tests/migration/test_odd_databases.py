@@ -17,6 +17,7 @@ from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.reviewed_plan import PlanToRun
 from meter_assets.migration.step_run import PlanOfTenant, StepRun
 from meter_assets.reports.preview import Preview, preview
+from meter_assets.reports.review import review
 from meter_assets.rules.invariants import Group, of_group
 from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support import oracle
@@ -52,12 +53,25 @@ def test_a_database_of_any_form_is_migrated_as_the_oracle_says(
     for tenant_id, one in zip(odd.tenants, sorted(database.every_tenant(), key=in_order(odd)), strict=True):
         rows = {**odd.of_tenant(tenant_id), oracle.BACKUP: []}
         assert_foretold(preview(database, one, odd.policy, export=plan), odd, tenant_id, rows)
+        assert {row.payment_id for row in review(database, one, odd.policy).items} == for_review(odd, tenant_id, rows)
         others = everything(database, but_not_of=one.id)
         expected = migrate_by_oracle(database, one, odd, tenant_id, rows, plan)
         assert everything(database, but_not_of=one.id) == others
         with database.snapshot() as connection:
             found = comparable(read(connection, odd.schema))
         assert of_tenant(found, tenant_id) == of_tenant(comparable(expected), tenant_id)
+
+
+def for_review(odd: OddDatabase, tenant_id: Any, rows: Database) -> set[str]:
+    """Return the payments that a person must decide about before the first migration."""
+    outcomes = oracle.payment_meter_ids(rows, tenant_id, odd.policy).outcome_of
+    books = oracle.Books(rows, tenant_id, odd.policy)
+    counted = {row["id"] for row in books.counted_payments}
+    return {
+        str(at)
+        for at, (outcome, label) in outcomes.items()
+        if at in counted and (outcome == "unresolved" or str(label).startswith("first_"))
+    }
 
 
 def in_order(odd: OddDatabase) -> Callable[[Tenant], int]:
