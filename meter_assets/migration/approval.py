@@ -18,12 +18,12 @@ from meter_assets.migration.manifest import (
     APPROVAL,
     SIGNATURE,
     Manifest,
-    altered_files,
     now_in_utc,
     read_content,
     read_manifest,
 )
 from meter_assets.migration.person import Person, this_person
+from meter_assets.migration.plan_contents import problems_of_files
 from meter_assets.private_files import remove, written
 
 NAMESPACE = "meter-assets"
@@ -69,14 +69,14 @@ def approve(folder: Path, name: str | None = None, key: Path | None = None) -> A
     Raises PlanUnusable for a plan that was altered, and InvalidSettings for a key that cannot sign.
     """
     manifest, person = read_manifest(folder), this_person()
-    for problem in altered_files(folder, manifest):
+    for problem in problems_of_files(folder, manifest):
         raise PlanUnusable(
             f"The plan in {folder} cannot be approved: {problem}. Make it again with --dry-run --export."
         )
     approval = Approval(
         tenant=manifest.tenant,
         manifest=manifest.digest,
-        name=name or person.user,
+        name=shown(name or person.user),
         person=person,
         approved_at=now_in_utc(),
     )
