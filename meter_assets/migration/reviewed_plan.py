@@ -46,16 +46,19 @@ class PlanToRun:
     folder: Path
     rules: ApprovalRules = field(default_factory=ApprovalRules)
 
-    def of(self, database: BillingDatabase, tenant: Tenant, policy: Policy) -> PlanOfTenant:
+    def of(
+        self, database: BillingDatabase, tenant: Tenant, policy: Policy, started_by: str | None = None
+    ) -> PlanOfTenant:
         """Return the plan of a tenant, if it is one of this tenant, database, policy and version, and approved.
 
+        `started_by` is who started the run: somebody else must have approved the plan, if an approval is required.
         Raises PlanRefused, and PlanUnusable if there is none or it was altered.
         """
         folder = folder_of(self.folder, tenant.key)
         manifest = read_manifest(folder)
         for problem in _problems(manifest, database, tenant, policy):
             raise PlanRefused(tenant.key, str(folder), problem, _AGAIN)
-        require_approved(folder, manifest, self.rules)
+        require_approved(folder, manifest, self.rules, started_by)
         return PlanOfTenant(folder, manifest)
 
 

@@ -1,11 +1,16 @@
 """Who started a run, and why: recorded with it, and shown wherever its changes are."""
 
 import json
+from types import SimpleNamespace
+from typing import cast
 
 import dagster as dg
 import pytest
 
+from meter_assets.defs.origin import origin_of
 from meter_assets.migration.origin import user_of_this_process
+from meter_assets.runtime.processes import PROCESS_TAG, USER_TAG
+from meter_assets.runtime.run_tags import REASON_TAG
 from tests.support.command_line import CommandLine
 
 
@@ -28,3 +33,12 @@ def test_who_and_why_are_shown(shell: CommandLine, engine_name: str) -> None:
         assert event.asset_materialization is not None
         said = event.asset_materialization.metadata
         assert (said["started_by"].value, said["reason"].value) == (me, "ticket 42, ü")
+
+
+def test_tags_of_a_launched_run_do_not_name_a_command_line() -> None:
+    """Whoever launches a run in the UI may give it any tag."""
+    tags = {PROCESS_TAG: "{}", USER_TAG: "somebody@else", REASON_TAG: "x"}
+    launched = SimpleNamespace(tags=tags, remote_job_origin=object())
+    executed = SimpleNamespace(tags=tags, remote_job_origin=None)
+    found = [origin_of(cast("dg.DagsterRun", run)).started_by for run in (launched, executed)]
+    assert found == ["UI", "somebody@else"]

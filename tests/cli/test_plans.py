@@ -270,7 +270,7 @@ def test_a_live_run_needs_the_approval_of_another(on_sqlite: CommandLine, monkey
     approved = shell("approve", "plan", "--name", "Ann\nReviewer")
     assert approved.status == 0, approved.printed
     assert r"Approved by Ann\nReviewer (" in approved.words
-    assert "who also runs it" in refused(shell).words
+    assert "who runs it, is the same user" in refused(shell).words
     with somebody_else(monkeypatch):
         assert shell("approve", "plan", "--tenant", HEALTHY).status == 0
     assert shell(*RUN, "--tenant", HEALTHY).status == 0
