@@ -146,5 +146,5 @@ def main(url, *kept):
 
 
 if __name__ == "__main__":
-    sys.excepthook = lambda _kind, error, _place: print(f"Cannot verify: {error}", file=sys.stderr)
+    sys.excepthook = lambda _, error, __: print("Cannot verify:", getattr(error, "cmd", [error])[0], file=sys.stderr)
     sys.exit(main(*sys.argv[1:]) or 0)

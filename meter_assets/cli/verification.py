@@ -37,7 +37,7 @@ def show_verification(tenants: Selection, *, expected: Sequence[str], as_json: b
     database.remember()
     chosen, skipped = chosen_of_records(database, tenants, or_none=as_json), skipped_tenants(database, tenants)
     if not tenants.named and not tenants.restricts:
-        listed = {one.key for one in (*chosen, *skipped)}
+        listed = {one.key for one in chosen} | {one.key for one in skipped}
         chosen += [one for one in tenants_of_records(database) if one.key not in listed]
     if unknown := sorted(set(kept) - {one.key for one in chosen}):
         raise InvalidSettings(f"--expect names tenant {unknown[0]}, which is not among the selected ones.")
