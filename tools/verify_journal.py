@@ -98,9 +98,7 @@ def journaled(database, run):
         columns = {to: (name, database.types[BACKUP][name]) for name, to in KEPT.items()}
         rest = f"FROM ({rows} {moved * (RETIRED in database.types)}) backed_up WHERE 1 = 1"
         return columns | {"rule": ("'first_backup'", "varchar")}, rest, "customer_id"
-    table = RETIRED if run["step"] == BACKUP else f"meter_migration_{run['step']}"
-    if not (types := database.types.get(table)):
-        raise LookupError(f"there is no table {table} for step run {run['id']}")
+    types = database.types[table := RETIRED if run["step"] == BACKUP else f"meter_migration_{run['step']}"]
     names = [one for end in (("_before", "_after"), "rule", "_seen") for one in types if one.endswith(end)]
     columns = {"tenant_id": "tenant_id", "id": (key := list(types)[3])} | {one: one for one in names}
     return {to: (of, types[of]) for to, of in columns.items()}, f"FROM {table} WHERE step_run_id = {run['id']}", key
@@ -135,16 +133,17 @@ def main(url, *kept):
             wrong.append(f"{title}: a step run before it was changed, deleted or moved")
         newest |= {} if is_old else {tenant: run["digest"]}
         chain.add(f"{tenant}={run['digest']}")
-        values, rest, key = journaled(database, run) if commits else ({}, "", "")
+        values, rest, key = journaled(database, run)
+        is_other = database.rows({"n": "count(*)"}, rest)[0]["n"] != sum(one["rows_changed"] for one in commits)
         for one in commits:
             sides = [(">", one["above_id"]), ("<=", one["up_to_id"])]
             keys = "".join(f" AND {key} {than} {database.quoted(side)}" for than, side in sides if side is not None)
-            if database.digest(values, rest + keys) != (one["rows_changed"], one["digest"]):
-                wrong.append(f"{title}: its journaled rows were changed, added or deleted")
+            is_other |= database.digest(values, rest + keys) != (one["rows_changed"], one["digest"])
+        wrong += [f"{title}: its journaled rows were changed, added or deleted"] * is_other
     print(*(f"{tenant}={digest}" for tenant, digest in newest.items()), sep="\n")
     return "\n".join([*wrong, *(f"{one} is not in the chain of its tenant" for one in kept if one not in chain)])
 
 
 if __name__ == "__main__":
-    sys.excepthook = lambda _kind, error, _place: print(f"Cannot verify: {error}", file=sys.stderr)
+    sys.excepthook = lambda _, error, __: print("Cannot verify:", getattr(error, "cmd", [error])[0], file=sys.stderr)
     sys.exit(main(*sys.argv[1:]) or 0)

@@ -102,6 +102,7 @@ def materialize(
         plan = plan_to_run(plan_dir, [step])
         context.log.info(metadata.log_line(f"{step} of tenant {named(tenant.key, tenant.name)}: started"))
         started = monotonic()
+        origin = origin_of(context.run)
         run = StepRun(
             step,
             tenant,
@@ -110,8 +111,8 @@ def materialize(
             allow_invalid,
             batch_size,
             policy_changed=bool(policy.policy_changed),
-            origin=origin_of(context.run),
-            plan=None if plan is None else plan.of(billing.database, tenant, policy.policy()),
+            origin=origin,
+            plan=None if plan is None else plan.of(billing.database, tenant, policy.policy(), origin.started_by),
             also_ran=_materializes(context, billing, tenant),
         )
         report = run_step(billing.database, run)

@@ -18,12 +18,13 @@ from meter_assets.migration.manifest import (
     APPROVAL,
     SIGNATURE,
     Manifest,
-    altered_files,
     now_in_utc,
     read_content,
     read_manifest,
 )
+from meter_assets.migration.origin import IN_THE_UI
 from meter_assets.migration.person import Person, this_person
+from meter_assets.migration.plan_contents import problems_of_files
 from meter_assets.private_files import remove, written
 
 NAMESPACE = "meter-assets"
@@ -69,14 +70,14 @@ def approve(folder: Path, name: str | None = None, key: Path | None = None) -> A
     Raises PlanUnusable for a plan that was altered, and InvalidSettings for a key that cannot sign.
     """
     manifest, person = read_manifest(folder), this_person()
-    for problem in altered_files(folder, manifest):
+    for problem in problems_of_files(folder, manifest):
         raise PlanUnusable(
             f"The plan in {folder} cannot be approved: {problem}. Make it again with --dry-run --export."
         )
     approval = Approval(
         tenant=manifest.tenant,
         manifest=manifest.digest,
-        name=name or person.user,
+        name=shown(name or person.user),
         person=person,
         approved_at=now_in_utc(),
     )
@@ -94,16 +95,19 @@ def approve(folder: Path, name: str | None = None, key: Path | None = None) -> A
     return Approved(manifest, approval)
 
 
-def require_approved(folder: Path, manifest: Manifest, rules: ApprovalRules) -> None:
-    """Raise PlanRefused unless somebody else than the user of this process approved a plan, if the rules require it."""
+def require_approved(folder: Path, manifest: Manifest, rules: ApprovalRules, started_by: str | None = None) -> None:
+    """Raise PlanRefused unless somebody else than who runs a plan approved it, if the rules require it.
+
+    Who runs it is the user of this process, and who started the run (see `origin`), such as a user of the UI.
+    """
     if not rules.required:
         return
-    problem = _problem(folder, manifest, rules)
+    problem = _problem(folder, manifest, rules, [this_person().user, *([started_by] if started_by else [])])
     if problem:
         raise PlanRefused(manifest.tenant, str(folder), problem, _APPROVE.format(folder=folder.parent))
 
 
-def _problem(folder: Path, manifest: Manifest, rules: ApprovalRules) -> str:
+def _problem(folder: Path, manifest: Manifest, rules: ApprovalRules, runners: Sequence[str]) -> str:
     """Return why a plan is not approved, as a clause; empty if it is."""
     try:
         content = read_content(folder / APPROVAL)
@@ -114,16 +118,23 @@ def _problem(folder: Path, manifest: Manifest, rules: ApprovalRules) -> str:
         return f"its {APPROVAL} cannot be read"
     if (approval.manifest, approval.tenant) != (manifest.digest, manifest.tenant):
         return "its approval is of another plan: the manifest was made again since"
-    names = {approval.name, approval.person.user}
+    names = [approval.name, approval.person.user]
     if rules.allowed_signers is not None:
         signers = _signers(folder, content, rules.allowed_signers)
         if not signers:
             return f"its approval has no valid signature of one of the allowed signers in {rules.allowed_signers}"
-        names |= {*signers, *(one.partition("@")[0] for one in signers)}
-    runs = this_person().user
-    if runs in names:
-        return f"it was approved by {quoted(approval.name)}, user {quoted(runs)}, who also runs it"
+        names += signers
+    approvers = {user for name in names for user in _users_named(name)}
+    for runs in (one for one in runners if not approvers.isdisjoint(_users_named(one))):
+        approved = f"it was approved by {quoted(approval.name)}, user {quoted(approval.person.user)}"
+        return f"{approved}, and {quoted(runs)}, who runs it, is the same user"
     return ""
+
+
+def _users_named(name: str) -> set[str]:
+    """Return the users that a name may mean: as it is, and without a host or a domain; without case."""
+    user = name.removesuffix(f" ({IN_THE_UI})").casefold()
+    return {user, user.partition("@")[0]}
 
 
 def _signature(content: str, key: Path) -> str:

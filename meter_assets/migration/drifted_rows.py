@@ -72,6 +72,18 @@ def drift_of(
     return StepDrift(planned.step, added.count, gone.count, different.count, examples)
 
 
+def has_exactly(
+    connection: Connection, schema: BillingSchema, rows: Select[Any], planned: StepPlanned, folder: Path
+) -> bool:
+    """Return whether the file of a plan has exactly these rows; they have the columns of the step's journal.
+
+    The digest of a manifest is that of the journal. It says nothing about the file, which is what a person has read.
+    """
+    names = ["id", *_compared(dict.fromkeys(map(str, rows.selected_columns.keys()), ""))]
+    in_file = sorted(_hash(cells, names) for cells in planned_rows(folder / planned.file))
+    return in_file == sorted(_hash(cells, names) for cells in _rows_now(connection, schema, rows, planned.step))
+
+
 def _rows_now(connection: Connection, schema: BillingSchema, rows: Select[Any], step: str) -> Iterator[Cells]:
     """Yield rows in the text form that the file of a plan has."""
     row = rows.subquery("now")

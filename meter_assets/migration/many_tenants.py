@@ -105,7 +105,9 @@ def _run(database: BillingDatabase, migration: Migration, step: str, found: Migr
         batch_size=migration.batch_size if STEPS[step].batchable else None,
         policy_changed=migration.policy_changed,
         origin=migration.origin,
-        plan=None if migration.plan is None else migration.plan.of(database, found.tenant, migration.policy),
+        plan=None
+        if migration.plan is None
+        else migration.plan.of(database, found.tenant, migration.policy, migration.origin.started_by),
         also_ran=add,
     )
     add(run_step(database, run))

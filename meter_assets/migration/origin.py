@@ -13,6 +13,9 @@ from meter_assets.foreign_text import shown
 LONGEST_REASON = 1_000
 """The most characters of a reason that are recorded."""
 
+IN_THE_UI = "UI"
+"""Stands after the name of a user of the UI in parentheses; alone, where nobody knows who used it."""
+
 
 def user_of_this_process() -> str:
     """Return the user and the host of this process: "anna@billing-1". It does not trust the environment."""

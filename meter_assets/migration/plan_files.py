@@ -12,14 +12,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from meter_assets.errors import InvalidSettings
-from meter_assets.foreign_text import spreadsheet_cell
+from meter_assets.errors import InvalidSettings, PlanUnusable
+from meter_assets.foreign_text import shown, spreadsheet_cell
 from meter_assets.formatting import plain_money
 from meter_assets.private_files import written, written_by_path
 
 CSV, PARQUET = "csv", "parquet"
 FORMATS = (CSV, PARQUET)
 ROWS_AT_A_TIME = 5_000
+_NO_ROWS = "{} has no rows in the form of a plan: {}. Make the plan again with --dry-run --export."
 _MONEY = (38, 10)
 """The digits of money in Parquet, and its decimals."""
 
@@ -79,10 +80,21 @@ _CONVERTED: Mapping[type, Callable[[Any], Any]] = {int: int, Decimal: lambda one
 
 
 def planned_rows(path: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of a file, each with its cells as text, by heading. Raises OSError, and InvalidSettings."""
-    if path.suffix == f".{PARQUET}":
-        yield from _read_parquet(path)
-        return
+    """Yield the rows of a file, each with its cells as text, by heading.
+
+    Raises PlanUnusable for a file that is not one of rows, InvalidSettings where Parquet cannot be read.
+    """
+    rows = _read_parquet(path) if path.suffix == f".{PARQUET}" else _read_csv(path)
+    try:
+        for row in rows:
+            if "id" not in row or not all(isinstance(one, str) for one in (*row, *row.values())):
+                raise PlanUnusable(_NO_ROWS.format(path, "a row has more or fewer cells than headings, or no id"))
+            yield row
+    except (OSError, ValueError, csv.Error) as error:  # those of pyarrow are OSErrors and ValueErrors
+        raise PlanUnusable(_NO_ROWS.format(path, shown(str(error)))) from None
+
+
+def _read_csv(path: Path) -> Iterator[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         yield from csv.DictReader(file)
 

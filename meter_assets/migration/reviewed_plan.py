@@ -20,15 +20,15 @@ from meter_assets.errors import PlanDrifted, PlanRefused, StepDrift
 from meter_assets.foreign_text import quoted
 from meter_assets.migration.approval import ApprovalRules, require_approved
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.migration.drifted_rows import drift_of
+from meter_assets.migration.drifted_rows import drift_of, has_exactly
 from meter_assets.migration.manifest import (
     Manifest,
     StepPlanned,
-    altered_files,
     folder_of,
     is_of_version,
     read_manifest,
 )
+from meter_assets.migration.plan_contents import problems_of_files
 from meter_assets.migration.planned_rows import RowsDigest, digest_of, of_the_plan
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.step_run import PlanOfTenant, StepRun, prepare
@@ -46,16 +46,19 @@ class PlanToRun:
     folder: Path
     rules: ApprovalRules = field(default_factory=ApprovalRules)
 
-    def of(self, database: BillingDatabase, tenant: Tenant, policy: Policy) -> PlanOfTenant:
+    def of(
+        self, database: BillingDatabase, tenant: Tenant, policy: Policy, started_by: str | None = None
+    ) -> PlanOfTenant:
         """Return the plan of a tenant, if it is one of this tenant, database, policy and version, and approved.
 
+        `started_by` is who started the run: somebody else must have approved the plan, if an approval is required.
         Raises PlanRefused, and PlanUnusable if there is none or it was altered.
         """
         folder = folder_of(self.folder, tenant.key)
         manifest = read_manifest(folder)
         for problem in _problems(manifest, database, tenant, policy):
             raise PlanRefused(tenant.key, str(folder), problem, _AGAIN)
-        require_approved(folder, manifest, self.rules)
+        require_approved(folder, manifest, self.rules, started_by)
         return PlanOfTenant(folder, manifest)
 
 
@@ -79,12 +82,13 @@ def _problems(manifest: Manifest, database: BillingDatabase, tenant: Tenant, pol
 def require_as_planned(database: BillingDatabase, run: StepRun) -> None:
     """Raise PlanDrifted unless a tenant's whole migration would change exactly what its plan says.
 
-    It compares once in a run, before its first step; the tenant must be locked. Raises PlanRefused for altered files.
+    It compares once in a run, before its first step; the tenant must be locked. Raises PlanRefused and PlanUnusable for
+    files that are altered, or that do not have the rows of which the manifest has the digest.
     """
     plan = run.plan
     if plan is None or _compared(run, plan) in database.checked(run.tenant):
         return
-    for problem in altered_files(plan.folder, plan.manifest):
+    for problem in problems_of_files(plan.folder, plan.manifest):
         raise PlanRefused(run.tenant.key, str(plan.folder), problem, _AGAIN)
     drifts = _drifts_of_tenant(database, run, plan)
     if drifts:
@@ -106,7 +110,9 @@ def _drifts_of_tenant(database: BillingDatabase, run: StepRun, plan: PlanOfTenan
         relations = materialized(snapshot.relations(run.tenant.id), tables, *READ_OFTEN)
         for planned in plan.manifest.steps:
             step = prepare(STEPS[planned.step], run.tenant.key, relations, allow_invalid=True).computed(tables)
-            found = _difference(snapshot.connection, snapshot.schema, run, plan, planned, step.change)
+            found = _difference(
+                snapshot.connection, snapshot.schema, run, plan, planned, step.change, compares_file=True
+            )
             drifts += [found] if found else []
             relations = relations.after(step.change)
     return drifts
@@ -134,10 +140,14 @@ def _difference(
     plan: PlanOfTenant,
     planned: StepPlanned,
     change: Change | None,
+    *,
+    compares_file: bool = False,
 ) -> StepDrift | None:
-    rows: Select[Any] = of_the_plan(
-        connection, schema, STEPS[planned.step], run.tenant.id, plan.manifest.newest_step_run, change
-    )
+    newest = plan.manifest.newest_step_run
+    rows: Select[Any] = of_the_plan(connection, schema, STEPS[planned.step], run.tenant.id, newest, change)
     if digest_of(connection, rows) == RowsDigest(planned.rows, planned.digest):
+        if compares_file and not has_exactly(connection, schema, rows, planned, plan.folder):
+            problem = f"{planned.file} does not have the rows of which the manifest has the digest"
+            raise PlanRefused(run.tenant.key, str(plan.folder), problem, _AGAIN)
         return None
     return drift_of(connection, schema, rows, planned, plan.folder)

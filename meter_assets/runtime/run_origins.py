@@ -16,6 +16,7 @@ from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 from sqlalchemy import and_, select
 
+from meter_assets.migration.origin import IN_THE_UI
 from meter_assets.runtime.processes import PROCESS_TAG, USER_TAG
 from meter_assets.runtime.run_status import FINISHED
 from meter_assets.runtime.run_tags import UI_USER_TAG
@@ -26,7 +27,7 @@ _LAUNCHED_BY = {
     "dagster/sensor_name": "sensor",
     "dagster/backfill": "backfill",
 }
-IN_THE_UI, COMMAND_LINE = "UI", "command line"
+COMMAND_LINE = "command line"
 RUNS_AT_ONCE = 10_000
 
 

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from meter_assets.cli import many_tenants as command
 from meter_assets.migration import apply, batches
 from meter_assets.migration import approval as approval_module
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.manifest import APPROVAL, MANIFEST, Manifest
+from meter_assets.migration.manifest import APPROVAL, MANIFEST, Manifest, hash_of_file, write_manifest
 from meter_assets.migration.person import Person
 from meter_assets.migration.plan_files import planned_rows
 from meter_assets.migration.reviewed_plan import require_as_planned
@@ -203,6 +203,62 @@ def test_a_plan_of_something_else_is_refused(on_sqlite: CommandLine) -> None:
     assert (ended.status, "--plan is not for --dry-run" in ended.words) == (2, True)
 
 
+def first_cell(name: str, value: str) -> Callable[[str], str]:
+    """Return what changes the first row of a file: this cell of it."""
+
+    def changed(content: str) -> str:
+        headings, row, *others = csv.reader(content.splitlines())
+        row[headings.index(name)] = value
+        return "\n".join(map(",".join, (headings, row, *others))) + "\n"
+
+    return changed
+
+
+WRITTEN_AGAIN = {
+    "a cell": (
+        "payment_meter_ids",
+        first_cell("meter_id_after", "777"),
+        "does not have the rows of which the manifest",
+    ),
+    "an amount": ("meter_balances", first_cell("balance_after", "7.00"), "do not change the sum balance by what the"),
+    "a rule": ("payment_meter_ids", first_cell("rule", "decision"), "does not have the numbers of rows, by rule"),
+    "a column less": (
+        "payment_meter_ids",
+        lambda content: content.replace("meter_id_after", "meter"),
+        "does not have the rows of which the manifest",
+    ),
+    "no id": (
+        "payment_meter_ids",
+        lambda content: content.replace(",id,", ",number,"),
+        "no rows in the form of a plan",
+    ),
+    "no text": ("payment_meter_ids", lambda content: content + "1,\0,\x7f" * 50_000, "no rows in the form of a plan"),
+}
+"""What somebody changes in a file whose hash is then written into the manifest: the step, how, and what is said."""
+
+
+@pytest.mark.slow
+def test_the_files_have_the_rows_of_the_digest(on_sqlite: CommandLine) -> None:
+    """They are what a person reviews; a manifest that was written again has their hash, and a digest of other rows."""
+    original = planned(on_sqlite)[HEALTHY]
+    folder = on_sqlite.folder / "plan" / HEALTHY
+    for step, change, said in WRITTEN_AGAIN.values():
+        path = folder / f"{step}.csv"
+        content = path.read_bytes()
+        path.write_text(change(content.decode()))
+        steps = [
+            one.model_copy(update={"sha256": hash_of_file(path)}) if one.step == step else one for one in original.steps
+        ]
+        write_manifest(folder, original.model_copy(update={"steps": steps}))
+        approved = on_sqlite("approve", "plan", "--tenant", HEALTHY)
+        if approved.status:  # also without the database: the files are unlike what the manifest says of them
+            assert (approved.status, said in approved.words) == (2, True), approved.printed
+        assert said in refused(on_sqlite, "--tenant", HEALTHY).words
+        path.write_bytes(content)
+    write_manifest(folder, original)
+    assert on_sqlite(*RUN, "--tenant", HEALTHY).status == 0
+
+
 @pytest.mark.slow
 def test_a_live_run_needs_the_approval_of_another(on_sqlite: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     shell = with_settings(on_sqlite, "require_approval = true")
@@ -211,10 +267,10 @@ def test_a_live_run_needs_the_approval_of_another(on_sqlite: CommandLine, monkey
         ended = shell(*line, "--yes")
         assert (ended.status, "sets require_approval: a live run must follow a plan" in ended.words) == (2, True)
     assert "it is not approved, and require_approval is set" in refused(shell).words
-    approved = shell("approve", "plan", "--name", "Ann Reviewer")
+    approved = shell("approve", "plan", "--name", "Ann\nReviewer")
     assert approved.status == 0, approved.printed
-    assert "Approved by Ann Reviewer (" in approved.words
-    assert "who also runs it" in refused(shell).words
+    assert r"Approved by Ann\nReviewer (" in approved.words
+    assert "who runs it, is the same user" in refused(shell).words
     with somebody_else(monkeypatch):
         assert shell("approve", "plan", "--tenant", HEALTHY).status == 0
     assert shell(*RUN, "--tenant", HEALTHY).status == 0

@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
+from meter_assets.foreign_text import shown
 from meter_assets.migration.batch_size import AUTO
+from meter_assets.migration.origin import LONGEST_REASON
 from meter_assets.migration.plan_files import FORMATS
 from meter_assets.reports.explain import BY
 
@@ -57,7 +59,12 @@ jobs = click.option(
 verbose = click.option("--verbose", is_flag=True, help="With --dry-run of several tenants: show each of them in full.")
 customer_by = click.option("--by", type=click.Choice(BY), help="Whether CUSTOMER is an id, or a name (number).")
 yes = click.option("--yes", is_flag=True, help="Write without asking for confirmation first.")
-reason = click.option("--reason", metavar="TEXT", help="Why this is done; recorded with every run, beside who runs it.")
+reason = click.option(
+    "--reason",
+    metavar="TEXT",
+    callback=lambda context, option, text: shown(text.strip(), LONGEST_REASON) if text and text.strip() else None,
+    help="Why this is done; recorded with every run, beside who runs it.",
+)
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print the results as JSON; everything else goes to standard error."
 )
