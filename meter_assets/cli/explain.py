@@ -71,6 +71,7 @@ def _show(terminal: Terminal, explained: Explained) -> None:
     terminal.print(render.conclusion(statement))
     if explained.history is not None:
         terminal.grid(render.changes(explained.history))
+        terminal.grid(render.runs(explained.history))
 
 
 def _show_rest(terminal: Terminal, found: ExplainedCustomer) -> None:

@@ -13,7 +13,13 @@ from meter_assets import settings
 from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import named
 from meter_assets.formatting import counted, show_money
-from meter_assets.reports.customer_exports import Exported, Wanted, export_customers, refuse_existing_files
+from meter_assets.reports.customer_exports import (
+    Exported,
+    Wanted,
+    export_customers,
+    refuse_existing_files,
+    require_separate_files,
+)
 from meter_assets.reports.explain import find_customer
 from meter_assets.reports.postings import ControlTotals
 
@@ -41,6 +47,7 @@ def export_statements(
     (tenant,) = database.tenants(database.tenant_keys([tenant_key]))
     ids = [find_customer(database, tenant, policy, one, by) for one in customers]
     wanted = Wanted(list(dict.fromkeys(ids)) if customers else None, folder, form, adjustments, posted)
+    require_separate_files(tenant, wanted)
     if not force:
         refuse_existing_files(tenant, wanted)
     terminal = Terminal()
@@ -92,4 +99,6 @@ def _show_totals(terminal: Terminal, found: ControlTotals, path: Path | None) ->
     if found.already_posted:
         terminal.print(f"Left out: {counted(found.already_posted, 'customer')} whose row was posted.")
     if found.postings:
-        terminal.print("Post each row once. When a later file is written, name this one with --posted.")
+        terminal.print(
+            "Post each row once. When a later file is written, name this one and all earlier ones with --posted."
+        )

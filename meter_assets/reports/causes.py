@@ -55,7 +55,7 @@ _WORDS = {
     Cause.meter_not_recomputed: "a meter's stored balance is not what its invoices and payments add up to",
     Cause.customer_not_in_both: "the customer was created or deleted since the backup",
     Cause.rounding: "sums of lines were rounded",
-    Cause.unexplained: "unexplained",
+    Cause.unexplained: "unexplained: no rows add up to this part",
     Cause.not_examined: "not examined row by row here: see meter-assets differences",
 }
 

@@ -16,7 +16,7 @@ from meter_assets.billing.money import exact
 from meter_assets.billing.own_tables import RUNS, Effect, JournaledStep
 from meter_assets.billing.step_runs import step_runs
 from meter_assets.foreign_text import shown
-from meter_assets.formatting import show_money
+from meter_assets.formatting import in_utc, show_money
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.snapshot import Snapshot
 
@@ -95,7 +95,7 @@ def _changes_of(
         yield (
             row["id"],
             JournaledChange(
-                started_at=row["started_at"],
+                started_at=in_utc(row["started_at"]),
                 run_id=row["run_id"],
                 step=step.name,
                 is_rollback=row["undoes"] is not None,

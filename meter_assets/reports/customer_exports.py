@@ -21,7 +21,15 @@ from meter_assets.reports.customer_figures import customers_of, figures
 from meter_assets.reports.difference_view import view_after_migration, view_as_it_is
 from meter_assets.reports.differences import customers_that_are_gone
 from meter_assets.reports.postings import ControlTotals, Posting
-from meter_assets.reports.statement_files import HTML, Export, Told, present_files, write_csv, write_html
+from meter_assets.reports.statement_files import (
+    HTML,
+    Export,
+    Told,
+    present_files,
+    statements_name,
+    write_csv,
+    write_html,
+)
 
 Progress = Callable[[str, int, int], None]
 """Is called with what is being written, and how many customers of how many are done."""
@@ -62,6 +70,22 @@ def refuse_existing_files(tenant: Tenant, wanted: Wanted) -> None:
         found.append(wanted.adjustments)
     if found:
         raise FilesExist([str(one) for one in found])
+
+
+def require_separate_files(tenant: Tenant, wanted: Wanted) -> None:
+    """Raise InvalidSettings if the file of adjustments is one that is read, or one with statements."""
+    if wanted.adjustments is None:
+        return
+    path = wanted.adjustments.resolve()
+    if path in [one.resolve() for one in wanted.posted]:
+        raise InvalidSettings(
+            f"--adjustments and --posted name the same file, {wanted.adjustments}: it says what was posted, and would "
+            "be replaced. Name another file with --adjustments."
+        )
+    if wanted.folder is not None and path == (wanted.folder / statements_name(tenant, wanted.form)).resolve():
+        raise InvalidSettings(
+            f"{wanted.adjustments} is the file of the statements. Name another file with --adjustments."
+        )
 
 
 @tried_again

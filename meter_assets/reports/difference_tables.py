@@ -18,21 +18,24 @@ COLUMNS = (
 
 def by_cause(found: TenantDifferences) -> Grid:
     """Return the causes of a tenant's difference, the largest first, and their sum."""
-    rows = [(one.cause.value, show_money(one.amount), f"{one.customers:,}") for one in found.by_cause]
+    rows = [(one.cause.value, show_money(one.amount), f"{one.customers:,}", one.cause.words) for one in found.by_cause]
     if rows:
-        rows.append(("all causes together", show_money(found.difference), f"{found.differing:,}"))
-    headings = ("cause", "amount", "customers")
+        rows.append(("all causes together", show_money(found.difference), f"{found.differing:,}", ""))
+    headings = ("cause", "amount", "customers", "meaning")
     return Grid("Differences by cause", headings, tuple(rows), note(found))
 
 
 def note(found: TenantDifferences) -> str:
     """Return what a tenant's customers owed before, and what its meters owe."""
     owe = "would owe" if found.planned else "owe"
+    before, now = ("Customers", "meters") if found.customer_id is None else ("The customer", "customer's meters")
     more = f"{show_money(abs(found.difference))} {'less' if found.difference.is_signed() else 'more'}"
     said = (
-        f"Customers owed {show_money(found.backed_up_net)} before; the meters {owe} {show_money(found.meters_net)}: "
-        f"{more if found.difference else 'no difference in total'}."
+        f"{before} owed {show_money(found.backed_up_net)} before; the {now} {owe} {show_money(found.meters_net)}: "
+        f"{more if found.difference else 'the same'}."
     )
+    if found.customer_id is not None:
+        return f"{said} Other causes are possible too." if found.uncertain else said
     if not found.differing:
         return f"{said} No customer differs."
     uncertain = f" Of {counted(found.uncertain, 'customer')}, other causes are possible too." if found.uncertain else ""

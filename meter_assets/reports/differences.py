@@ -75,6 +75,8 @@ class TenantDifferences(BaseModel):
 
     tenant: str
     name: Shown
+    customer_id: str | None = None
+    """The only customer that all figures are of; None if they are of the tenant."""
     planned: bool
     """Whether the new figures are those that a migration would write; otherwise they are the stored ones."""
     backed_up_net: Money
@@ -146,6 +148,7 @@ def summarized(
     return TenantDifferences(
         tenant=tenant.key,
         name=tenant.name,
+        customer_id=None if customer_id is None else str(customer_id),
         planned=view.planned,
         backed_up_net=backed_up,
         meters_net=meters,
@@ -169,8 +172,10 @@ def _totals(view: View, customer_id: Any) -> tuple[Decimal, Decimal]:
     """Return what all customers owed in the backup, and what all meters owe; or of one customer."""
     relations, connection = view.relations, view.connection
     if customer_id is not None:
-        row = connection.execute(_compared(relations).where(relations.customers.c.id == customer_id)).mappings().first()
-        return (row["backed_up_net"], row["meters_net"]) if row else (ZERO, ZERO)
+        kept, owed = relations.backup, net_of_meters(relations)
+        old = connection.scalar(select(net(kept)).where(kept.c.customer_id == customer_id))
+        new = connection.scalar(select(owed.c.net).where(owed.c.customer_id == customer_id))
+        return ZERO if old is None else old, ZERO if new is None else new
     kept, meter = relations.backup, relations.meters
     return (
         connection.execute(select(total(net(kept)))).scalar_one(),
@@ -195,8 +200,8 @@ def differences(view: View, customer_id: Any = None, examined: int | None = None
     for one in found[until:]:
         sides = one["backed_up_net"], one["meters_net"]
         yield _one_sided("customer", one["id"], one["name"], *sides, Cause.not_examined)
+    yield from _customers_of_one_side(view, customer_id)
     if customer_id is None:
-        yield from _customers_of_one_side(view)
         yield from _meters_left(view)
 
 
@@ -246,27 +251,34 @@ def _causes(found: Explanation, further: Sequence[Reason]) -> list[CauseOfDiffer
     return [CauseOfDifference(cause=one.cause, amount=one.amount, rows=list(one.rows)) for one in reasons]
 
 
-def _customers_of_one_side(view: View) -> Iterator[Difference]:
-    """Yield the customers without a backup that have meters, and the backed-up ones that no longer exist."""
+def _customers_of_one_side(view: View, customer_id: Any) -> Iterator[Difference]:
+    """Yield the customers without a backup that have meters, and the backed-up ones that no longer exist; or one."""
     relations = view.relations
     customer, kept, owed = relations.customers, relations.backup, net_of_meters(relations)
     of_customer = and_(kept.c.customer_id == customer.c.id, kept.c.tenant_id == customer.c.tenant_id)
     owing = and_(owed.c.customer_id == customer.c.id, owed.c.tenant_id == customer.c.tenant_id)
     new = select(customer.c.id, customer.c.name, owed.c.net).join(owed, owing).outerjoin(kept, of_customer)
-    for one in view.connection.execute(new.where(kept.c.customer_id.is_(None), owed.c.net != EXACT_ZERO)):
-        yield _one_sided("customer", one.id, one.name, ZERO, one.net, Cause.customer_not_in_both)
-    yield from customers_that_are_gone(view)
+    wanted = new.where(kept.c.customer_id.is_(None), owed.c.net != EXACT_ZERO).order_by(customer.c.id)
+    if customer_id is not None:
+        wanted = wanted.where(customer.c.id == customer_id)
+    for one in view.connection.execute(wanted):
+        why = f"customer {one.id} is not in the backup"
+        yield _one_sided("customer", one.id, one.name, ZERO, one.net, Cause.customer_not_in_both, [why])
+    yield from customers_that_are_gone(view, customer_id)
 
 
-def customers_that_are_gone(view: View) -> Iterator[Difference]:
-    """Yield the customers with a balance in the backup that no longer exist."""
+def customers_that_are_gone(view: View, customer_id: Any = None) -> Iterator[Difference]:
+    """Yield the customers with a balance in the backup that no longer exist; or one of them."""
     customer, kept = view.relations.customers, view.relations.backup
     of_customer = and_(kept.c.customer_id == customer.c.id, kept.c.tenant_id == customer.c.tenant_id)
     gone = select(kept.c.customer_id, net(kept).label("net")).outerjoin(customer, of_customer)
     wanted = gone.where(customer.c.id.is_(None), net(kept) != EXACT_ZERO).order_by(kept.c.customer_id)
+    if customer_id is not None:
+        wanted = wanted.where(kept.c.customer_id == customer_id)
     for one in view.connection.execute(wanted):
         name = f"customer {one.customer_id}"
-        yield _one_sided("customer", one.customer_id, name, one.net, ZERO, Cause.customer_not_in_both)
+        why = f"{name} was deleted since the backup"
+        yield _one_sided("customer", one.customer_id, name, one.net, ZERO, Cause.customer_not_in_both, [why])
 
 
 def _meters_left(view: View) -> Iterator[Difference]:
@@ -274,20 +286,22 @@ def _meters_left(view: View) -> Iterator[Difference]:
     relations = view.relations
     meter, chosen = relations.meters, chosen_meters(relations)
     counted = select(chosen.c.meter_id, func.count().label("times")).group_by(chosen.c.meter_id).subquery("counted")
-    rows = (
+    found = (
         select(meter.c.id, meter.c.meter_number, net(meter).label("net"), counted.c.times)
         .outerjoin(counted, counted.c.meter_id == meter.c.id)
         .where(net(meter) != EXACT_ZERO, or_(counted.c.times.is_(None), counted.c.times > 1))
         .order_by(meter.c.id)
     )
-    for one in view.connection.execute(rows).all():
+    for one in view.connection.execute(found).all():
         if one.times:
             owed = -(one.times - 1) * one.net
-            yield _one_sided("meter", one.id, one.meter_number, ZERO, owed, Cause.meter_reassigned)
+            why = f"meter {one.id} is in the figures of {one.times} customers, and counts once"
+            yield _one_sided("meter", one.id, one.meter_number, ZERO, owed, Cause.meter_reassigned, [why])
             continue
         moved = _moved_openings(view, one.id, one.net)
         cause = Cause.opening_balance_on_another_meter if moved else Cause.meter_reassigned
-        yield _one_sided("meter", one.id, one.meter_number, ZERO, one.net, cause, moved)
+        rows = moved or [f"meter {one.id} has no customer"]
+        yield _one_sided("meter", one.id, one.meter_number, ZERO, one.net, cause, rows)
 
 
 def _moved_openings(view: View, meter_id: Any, owed: Decimal) -> list[str]:

@@ -148,5 +148,13 @@ def _shown(explained: Explained) -> dict[str, Any]:
         "entries": entry_rows(statement),
         "conclusion": statement_tables.conclusion(statement),
         "differs": statement.migrated and statement.agrees is False,
-        "changes": None if explained.history is None else statement_tables.changes(explained.history),
+        "changes": _grids_of_changes(explained),
     }
+
+
+def _grids_of_changes(explained: Explained) -> list[Grid]:
+    """Return the journaled changes and their runs, if they were asked for."""
+    if explained.history is None:
+        return []
+    changes, runs = statement_tables.changes(explained.history), statement_tables.runs(explained.history)
+    return [changes, runs] if runs.rows else [changes]

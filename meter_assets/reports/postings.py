@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from meter_assets.errors import InvalidSettings
-from meter_assets.foreign_text import shown
+from meter_assets.foreign_text import quoted, shown
 from meter_assets.formatting import plain_money
 from meter_assets.reports.causes import ZERO, Cause
 from meter_assets.reports.customer_figures import CustomerFigures, MeterFigure
@@ -109,18 +109,28 @@ def posting_of_gone_customer(why: Difference) -> Posting | None:
 def posted_customers(path: Path, tenant: str) -> set[str]:
     """Return the ids, as a CSV file has them, of the tenant's customers whose rows in an earlier file can be posted.
 
-    Raises InvalidSettings for a file that cannot be read, or is another one.
+    Raises InvalidSettings for a file that cannot be read, is another one, is not complete, or is of other tenants.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheet programs write a byte order mark
             found = csv.DictReader(file)
             if tuple(found.fieldnames or ()) != COLUMNS:
-                raise InvalidSettings(f"{path} is not a file that --adjustments has written: its columns are others.")
-            return {one["customer_id"] for one in found if one["tenant"] == tenant and not one["not_postable"]}
+                raise InvalidSettings(
+                    f"{path} is not a file that --adjustments has written: its columns are others. A file that a "
+                    "spreadsheet program has saved must have commas."
+                )
+            rows = list(found)
     except OSError as error:
         raise InvalidSettings(f"Cannot read {path}: {error.strerror}.") from None
     except (UnicodeDecodeError, csv.Error):
         raise InvalidSettings(f"Cannot read {path}: it is not a CSV file in UTF-8.") from None
+    for number, one in enumerate(rows, start=1):
+        if None in one or None in one.values():
+            raise InvalidSettings(f"{path} is not complete: row {number} has not {len(COLUMNS)} cells.")
+    own = [one for one in rows if one["tenant"] == tenant]
+    if rows and not own:
+        raise InvalidSettings(f"{path} has no row of tenant {tenant}, but of tenant {quoted(rows[0]['tenant'])}.")
+    return {one["customer_id"] for one in own if not one["not_postable"]}
 
 
 def _posting(why: Difference, meters: Sequence[MeterFigure], not_postable: str = "") -> Posting | None:

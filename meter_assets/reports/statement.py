@@ -30,6 +30,7 @@ from meter_assets.billing.step_runs import tenants_with
 from meter_assets.foreign_text import Shown, quoted
 from meter_assets.formatting import in_utc, show_money
 from meter_assets.migration.database import Tenant
+from meter_assets.migration.recorded_policy import differences_from_recorded
 from meter_assets.migration.snapshot import Snapshot
 from meter_assets.migration.step_report import Money
 from meter_assets.reports import statement_reading as reading
@@ -48,6 +49,7 @@ WHO = "who"
 """The key of a payment's row for who decided about its meter, in words."""
 NAMED_ITSELF = "the row itself names this meter"
 DELETED = "not counted: deleted"
+BROUGHT_FORWARD = "brought forward"
 
 
 class Kind(StrEnum):
@@ -86,7 +88,7 @@ class Entry(BaseModel):
     why: Shown
     """How the row came to this meter, or why it is not counted."""
     charges: list[Charge] = []
-    """Of an invoice: the sums of its lines by bill type, without brought-forward debt."""
+    """Of an invoice: the sums of its lines by bill type; brought-forward debt only if invoice totals are added up."""
 
     @property
     def in_words(self) -> str:
@@ -122,6 +124,8 @@ class Statement(BaseModel):
     paid: Money
     stored_balance: Money | None
     stored_overpayment: Money | None
+    policy_differences: list[str] = []
+    """In what the policy is another one than the tenant was migrated with, as "name: recorded -> given"."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -161,6 +165,7 @@ def statements(
     if meter_ids is None:
         meter_ids = connection.scalars(select(relations.meters.c.id).order_by(relations.meters.c.id)).all()
     migrated, decisions = _is_migrated(snapshot, tenant), reading.decisions(snapshot, tenant.id)
+    others = differences_from_recorded(connection, snapshot.schema, tenant.id, snapshot.policy) if migrated else []
     remaining = iter(meter_ids)
     while some := list(islice(remaining, reading.METERS_AT_A_TIME)):
         invoices = reading.invoices_by_meter(snapshot, some, stored, every, planned)
@@ -187,6 +192,7 @@ def statements(
                 paid=-sum((one.amount for one in entries if one.counted and one.kind == Kind.payment), _NOTHING),
                 stored_balance=meter["balance"],
                 stored_overpayment=meter["overpayment"],
+                policy_differences=others,
             )
 
 
@@ -224,6 +230,8 @@ def _entries(
         why = NAMED_ITSELF if counted else _why_uncounted(row)
         entry = _entry(row, Kind.invoice, amount, counted, why)
         parts = [Charge(bill_type=kind, amount=money) for kind, money in charges.get(row["id"], ())]
+        if by_totals and opening:
+            parts.append(Charge(bill_type=BROUGHT_FORWARD, amount=opening))
         found.append(((*at, 1), entry.model_copy(update={"charges": parts})))
     for row in payments:
         if as_of is not None and row["on_day"] is not None and row["on_day"] > as_of:

@@ -46,11 +46,6 @@ class Export:
     tenant: Tenant
     customer_ids: Sequence[Any]
 
-    @property
-    def key(self) -> str:
-        """What the names of the tenant's files start with; it has no dot."""
-        return file_name(self.tenant.key)
-
     def page_name(self, number: int) -> str:
         """Return the name of a page of customers; the first is 1."""
         return f"{page_prefix(self.tenant)}{number:04}.{HTML}"
@@ -61,12 +56,17 @@ def page_prefix(tenant: Tenant) -> str:
     return f"{file_name(tenant.key)}.page-"
 
 
+def statements_name(tenant: Tenant, form: str) -> str:
+    """Return the name of the file of a tenant's statements, of pages the one to open first; it has one dot."""
+    return f"{file_name(tenant.key)}.{form}"
+
+
 def present_files(folder: Path, tenant: Tenant, form: str) -> list[Path]:
     """Return the files of an earlier export of a tenant."""
     if not exists(folder):
         return []
-    key = file_name(tenant.key)
-    found = [folder / f"{key}.{form}"] if exists(folder / f"{key}.{form}") else []
+    first = folder / statements_name(tenant, form)
+    found = [first] if exists(first) else []
     return found + (sorted(folder.glob(f"{page_prefix(tenant)}[0-9]*.{HTML}")) if form == HTML else [])
 
 
@@ -75,7 +75,7 @@ def write_html(export: Export, folder: Path, told: Told) -> list[str]:
 
     Pages of an earlier export are replaced, or removed if this one has fewer. Raises OSError.
     """
-    first = f"{export.key}.{HTML}"
+    first = statements_name(export.tenant, HTML)
     if len(export.customer_ids) <= CUSTOMERS_ON_A_PAGE:
         found = [one for some in figures(export.view, export.customer_ids) for one in some]
         _write_page(export, folder, first, found, "", told)
@@ -188,7 +188,7 @@ def _meter(meter: MeterFigure, statement: Statement | None) -> dict[str, Any]:
 
 def write_csv(export: Export, folder: Path, told: Told) -> list[str]:
     """Write one row per customer and meter to a CSV file in a folder; return its name. Raises OSError."""
-    name = f"{export.key}.{CSV}"
+    name = statements_name(export.tenant, CSV)
     with csv_file(folder, name, COLUMNS) as write:
         done = 0
         for some in figures(export.view, export.customer_ids):

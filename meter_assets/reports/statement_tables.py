@@ -3,9 +3,12 @@
 Add here what several places show of a statement. What a statement contains is in `statement`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
+from meter_assets.billing.policy import Policy
 from meter_assets.foreign_text import quoted, shown
 from meter_assets.formatting import SHORT_RUN_ID, counted, show_money, show_time
 from meter_assets.reports.change_history import JournaledChange
@@ -22,7 +25,7 @@ ENTRY_COLUMNS = (
 )
 CHANGE_COLUMNS = (
     *("started_at", "run_id", "step", "is_rollback", "table", "row_id", "rule", "column", "before", "after"),
-    *("started_by", "reason", "software_version"),
+    *("started_by", "reason", "policy", "software_version"),
 )
 
 
@@ -63,6 +66,12 @@ def conclusion(statement: Statement) -> str:
         return f"{billed}. The meter is deleted, so its stored balance is not recomputed: {stored}."
     if not statement.migrated:
         return f"{billed}. Stored: {stored}. The tenant's meter balances are not migrated yet, so they may differ."
+    if statement.policy_differences:
+        return (
+            f"{billed}. The stored balance DIFFERS: {stored}. The tenant was migrated with another policy "
+            f"({'; '.join(statement.policy_differences)}): run this with the configuration file of "
+            "that policy."
+        )
     return (
         f"{billed}. The stored balance DIFFERS: {stored}. Rows were changed since the migration, or another program "
         "wrote the balance: --history shows the journaled changes; migrate-customer-balances-to-meters recomputes it."
@@ -90,6 +99,29 @@ def changes(history: Sequence[JournaledChange]) -> Grid:
     headings = ("when", "run", "step", "row", "rule", "column", "before", "after")
     note = "" if rows else "No journaled change: neither the meter, nor its invoices or payments."
     return Grid("Journaled changes, oldest first", headings, tuple(rows), note)
+
+
+def runs(history: Sequence[JournaledChange]) -> Grid:
+    """Return the runs of journaled changes: who started each, why, and with which policy."""
+    found = {one.run_id: one for one in history}
+    rows = tuple(
+        (
+            run_id[:SHORT_RUN_ID],
+            "-" if one.started_by is None else shown(one.started_by),
+            "-" if one.reason is None else shown(one.reason),
+            _policy(one.policy),
+            one.software_version,
+        )
+        for run_id, one in found.items()
+    )
+    return Grid("Runs of these changes", ("run", "started by", "reason", "policy", "version"), rows)
+
+
+def _policy(recorded: Mapping[str, Any]) -> str:
+    """Return in what a recorded policy is another one than the default."""
+    usual = Policy().model_dump(mode="json")
+    others = (f"{name} = {shown(value)}" for name, value in recorded.items() if name in usual and value != usual[name])
+    return "; ".join(others) or "the default"
 
 
 def without_meter(rows: Sequence[PaymentWithoutMeter]) -> Grid:
@@ -144,7 +176,7 @@ def change_rows(explained: Iterable[Explained]) -> Iterator[Sequence[object]]:
     yield CHANGE_COLUMNS
     for one in explained:
         for change in one.history or ():
-            values = change.model_dump(exclude={"values"})
+            values = change.model_dump(exclude={"values"}) | {"policy": json.dumps(change.policy)}
             for value in change.values:
                 row = {**values, **value.model_dump()}
                 yield [row[name] for name in CHANGE_COLUMNS]

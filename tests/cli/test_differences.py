@@ -85,6 +85,41 @@ def test_business_on_the_day_of_the_backup_and_other_programs(shell: CommandLine
 
 
 @pytest.mark.slow
+@pytest.mark.by_default("sqlite")
+def test_one_customer_who_came_or_went_and_meters_of_none_or_two(shell: CommandLine) -> None:
+    """The figures of one customer are the customer's own; what is left of the tenant's names its reason."""
+    (meter, customer), (shared, _), *_ = shell.rows(
+        f"SELECT meter_id, customer_id FROM meter_assignments WHERE tenant_id = {HEALTHY} ORDER BY id"
+    )
+    assert shell(*MIGRATE, "--tenant", HEALTHY).status == 0
+    shell.change(
+        f"UPDATE customers SET deleted_at = '2024-07-01 00:00:00' WHERE id = {customer}",
+        f"UPDATE meters SET balance = 100, overpayment = 0 WHERE id IN ({meter}, {shared})",
+        f"UPDATE customer_balances_backup SET balance = 30, overpayment = 0 WHERE customer_id = {customer}",
+        f"INSERT INTO customers (id, tenant_id, name, balance, overpayment) VALUES (9500, {HEALTHY}, 'New', 0, 0)",
+        "INSERT INTO meter_assignments (id, tenant_id, customer_id, meter_id, is_active) VALUES "
+        f"(9001, {HEALTHY}, 9500, {shared}, '1')",
+    )
+    for key, sides, says in (
+        (9500, ("0.00", "100.00"), "customer 9500 is not in the backup"),
+        (customer, ("30.00", "0.00"), f"customer {customer} was deleted since the backup"),
+    ):
+        one = ("differences", "--tenant", HEALTHY, "--customer", str(key))
+        found = json.loads(shell(*one, "--json").printed)["tenants"][0]
+        old, new = (Decimal(found[name]) for name in ("backed_up_net", "meters_net"))
+        assert (old, new, found["differing"]) == (*map(Decimal, sides), 1)
+        (part,) = found["largest"][0]["causes"]
+        assert (part["cause"], Decimal(part["amount"]), part["rows"]) == ("customer_not_in_both", new - old, [says])
+        assert f"The customer owed {sides[0]} before; the customer's meters owe {sides[1]}" in shell(*one).words
+    rows = csv.DictReader(io.StringIO(shell("differences", "--tenant", HEALTHY, "--csv").printed))
+    of_meters = {row["id"]: (row["amount"], row["rows"]) for row in rows if row["kind"] == "meter"}
+    assert of_meters == {
+        str(meter): ("100.00", f"meter {meter} has no customer"),
+        str(shared): ("-100.00", f"meter {shared} is in the figures of 2 customers, and counts once"),
+    }
+
+
+@pytest.mark.slow
 def test_all_tenants_together_and_refusals(on_sqlite: CommandLine) -> None:
     on_sqlite.change(f"UPDATE customers SET balance = balance + 3 WHERE tenant_id IN ({HEALTHY}, {BROKEN})")
     ended = on_sqlite("differences")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -57,6 +58,11 @@ def test_the_history_has_every_journaled_change(shell: CommandLine) -> None:
     assert {one["run_id"] for one in later if not one["is_rollback"]} == {run}
     printed = shell("explain", "1", "--tenant", "1", "--history", "--csv").printed
     rows = list(csv.DictReader(io.StringIO(printed)))
+    assert {row["policy"] for row in rows} == {json.dumps(found["history"][0]["policy"])}
+    assert all(row["started_at"].endswith("+00:00") for row in rows), "in UTC on every engine"
+    assert (
+        f"{run[:8]} {rows[0]['started_by']} - the default" in shell("explain", "1", "--tenant", "1", "--history").words
+    )
     meter_ids = [(row["before"], row["after"]) for row in rows if row["column"] == "meter_id"]
     assert sorted(meter_ids) == sorted([("", "1"), ("1", "")] * (len(meter_ids) // 2))
 
@@ -140,6 +146,25 @@ def test_a_customer_owes_what_the_own_meters_owe(shell: CommandLine) -> None:
     shell.change(f"UPDATE customers SET deleted_at = '2024-05-05 00:00:00' WHERE id = {customer}")
     deleted = shell("explain", "--customer", str(customer), "--tenant", "1")
     assert (deleted.status, "The customer is deleted." in deleted.words) == (0, True)
+
+
+@pytest.mark.slow
+def test_another_policy_is_named(on_sqlite: CommandLine) -> None:
+    """By invoice totals, debt brought forward is a part of an invoice; without that policy, balances differ."""
+    file = on_sqlite.folder / "totals.toml"
+    file.write_text('[policy]\nbalance_basis = "invoice_totals"\n', encoding="utf-8")
+    ((meter, invoice),) = on_sqlite.rows(
+        "SELECT meter_id, id FROM invoices WHERE tenant_id = 1 AND balance_brought_forward > 0 ORDER BY id LIMIT 1"
+    )
+    by_totals = replace(on_sqlite, environment={"METER_ASSETS_CONFIG": str(file)})
+    assert by_totals(*MIGRATE, "--tenant", "1").status == 0
+    found = explained(by_totals("explain", str(meter), "--tenant", "1", "--json"))["statement"]
+    (entry,) = (one for one in found["entries"] if (one["kind"], one["row_id"]) == ("invoice", str(invoice)))
+    assert (found["agrees"], entry["charges"][-1]["bill_type"]) == (True, "brought forward")
+    assert sum(Decimal(one["amount"]) for one in entry["charges"]) == Decimal(entry["amount"])
+    otherwise = on_sqlite("explain", str(meter), "--tenant", "1")
+    says = "migrated with another policy (balance_basis: invoice_totals -> charges_and_opening_balance)"
+    assert (otherwise.status, says in otherwise.words) == (1, True), otherwise.printed
 
 
 REFUSED = {

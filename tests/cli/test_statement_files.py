@@ -281,7 +281,13 @@ def test_named_customers_and_refusals(on_sqlite: CommandLine) -> None:
     Path("file").write_text("")
     Path("unwritable").mkdir()
     Path("link").symlink_to("unwritable")
-    out = ("--out", "other")
+    Path("excel.csv").write_text("\ufeff" + Path("some.csv").read_text(encoding="utf-8"), encoding="utf-8")
+    again = shell("statements", "--tenant", HEALTHY, *several, "--adjustments", "rest.csv", "--posted", "excel.csv")
+    assert (again.status, "Left out: 1 customer whose row was posted." in again.words) == (0, True)
+    Path("cut.csv").write_text(Path("some.csv").read_text(encoding="utf-8")[:-20], encoding="utf-8")
+    Path("linked.csv").symlink_to("some.csv")
+    out, posted = ("--out", "other"), ("--adjustments", "a.csv", "--posted")
+    same = ("--adjustments", "linked.csv", "--posted", "./some.csv", "--force")
     for arguments, says in {
         ("--tenant", "77", *out): "No such tenant: 77",
         ("--tenant", HEALTHY, "--customer", "none", *out): "Tenant 1 has no customer none",
@@ -294,8 +300,12 @@ def test_named_customers_and_refusals(on_sqlite: CommandLine) -> None:
         ("--tenant", HEALTHY): "Name a folder with --out, or a file with --adjustments, or both.",
         ("--tenant", ALSO_HEALTHY, "--adjustments", "some"): "is a directory",
         ("--tenant", HEALTHY, *out, "--posted", "some.csv"): "--posted needs --adjustments.",
-        ("--tenant", HEALTHY, "--adjustments", "a.csv", "--posted", "none.csv"): "Cannot read none.csv: No such file",
-        ("--tenant", HEALTHY, "--adjustments", "a.csv", "--posted", "file"): "file is not a file that --adjustments",
+        ("--tenant", HEALTHY, *posted, "none.csv"): "Cannot read none.csv: No such file",
+        ("--tenant", HEALTHY, *posted, "file"): "file is not a file that --adjustments",
+        ("--tenant", HEALTHY, *posted, "cut.csv"): "cut.csv is not complete: row 2 has not 14 cells.",
+        ("--tenant", ALSO_HEALTHY, *posted, "some.csv"): "some.csv has no row of tenant 2, but of tenant 1.",
+        ("--tenant", HEALTHY, *same): "--adjustments and --posted name the same file, linked.csv",
+        ("--tenant", HEALTHY, *out, "--format", "csv", "--adjustments", "other/1.csv"): "the file of the statements",
     }.items():
         refused = shell("statements", *arguments)
         assert (refused.status, says in refused.words) == (2, True), refused.printed
