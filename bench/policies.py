@@ -23,7 +23,7 @@ from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.engines import engine_of
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.reports.policies import compare_policies
+from meter_assets.reports.policies.comparison import compare_policies
 from meter_assets.reports.preview import preview
 from tests.support.servers import start_postgres
 

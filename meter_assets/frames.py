@@ -26,7 +26,7 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import quoted
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import tried_again
-from meter_assets.reports import frames as parts
+from meter_assets.reports.frames import parts
 from meter_assets.rules.steps import MIGRATION, STEPS
 
 if TYPE_CHECKING:

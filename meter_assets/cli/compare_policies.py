@@ -17,7 +17,13 @@ from meter_assets.foreign_text import named, quoted
 from meter_assets.formatting import counted, show_money
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.progress import Lines
-from meter_assets.reports.policies import Between, PolicyComparison, PolicyValues, RankedPolicy, compare_policies
+from meter_assets.reports.policies.comparison import (
+    Between,
+    PolicyComparison,
+    PolicyValues,
+    RankedPolicy,
+    compare_policies,
+)
 from meter_assets.reports.tables import Grid
 
 SHOWN_POLICIES = 10

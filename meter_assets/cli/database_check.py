@@ -1,6 +1,6 @@
 """The command `check-database`: what a database is for this software, as text or as JSON.
 
-Add here what only this command prints. What is found is in `reports.database_check`.
+Add here what only this command prints. What is found is in `database.check`.
 """
 
 import click
@@ -9,8 +9,8 @@ from meter_assets import settings
 from meter_assets.cli.json_output import print_json
 from meter_assets.cli.terminal import Terminal
 from meter_assets.formatting import counted, show_money
-from meter_assets.reports.database_check import DatabaseCheck, Level, check_database
-from meter_assets.reports.suggested_mapping import suggested_mapping
+from meter_assets.reports.database.check import DatabaseCheck, Level, check_database
+from meter_assets.reports.database.suggested_mapping import suggested_mapping
 from meter_assets.reports.tables import Grid
 
 

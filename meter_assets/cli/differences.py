@@ -1,7 +1,7 @@
 """What `meter-assets differences` prints: why meters owe something else than their customers owed.
 
 Add here what only this command prints. The causes are found in `reports.differences`, their tables are in
-`reports.difference_tables`.
+`differences.tables`.
 """
 
 from typing import Any
@@ -17,10 +17,10 @@ from meter_assets.errors import UnknownRow
 from meter_assets.foreign_text import named
 from meter_assets.formatting import show_money
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.reports import difference_tables as render
-from meter_assets.reports.causes import Cause
-from meter_assets.reports.differences import TenantDifferences, tenant_differences
-from meter_assets.reports.explain import find_customer
+from meter_assets.reports.differences import tables as render
+from meter_assets.reports.differences.by_customer import TenantDifferences, tenant_differences
+from meter_assets.reports.differences.causes import Cause
+from meter_assets.reports.statements.explain import find_customer
 from meter_assets.reports.tables import Grid
 
 TEXT, JSON, CSV = "text", "json", "csv"

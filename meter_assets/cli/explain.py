@@ -1,7 +1,7 @@
 """What `meter-assets explain` prints: the statement of a meter, or of all meters of a customer.
 
 Add here what only this command prints. Statements are made in `reports.statement`, their tables in
-`reports.statement_tables`.
+`statements.tables`.
 """
 
 from datetime import date
@@ -11,8 +11,8 @@ from meter_assets.cli.csv_output import print_csv
 from meter_assets.cli.json_output import print_json
 from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import named
-from meter_assets.reports import statement_tables as render
-from meter_assets.reports.explain import Explained, ExplainedCustomer, explain_customer, explain_meter
+from meter_assets.reports.statements import tables as render
+from meter_assets.reports.statements.explain import Explained, ExplainedCustomer, explain_customer, explain_meter
 
 TEXT, JSON, CSV = "text", "json", "csv"
 

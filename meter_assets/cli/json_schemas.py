@@ -18,9 +18,9 @@ from meter_assets.cli.json_results import MigrationResults, PreviewResults, Roll
 from meter_assets.cli.review import Reviews
 from meter_assets.cli.status import Status
 from meter_assets.cli.verification import Verifications
-from meter_assets.reports.database_check import DatabaseCheck
-from meter_assets.reports.explain import Explained, ExplainedCustomer
+from meter_assets.reports.database.check import DatabaseCheck
 from meter_assets.reports.rehearsal import Rehearsal
+from meter_assets.reports.statements.explain import Explained, ExplainedCustomer
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DOCUMENTS: dict[str, Any] = {

@@ -11,7 +11,7 @@ from meter_assets.cli.runner import Launch
 from meter_assets.defs.rollback import undo_steps
 from meter_assets.errors import PlanUnusable
 from meter_assets.migration.database import Tenant
-from meter_assets.migration.manifest import folder_of, read_manifest
+from meter_assets.migration.reviewed_plans.manifest import folder_of, read_manifest
 from meter_assets.rules.steps import MIGRATION, STEPS
 
 

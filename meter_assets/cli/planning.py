@@ -9,8 +9,8 @@ from pathlib import Path
 from meter_assets import settings
 from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import named
-from meter_assets.migration.approval import Approved, approve
-from meter_assets.migration.manifest import folder_of, planned_tenants
+from meter_assets.migration.reviewed_plans.approval import Approved, approve
+from meter_assets.migration.reviewed_plans.manifest import folder_of, planned_tenants
 from meter_assets.reports.tables import Grid
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import named
 from meter_assets.formatting import show_money
-from meter_assets.reports import difference_tables
 from meter_assets.reports import tables as render
+from meter_assets.reports.differences import tables as difference_tables
 from meter_assets.reports.preview import Preview
 
 

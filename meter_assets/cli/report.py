@@ -1,7 +1,7 @@
 """What `meter-assets report` prints: which file was written, or what was changed since.
 
 Add here what only this command prints. The report is composed in `reports.report`, files are written and read in
-`reports.report_files`.
+`report.files`.
 """
 
 from pathlib import Path
@@ -12,9 +12,9 @@ from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import named, shown
 from meter_assets.formatting import counted
 from meter_assets.migration.verification import verify
-from meter_assets.reports import report_tables
-from meter_assets.reports.report import build_report, new_report
-from meter_assets.reports.report_files import read_report, require_writable_path, write_report
+from meter_assets.reports.report import tables as report_tables
+from meter_assets.reports.report.contents import build_report, new_report
+from meter_assets.reports.report.files import read_report, require_writable_path, write_report
 
 
 def write_tenants_report(tenants: Selection, path: Path, *, force: bool) -> int:

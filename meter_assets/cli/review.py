@@ -18,12 +18,12 @@ from meter_assets.errors import InvalidDecisions
 from meter_assets.foreign_text import named, quoted, visible
 from meter_assets.formatting import counted, show_money
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.decision_file import read_decisions
-from meter_assets.migration.decisions import Imported, import_decisions
+from meter_assets.migration.decisions.file import read_decisions
+from meter_assets.migration.decisions.importing import Imported, import_decisions
 from meter_assets.migration.origin import user_of_this_process
 from meter_assets.migration.tenants import SkippedTenant
-from meter_assets.reports.review import Review, ReviewItem, review, undecided
-from meter_assets.reports.review_file import described, export_review
+from meter_assets.reports.review.file import described, export_review
+from meter_assets.reports.review.waiting_payments import Review, ReviewItem, review, undecided
 from meter_assets.reports.tables import Grid
 
 

@@ -148,7 +148,7 @@ def with_plans(selection: Selection, plan: Path) -> Selection:
 
     Raises PlanUnusable if there is no plan at all.
     """
-    from meter_assets.migration.manifest import planned_tenants
+    from meter_assets.migration.reviewed_plans.manifest import planned_tenants
 
     planned = planned_tenants(plan)
     return selection if selection.named else replace(selection, named=tuple(planned))

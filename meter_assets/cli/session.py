@@ -41,8 +41,8 @@ from meter_assets.defs.resources import shared_database
 from meter_assets.errors import MeterAssetsError, NotAsRecorded
 from meter_assets.migration.backup import tenants_without_backup
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.migration.manifest import MANIFEST
-from meter_assets.migration.plan_files import CSV
+from meter_assets.migration.reviewed_plans.files import CSV
+from meter_assets.migration.reviewed_plans.manifest import MANIFEST
 from meter_assets.migration.rollback import steps_to_undo, tenants_of_run
 from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.migration.tenants import SkippedTenant

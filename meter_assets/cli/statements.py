@@ -1,6 +1,6 @@
 """What `meter-assets statements` prints: which files were written, and the control totals of the postings.
 
-Add here what only this command prints. The files are written in `reports.customer_exports`.
+Add here what only this command prints. The files are written in `call_centre.exports`.
 """
 
 import time
@@ -13,15 +13,15 @@ from meter_assets import settings
 from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import named
 from meter_assets.formatting import counted, show_money
-from meter_assets.reports.customer_exports import (
+from meter_assets.reports.call_centre.exports import (
     Exported,
     Wanted,
     export_customers,
     refuse_existing_files,
     require_separate_files,
 )
-from meter_assets.reports.explain import find_customer
-from meter_assets.reports.postings import ControlTotals
+from meter_assets.reports.call_centre.postings import ControlTotals
+from meter_assets.reports.statements.explain import find_customer
 
 SECONDS_BETWEEN_LINES = 5.0
 """A line of progress is printed this often at most."""

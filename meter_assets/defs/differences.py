@@ -11,8 +11,8 @@ from meter_assets.errors import MeterAssetsError
 from meter_assets.formatting import minor_units
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.step_report import SHOWN_ROWS
-from meter_assets.reports import difference_tables as render
-from meter_assets.reports.differences import TenantDifferences, tenant_differences
+from meter_assets.reports.differences import tables as render
+from meter_assets.reports.differences.by_customer import TenantDifferences, tenant_differences
 from meter_assets.reports.preview import EXAMINED
 
 BY_CAUSE = "differences_by_cause"

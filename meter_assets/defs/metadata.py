@@ -19,7 +19,7 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import shown, visible, without_links
 from meter_assets.monitoring.alerts.receivers import UI_URL_VARIABLE, ui_address
 from meter_assets.reports.narrow import WIDEST, narrow
-from meter_assets.reports.statement_tables import STATEMENT_PATH
+from meter_assets.reports.statements.tables import STATEMENT_PATH
 from meter_assets.reports.tables import LONGEST_CELL, Grid
 
 REPORT = "report"

@@ -20,7 +20,7 @@ from meter_assets.defs.step import DOMAIN, OWNERS, RunConfig, failures, tenant_o
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import named
 from meter_assets.formatting import minor_units
-from meter_assets.migration.plan_files import CSV, require_format
+from meter_assets.migration.reviewed_plans.files import CSV, require_format
 from meter_assets.migration.step_report import StepReport
 from meter_assets.reports import tables as render
 from meter_assets.reports.preview import Preview, preview

@@ -1,7 +1,7 @@
 """Which reviewed plan a run must follow: from its run config, and from what the settings require.
 
 Add here what decides whether a run may write with a plan, or without one. The folders that a run config may name are in
-`launchpad`; plans themselves are in `migration.reviewed_plan` and `migration.approval`.
+`launchpad`; plans themselves are in `reviewed_plans.comparison` and `migration.approval`.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from pydantic import Field
 from meter_assets import settings
 from meter_assets.defs import launchpad
 from meter_assets.errors import PlanUnusable
-from meter_assets.migration.approval import ApprovalRules
-from meter_assets.migration.reviewed_plan import PlanToRun
+from meter_assets.migration.reviewed_plans.approval import ApprovalRules
+from meter_assets.migration.reviewed_plans.comparison import PlanToRun
 from meter_assets.rules.steps import MIGRATION
 
 PLAN_DIR = Field(

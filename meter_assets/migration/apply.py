@@ -18,7 +18,7 @@ from meter_assets.migration.journal_audit import require_trusted
 from meter_assets.migration.plan import begin_writing, plan_step, unwritten_since_plan
 from meter_assets.migration.progress import CHECKING, COMPUTING, VERIFYING, WRITING, StepProgress, tell
 from meter_assets.migration.recording import locked_and_prepared, record_step_run, retry_on_conflict, succeed
-from meter_assets.migration.reviewed_plan import require_as_planned, require_planned
+from meter_assets.migration.reviewed_plans.comparison import require_as_planned, require_planned
 from meter_assets.migration.side_effects import money_elsewhere, require_no_other_changes, unlike_the_backup
 from meter_assets.migration.stages import Moment, Situation, require
 from meter_assets.migration.step_report import StepReport, step_report, summarize_change

@@ -29,7 +29,7 @@ from meter_assets.migration.pace import Pace
 from meter_assets.migration.plan import Plan, begin_writing, plan_step, require_same_session, unwritten_since_plan
 from meter_assets.migration.progress import WRITING, StepProgress, tell
 from meter_assets.migration.recording import record_step_run, retry_on_conflict, succeed
-from meter_assets.migration.reviewed_plan import require_planned
+from meter_assets.migration.reviewed_plans.comparison import require_planned
 from meter_assets.migration.side_effects import money_elsewhere, require_no_other_changes
 from meter_assets.migration.step_report import (
     RowsAndMoney,

@@ -17,7 +17,7 @@ from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult
 from meter_assets.migration.origin import UNKNOWN, Origin
-from meter_assets.migration.reviewed_plan import PlanToRun
+from meter_assets.migration.reviewed_plans.comparison import PlanToRun
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.step_run import StepRun
 from meter_assets.migration.validation import validate

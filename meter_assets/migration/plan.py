@@ -20,7 +20,7 @@ from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal import EVERY_ID, IdRange, is_same_row, row_id_of
 from meter_assets.migration.journal_audit import require_trusted
 from meter_assets.migration.progress import CHECKING, COMPUTING, StepProgress, tell
-from meter_assets.migration.reviewed_plan import require_planned
+from meter_assets.migration.reviewed_plans.comparison import require_planned
 from meter_assets.migration.side_effects import unlike_the_backup
 from meter_assets.migration.stages import Moment, Situation, require
 from meter_assets.migration.step_report import ChangeSummary, summarize_change

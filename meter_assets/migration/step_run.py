@@ -17,8 +17,8 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import InvalidSettings, NothingToWrite
 from meter_assets.migration.batch_size import AUTO
 from meter_assets.migration.database import Tenant
-from meter_assets.migration.manifest import Manifest
 from meter_assets.migration.origin import UNKNOWN, Origin
+from meter_assets.migration.reviewed_plans.manifest import Manifest
 from meter_assets.migration.run_history import StepRunRecord
 from meter_assets.migration.step_report import StepReport
 from meter_assets.migration.temporary_tables import TemporaryTables, materialized

@@ -2,7 +2,7 @@
 
 Rows are streamed, and a file appears only when it is complete. Every cell passes through `spreadsheet_cell`, so that no
 program reads a text of the database as a formula. Add other exports here; the forms of files are in
-`migration.plan_files`, and what a manifest contains in `migration.manifest`.
+`reviewed_plans.files`, and what a manifest contains in `migration.manifest`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,9 @@ from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import shown
 from meter_assets.formatting import plain_money
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.migration.manifest import (
+from meter_assets.migration.person import this_person
+from meter_assets.migration.reviewed_plans.files import CSV, ROWS_AT_A_TIME, write_rows
+from meter_assets.migration.reviewed_plans.manifest import (
     Manifest,
     MoneyPlanned,
     StepPlanned,
@@ -30,9 +32,7 @@ from meter_assets.migration.manifest import (
     policy_digest,
     write_manifest,
 )
-from meter_assets.migration.person import this_person
-from meter_assets.migration.plan_files import CSV, ROWS_AT_A_TIME, write_rows
-from meter_assets.migration.planned_rows import as_journaled, digest_of
+from meter_assets.migration.reviewed_plans.rows import as_journaled, digest_of
 from meter_assets.migration.step_report import StepReport, as_listed, shown_columns, skipped_rows
 from meter_assets.private_files import make_folder
 from meter_assets.version import __version__

@@ -13,10 +13,12 @@ from markupsafe import Markup
 
 from meter_assets.foreign_text import named
 from meter_assets.formatting import show_time
-from meter_assets.reports import report_charts, report_tables, statement_tables
-from meter_assets.reports.explain import Explained, ExplainedCustomer
-from meter_assets.reports.report import Report, TenantReport
-from meter_assets.reports.statement import Statement
+from meter_assets.reports.report import charts as report_charts
+from meter_assets.reports.report import tables as report_tables
+from meter_assets.reports.report.contents import Report, TenantReport
+from meter_assets.reports.statements import tables as statement_tables
+from meter_assets.reports.statements.explain import Explained, ExplainedCustomer
+from meter_assets.reports.statements.statement import Statement
 from meter_assets.reports.tables import Grid
 from meter_assets.rules.invariants import Severity
 

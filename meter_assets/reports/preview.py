@@ -21,17 +21,17 @@ from meter_assets.foreign_text import Shown
 from meter_assets.migration.backup import with_backup_first
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult, evaluate
-from meter_assets.migration.manifest import folder_of
-from meter_assets.migration.plan_files import CSV
-from meter_assets.migration.planned_rows import newest_step_run
 from meter_assets.migration.recorded_policy import differences_from_recorded
+from meter_assets.migration.reviewed_plans.files import CSV
+from meter_assets.migration.reviewed_plans.manifest import folder_of
+from meter_assets.migration.reviewed_plans.rows import newest_step_run
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.stages import Moment, Situation, problems
 from meter_assets.migration.step_report import SHOWN_ROWS, Money, StepReport, step_report, summarize_change
 from meter_assets.migration.step_run import PreparedStep, prepare
 from meter_assets.migration.temporary_tables import READ_OFTEN, TemporaryTables, materialized
-from meter_assets.reports.difference_view import INVOICE_AMOUNTS, View, journaled_amounts
-from meter_assets.reports.differences import TenantDifferences, summarized
+from meter_assets.reports.differences.by_customer import TenantDifferences, summarized
+from meter_assets.reports.differences.view import INVOICE_AMOUNTS, View, journaled_amounts
 from meter_assets.reports.export import PlanExport
 from meter_assets.reports.treatments import (
     BillTypeSummary,

@@ -1,6 +1,6 @@
 """Cells of workbooks: how an exact amount is written into one.
 
-Add here what several workbooks have in common. What a workbook contains is in `review_file` and `report_files`.
+Add here what several workbooks have in common. What a workbook contains is in `review.file` and `report.files`.
 """
 
 from decimal import Decimal

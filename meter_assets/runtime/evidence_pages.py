@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from meter_assets import settings
 from meter_assets.errors import InvalidSettings, MeterAssetsError
 from meter_assets.foreign_text import quoted
-from meter_assets.reports.explain import BY, explain_customer, explain_meter, meters_of_tenant
 from meter_assets.reports.pages import statement_page
-from meter_assets.reports.statement_tables import STATEMENT_PATH
+from meter_assets.reports.statements.explain import BY, explain_customer, explain_meter, meters_of_tenant
+from meter_assets.reports.statements.tables import STATEMENT_PATH
 
 _FIELDS = ("tenant", "meter", "customer", "by", "as_of", "history")
 

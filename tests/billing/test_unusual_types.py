@@ -15,7 +15,7 @@ from meter_assets.billing.policy import Policy
 from meter_assets.errors import UnsuitableSchema
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.reviewed_plan import PlanToRun
+from meter_assets.migration.reviewed_plans.comparison import PlanToRun
 from meter_assets.migration.rollback import roll_back
 from meter_assets.migration.step_run import StepRun
 from meter_assets.monitoring.watch import watch

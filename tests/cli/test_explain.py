@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from meter_assets.billing.policy import Policy
-from meter_assets.reports.statement import statements
+from meter_assets.reports.statements.statement import statements
 from tests.support.command_line import CommandLine, Ended
 
 MIGRATE = ("migrate-meter-financials", "--yes")

@@ -14,12 +14,12 @@ import pytest
 
 from meter_assets.cli import many_tenants as command
 from meter_assets.migration import apply, batches
-from meter_assets.migration import approval as approval_module
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.migration.manifest import APPROVAL, MANIFEST, Manifest, hash_of_file, write_manifest
 from meter_assets.migration.person import Person
-from meter_assets.migration.plan_files import planned_rows
-from meter_assets.migration.reviewed_plan import require_as_planned
+from meter_assets.migration.reviewed_plans import approval as approval_module
+from meter_assets.migration.reviewed_plans.comparison import require_as_planned
+from meter_assets.migration.reviewed_plans.files import planned_rows
+from meter_assets.migration.reviewed_plans.manifest import APPROVAL, MANIFEST, Manifest, hash_of_file, write_manifest
 from meter_assets.migration.step_run import StepRun
 from meter_assets.rules.steps import MIGRATION
 from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine, Ended

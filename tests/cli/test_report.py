@@ -14,7 +14,7 @@ import pytest
 from openpyxl import load_workbook
 
 from meter_assets.formatting import show_money
-from meter_assets.reports.report_words import WORDS
+from meter_assets.reports.report.words import WORDS
 from tests.support.command_line import ALSO_HEALTHY, BROKEN, HEALTHY, CommandLine
 
 MIGRATE = ("migrate-meter-financials", "--yes", "--reason", "go-live <b>2026</b>")

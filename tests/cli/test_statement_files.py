@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from meter_assets.cli import statements
-from meter_assets.reports import customer_figures, statement_files
+from meter_assets.reports.call_centre import figures as customer_figures
+from meter_assets.reports.call_centre import statement_files
 from tests.support.command_line import ALSO_HEALTHY, HEALTHY, CommandLine
 from tests.support.databases import contents
 

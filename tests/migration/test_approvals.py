@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from meter_assets.errors import PlanRefused
-from meter_assets.migration import approval
-from meter_assets.migration.approval import ApprovalRules, approve, require_approved
-from meter_assets.migration.manifest import Manifest, read_manifest, write_manifest
 from meter_assets.migration.person import Person
+from meter_assets.migration.reviewed_plans import approval
+from meter_assets.migration.reviewed_plans.approval import ApprovalRules, approve, require_approved
+from meter_assets.migration.reviewed_plans.manifest import Manifest, read_manifest, write_manifest
 
 RULES = ApprovalRules(required=True)
 CASES = [

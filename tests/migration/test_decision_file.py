@@ -9,8 +9,8 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from meter_assets.errors import InvalidDecisions, UnreadableDecisions
-from meter_assets.migration import decision_file
-from meter_assets.migration.decision_file import GivenDecision, read_decisions
+from meter_assets.migration.decisions import file as decision_file
+from meter_assets.migration.decisions.file import GivenDecision, read_decisions
 
 SEVEN = GivenDecision(2, "7", meter_id="20", decided_by="Ann", note="by phone, Žižkov")
 ROW = '7,20,Ann,"by phone, Žižkov"'

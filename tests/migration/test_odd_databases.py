@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from meter_assets.errors import StepError
 from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
-from meter_assets.migration.reviewed_plan import PlanToRun
+from meter_assets.migration.reviewed_plans.comparison import PlanToRun
 from meter_assets.migration.step_run import PlanOfTenant, StepRun
 from meter_assets.reports.preview import Preview, preview
-from meter_assets.reports.review import review
+from meter_assets.reports.review.waiting_payments import review
 from meter_assets.rules.invariants import Group, of_group
 from meter_assets.rules.steps import MIGRATION, STEPS
 from tests.support import oracle

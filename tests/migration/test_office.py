@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from meter_assets.billing.policy import Policy
 from meter_assets.migration.verification import verify
-from meter_assets.reports.differences import tenant_differences
-from meter_assets.reports.statement import statements
+from meter_assets.reports.differences.by_customer import tenant_differences
+from meter_assets.reports.statements.statement import statements
 from tests.support.command_line import CommandLine, on_small_tenants
 from tests.support.engines import NewDatabase
 

@@ -11,9 +11,9 @@ from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import make_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.snapshot import Snapshot
-from meter_assets.reports.causes import Cause, Reason, explained
-from meter_assets.reports.difference_view import view_after_migration
-from meter_assets.reports.differences import TenantDifferences, summarized, tenant_differences
+from meter_assets.reports.differences.by_customer import TenantDifferences, summarized, tenant_differences
+from meter_assets.reports.differences.causes import Cause, Reason, explained
+from meter_assets.reports.differences.view import view_after_migration
 from tests.support import old_balances, oracle
 from tests.support.databases import load, tenant
 from tests.support.old_balances import COMBINATIONS, TENANT

@@ -16,8 +16,8 @@ from bench.speed.data import Size, fill
 from meter_assets import frames
 from meter_assets.errors import InvalidSettings, NotInFrame, PyarrowMissing, UnknownRow, UnknownTenant
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.reports import frame_columns
-from meter_assets.reports.frame_columns import Kind, frame_of
+from meter_assets.reports.frames import columns as frame_columns
+from meter_assets.reports.frames.columns import Kind, frame_of
 from meter_assets.rules.steps import MIGRATION
 from tests.support.command_line import make_small_tenants
 from tests.support.databases import migrate, write

@@ -13,8 +13,8 @@ from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import DemoSize, fill, make_tables
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.reports import review_rows
-from meter_assets.reports.meter_suggestions import (
+from meter_assets.reports.review import rows as review_rows
+from meter_assets.reports.review.meter_suggestions import (
     ONLY_METER,
     REASONS,
     Account,
@@ -24,7 +24,7 @@ from meter_assets.reports.meter_suggestions import (
     Paid,
     learn,
 )
-from meter_assets.reports.review import Review, review
+from meter_assets.reports.review.waiting_payments import Review, review
 from tests.support.databases import tenant
 
 PAY_DAY = date(2024, 3, 9)

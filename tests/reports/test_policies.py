@@ -18,10 +18,10 @@ from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import billing_tables
 from meter_assets.errors import InvalidSettings, UnknownPolicy
 from meter_assets.migration.database import BillingDatabase
-from meter_assets.reports import policy_sums
-from meter_assets.reports.policies import PolicyComparison, compare_policies
-from meter_assets.reports.policy_choices import MOST_POLICIES, FoundStatus, default_choices, named_choices
-from meter_assets.reports.policy_sums import tenant_sums
+from meter_assets.reports.policies import sums as policy_sums
+from meter_assets.reports.policies.choices import MOST_POLICIES, FoundStatus, default_choices, named_choices
+from meter_assets.reports.policies.comparison import PolicyComparison, compare_policies
+from meter_assets.reports.policies.sums import tenant_sums
 from meter_assets.rules.steps import STEPS
 from tests.support.databases import contents, start_over, tenant, write
 from tests.support.engines import without_temporary_tables

@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from meter_assets.billing.policy import Policy
 from meter_assets.migration.snapshot import Snapshot
-from meter_assets.reports import postings
-from meter_assets.reports.causes import Cause
-from meter_assets.reports.customer_figures import CustomerFigures, MeterFigure, customers_of, figures
-from meter_assets.reports.difference_view import view_after_migration
-from meter_assets.reports.differences import CauseOfDifference, Difference
+from meter_assets.reports.call_centre import postings
+from meter_assets.reports.call_centre.figures import CustomerFigures, MeterFigure, customers_of, figures
+from meter_assets.reports.differences.by_customer import CauseOfDifference, Difference
+from meter_assets.reports.differences.causes import Cause
+from meter_assets.reports.differences.view import view_after_migration
 from tests.support import oracle
 from tests.support.databases import load, tenant
 from tests.support.oracle import BACKUP, Books, Database

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from meter_assets.reports.report_charts import bars
+from meter_assets.reports.report.charts import bars
 
 LARGE = Decimal("12345678901234567.89")
 """More digits than a float has."""

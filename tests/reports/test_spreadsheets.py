@@ -9,9 +9,9 @@ from typing import Any
 
 from openpyxl import Workbook
 
-from meter_assets.migration.decision_file import read_decisions
-from meter_assets.reports.review import Review, ReviewItem
-from meter_assets.reports.review_file import _as_xlsx, export_review
+from meter_assets.migration.decisions.file import read_decisions
+from meter_assets.reports.review.file import _as_xlsx, export_review
+from meter_assets.reports.review.waiting_payments import Review, ReviewItem
 from meter_assets.reports.spreadsheets import fill_exactly
 
 AMOUNTS = ("9.95", "0.1", "-1234567890.07", "33.30", "0", "99999999999.99")

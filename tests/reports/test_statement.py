@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from meter_assets.billing.policy import Policy
 from meter_assets.migration.snapshot import Snapshot
-from meter_assets.reports.difference_view import view_after_migration
-from meter_assets.reports.statement import Kind, statements
+from meter_assets.reports.differences.view import view_after_migration
+from meter_assets.reports.statements.statement import Kind, statements
 from tests.support import oracle
 from tests.support.databases import load, tenant
 from tests.support.ledger import invoice, ledger, payment

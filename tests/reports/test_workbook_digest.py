@@ -14,7 +14,7 @@ from openpyxl.formatting.rule import FormulaRule
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from meter_assets.reports.workbook_digest import digest_of, read_workbook
+from meter_assets.reports.report.workbook_digest import digest_of, read_workbook
 
 Change = Callable[[Any], object]
 

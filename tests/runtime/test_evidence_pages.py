@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from meter_assets.reports.statement_tables import STATEMENT_PATH
+from meter_assets.reports.statements.tables import STATEMENT_PATH
 from meter_assets.runtime.evidence_pages import EvidencePages
 from meter_assets.runtime.web_guard import WebGuard
 from tests.support.command_line import CommandLine, on_small_tenants

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.demo.old_balances import DEFECTS, add_customers
 from meter_assets.demo.rows import RowWriter, currency
-from meter_assets.reports.differences import TenantDifferences
+from meter_assets.reports.differences.by_customer import TenantDifferences
 
 COMBINATIONS: tuple[tuple[str, ...], ...] = (*((one,) for one in DEFECTS), *combinations(DEFECTS, 2))
 """Each defect alone, and each pair."""

@@ -7,7 +7,7 @@ import click
 from meter_assets.cli.commands import options
 from meter_assets.cli.ending import reports_errors
 from meter_assets.cli.selection import Asks, Selection, tenant_options
-from meter_assets.reports.explain import BY
+from meter_assets.reports.statements.explain import BY
 
 
 @click.command(short_help="Show why a meter owes what it owes.")

@@ -13,7 +13,7 @@ from meter_assets.cli.ending import reports_errors
 from meter_assets.cli.invocation import Invocation
 from meter_assets.cli.selection import Asks, Selection, tenant_options, with_plans
 from meter_assets.errors import InvalidSettings
-from meter_assets.migration.plan_files import CSV, require_format
+from meter_assets.migration.reviewed_plans.files import CSV, require_format
 
 MIGRATE = "migrate_meter_financials"
 

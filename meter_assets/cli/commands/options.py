@@ -8,8 +8,8 @@ import click
 from meter_assets.foreign_text import shown
 from meter_assets.migration.batch_size import AUTO
 from meter_assets.migration.origin import LONGEST_REASON
-from meter_assets.migration.plan_files import FORMATS
-from meter_assets.reports.explain import BY
+from meter_assets.migration.reviewed_plans.files import FORMATS
+from meter_assets.reports.statements.explain import BY
 
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would change; write nothing.")
 

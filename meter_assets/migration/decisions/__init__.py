@@ -1,0 +1,1 @@
+"""What people decided about payments: the files that they import, and the rows that are kept."""

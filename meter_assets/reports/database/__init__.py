@@ -1,0 +1,1 @@
+"""What a database must have, what it has, and the mapping that is suggested for it."""

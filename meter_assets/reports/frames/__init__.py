@@ -1,0 +1,1 @@
+"""The tables of `meter_assets.frames`: what their columns are, and their rows in chunks."""
