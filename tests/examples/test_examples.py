@@ -6,7 +6,7 @@ An example is a folder of `examples`: `database.sql` (for every engine) or `data
 `expected.csv` with the balances of its meters, worked out by hand. A new folder is tested without a change here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,15 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, select, text
 
 from meter_assets import settings
+from meter_assets.billing.customers import net_of_meters
 from meter_assets.billing.mapping import OWN_PREFIX
 from meter_assets.billing.money import exact
 from meter_assets.billing.own_tables import BACKUP
+from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
 from meter_assets.formatting import show_money
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.migration.temporary_tables import materialized
 from tests.support.command_line import CommandLine
 from tests.support.example_databases import CASES, FOLDER, expected, on_one_engine
 from tests.support.watching import BALANCES, Watch, instance_in
@@ -79,6 +82,17 @@ def without(columns: set[tuple[str, str]], rows: Rows) -> Rows:
     }
 
 
+def figures(shell: CommandLine) -> Iterator[tuple[set[Any], set[Any]]]:
+    """Yield, per tenant, what customers' meters owe: by a plain SELECT, and by way of temporary tables."""
+    database = database_of(shell)
+    with database.read(Policy()) as snapshot:
+        for tenant in database.tenants([]):
+            relations = snapshot.relations(tenant.id)
+            both = (net_of_meters(one) for one in (relations, materialized(relations, snapshot.tables)))
+            plain, stored = ({tuple(row) for row in snapshot.connection.execute(select(one))} for one in both)
+            yield plain, stored
+
+
 @on_one_engine
 def test_an_example_is_migrated_as_worked_out_by_hand(example: Path, shell: CommandLine) -> None:
     before = rows_of(shell)
@@ -90,6 +104,8 @@ def test_an_example_is_migrated_as_worked_out_by_hand(example: Path, shell: Comm
     migrated = shell("migrate-meter-financials", "--yes")
     assert migrated.status == 0, migrated.printed
     assert balances(shell) == expected(example)
+    for of_customers, in_tables in figures(shell):
+        assert of_customers == in_tables != set()
     columns = written_columns(shell)
     after = rows_of(shell)
     assert without(columns, after) == without(columns, before)
