@@ -172,11 +172,9 @@ def find_row(snapshot: Snapshot, tenant: Tenant, table: str, name_column: str, t
         return next(iter(found))
     what = table.removesuffix("s")
     if not found:
-        count = snapshot.connection.scalar(select(func.count()).select_from(rows))
+        count: int = snapshot.connection.execute(select(func.count()).select_from(rows)).scalar_one()
         sought = f"by its {words[by]}" if by else f"neither by its id nor by its {words[NUMBER]}"
-        raise UnknownRow(
-            f"Tenant {tenant.key} has no {what} {quoted(text)}, {sought}. It has {counted(count or 0, what)}."
-        )
+        raise UnknownRow(f"Tenant {tenant.key} has no {what} {quoted(text)}, {sought}. It has {counted(count, what)}.")
     listed = ", ".join(
         f"{shown(one)} (by its {' and '.join(words[way] for way in ways)})" for one, ways in found.items()
     )
