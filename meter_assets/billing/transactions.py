@@ -1,7 +1,7 @@
 """The transactions of meters, row by row: every invoice and payment of a meter, with what decides about its money.
 
 Add here columns that statements and explanations show of a row. Sums of these rows are in `ledger`; how a statement is
-made of them is in `reports.statement`. Deleted and uncounted rows are included, and marked.
+made of them is in `reports.statements`. Deleted and uncounted rows are included, and marked.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """The command `check-database`: what a database is for this software, as text or as JSON.
 
-Add here what only this command prints. What is found is in `database.check`.
+Add here what only this command prints. What is found is in `reports.database.check`.
 """
 
 import click

@@ -1,7 +1,7 @@
 """What `meter-assets differences` prints: why meters owe something else than their customers owed.
 
 Add here what only this command prints. The causes are found in `reports.differences`, their tables are in
-`differences.tables`.
+`reports.differences.tables`.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """What `meter-assets explain` prints: the statement of a meter, or of all meters of a customer.
 
-Add here what only this command prints. Statements are made in `reports.statement`, their tables in
-`statements.tables`.
+Add here what only this command prints. Statements are made in `reports.statements`, their tables in
+`reports.statements.tables`.
 """
 
 from datetime import date

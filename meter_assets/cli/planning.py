@@ -1,6 +1,6 @@
 """Approves plans and prints what was approved. Add here what commands print about plans.
 
-What a valid approval is, is in `migration.approval`.
+What a valid approval is, is in `migration.reviewed_plans.approval`.
 """
 
 from collections.abc import Sequence

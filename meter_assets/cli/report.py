@@ -1,7 +1,7 @@
 """What `meter-assets report` prints: which file was written, or what was changed since.
 
 Add here what only this command prints. The report is composed in `reports.report`, files are written and read in
-`report.files`.
+`reports.report.files`.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """What `meter-assets statements` prints: which files were written, and the control totals of the postings.
 
-Add here what only this command prints. The files are written in `call_centre.exports`.
+Add here what only this command prints. The files are written in `reports.call_centre.exports`.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Which reviewed plan a run must follow: from its run config, and from what the settings require.
 
 Add here what decides whether a run may write with a plan, or without one. The folders that a run config may name are in
-`launchpad`; plans themselves are in `reviewed_plans.comparison` and `migration.approval`.
+`launchpad`; plans themselves are in `migration.reviewed_plans.comparison` and `migration.reviewed_plans.approval`.
 """
 
 from collections.abc import Sequence

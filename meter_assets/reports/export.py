@@ -2,7 +2,7 @@
 
 Rows are streamed, and a file appears only when it is complete. Every cell passes through `spreadsheet_cell`, so that no
 program reads a text of the database as a formula. Add other exports here; the forms of files are in
-`reviewed_plans.files`, and what a manifest contains in `migration.manifest`.
+`migration.reviewed_plans.files`, and what a manifest contains in `migration.reviewed_plans.manifest`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Reads decisions from a CSV or xlsx file: rows of text with their lines, whatever program has written the file.
 
 Nothing here knows the database: whether the rows are valid is decided in `importing`. Files to fill in are written in
-`review.file`. Add here a further form of files, or a further name of a column.
+`reports.review.file`. Add here a further form of files, or a further name of a column.
 """
 
 import csv

@@ -1,6 +1,6 @@
 """Writes the payments that wait for a person to a CSV or xlsx file, in which the decisions are filled in.
 
-The columns meter_id, decided_by and note are empty; `decisions.file` reads them. Add here a further column
+The columns meter_id, decided_by and note are empty; `migration.decisions.file` reads them. Add here a further column
 that helps to decide; its heading must not be one of those.
 """
 
