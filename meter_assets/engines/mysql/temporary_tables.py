@@ -1,9 +1,9 @@
 """Temporary tables in a transaction on MySQL and MariaDB.
 
 A statement that selects rows into a table locks them where they are, and reads their newest versions instead of the
-snapshot. So a plain SELECT reads the rows, and each is then inserted: on MariaDB in the server; on MySQL, and where a
-mapping contains SQL, through this process. MySQL cannot read a temporary table twice in one statement, so there
-`reads_each_once` lets the statement read copies. Add here what else such a table needs.
+snapshot. So a plain SELECT reads the rows, and each is then inserted: on MariaDB in the server, on MySQL through this
+process. MySQL cannot read a temporary table twice in one statement, so there `reads_each_once` lets the statement read
+copies. Add here what else such a table needs.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, TextClause
+from sqlalchemy import Connection, Select, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import TextualSelect
@@ -73,7 +73,7 @@ def create(connection: Connection, name: str, rows: Select[Any], keys: Sequence[
     connection.info.setdefault(_MADE, {})[name] = []
     if reads_temporary_tables_only(rows):
         connection.exec_driver_sql(f"INSERT INTO {quote(name)} SELECT * FROM ({computed}) AS computed")
-    elif is_mariadb(connection) and not _has_sql_of_a_mapping(rows):
+    elif is_mariadb(connection):
         _insert_in_the_server(connection, quote(name), columns, computed)
     else:
         _insert_from_here(connection, quote(name), columns, computed)
@@ -87,22 +87,32 @@ def reads_temporary_tables_only(rows: Select[Any]) -> bool:
     return not any(isinstance(one, Table | TextualSelect) for one in visitors.iterate(rows))
 
 
-def _has_sql_of_a_mapping(rows: Select[Any]) -> bool:
-    """Return whether rows are computed by SQL that a mapping contains.
-
-    In a compound statement, MariaDB 10.11 finds no rows where it groups by a constant of such SQL, without an error.
-    """
-    return any(
-        isinstance(one, TextualSelect | TextClause) or getattr(one, "is_literal", False)
-        for one in visitors.iterate(rows)
-    )
-
-
 def _insert_in_the_server(connection: Connection, name: str, columns: Sequence[str], computed: str) -> None:
-    values = ", ".join(f"one_row.{column}" for column in columns)
-    rows = f"SELECT * FROM ({computed}) AS computed"
-    insert = f"INSERT INTO {name} VALUES ({values})"
-    connection.exec_driver_sql(f"BEGIN NOT ATOMIC {_RAISES} FOR one_row IN ({rows}) DO {insert}; END FOR; END")
+    """Insert rows one by one, while a cursor reads them.
+
+    The loop `FOR one_row IN (SELECT ...)` would run the statement twice, first to learn its columns. Of some statements
+    (seen with a subquery in the SQL of a mapping, and GROUP BY), the second run of MariaDB 10.11 finds no rows, without
+    an error. A cursor that is opened once runs it once.
+    """
+    insert = f"INSERT INTO {name} VALUES ({', '.join(f'one_row.{column}' for column in columns)})"
+    connection.exec_driver_sql(f"""
+BEGIN NOT ATOMIC
+    DECLARE is_at_end BOOLEAN DEFAULT FALSE;
+    DECLARE no_row CURSOR FOR SELECT * FROM {name};  -- for its types: TYPE OF a temporary table needs a right to it
+    DECLARE every_row CURSOR FOR SELECT * FROM ({computed}) AS computed;
+    {_RAISES}
+    DECLARE CONTINUE HANDLER FOR NOT FOUND SET is_at_end = TRUE;
+    BEGIN
+        DECLARE one_row ROW TYPE OF no_row;
+        OPEN every_row;
+        FETCH every_row INTO one_row;
+        WHILE NOT is_at_end DO
+            {insert};
+            FETCH every_row INTO one_row;
+        END WHILE;
+        CLOSE every_row;
+    END;
+END""")
 
 
 def _insert_from_here(connection: Connection, name: str, columns: Sequence[str], computed: str) -> None:
