@@ -14,6 +14,8 @@ import click
 
 from meter_assets.cli.output import is_incomplete, problems, said_on_failure
 from meter_assets.cli.selection import NothingSelected
+from meter_assets.cli.start import INTERRUPTED as _NOTHING_WRITTEN
+from meter_assets.cli.start import interrupts_are_raised
 from meter_assets.errors import MeterAssetsError
 from meter_assets.runtime.interrupts import BetweenRuns, WhileRunning, raised_again, terminations_interrupt
 from meter_assets.runtime.waits import waits_shown
@@ -21,7 +23,6 @@ from meter_assets.runtime.waits import waits_shown
 P = ParamSpec("P")
 
 _GOES_ON = "The run goes on to its end; 'meter-assets history' shows how it ended."
-_NOTHING_WRITTEN = "Interrupted. Nothing was written."
 _NO_RUN = "Interrupted. No run was under way: finished runs stay. Run the same command again to continue."
 _ROLLED_BACK = (
     "Interrupted. The current step, or its current batch, was rolled back; finished steps and batches stay. Run the "
@@ -41,6 +42,7 @@ def reports_errors(*, writes: bool = False) -> Callable[[Callable[P, int]], Call
             is_live = writes and not kwargs.get("dry_run")
             with terminations_interrupt():
                 try:
+                    interrupts_are_raised()
                     with _outputs(is_live=is_live):
                         status = command(*args, **kwargs)
                 except MeterAssetsError as error:

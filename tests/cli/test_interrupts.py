@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,7 +32,27 @@ SLOW = {
         "CREATE TRIGGER slow BEFORE UPDATE ON meters FOR EACH ROW EXECUTE FUNCTION slow()",
     ],
 }
+LOADING = """
+import signal, sys
+from meter_assets.cli.start import main
+
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupted())
+main()
+"""
+"""The program, with Ctrl-C at the moment at which it loads a module."""
 FAST_AGAIN = {"sqlite": "DROP TRIGGER slow", "postgresql": "DROP TRIGGER slow ON meters"}
+
+
+@pytest.mark.parametrize("module", ["click", "sqlalchemy", "meter_assets.cli.output"])
+def test_an_interrupt_while_loading_is_one_sentence(module: str) -> None:
+    program = [sys.executable, "-c", LOADING.format(module=module)]
+    ended = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "Interrupted. Nothing was written.\n")
 
 
 @pytest.mark.slow
