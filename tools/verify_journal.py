@@ -146,4 +146,4 @@ def main(url, *kept):
 
 if __name__ == "__main__":
     sys.excepthook = lambda _, error, __: print("Cannot verify:", getattr(error, "cmd", [error])[0], file=sys.stderr)
-    sys.exit(main(*sys.argv[1:]) or 0)
+    sys.exit(main(*sys.argv[1:]) or 0 if {*sys.argv[1:]} - {"-h", "--help"} else print(__doc__, file=sys.stderr) or 2)

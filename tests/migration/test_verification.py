@@ -23,6 +23,12 @@ PROGRAM = PROJECT / "tools" / "verify_journal.py"
 TENANTS = ("1", "2")
 
 
+def test_the_program_says_how_it_is_called() -> None:
+    ended = subprocess.run([sys.executable, str(PROGRAM)], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "python tools/verify_journal.py DATABASE [TENANT=DIGEST ...]" in ended.stderr
+
+
 def recorded(shell: CommandLine) -> dict[str, str]:
     """Migrate, roll back and migrate again; return the newest digest of each tenant."""
     for command in ("migrate-meter-financials", "rollback", "migrate-meter-financials"):
