@@ -46,8 +46,8 @@ def largest(found: TenantDifferences, most: int | None = None) -> Grid:
     """Return the customers with the largest differences, each with its causes and some of their rows."""
     rows = tuple(
         (
-            one.id,
             one.kind,
+            one.id,
             one.name,
             show_money(one.backed_up_net),
             show_money(one.meters_net),
@@ -56,7 +56,7 @@ def largest(found: TenantDifferences, most: int | None = None) -> Grid:
         )
         for one in found.largest[:most]
     )
-    headings = ("id", "of a", "name", "owed before", "meters owe", "difference", "causes")
+    headings = ("kind", "id", "name", "owed before", "meters owe", "difference", "causes")
     return Grid("Largest differences", headings, rows, of_records=True)
 
 

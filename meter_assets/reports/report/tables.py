@@ -212,7 +212,7 @@ def _largest(one: TenantReport) -> Table:
         for each in found.largest
     )
     more = f"The {SHOWN} largest of {found.differing:,}." if found.differing > len(rows) else ""
-    headings = ("of a", "id", "name", "owed before", "meters owe", "difference", "causes")
+    headings = ("kind", "id", "name", "owed before", "meters owe", "difference", "causes")
     return Table("Differences", "Largest differences", headings, rows, more if rows else "No customer differs.")
 
 
