@@ -15,7 +15,9 @@ from meter_assets.reports.statements.explain import BY
 @click.option("--tenant", "tenant", required=True, metavar="TENANT", help="The tenant, by its id or its exact name.")
 @click.option("--customer", metavar="CUSTOMER", help="Instead of a meter: all meters of a customer, by id or name.")
 @click.option(
-    "--by", type=click.Choice(BY), help="Whether METER or CUSTOMER is an id or a number (of a customer, the name)."
+    "--by",
+    type=click.Choice(BY),
+    help="What METER or CUSTOMER is: only an id, or only a number (of a customer, the name). Default: either.",
 )
 @click.option(
     "--as-of",

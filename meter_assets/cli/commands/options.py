@@ -57,7 +57,9 @@ jobs = click.option(
     "is then of up to 100 tenants, as it is anyway for more than 50.",
 )
 verbose = click.option("--verbose", is_flag=True, help="With --dry-run of several tenants: show each of them in full.")
-customer_by = click.option("--by", type=click.Choice(BY), help="Whether CUSTOMER is an id, or a name (number).")
+customer_by = click.option(
+    "--by", type=click.Choice(BY), help="What CUSTOMER is: only an id, or only a name (number). Default: either."
+)
 yes = click.option("--yes", is_flag=True, help="Write without asking for confirmation first.")
 reason = click.option(
     "--reason",

@@ -56,9 +56,9 @@ def statements(
 ) -> int:
     """Export the customers of a tenant: old balance, new balance of each meter, and why they differ.
 
-    Of a tenant that is not migrated, the new balances are those that a migration would lead to. The adjustments leave
-    out what was made since the backup: that is real, and is not reversed. Nothing is posted, and nothing is written to
-    the billing database.
+    Name --out for the statements, --adjustments for what would have to be posted, or both. Of a tenant that is not
+    migrated, the new balances are those that a migration would lead to. The adjustments leave out what was made since
+    the backup: that is real, and is not reversed. Nothing is posted, and nothing is written to the billing database.
     """
     from meter_assets.cli.statements import export_statements
 

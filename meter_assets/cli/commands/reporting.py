@@ -29,8 +29,9 @@ def report(tenants: Selection, out: Path | None, force: bool, to_verify: Path | 
     """Write one page that a person signs: what was changed by which rule, and the money before and after.
 
     It has the equation by which money is conserved, the causes of differences, what is left for review and who decided,
-    the checks, the runs with who started them, the policy, and digests. With --verify, the exit status is 1 if the
-    file, a record, a journal or the backup was changed since. Writes nothing to the billing database.
+    the checks, the runs with who started them, the policy, and digests. Name --out to write a report, or --verify to
+    verify one: then the exit status is 1 if the file, a record, a journal or the backup was changed since. Writes
+    nothing to the billing database.
     """
     from meter_assets.cli.report import verify_report, write_tenants_report
 

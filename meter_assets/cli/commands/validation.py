@@ -37,7 +37,7 @@ def validate_meter_financial_data(tenants: Selection, stop_on_failure: bool, gro
 
 @click.command(short_help="Print the SQL that lists the rows of a check.")
 @click.argument("check")
-@click.option("--tenant", required=True, help="The tenant's id or its exact name.")
+@click.option("--tenant", required=True, metavar="TENANT", help="The tenant, by its id or its exact name.")
 @options.as_json
 @reports_errors()
 def check_sql(check: str, tenant: str, as_json: bool) -> int:
