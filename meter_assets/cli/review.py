@@ -20,7 +20,7 @@ from meter_assets.formatting import counted, show_money
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.decisions.file import read_decisions
 from meter_assets.migration.decisions.importing import Imported, import_decisions
-from meter_assets.migration.origin import user_of_this_process
+from meter_assets.migration.person import this_person
 from meter_assets.migration.tenants import SkippedTenant
 from meter_assets.reports.review.file import described, export_review
 from meter_assets.reports.review.waiting_payments import Review, ReviewItem, review, undecided
@@ -92,7 +92,7 @@ def record_decisions(path: Path, tenant: str, decided_by: str | None, *, dry_run
     (chosen,) = database.tenants(database.tenant_keys([tenant]))
     try:
         given = read_decisions(path)
-        who = (decided_by or "").strip() or user_of_this_process()
+        who = (decided_by or "").strip() or str(this_person())
         imported = import_decisions(database, chosen, policy, given, who, dry_run=dry_run)
     except InvalidDecisions as error:
         for problem in error.problems[:_MOST_PROBLEMS]:

@@ -3,27 +3,16 @@
 Add here what is recorded of the origin of a run. Where it comes from, such as a tag of a run, is decided in `defs`.
 """
 
-import os
-import pwd
-import socket
 from dataclasses import dataclass
 
 from meter_assets.foreign_text import shown
+from meter_assets.migration.person import this_person
 
 LONGEST_REASON = 1_000
 """The most characters of a reason that are recorded."""
 
 IN_THE_UI = "UI"
 """Stands after the name of a user of the UI in parentheses; alone, where nobody knows who used it."""
-
-
-def user_of_this_process() -> str:
-    """Return the user and the host of this process: "anna@billing-1". It does not trust the environment."""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run with a number that has no name
-        name = f"uid {os.getuid()}"
-    return f"{name}@{socket.gethostname()}"
 
 
 @dataclass(frozen=True)
@@ -41,7 +30,7 @@ class Origin:
         started_by = shown(self.started_by) if self.started_by else None
         return {
             "started_by": started_by,
-            "executed_by": user_of_this_process(),
+            "executed_by": str(this_person()),
             "database_role": database_role,
             "reason": reason,
         }

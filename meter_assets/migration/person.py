@@ -20,7 +20,7 @@ class Person(BaseModel):
     host: str
 
     def __str__(self) -> str:
-        """Return both as text."""
+        """Return both as text: "anna@billing-1"."""
         return f"{self.user}@{self.host}"
 
 
@@ -29,6 +29,6 @@ def this_person() -> Person:
     user_id = os.geteuid()
     try:
         name = pwd.getpwuid(user_id).pw_name
-    except KeyError:
-        name = str(user_id)
+    except KeyError:  # a container may run with a number that has no name
+        name = f"uid {user_id}"
     return Person(user=name, host=socket.gethostname())

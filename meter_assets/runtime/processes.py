@@ -18,7 +18,7 @@ import psutil
 # class nor these types: no public API as of 1.13 (dagster issue 3288 asks for a documented interface).
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 
-from meter_assets.migration.origin import user_of_this_process
+from meter_assets.migration.person import this_person
 from meter_assets.runtime.retries import NEVER_AGAIN
 from meter_assets.runtime.run_status import NOT_FINISHED
 
@@ -62,7 +62,7 @@ class Process:
 def tags_of_this_process() -> Mapping[str, str]:
     """Return the tags of a run that this process executes itself. Only its user runs it again, never Dagster."""
     process = json.dumps(asdict(Process.of(psutil.Process())))
-    return {PROCESS_TAG: process, USER_TAG: user_of_this_process(), **NEVER_AGAIN}
+    return {PROCESS_TAG: process, USER_TAG: str(this_person()), **NEVER_AGAIN}
 
 
 def health(run: dg.DagsterRun) -> CheckRunHealthResult:

@@ -10,7 +10,7 @@ import pytest
 
 from meter_assets.cli.commands import options
 from meter_assets.defs.origin import origin_of
-from meter_assets.migration.origin import user_of_this_process
+from meter_assets.migration.person import this_person
 from meter_assets.runtime.processes import PROCESS_TAG, USER_TAG
 from meter_assets.runtime.run_tags import REASON_TAG
 from tests.support.command_line import CommandLine
@@ -20,7 +20,7 @@ from tests.support.command_line import CommandLine
 def test_who_and_why_are_shown(shell: CommandLine, engine_name: str) -> None:
     """In the history, in the changes of a meter, and on the page of the asset; on each engine."""
     assert shell("migrate-meter-financials", "--yes", "--tenant", "1", "--reason", "ticket 42, ü").status == 0
-    me = user_of_this_process()
+    me = str(this_person())
     printed = shell("history", "--steps").words
     assert f"Started by {me}, executed by {me}" in printed
     assert "Because: ticket 42, ü" in printed

@@ -17,7 +17,7 @@ from meter_assets.billing.relations import BillingRelations
 from meter_assets.foreign_text import Shown
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult, advise, evaluate
-from meter_assets.migration.origin import user_of_this_process
+from meter_assets.migration.person import this_person
 from meter_assets.migration.recorded_policy import recorded_policies
 from meter_assets.migration.snapshot import Snapshot, tried_again
 from meter_assets.migration.temporary_tables import READ_OFTEN, materialized
@@ -106,7 +106,7 @@ def new_report(database: BillingDatabase, tenants: Sequence[TenantReport]) -> Re
     return Report(
         database=database.url,
         generated_at=datetime.now(UTC).replace(microsecond=0),
-        generated_by=user_of_this_process(),
+        generated_by=str(this_person()),
         software_version=__version__,
         tenants=list(tenants),
     )
