@@ -22,8 +22,11 @@ def approve_plans(folder: Path, tenants: Sequence[str], name: str | None, key: P
     chosen = tuple(tenants) or planned_tenants(folder)
     approved = [approve(folder_of(folder, tenant), name, key) for tenant in chosen]
     terminal = Terminal()
-    headings = ("tenant", "rows to change", "plan made by", "at", "digest")
+    headings = ("tenant", "rows to change", "result", "plan made by", "at", "digest")
     terminal.grid(Grid("Approved", headings, tuple(map(_row, approved))))
+    for manifest in (one.manifest for one in approved if one.manifest.would_fail):
+        tenant = named(manifest.tenant, manifest.tenant_name)
+        terminal.print(f"By its dry run, the migration of tenant {tenant} would fail.", style="red")
     first = approved[0].approval
     signed = "" if key is None else ", signed"
     terminal.print(f"Approved by {first.name} ({first.person}) at {first.approved_at}{signed}.")
@@ -36,6 +39,7 @@ def _row(one: Approved) -> tuple[str, ...]:
     return (
         named(manifest.tenant, manifest.tenant_name),
         f"{manifest.rows:,}",
+        "would FAIL" if manifest.would_fail else "would succeed",
         str(manifest.created_by),
         manifest.created_at,
         manifest.digest[:16],

@@ -262,7 +262,7 @@ def test_the_files_have_the_rows_of_the_digest(on_sqlite: CommandLine) -> None:
 @pytest.mark.slow
 def test_a_live_run_needs_the_approval_of_another(on_sqlite: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     shell = with_settings(on_sqlite, "require_approval = true")
-    planned(shell)
+    plans = planned(shell)
     for line in (("migrate-meter-financials",), ("backfill-invoice-amounts",)):
         ended = shell(*line, "--yes")
         assert (ended.status, "sets require_approval: a live run must follow a plan" in ended.words) == (2, True)
@@ -270,6 +270,13 @@ def test_a_live_run_needs_the_approval_of_another(on_sqlite: CommandLine, monkey
     approved = shell("approve", "plan", "--name", "Ann\nReviewer")
     assert approved.status == 0, approved.printed
     assert r"Approved by Ann\nReviewer (" in approved.words
+    assert ("would succeed" in approved.words, "would FAIL" in approved.words) == (True, False)
+    write_manifest(folder := shell.folder / "plan" / BROKEN, plans[BROKEN].model_copy(update={"would_fail": True}))
+    approved = shell("approve", "plan")
+    assert approved.status == 0, approved.printed
+    assert ("would FAIL" in approved.words, "of tenant 3" in approved.words) == (True, True), approved.printed
+    write_manifest(folder, plans[BROKEN])
+    assert shell("approve", "plan").status == 0
     assert "who runs it, is the same user" in refused(shell).words
     with somebody_else(monkeypatch):
         assert shell("approve", "plan", "--tenant", HEALTHY).status == 0
