@@ -1,10 +1,8 @@
 """Verifies the records and journals of meter-assets with SQL and Python's standard library, without meter-assets.
 
-    python tools/verify_journal.py DATABASE [TENANT=DIGEST ...]
-
-DATABASE is a file of SQLite, postgresql://user@host/name (with psql; password: PGPASSWORD) or mysql://user@host:port/name
-(with mysql; password: MYSQL_PWD). It recomputes the digest of every commit from the journaled rows, the seal of every
-step run, and the chain of every tenant, and prints the newest digests. Each TENANT=DIGEST must be in its chain.
+Run python tools/verify_journal.py DATABASE [TENANT=DIGEST ...], where DATABASE is a file of SQLite, or
+postgresql://user@host/name (with psql; password: PGPASSWORD), or mysql://user@host:port/name (with mysql; password:
+MYSQL_PWD). It recomputes all digests, seals and chains, and prints the newest digests; each TENANT=DIGEST must be one.
 """
 
 import json
@@ -15,8 +13,9 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 RUN = ("id", "run_id", "step", "undoes", "policy", "software_version", "outcome", "rows_changed", "message")
-COMMIT = ("part", "rows_changed", "digest", "above_id", "up_to_id")
+COMMIT, SIDES = ("part", "rows_changed", "digest", "above_id", "up_to_id"), ((">", "above_id"), ("<=", "up_to_id"))
 ORIGIN = ("started_by", "executed_by", "database_role", "reason")
+STARTED = {"outcome": "running", "finished_at": None, "rows_changed": None, "message": None}
 RUNS, BACKUP, RETIRED = "meter_migration_runs", "customer_balances_backup", "meter_migration_retired_backups"
 TIMES = {"sqlite": "replace({}, ' ', 'T') || '+00:00'", "mysql": "date_format({}, '%Y-%m-%dT%H:%i:%s.%f+00:00')"}
 TIMES["postgresql"] = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US+00:00')"
@@ -91,8 +90,7 @@ class Database:  # answers a SELECT with rows as dicts
 def journaled(database, run):
     """Return the digested columns of what a step run has journaled, the FROM and WHERE of its rows, and their id."""
     if run["step"] == BACKUP and run["undoes"] is None:  # rows of the backup are there, or a rollback has moved them
-        tenant_id, run_id = database.quoted(run["tenant_id"]), database.quoted(run["run_id"])
-        rows = f"SELECT {', '.join(KEPT)} FROM {BACKUP} WHERE tenant_id = {tenant_id} AND run_id = {run_id}"
+        rows = f"SELECT {', '.join(KEPT)} FROM {BACKUP} JOIN {RUNS} USING (tenant_id, run_id) WHERE id = {run['id']}"
         moved = f"UNION ALL SELECT tenant_id, customer_id, balance_before, overpayment_before FROM {RETIRED}"
         moved += f" WHERE step_run_id IN (SELECT id FROM {RUNS} WHERE undoes = {run['id']})"
         columns = {to: (name, database.types[BACKUP][name]) for name, to in KEPT.items()}
@@ -105,43 +103,46 @@ def journaled(database, run):
 
 
 def main(url, *kept):
-    database, newest, chain, tables = Database(url), {}, set(), ("outcomes", "chain", "origins")
-    wrong, in_utc = list(database.misplaced()), TIMES[database.kind].format
-    columns = {one: f"r.{one}" for one in ("tenant_id", "finished_at", *RUN)}
-    columns |= {one: f"origins.{one}" for one in ("step_run_id", *ORIGIN)} | {"ended_as": "outcomes.outcome"}
-    columns |= {"ended_with": "outcomes.message"} | {one: one for one in ("seal", "previous", "digest")}
-    columns |= {"s": in_utc("started_at"), "f": in_utc("outcomes.finished_at")}
+    database, chains, tables = Database(url), {}, ("outcomes", "chain", "origins")
+    wrong, utc = list(database.misplaced()), TIMES[database.kind].format
+    columns = {one: f"r.{one}" for one in ("tenant_id", "finished_at", *RUN)} | {"ended_as": "outcomes.outcome"}
+    columns |= {one: f"origins.{one}" for one in ("step_run_id", *ORIGIN)} | {"ended_with": "outcomes.message"}
+    columns |= {c: c for c in ("seal", "previous", "digest")} | {"by": "coalesce(seal, substr(software_version, 1, 4))"}
+    columns |= {"s": utc("started_at"), "f": utc("outcomes.finished_at")}
     joins = " ".join(f"LEFT JOIN meter_migration_{one} {one} ON {one}.step_run_id = r.id" for one in tables)
     every = database.rows({one: one for one in ("step_run_id", *COMMIT)}, "FROM meter_migration_commits ORDER BY part")
     for run in database.rows(columns, f"FROM {RUNS} r {joins} ORDER BY r.id"):
         tenant, title = run["tenant_id"], f"tenant {run['tenant_id']}, step run {run['id']} ({run['step']})"
         commits = [{name: one[name] for name in COMMIT} for one in every if one["step_run_id"] == run["id"]]
-        known, is_first = run["step_run_id"] is not None, tenant not in newest
+        known, chain = run["step_run_id"] is not None, chains.setdefault(tenant, [])
+        try:
+            values, rest, key = journaled(database, run)
+            is_other = database.rows({"n": "count(*)"}, rest) != [{"n": sum(one["rows_changed"] for one in commits)}]
+            for one in commits:
+                keys = "".join(f" AND {key} {op} {database.quoted(one[at])}" for op, at in SIDES if one[at] is not None)
+                is_other |= database.digest(values, rest + keys) != (one["rows_changed"], one["digest"])
+        except (KeyError, TypeError, sqlite3.Error, subprocess.CalledProcessError):  # an unknown step, or no number
+            is_other = bool(commits)
+        wrong += [f"{title}: its journaled rows were changed, added or deleted"] * (is_other and run["by"] != "1.0.")
         if run["ended_as"] is None and run["digest"] is None:  # it runs, or was killed; version 1.0 kept its end here
-            is_running = run["outcome"] == "running" and all(one["up_to_id"] is not None for one in commits)
-            if not (is_running and (known or is_first)) and not str(run["software_version"]).startswith("1.0."):
-                wrong.append(f"{title}: its end or its origin was deleted")
+            is_running = run == run | STARTED and all(one["up_to_id"] and one["above_id"] != "" for one in commits)
+            is_running &= chain[-1:] != [None] if known else not chain and run["by"] in ("1.1.", "1.2.")
+            wrong += [f"{title}: its record was changed, or partly deleted"] * (not is_running and run["by"] != "1.0.")
+            chain.append(None)
             continue
         of_run, end, origin = ({name: run[name] for name in part} for part in (RUN, ("ended_as", "ended_with"), ORIGIN))
         sealed = [of_run | {"tenant_id": str(tenant)}, end, [[*one.values()] for one in commits], *[origin] * known]
         seal = sha256(json.dumps(sealed, sort_keys=True, separators=(",", ":"), default=repr).encode()).hexdigest()
         link = sha256("\n".join(map(str, (run["previous"], seal, run["s"], run["f"]))).encode()).hexdigest()
-        is_old = run["digest"] is None and is_first and not known  # version 1.2 had no chain
+        is_old = run["digest"] is None and not chain and not known  # version 1.2 had no chain
         if seal != run["seal"] or not (is_old or link == run["digest"]) or (known and run["finished_at"] is not None):
             wrong.append(f"{title}: its record was changed")
-        if not is_old and run["previous"] != newest.get(tenant, "0" * 64):
-            wrong.append(f"{title}: a step run before it was changed, deleted or moved")
-        newest |= {} if is_old else {tenant: run["digest"]}
-        chain.add(f"{tenant}={run['digest']}")
-        values, rest, key = journaled(database, run)
-        is_other = database.rows({"n": "count(*)"}, rest)[0]["n"] != sum(one["rows_changed"] for one in commits)
-        for one in commits:
-            sides = [(">", one["above_id"]), ("<=", one["up_to_id"])]
-            keys = "".join(f" AND {key} {than} {database.quoted(side)}" for than, side in sides if side is not None)
-            is_other |= database.digest(values, rest + keys) != (one["rows_changed"], one["digest"])
-        wrong += [f"{title}: its journaled rows were changed, added or deleted"] * is_other
-    print(*(f"{tenant}={digest}" for tenant, digest in newest.items()), sep="\n")
-    return "\n".join([*wrong, *(f"{one} is not in the chain of its tenant" for one in kept if one not in chain)])
+        if not is_old and run["previous"] != (chain or ["0" * 64])[-1]:
+            wrong.append(f"{title}: a step run before it was changed, deleted, moved or added")
+        chain += [] if is_old else [run["digest"]]
+    known = {f"{tenant}={one}": tenant for tenant, chain in chains.items() for one in chain if one}
+    print(*{tenant: one for one, tenant in known.items()}.values(), sep="\n")
+    return "\n".join([*wrong, *(f"{one} is not in the chain of its tenant" for one in kept if one not in known)])
 
 
 if __name__ == "__main__":

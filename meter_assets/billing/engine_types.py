@@ -64,6 +64,8 @@ class EngineTypes:
     """Returns a value as a column of our own tables keeps it, given the column's type."""
     ids_return: bool = False
     """Whether a new row may get the id of a deleted one: then journals also have columns that tell rows apart."""
+    keeps_any_value: bool = False
+    """Whether a column may contain values that are not of its type, such as text in a column of numbers."""
     in_full: Callable[[Inspector, str, str | None, TypeEngine[Any]], TypeEngine[Any]] = (
         lambda inspector, table, schema, kind: kind
     )

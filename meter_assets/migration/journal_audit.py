@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, insert, select, union_all
 
 from meter_assets.billing.constructs import rows_digest
+from meter_assets.billing.engine_types import types_of
 from meter_assets.billing.own_tables import BACKUP, COMMITS, RUNNING, RUNS, Effect, JournaledStep
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import JournalAltered, JournalIncomplete, NotAsRecorded
@@ -194,19 +195,35 @@ def _compared(
 
 def _matches(connection: Connection, commit: Mapping[Any, Any], journaled: Select[Any], row_id: Any) -> bool:
     """Return whether the journaled rows of a commit have the recorded count and digest."""
-    keys = IdRange(_as_id(row_id, commit["above_id"]), _as_id(row_id, commit["up_to_id"]))
-    rows, digest = connection.execute(_digest(journaled, keys)).one()
+    kept_as_is = types_of(connection.dialect).keeps_any_value
+    try:
+        low, high = (_as_id(row_id, commit[side], kept_as_is) for side in ("above_id", "up_to_id"))
+    except ValueError:
+        return False
+    rows, digest = connection.execute(_digest(journaled, IdRange(low, high))).one()
     return (rows, digest) == (commit["rows_changed"], commit["digest"])
 
 
-def _as_id(column: Any, recorded: str | None) -> Any:
-    """Return the bound of a batch, which is recorded as text, in the type of the ids."""
+def _as_id(column: Any, recorded: str | None, kept_as_is: bool) -> Any:
+    """Return the bound of a batch, which is recorded as text, in the type of the ids.
+
+    Raises ValueError for a text that is no such id, unless a column keeps any value as it is; no id is empty.
+    """
     if recorded is None:
         return None
+    if not recorded:
+        raise ValueError(recorded)
     try:
-        return column.type.python_type(recorded)
-    except (NotImplementedError, ValueError):  # SQLite can store text in a column of numbers
+        bound = column.type.python_type(recorded)
+    except (NotImplementedError, TypeError):
         return recorded
+    except ValueError:
+        if kept_as_is:
+            return recorded
+        raise
+    if str(bound) != recorded and not kept_as_is:
+        raise ValueError(recorded)
+    return bound
 
 
 def _digest(rows: Select[Any], keys: IdRange | None = None) -> Select[Any]:

@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Table, and_, insert, select
@@ -44,6 +44,9 @@ _SEALED_OF_A_RUN = (
 """Columns of RUNS. The tenant is sealed as text. Times are in the digest of the chain, in UTC."""
 _SEALED_OF_A_COMMIT = ("part", "rows_changed", "digest", "above_id", "up_to_id")
 _SEALED_OF_AN_ORIGIN = ("started_by", "executed_by", "database_role", "reason")
+_END_IN_RUNS = f"its end was written into {RUNS}, where this version never writes one"
+_WITHOUT_ORIGINS = ("1.0.", "1.1.", "1.2.")
+"""How the versions begin that did not record who started a step run."""
 START_OF_CHAIN = "0" * 64
 """What stands for the digest before a tenant's first step run."""
 
@@ -73,12 +76,6 @@ class SealedRecord:
     def is_unsealed(self) -> bool:
         """Whether version 1.0.0 wrote the record, with its outcome in RUNS, and no later version has sealed it."""
         return self.run["ended_as"] is None and _is_of_version_1_0(self.run)
-
-    @property
-    def alteration(self) -> RecordsAltered | None:
-        """The error that describes how the record differs from its seal; None if it does not."""
-        problem, run = _problem(self), self.run
-        return RecordsAltered(str(run["tenant_id"]), run["step"], run["run_id"], problem) if problem else None
 
 
 def read_records(
@@ -229,12 +226,11 @@ def require_unaltered(records: Sequence[SealedRecord]) -> None:
 def alterations(records: Sequence[SealedRecord]) -> Iterator[RecordsAltered]:
     """Yield an error for each record of a tenant that was altered; `records` are all of the tenant, ordered by id."""
     knows_origins = False
-    for record in records:
-        run = record.run
-        if record.alteration is not None:
-            yield record.alteration
-        elif knows_origins and record.origin is None and run["ended_as"] is None:
-            problem = f"its row in {ORIGINS} is missing"
+    for record, later in zip_longest(records, records[1:]):
+        run, problem = record.run, _problem(record)
+        if not problem and record.is_running and not _is_of_version_1_0(run):
+            problem = _problem_while_running(record, is_newest=later is None, knows_origins=knows_origins)
+        if problem:
             yield RecordsAltered(str(run["tenant_id"]), run["step"], run["run_id"], problem)
         knows_origins = knows_origins or record.origin is not None
     yield from broken_links(records)
@@ -258,7 +254,7 @@ def _problem(record: SealedRecord) -> str:
         if record.link is None:
             return f"its row in {CHAIN} is missing" if record.origin is not None else ""
         if record.origin is not None and run["formerly_finished_at"] is not None:
-            return f"its end was written into {RUNS}, where this version never writes one"
+            return _END_IN_RUNS
         is_linked = record.link["digest"] == _link_digest(record.link["previous"], seal, run)
         return "" if is_linked else f"its row in {CHAIN} was changed"
     if record.link is not None:
@@ -270,6 +266,20 @@ def _problem(record: SealedRecord) -> str:
     if any(one["up_to_id"] is None for one in record.commits):  # a step that did not run in batches
         return f"its row in {OUTCOMES} is missing, but its row in {COMMITS} of the same transaction exists"
     return ""
+
+
+def _problem_while_running(record: SealedRecord, *, is_newest: bool, knows_origins: bool) -> str:
+    """Return what is wrong with the record of a step run that has not ended, as a clause; empty if nothing is.
+
+    A tenant's step run ends before its next one starts, or at the latest when that starts.
+    """
+    if not is_newest:
+        return f"its row in {OUTCOMES} is missing, or it was added: a later step run has started"
+    is_older = str(record.run["software_version"]).startswith(_WITHOUT_ORIGINS)
+    if record.origin is None and (knows_origins or not is_older):
+        return f"its row in {ORIGINS} is missing"
+    has_end = any(record.run[name] is not None for name in ("formerly_finished_at", "rows_changed", "message"))
+    return _END_IN_RUNS if has_end else ""
 
 
 def commits_of(

@@ -5,19 +5,20 @@ of one tenant in one run are a `RunRecord`. Add here queries of the history. Ste
 tables with the records are in `records`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, and_, func, select
 
 from meter_assets.billing.own_tables import BLOCKED, FAILED, INTERRUPTED, PARTIAL, RUNNING, RUNS
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import step_runs
 from meter_assets.errors import RecordsAltered
+from meter_assets.foreign_text import quoted
 from meter_assets.formatting import SHORT_RUN_ID
 from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase, Tenant
@@ -178,7 +179,7 @@ def recorded_steps_of(
 ) -> list[StepRunRecord]:
     """Return the recorded steps of these tenants (or of all, including deleted ones), oldest first.
 
-    With `run_ids`, only those of these runs.
+    With `run_ids`, only those of these runs. Raises RecordsAltered for a value that is none of its column.
     """
     runs, undone = step_runs(schema), schema.own[RUNS].alias("undone")
     joined = runs.outerjoin(undone, and_(undone.c.id == runs.c.undoes, undone.c.tenant_id == runs.c.tenant_id))
@@ -187,4 +188,13 @@ def recorded_steps_of(
         statement = statement.where(runs.c.tenant_id.in_(tenant_ids))
     if run_ids is not None:
         statement = statement.where(runs.c.run_id.in_(run_ids))
-    return [StepRunRecord.model_validate(dict(row)) for row in connection.execute(statement).mappings()]
+    rows = connection.execute(statement).mappings().all()  # an unfinished query would keep the lock of SQLite
+    return [_record_of(row) for row in rows]
+
+
+def _record_of(row: Mapping[Any, Any]) -> StepRunRecord:
+    try:
+        return StepRunRecord.model_validate(dict(row))
+    except ValidationError as error:  # SQLite can have any value in any column
+        wrong = ", ".join(f"{one['loc'][0]} is {quoted(one['input'])}" for one in error.errors())
+        raise RecordsAltered(str(row["tenant_id"]), str(row["step"]), str(row["run_id"]), wrong) from None

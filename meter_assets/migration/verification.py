@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 from meter_assets.billing.constructs import row_values
 from meter_assets.billing.own_tables import BACKUP, CHAIN, COMMITS, ORIGINS, OUTCOMES, RECORDS, RUNS
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.errors import UnreadableValue
+from meter_assets.errors import RecordsAltered, UnreadableValue
 from meter_assets.foreign_text import Shown
 from meter_assets.formatting import counted
 from meter_assets.migration.database import BillingDatabase, Tenant
@@ -76,8 +76,7 @@ def verified(
     digests = [one.link["digest"] for one in records if one.link is not None]
     problems = [str(error) for error in alterations(records)]
     if RUNS in schema.own_tables_present:
-        every = recorded_steps_of(connection, schema, [tenant.id])
-        problems += [str(error) for error in problems_of_journals(connection, schema, tenant, every)]
+        problems += _problems_of_rows(connection, schema, tenant)
         problems += _rows_without_record(connection, schema, tenant)
     if expected is not None and expected not in digests:
         problems.append(
@@ -91,6 +90,16 @@ def verified(
         digest=digests[-1] if digests else None,
         problems=list(dict.fromkeys(problems)),
     )
+
+
+def _problems_of_rows(connection: Connection, schema: BillingSchema, tenant: Tenant) -> Iterator[str]:
+    """Yield a sentence for each journal of a tenant, and for the backup, that is not as recorded."""
+    try:
+        every = recorded_steps_of(connection, schema, [tenant.id])
+    except RecordsAltered as error:
+        yield str(error)
+        return
+    yield from map(str, problems_of_journals(connection, schema, tenant, every))
 
 
 def _rows_without_record(connection: Connection, schema: BillingSchema, tenant: Tenant) -> Iterator[str]:

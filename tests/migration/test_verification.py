@@ -102,6 +102,86 @@ def test_the_independent_program_computes_the_same_digests(shell: CommandLine) -
     assert (found.returncode, "its journaled rows were changed" in found.stderr) == (1, True)
 
 
+LAST = "(SELECT * FROM (SELECT max(step_run_id) FROM meter_migration_commits WHERE tenant_id = 2) of_it)"
+MADE_UP = """INSERT INTO meter_migration_runs
+    (id, run_id, tenant_id, step, started_at, outcome, policy, software_version)
+    SELECT {id}, 'made-up', {tenant}, step, started_at, 'running', policy, '{version}'
+    FROM meter_migration_runs WHERE id = 1"""
+NOT_MADE_UP = "DELETE FROM meter_migration_runs WHERE run_id = 'made-up'"
+WITH_A_KILLED_STEP: list[tuple[str, str, str, str, str]] = [
+    (
+        "2",
+        f"UPDATE meter_migration_commits SET up_to_id = '' WHERE step_run_id = {LAST} AND part = 1",
+        f"UPDATE meter_migration_commits SET up_to_id = (SELECT max(meter_id) FROM meter_migration_meter_balances "
+        f"WHERE step_run_id = {LAST}) WHERE up_to_id = ''",
+        "its journaled rows were changed",
+        "step run ",
+    ),
+    (
+        "2",
+        f"UPDATE meter_migration_meter_balances SET balance_after = balance_after + 1 WHERE step_run_id = {LAST}",
+        f"UPDATE meter_migration_meter_balances SET balance_after = balance_after - 1 WHERE step_run_id = {LAST}",
+        "its journaled rows were changed",
+        "its journaled rows were changed",
+    ),
+    (
+        "1",
+        "UPDATE meter_migration_runs SET step = 'outcomes_of_none' WHERE id = 1",
+        "UPDATE meter_migration_runs SET step = 'customer_balances_backup' WHERE id = 1",
+        "its record was changed after it ended",
+        "step run 1 (outcomes_of_none): its record was changed",
+    ),
+    (
+        "3",
+        MADE_UP.format(id=99, tenant=3, version="1.3.0"),
+        NOT_MADE_UP,
+        "its row in meter_migration_origins is missing",
+        "step run 99 (customer_balances_backup): its record was changed, or partly deleted",
+    ),
+    (
+        "1",
+        MADE_UP.format(id=-5, tenant=1, version="1.2.0"),
+        NOT_MADE_UP,
+        "its row in meter_migration_outcomes is missing, or it was added",
+        "a step run before it was changed, deleted, moved or added",
+    ),
+    (
+        "2",
+        f"UPDATE meter_migration_runs SET message = '' WHERE id = {LAST}",
+        f"UPDATE meter_migration_runs SET message = NULL WHERE id = {LAST}",
+        "its end was written into meter_migration_runs",
+        "its record was changed, or partly deleted",
+    ),
+]
+"""The tenant, a tampering and what undoes it, and what both verifiers say; a step in batches of tenant 2 was killed."""
+ONLY_ON_SQLITE = (
+    "1",
+    "UPDATE meter_migration_runs SET undoes = 'x' WHERE id = 1",
+    "UPDATE meter_migration_runs SET undoes = NULL WHERE id = 1",
+    "undoes is x",
+    "its record was changed",
+)
+
+
+@pytest.mark.slow
+def test_a_step_that_has_not_ended_is_verified_too(shell: CommandLine) -> None:
+    """Each tampering is named by both verifiers, and a rollback refuses it, in a sentence."""
+    assert shell("migrate-meter-financials", "--yes", "--tenant", "1").status == 0
+    assert shell("migrate-meter-financials", "--yes", "--tenant", "2", "--batch-size", "5").status == 0
+    for table in (CHAIN, OUTCOMES):
+        shell.change(f"DELETE FROM {table} WHERE step_run_id = {LAST}")
+    assert (shell("verify").status, independent(shell.url).returncode) == (0, 0)
+    is_sqlite = shell.url.startswith("sqlite")
+    for tenant, tampering, undone, ours, theirs in [*WITH_A_KILLED_STEP, *([ONLY_ON_SQLITE] * is_sqlite)]:
+        shell.change(tampering)
+        said = shell("verify", "--tenant", tenant).words, independent(shell.url).stderr
+        assert [one in words for one, words in zip((ours, theirs), said, strict=True)] == [True, True], said
+        refused = shell("rollback", "--yes", "--tenant", tenant)
+        assert (refused.status, "cannot be trusted" in refused.words) == (1, True), tampering
+        shell.change(undone)
+    assert (shell("verify").status, independent(shell.url).returncode) == (0, 0)
+
+
 @pytest.mark.slow
 def test_a_rollback_refuses_what_does_not_verify_unless_told(on_sqlite: CommandLine) -> None:
     assert on_sqlite("migrate-meter-financials", "--yes", "--tenant", "1").status == 0

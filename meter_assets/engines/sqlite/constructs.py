@@ -132,6 +132,7 @@ register_types(
         of_text_day=lambda column: (
             f"substr({column}, 7, 4) || '-' || substr({column}, 4, 2) || '-' || substr({column}, 1, 2)"
         ),
+        keeps_any_value=True,
         ids_return=True,  # a new row gets the id after the greatest one that is there
     ),
 )
