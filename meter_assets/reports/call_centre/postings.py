@@ -51,7 +51,7 @@ class Posting:
     causes: tuple[CauseOfDifference, ...]
     """The causes of the difference that it reverses: they add up to the amount with the opposite sign."""
     also_possible: str
-    """The causes of other explanations that are as simple."""
+    """The causes of other explanations that say as much."""
     not_postable: str
     """Why it cannot be posted; nothing if it can."""
     old: Decimal

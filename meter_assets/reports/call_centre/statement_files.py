@@ -151,8 +151,7 @@ def _causes(one: CustomerFigures) -> list[str]:
     if one.why is None:
         return []
     found = [difference_tables.in_words(part) for part in one.why.causes]
-    others = [" + ".join(cause.words for cause in other) for other in one.why.also_possible]
-    return found + [f"also possible: {other}" for other in others]
+    return found + [f"also possible: {other}" for other in difference_tables.others_in_words(one.why)]
 
 
 def in_words(net: Decimal) -> str:

@@ -29,7 +29,8 @@ from meter_assets.reports.differences.rows import CustomerRows
 from meter_assets.reports.differences.view import View, view_after_migration, view_as_it_is
 
 _Kind = Literal["customer", "meter"]
-_HALF_A_MINOR_UNIT = Decimal("0.005")
+_MOST_ROUNDED = 100
+"""In minor units: half a unit for each of many rows would explain nearly any rest."""
 
 
 class CauseOfDifference(BaseModel):
@@ -52,7 +53,10 @@ class Difference(BaseModel):
     causes: list[CauseOfDifference]
     """They add up to the difference exactly."""
     also_possible: list[list[Cause]] = []
-    """The causes of other explanations that are as simple: then the given causes are not certain."""
+    """The causes of other explanations that say as much: then the given causes are not certain.
+
+    They may be the same causes, with other rows; or unexplained, if the rows may have added up by chance.
+    """
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -83,7 +87,7 @@ class TenantDifferences(BaseModel):
     meters_net: Money
     differing: int
     uncertain: int
-    """How many differing customers have several explanations that are as simple."""
+    """How many differing customers have other explanations that say as much, or one that may be chance."""
     by_cause: list[CauseTotal]
     """The largest amount first, without its sign. They add up to the difference of the tenant exactly."""
     largest: list[Difference]
@@ -229,12 +233,13 @@ def _differing(compared: Select[Any]) -> Select[Any]:
 def explained_customers(view: View, customers: Sequence[Mapping[Any, Any]]) -> Iterator[Difference]:
     """Yield the differences of customers (id, name, backed_up_net, meters_net) whose figures differ, in their order."""
     rows = rows_of(view, [one["id"] for one in customers])
-    reader = CustomerRows(rows)
+    reader, unit = CustomerRows(rows), Decimal(1).scaleb(-view.relations.policy.currency_decimals)
     for one in customers:
         reasons = reader.reasons(one["id"])
         stale = reasons.not_recomputed
         target = one["meters_net"] - one["backed_up_net"] - sum((part.amount for part in stale), ZERO)
-        found = explained(target, reasons.facts, reasons.possible, _HALF_A_MINOR_UNIT * reasons.rows)
+        rounding = unit * min(reasons.rows, 2 * _MOST_ROUNDED) / 2
+        found = explained(target, reasons.facts, reasons.possible, rounding, unit)
         yield Difference(
             kind="customer",
             id=str(one["id"]),

@@ -1,6 +1,6 @@
 """The possible reasons of a customer's difference: what each of the customer's rows adds to the new or the old figure.
 
-Add here a new kind of reason, with the rows that are a sign of it. How reasons are combined is in `causes`; which
+Add here a new kind of reason, with the rows that are a sign of it. How reasons are combined is in `combinations`; which
 customers are examined is in `by_customer`. The new figure is of meters: their charges, opening balances and payments.
 The old figure is taken to be the same of the customer's own rows, from which each reason differs.
 """
@@ -16,7 +16,7 @@ from sqlalchemy import RowMapping
 
 from meter_assets.billing.policy import BalanceBasis
 from meter_assets.foreign_text import shown
-from meter_assets.reports.differences.causes import ZERO, Cause, Reason
+from meter_assets.reports.differences.reasons import ZERO, Cause, Reason, grouped
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class CustomerRows:
         own, found = self._of_customer.get(customer_id, []), Reasons()
         others = [row for meter in meters for row in self._on_meter.get(meter, ()) if row["customer_id"] != customer_id]
         found.rows = len(own) + len(others)
-        found.not_recomputed += _grouped(self._not_recomputed(meters))
-        found.facts += _grouped(self._facts_of_own(customer_id, own, meters))
-        found.facts += _grouped(self._facts_of_others(others))
+        found.not_recomputed += grouped(self._not_recomputed(meters))
+        found.facts += grouped(self._facts_of_own(customer_id, own, meters))
+        found.facts += grouped(self._facts_of_others(others))
         openings = list(self._openings(own, meters))
         found.possible += openings
         twice = {row for one in openings for row in one.rows}
@@ -204,7 +204,9 @@ class CustomerRows:
             singles = [(_money(row["balance_brought_forward"]), row) for row in brought[1:]]
         else:
             singles = [(-_money(row["balance_brought_forward"]), row) for row in brought if not self._opening(row)]
-        yield from _all_and_each(Cause.brought_forward_counted_twice, singles)
+        for one in _all_and_each(Cause.brought_forward_counted_twice, singles):
+            is_any_row = len(one.rows) == 1 and len(brought) > 1
+            yield replace(one, rarity=2) if is_any_row else one
         for row in brought:
             if self._opening(row) and _name(row) not in openings:
                 yield Reason(Cause.brought_forward_counted_twice, self._opening(row), (_name(row),))
@@ -220,6 +222,7 @@ class CustomerRows:
     def _changed_invoices(self, invoices: Sequence[RowMapping], meters: frozenset[Any]) -> Iterator[Reason]:
         """Yield what step 2, lost lines and later changes may have changed in invoices."""
         changed: dict[Cause, list[tuple[Decimal, RowMapping]]] = defaultdict(list)
+        both: list[tuple[Decimal, Decimal, RowMapping]] = []
         for row in invoices:
             now = _amounts(row)
             opening = self._opening(row) != ZERO or self._first.get(row["meter_id"]) == row["id"]
@@ -228,7 +231,10 @@ class CustomerRows:
             if before is not None and after is not None and _counts(row):
                 growth = self._worth(after, opening) - self._worth(before, opening)
                 lost = Cause.invoice_line_missing_or_changed if lines and growth == -lines else None
-                changed[lost or Cause.stored_amounts_wrong].append((growth, row))
+                if lines and not lost:
+                    both.append((growth, lines, row))
+                else:
+                    changed[lost or Cause.stored_amounts_wrong].append((growth, row))
                 if after.total - before.total not in (growth, ZERO):
                     changed[lost or Cause.stored_amounts_wrong].append((after.total - before.total, row))
                 since = self._worth(now, opening) - self._worth(after, opening)
@@ -240,6 +246,8 @@ class CustomerRows:
             changed[Cause.rounding].append((self._rows.rounded.get(row["id"], ZERO), row))
         for cause, singles in changed.items():
             yield from _all_and_each(cause, singles)
+        for growth, lines, row in both:
+            yield from _of_lost_lines_and_others(growth, lines, row)
 
     def _worth(self, amounts: Amounts, opening: bool) -> Decimal:
         if self._rows.basis is BalanceBasis.invoice_totals:
@@ -253,6 +261,18 @@ class CustomerRows:
                 yield Reason(Cause.payment_not_counted, self._adds(row), (_name(row),), rarity=2)
 
 
+def _of_lost_lines_and_others(growth: Decimal, lines: Decimal, row: RowMapping) -> Iterator[Reason]:
+    """Yield the parts of what step 2 changed in an invoice that has deleted lines, and was wrong besides.
+
+    Its amounts before may have had the deleted lines in them, or not. Rather than by one cause, the change is by two.
+    """
+    yield Reason(Cause.invoice_line_missing_or_changed, -lines, (_name(row),))
+    if growth + lines:
+        yield Reason(Cause.stored_amounts_wrong, growth + lines, (_name(row),))
+    if growth:
+        yield Reason(Cause.stored_amounts_wrong, growth, (_name(row),), rarity=3)
+
+
 def _all_and_each(cause: Cause, singles: Iterable[tuple[Decimal, RowMapping]]) -> Iterator[Reason]:
     """Yield one reason for all of some rows together, then one for each; rows without money are left out."""
     found = [Reason(cause, amount, (_name(row),)) for amount, row in singles if amount]
@@ -260,16 +280,6 @@ def _all_and_each(cause: Cause, singles: Iterable[tuple[Decimal, RowMapping]]) -
     if len(names) > 1 and len(names) == len(found) and (together := sum((one.amount for one in found), ZERO)):
         yield Reason(cause, together, names)
     yield from found
-
-
-def _grouped(reasons: Iterable[Reason]) -> list[Reason]:
-    """Return one reason for each cause with all its rows; without those that add up to nothing."""
-    sums: dict[Cause, Decimal] = defaultdict(lambda: ZERO)
-    rows: dict[Cause, list[str]] = defaultdict(list)
-    for one in reasons:
-        sums[one.cause] += one.amount
-        rows[one.cause] += one.rows
-    return [Reason(cause, amount, tuple(rows[cause])) for cause, amount in sums.items() if amount]
 
 
 def _counts(row: RowMapping) -> bool:

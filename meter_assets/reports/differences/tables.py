@@ -3,13 +3,15 @@
 Add here what several places show of differences. How they are computed is in `by_customer`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from meter_assets.formatting import counted, show_money
 from meter_assets.reports.differences.by_customer import CauseOfDifference, Difference, TenantDifferences
+from meter_assets.reports.differences.reasons import Cause
 from meter_assets.reports.tables import Grid
 
 MOST_ROWS_NAMED = 3
+BY_CHANCE = "unexplained: the rows may add up to it by chance"
 COLUMNS = (
     *("tenant", "kind", "id", "name", "backed_up_net", "meters_net", "difference", "cause", "amount", "rows"),
     "also_possible",
@@ -80,8 +82,21 @@ def some_rows(part: CauseOfDifference) -> str:
 
 
 def other_causes(one: Difference) -> str:
-    """Return the causes of the other explanations that are as simple; nothing if there is none."""
-    return " or ".join(" + ".join(cause.value for cause in other) for other in one.also_possible)
+    """Return the causes of the other explanations; nothing if there is none."""
+    return " or ".join(other_explanations(one, lambda cause: cause.value))
+
+
+def others_in_words(one: Difference) -> list[str]:
+    """Return the other explanations for people who do not know the names of causes."""
+    return other_explanations(one, lambda cause: BY_CHANCE if cause is Cause.unexplained else cause.words)
+
+
+def other_explanations(one: Difference, name: Callable[[Cause], str]) -> list[str]:
+    """Return each other explanation as the names of its causes. Those of the same causes are of other rows."""
+    given = {part.cause for part in one.causes}
+    return [
+        " + ".join(map(name, other)) + (" of other rows" if set(other) <= given else "") for other in one.also_possible
+    ]
 
 
 def rows(tenants: Iterable[TenantDifferences]) -> Iterator[Sequence[object]]:

@@ -23,6 +23,7 @@ from meter_assets.migration.step_run import prepare
 from meter_assets.migration.temporary_tables import READ_OFTEN, materialized
 from meter_assets.migration.validation import validate
 from meter_assets.reports.differences.by_customer import Difference, differences
+from meter_assets.reports.differences.tables import other_causes
 from meter_assets.reports.differences.view import view_after_migration, view_as_it_is
 from meter_assets.reports.export import changed_rows
 from meter_assets.reports.frames.columns import Kind, kind_of, require_pyarrow
@@ -178,7 +179,7 @@ def _verdict(one: InvariantResult) -> tuple[Any, ...]:
 
 
 def _causes(one: Difference, *, planned: bool) -> Iterator[tuple[Any, ...]]:
-    others = " or ".join(" + ".join(cause.value for cause in other) for other in one.also_possible) or None
+    others = other_causes(one) or None
     of_all = planned, one.kind, one.id, one.name, one.backed_up_net, one.meters_net, one.difference
     for part in one.causes:
         yield (*of_all, part.cause.value, part.amount, "; ".join(part.rows) or None, others)
