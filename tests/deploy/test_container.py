@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from meter_assets.rules.invariants import INVARIANTS
+from meter_assets.version import __version__
 from tests.support import deployment as stack
 from tests.support.processes import NotInTime, free_port, started, until
 
@@ -74,7 +75,7 @@ def test_what_is_copied_suffices_to_build_the_package(tmp_path: Path) -> None:
     made = subprocess.run(build, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
     (wheel,) = tmp_path.glob("*.whl")
-    assert wheel.name.partition("-py3")[0] == "meter_assets-1.2.0"
+    assert wheel.name.partition("-py3")[0] == f"meter_assets-{__version__}"
     with zipfile.ZipFile(wheel) as packed:
         assert {f"meter_assets/check_pages/{one.name}.md" for one in INVARIANTS} <= set(packed.namelist())
 
