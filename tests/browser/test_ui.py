@@ -298,7 +298,7 @@ def test_differences_by_cause_and_the_statements_are_a_click_away(stack: Stack, 
             "SELECT meter_number FROM meters WHERE tenant_id = 4 ORDER BY id LIMIT 1"
         ).scalar_one()
     open_partition(page, stack, "meter_balances", UNUSUAL, "Materialized")
-    assert cells(page, "unexplained") == ["-480.00", "1"]
+    assert cells(page, "unexplained")[:2] == ["-480.00", "1"]
     expect(page.get_by_text("opening balance on another meter").first).to_be_visible()
     picture(page, "differences")
     with page.context.expect_page() as opened:
