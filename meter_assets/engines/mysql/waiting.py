@@ -6,6 +6,7 @@ for, or end it.
 """
 
 import select
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -49,11 +50,21 @@ class WatchedConnection(Connection):  # type: ignore[misc]
     _arguments: Mapping[str, Any] | None = None
     """How to open a second connection; None until this one is open."""
     _result: Any
+    _tls_without_options: ssl.SSLContext | None = None
+    """What encrypts connections that name no certificates, for all of a process: to make one, the driver reads every
+    certificate of the system, though it verifies none. That takes 30 ms, most of the time to connect."""
 
     def __init__(self, **arguments: Any) -> None:
         """Open a connection with the driver's arguments."""
         super().__init__(**arguments)
         self._arguments = arguments
+
+    def _create_ssl_ctx(self, options: Any) -> Any:
+        if options != {}:
+            return super()._create_ssl_ctx(options)
+        if WatchedConnection._tls_without_options is None:
+            WatchedConnection._tls_without_options = super()._create_ssl_ctx(options)
+        return WatchedConnection._tls_without_options
 
     def _read_query_result(self, unbuffered: bool = False) -> None:
         try:
