@@ -15,6 +15,7 @@ import pytest
 import yaml
 from sqlalchemy import Connection, text
 
+from meter_assets.billing.own_tables import RUNS
 from meter_assets.billing.schema import billing_tables
 from meter_assets.defs.partitions import sync_partitions
 from meter_assets.demo.generator import DemoSize, fill, make_tables
@@ -174,7 +175,8 @@ def launch_backfill(tenants: list[str]) -> None:
 def waiting_run(connection: Connection) -> str:
     """Return the run of which a step waits for the rows that the test holds: its journal is written, not committed."""
     waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    if not connection.scalar(text(waits)):
+    has_journal = text("SELECT to_regclass(:name) IS NOT NULL")
+    if not connection.scalar(text(waits)) or not connection.scalar(has_journal, {"name": RUNS}):
         return ""
     started = f"SELECT run_id FROM {STEP_RUNS} WHERE tenant_id = :id AND outcome = 'running'"
     return str(connection.scalar(text(started), {"id": HELD}) or "")
