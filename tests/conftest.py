@@ -55,6 +55,8 @@ ENGINES = (
     pytest.param("postgresql", marks=pytest.mark.server),
     pytest.param("mysql", marks=pytest.mark.server),
 )
+ON_EVERY_ENGINE = ("tests/rules/", "tests/engines/")
+"""The folders of whose tests `./dev test` runs each on every engine, as if they were marked `every_engine`."""
 _URLS = {"postgresql": "postgres_url", "mysql": "mariadb_url"}
 _SERVERS = {"postgresql": "postgres_server", "mysql": "mariadb_server"}
 
@@ -82,7 +84,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what asks for a server, so that `-m "not server"` leaves it out, and what is thorough on its engine."""
+    """Mark what asks for a server, so that `-m "not server"` leaves it out, and what is for longer runs only."""
     if "MUTANT_UNDER_TEST" in os.environ:  # which is set by mutmut, that gives tests in no order: the cheapest first
         items.sort(key=lambda item: (*("tests/rules/" + kind not in item.nodeid for kind in TABLES), item.nodeid))
     left_out = [one for one in items if _leaves_out(one)]
@@ -93,6 +95,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.thorough)
         if NEEDS_A_SERVER & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)
+    for item in _on_other_engines([item for item in items if not item.get_closest_marker("thorough")]):
+        item.add_marker(pytest.mark.other_engine)
+
+
+def _on_other_engines(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Return the tests that `./dev test` leaves out: it runs most on one engine only, which their name chooses."""
+    for name, one_on_each in _by_engine(items).items():
+        chosen = one_on_each[zlib.crc32(name.encode()) % len(one_on_each)]
+        if not name.startswith(ON_EVERY_ENGINE) and not chosen.get_closest_marker("every_engine"):
+            yield from (item for item in one_on_each if item is not chosen)
+
+
+def _by_engine(items: list[pytest.Item]) -> dict[str, list[pytest.Item]]:
+    """Return the tests that differ in their engine alone, by what they are called without it."""
+    found: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        called = getattr(item, "callspec", None)
+        if called and "engine_name" in called.params:
+            case = called.id.replace(called.params["engine_name"], "", 1)
+            found.setdefault(f"{item.nodeid.partition('[')[0]}[{case}]", []).append(item)
+    return found
 
 
 def _leaves_out(item: pytest.Item) -> bool:

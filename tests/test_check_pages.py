@@ -224,6 +224,7 @@ def test_the_sql_of_the_pages_finds_what_the_checks_find_on_any_database(
     assert_finds_the_same(books, with_decimals(rows, decimals), rows["tenants"][at % len(rows["tenants"])]["id"])
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 @given(rows=repeated_debts())
 def test_the_sql_of_the_pages_finds_debt_that_is_repeated(books: Books, rows: Database) -> None:

@@ -303,6 +303,7 @@ def test_money_in_32_bits_is_read_to_the_cent_or_refused(
     assert balance - overpayment == Decimal("110.00") - Decimal(amount)
 
 
+@pytest.mark.every_engine
 @pytest.mark.not_on("sqlite")  # which reads 12 of 12,50 and says nothing
 @pytest.mark.parametrize("written", ["12,50", "12.50 EUR", "n/a"])
 def test_money_in_text_is_read_whole_or_not_at_all(shell: CommandLine, tmp_path: Path, written: str) -> None:

@@ -28,6 +28,7 @@ def connection(empty_billing_url: str) -> Any:
         yield made
 
 
+@pytest.mark.every_engine
 @given(amounts=st.lists(st.decimals("-99999999999.99", "99999999999.99", places=2), min_size=1, max_size=20))
 def test_sums_and_what_is_put_back_are_exact(connection: Any, amounts: list[Decimal]) -> None:
     with connection.begin() as transaction:
@@ -55,6 +56,7 @@ def test_money_reads_well(value: Decimal | None, shown: str) -> None:
     assert show_money(value) == shown
 
 
+@pytest.mark.every_engine
 def test_an_amount_that_is_no_number_is_an_error(billing_url: str, engine_name: str) -> None:
     make_small_tenants(billing_url)
     database = BillingDatabase(billing_url)

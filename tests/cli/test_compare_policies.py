@@ -20,6 +20,7 @@ def found(shell: CommandLine, *arguments: str) -> dict[str, Any]:
     return loaded
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_policies_are_ranked_and_two_are_compared(shell: CommandLine) -> None:
     before = contents(shell.database)

@@ -12,6 +12,7 @@ from tests.support.command_line import BROKEN, HEALTHY, CommandLine
 MIGRATE = ("migrate-meter-financials", "--yes")
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_the_cause_is_the_same_before_and_after_the_migration(shell: CommandLine) -> None:
     """A reversed payment that the old balance counts; then a payment of a later day is since the backup."""

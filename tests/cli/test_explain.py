@@ -22,6 +22,7 @@ def explained(ended: Ended) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_each_meter_ends_with_its_stored_balance(shell: CommandLine) -> None:
     """On clean tenants; and a balance that another program writes is said to differ."""
@@ -40,6 +41,7 @@ def test_each_meter_ends_with_its_stored_balance(shell: CommandLine) -> None:
     assert (wrong.status, "The stored balance DIFFERS" in wrong.words) == (1, True)
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_the_history_has_every_journaled_change(shell: CommandLine) -> None:
     assert shell(*MIGRATE).status == 0

@@ -117,6 +117,7 @@ def test_each_command_prints_what_its_schema_says(on_sqlite: CommandLine) -> Non
     assert printed(on_sqlite, "rehearse", "--tenant", HEALTHY)["tenants"][0]["tenant"] == HEALTHY
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_what_a_migration_did_and_would_do(shell: CommandLine) -> None:
     """The dry run and the live run say the same of each step; on each engine."""

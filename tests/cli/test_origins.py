@@ -16,6 +16,7 @@ from meter_assets.runtime.run_tags import REASON_TAG
 from tests.support.command_line import CommandLine
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_who_and_why_are_shown(shell: CommandLine, engine_name: str) -> None:
     """In the history, in the changes of a meter, and on the page of the asset; on each engine."""

@@ -56,6 +56,7 @@ def in_manifest(manifest: Manifest) -> list[tuple[Any, ...]]:
     return [(one.step, one.rows, one.digest) for one in manifest.steps if one.rows]
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_the_journal_has_the_digests_of_its_plan(shell: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     manifests = planned(shell)
@@ -82,6 +83,7 @@ def test_the_journal_has_the_digests_of_its_plan(shell: CommandLine, monkeypatch
     assert many.status == 0, many.printed
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_rows_that_drifted_are_named(shell: CommandLine) -> None:
     """An added, a deleted and a changed payment; the other tenants are migrated."""

@@ -47,6 +47,7 @@ def migrated(shell: CommandLine, name: str = "report.html", *tenants: str) -> tu
     return path, path.read_text("utf-8") if name.endswith("html") else ""
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_the_numbers_are_those_of_sql(shell: CommandLine, engine_name: str) -> None:
     """On each engine: sums of money, rows by rule, who and why; then a verification, and a changed journal."""

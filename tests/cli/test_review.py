@@ -99,6 +99,7 @@ def test_a_decision_moves_a_payment_and_a_rollback_moves_it_back(shell: CommandL
     assert meters_of_payments(shell, *ids) == [None, None, None]
 
 
+@pytest.mark.every_engine
 def test_a_later_decision_counts_and_keep_signs_off(shell: CommandLine) -> None:
     assert migrate(shell) == 1
     review, orphan, _ = waiting(shell)

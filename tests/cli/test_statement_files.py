@@ -109,6 +109,7 @@ def post(shell: CommandLine, rows: list[dict[str, str]], on: str) -> None:
             shell.change(f"INSERT INTO payments ({columns}) VALUES {whose}, {-amount}, 'paid', '{on}')")
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_posting_the_adjustments_leads_to_the_old_figures(shell: CommandLine) -> None:
     """The file is the same before and after the migration; once it is posted, customers owe the old figures."""
@@ -186,6 +187,7 @@ def test_business_since_the_backup_stays(on_sqlite: CommandLine) -> None:
     assert [row["customer_id"] for row in rows_in(Path("rest.csv"))] == ["9000"]
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_pages_and_csv_have_every_customer_with_figures_and_causes(shell: CommandLine) -> None:
     """Text of the database is escaped, files are private, and nothing is loaded from elsewhere."""

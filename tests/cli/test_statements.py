@@ -39,6 +39,7 @@ def statements_of(shell: CommandLine) -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", collect)
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_a_whole_run_of_one_tenant_sends_few_statements(shell: CommandLine, engine_name: str) -> None:
     """The first run, which creates our own tables, one of another tenant, and one that changes nothing."""

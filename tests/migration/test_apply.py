@@ -72,6 +72,7 @@ SECONDS_FOR_A_STATEMENT = 10
 # A whole migration
 
 
+@pytest.mark.every_engine
 @ON_A_THIRD
 @given(rows=st.one_of(valid_billing_databases(backups=True), valid_billing_databases()), policy=policies())
 def test_a_migration_makes_what_the_oracle_makes_and_nothing_else(
@@ -114,6 +115,7 @@ def test_a_migration_makes_what_the_oracle_makes_and_nothing_else(
     assert [(again[step].outcome, again[step].rows_changed) for step in MIGRATION] == [(SUCCEEDED, 0)] * 4
 
 
+@pytest.mark.every_engine
 @ON_A_THIRD
 @given(rows=billing_databases(), policy=policies())
 def test_meter_balances_is_refused_exactly_where_a_blocking_invariant_is_violated(
@@ -283,6 +285,7 @@ def test_a_step_whose_rows_others_change_every_time_gives_up_and_says_so(postgre
 # The tenant's lock
 
 
+@pytest.mark.every_engine
 def test_a_second_run_on_a_tenant_is_refused_and_told_of_the_first(billing_url: str) -> None:
     first, second = start_over(billing_url, SCHEMA, owing_20()), BillingDatabase(billing_url)
     refused: list[TenantLocked] = []
@@ -371,6 +374,7 @@ def test_a_run_that_is_killed_leaves_nothing_of_its_step_and_lets_go_of_its_tena
 # Large, small and many amounts
 
 
+@pytest.mark.every_engine
 def test_the_largest_amount_is_exact_where_the_column_holds_it(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, ledger([invoice(1, str(HUGE))], []))
     migrate(database, 1)
@@ -397,6 +401,7 @@ def test_a_column_too_small_is_named_with_the_row_and_its_value_and_nothing_is_l
     assert foreseen.would_fail
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 def test_many_small_amounts_add_up_to_the_cent(billing_url: str) -> None:

@@ -109,6 +109,7 @@ def _in_both_ways(
     return at_once, _made(batched, schema, of, reports)
 
 
+@pytest.mark.every_engine
 @ON_A_FOURTH
 @given(
     rows=st.one_of(valid_billing_databases(backups=True), billing_databases()),
@@ -295,6 +296,7 @@ def test_an_error_of_the_database_in_the_middle_says_that_the_batches_stay(postg
 # Undone in batches
 
 
+@pytest.mark.every_engine
 @ON_A_FOURTH
 @given(rows=billing_databases(backups=True), policy=policies(), size=st.integers(1, 5), changed=st.integers(0, 3))
 def test_in_batches_a_rollback_restores_leaves_alone_and_reports_what_it_does_in_one_transaction(

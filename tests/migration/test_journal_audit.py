@@ -191,6 +191,7 @@ def test_the_journal_of_a_step_in_batches_is_looked_at_batch_by_batch(
     refuses(database, JournalAltered, words, lambda: roll_back_tenant(database))
 
 
+@pytest.mark.every_engine
 def test_what_is_as_recorded_is_undone_and_made_again(billing_url: str) -> None:
     """Also a backup of which a rollback has taken a part, and what was undone in batches."""
     database = start_over(billing_url, SCHEMA, owing_20())

@@ -438,6 +438,7 @@ def is_usual(name: str, engine: str) -> bool:
     return engine != "sqlite" and CASES[name].engines == ALL and not CASES[name].tables
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 @pytest.mark.parametrize(("odd", "engine_name"), on_engines(CASES, lambda odd: odd.engines, thorough=is_usual))
 def test_a_value_has_one_meaning_or_is_refused(odd: Odd, engine_name: str, billing_url: str) -> None:

@@ -133,6 +133,7 @@ class Office:
         assert ended.status == 0, ended.printed
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 @given(data=st.data())
 @ON_A_SIXTH

@@ -106,6 +106,7 @@ def deleted_since(database: BillingDatabase, divisor: int) -> Iterator[None]:
     write(database, *(f"UPDATE {name} SET deleted_at = NULL WHERE deleted_at = {moment}" for name in tables))
 
 
+@pytest.mark.every_engine
 @ON_A_FOURTH
 @given(
     rows=st.one_of(billing_databases(), billing_databases(backups=True)), policy=policies(), divisor=st.integers(1, 3)

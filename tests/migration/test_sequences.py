@@ -404,6 +404,7 @@ def _value(table: Table, rows: list[Row], column: str, place: int) -> Any:
     return values[place % len(values)]
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 @ON_A_FIFTH
 @given(rows=billing_databases(), operations=_sequences)

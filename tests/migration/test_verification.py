@@ -86,6 +86,7 @@ def test_what_no_digest_has_is_verified_too(shell: CommandLine) -> None:
     assert [table for table in UNDIGESTED for one in said if f"{table} has" not in one] == []
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_the_independent_program_computes_the_same_digests(shell: CommandLine) -> None:
     """On each engine, after migrations, rollbacks and batches; and both notice the same change."""
@@ -304,6 +305,7 @@ def is_caught(shell: CommandLine, kept: dict[str, str], random: Random) -> tuple
     return what, caught
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 def test_tampering_is_noticed(shell: CommandLine) -> None:

@@ -611,6 +611,7 @@ SHOWN = {
 }
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 @ON_A_FOURTH
 @given(data=st.data(), rows=billing_databases(min_tenants=3))

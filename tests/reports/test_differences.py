@@ -37,6 +37,7 @@ def add_up(found: TenantDifferences) -> None:
         assert amount == sum((part.amount for one in found.largest for part in one.causes if part.cause == cause), ZERO)
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 @given(billing_databases(), policies())
 def test_causes_add_up_to_the_differences(connection: Connection, db: Database, policy: Policy) -> None:
@@ -69,6 +70,7 @@ def found_on(url: str, per_combination: int, seed: int) -> dict[tuple[str, ...],
     return old_balances.right_causes(found, customers, defects)
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_defects_and_their_pairs_get_their_causes(billing_url: str) -> None:
     right = found_on(billing_url, 2, seed=1)

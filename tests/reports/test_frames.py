@@ -63,6 +63,7 @@ def written(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[columns].sort_values("row_id", ignore_index=True)
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_sums_and_rows_are_those_of_sql(database: BillingDatabase) -> None:
     """The plan is what the migration writes, and the journal what it has written; every sum equals that of SQL."""

@@ -84,6 +84,7 @@ def assert_owed_as_by_the_steps(url: str, rows: Database, wanted: Sequence[Polic
             assert {key: new for key, (_, new) in found.items()} == {key: owed.get(key, Decimal(0)) for key in found}
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 @given(DATABASES, st.lists(policies(), min_size=1, max_size=8))
 def test_customers_owe_what_the_steps_give(billing_url: str, rows: Database, wanted: list[Policy]) -> None:
@@ -154,6 +155,7 @@ def is_found(url: str, seed: int) -> bool:
     return owed_by_the_oracle(rows, best) == owed
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 def test_a_hidden_policy_is_ranked_first(engine_name: str, billing_url: str) -> None:
     """In at least 95 of 100 databases; on servers, of fewer."""
@@ -292,6 +294,7 @@ def test_customers_with_an_amount_that_is_no_number_are_left_out(billing_url: st
     assert [one.customer_id for one in found.between.customers] == ["1"]
 
 
+@pytest.mark.every_engine
 def test_money_beyond_64_bits_is_exact(engine_name: str, billing_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No amount in SQLite is as large; there, all amounts are taken for too large."""
     random = Random(7)

@@ -32,6 +32,7 @@ def meters_of(books: Books, customer_id: int) -> set[int]:
     return {row["meter_id"] for row in made}
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 @given(billing_databases(), policies())
 def test_with_the_postings_every_customer_owes_the_old_figure(

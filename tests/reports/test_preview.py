@@ -118,6 +118,7 @@ def billed_on(basis: BalanceBasis, rows: Database, policy: Policy) -> dict[int, 
 # The preview and the live run
 
 
+@pytest.mark.every_engine
 @ON_A_THIRD
 @given(rows=DATABASES, policy=policies())
 def test_the_live_run_does_what_the_preview_said_and_the_preview_leaves_no_trace(

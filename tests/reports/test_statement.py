@@ -26,6 +26,7 @@ def rows_of(books: Books, table: str, meter_id: int) -> list[Row]:
     return [row for row in books.db[table] if (row["tenant_id"], row["meter_id"]) == (books.tenant_id, meter_id)]
 
 
+@pytest.mark.every_engine
 @given(billing_databases(), policies())
 def test_statements_add_up_to_the_recomputed_balances(connection: Connection, db: Database, policy: Policy) -> None:
     with connection.begin() as transaction:
@@ -45,6 +46,7 @@ def test_statements_add_up_to_the_recomputed_balances(connection: Connection, db
         transaction.rollback()
 
 
+@pytest.mark.every_engine
 @pytest.mark.slow
 @given(billing_databases(), policies())
 def test_planned_statements_are_those_after_a_migration(connection: Connection, db: Database, policy: Policy) -> None:
@@ -65,6 +67,7 @@ def test_planned_statements_are_those_after_a_migration(connection: Connection, 
         transaction.rollback()
 
 
+@pytest.mark.every_engine
 @given(billing_databases(), policies())
 def test_an_earlier_day_has_the_rows_until_then(connection: Connection, db: Database, policy: Policy) -> None:
     """What was owed at the end of a day is what a database without the later rows would say."""
