@@ -15,7 +15,8 @@ from tests.support import oracle
 from tests.support.databases import load, tenant
 from tests.support.ledger import invoice, ledger, payment
 from tests.support.oracle import Books, Database, Row
-from tests.support.oracle.books import day_of
+from tests.support.oracle.books import day_of_invoice
+from tests.support.oracle.payments_and_invoices import day_of_payment
 from tests.support.oracle.steps import recomputed_meter
 from tests.support.rules import SCHEMA
 from tests.support.strategies import billing_databases, policies
@@ -72,17 +73,14 @@ def test_planned_statements_are_those_after_a_migration(connection: Connection, 
 def test_an_earlier_day_has_the_rows_until_then(connection: Connection, db: Database, policy: Policy) -> None:
     """What was owed at the end of a day is what a database without the later rows would say."""
     last = date(2024, 2, 29)
-    invoices = [row for row in db["invoices"] if (day_of(row["invoice_date"]) or date.max) <= last]
-    dates = {row["id"]: day_of(row["invoice_date"]) for row in db["invoices"] if row.get("deleted_at") is None}
-    payments = [
-        row for row in db["payments"] if (day_of(row["paid_at"]) or dates.get(row["invoice_id"]) or date.min) <= last
-    ]
-    earlier = {**db, "invoices": invoices, "payments": payments}
+    invoices = [row for row in db["invoices"] if day_of_invoice(row) <= last]
     with connection.begin() as transaction:
         load(connection, SCHEMA, db)
         snapshot = Snapshot(connection, SCHEMA, policy)
         for one in db["tenants"]:
-            books = Books(earlier, one["id"], policy)
+            books = Books(db, one["id"], policy)
+            payments = [row for row in books.own("payments") if day_of_payment(books, row) <= last]
+            books = Books({**db, "invoices": invoices, "payments": payments}, one["id"], policy)
             for each in statements(snapshot, tenant(one["id"]), as_of=last):
                 expected = recomputed_meter(books, int(each.meter_id))
                 assert (each.billed, each.paid) == (expected["total_billed"], expected["total_paid"])
