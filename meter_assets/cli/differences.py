@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from meter_assets import settings
 from meter_assets.cli.csv_output import print_csv
+from meter_assets.cli.forms import Form
 from meter_assets.cli.json_output import print_json
 from meter_assets.cli.selection import Selection, chosen_of_records, skipped_tenants
 from meter_assets.cli.terminal import Terminal
@@ -23,7 +24,6 @@ from meter_assets.reports.differences.causes import Cause
 from meter_assets.reports.statements.explain import find_customer
 from meter_assets.reports.tables import Grid
 
-TEXT, JSON, CSV = "text", "json", "csv"
 SHOWN = 20
 """How many customers of a tenant are printed in a table."""
 
@@ -35,7 +35,7 @@ class Differences(BaseModel):
     skipped: list[str]
 
 
-def show_differences(tenants: Selection, *, customer: str | None, by: str | None, form: str) -> int:
+def show_differences(tenants: Selection, *, customer: str | None, by: str | None, form: Form) -> int:
     """Print the differences of the selected tenants by cause. Return the exit status.
 
     It is 1 if a tenant is skipped because of its id. With a `customer`, exactly one tenant must be selected. Raises
@@ -43,21 +43,21 @@ def show_differences(tenants: Selection, *, customer: str | None, by: str | None
     """
     database, policy = settings.billing_database(), settings.policy()
     database.remember()
-    chosen = chosen_of_records(database, tenants, or_none=form == JSON)
-    terminal = Terminal(on_stderr=form != TEXT)
+    chosen = chosen_of_records(database, tenants, or_none=form is Form.json)
+    terminal = Terminal(on_stderr=form is not Form.text)
     customer_id = None if customer is None else _customer_id(database, chosen, customer, by)
-    limit = SHOWN if form == TEXT and customer_id is None else None
+    limit = SHOWN if form is Form.text and customer_id is None else None
     found = []
     for tenant in chosen:
         with terminal.spinner(f"Tenant {tenant.key}"):
             one = tenant_differences(database, tenant, policy, customer_id=customer_id, shown=limit)
         found.append(one)
-        if form == TEXT:
+        if form is Form.text:
             _show(terminal, one)
     skipped = skipped_tenants(database, tenants)
-    if form == JSON:
+    if form is Form.json:
         print_json(Differences(tenants=found, skipped=list(map(str, skipped))))
-    elif form == CSV:
+    elif form is Form.csv:
         print_csv(render.rows(found))
     else:
         if len(found) > 1:

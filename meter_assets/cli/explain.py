@@ -8,13 +8,12 @@ from datetime import date
 
 from meter_assets import settings
 from meter_assets.cli.csv_output import print_csv
+from meter_assets.cli.forms import Form
 from meter_assets.cli.json_output import print_json
 from meter_assets.cli.terminal import Terminal
 from meter_assets.foreign_text import named
 from meter_assets.reports.statements import tables as render
 from meter_assets.reports.statements.explain import Explained, ExplainedCustomer, explain_customer, explain_meter
-
-TEXT, JSON, CSV = "text", "json", "csv"
 
 
 def show_explanation(
@@ -25,7 +24,7 @@ def show_explanation(
     by: str | None,
     as_of: date | None,
     history: bool,
-    form: str,
+    form: Form,
 ) -> int:
     """Print the statement of a meter, or of a customer's meters. Return the exit status.
 
@@ -41,9 +40,9 @@ def show_explanation(
     else:
         of_customer = explain_customer(database, tenant, policy, customer, by=by, as_of=as_of, history=history)
         found, whole = of_customer.meters, of_customer
-    if form == JSON:
+    if form is Form.json:
         print_json(whole)
-    elif form == CSV:
+    elif form is Form.csv:
         print_csv(render.change_rows(found) if history else render.entry_rows(found))
     else:
         terminal = Terminal()

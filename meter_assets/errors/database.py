@@ -93,15 +93,15 @@ class UnsuitableSchema(ConfigurationError):
 
 
 class NotWritable(ConfigurationError):
-    """A live run was requested, but the database can only be read."""
+    """Something was to be written, but the database can only be read."""
 
     def __init__(self, url: str, problems: Sequence[str], purpose: str = "migrate") -> None:
         """Take the masked URL, what is missing, each a clause, and the purpose of the role, as `grants` calls it."""
         self.problems = tuple(problems)
         super().__init__(
-            f"A live run may not write to {url}: {'; '.join(self.problems)}. Nothing was changed. On a server, "
-            f"'meter-assets grants {purpose} ROLE' prints the SQL that grants a role these rights; or add --dry-run to "
-            "preview."
+            f"{url} cannot be written: {'; '.join(self.problems)}. Nothing was changed. On a server, "
+            f"'meter-assets grants {purpose} ROLE' prints the SQL that grants a role these rights. A dry run only "
+            "reads."
         )
 
 

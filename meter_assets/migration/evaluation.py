@@ -239,5 +239,5 @@ def _result_of(invariant: Invariant, rows: Sequence[RowMapping], shown: Sequence
         description=invariant.description,
         remedy=invariant.remedy,
         violations=rows[0][_IN_ALL] if rows else 0,
-        samples=[{key: str(row[key]) for key in shown} for row in rows],
+        samples=[{key: "null" if row[key] is None else str(row[key]) for key in shown} for row in rows],
     )

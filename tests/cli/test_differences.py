@@ -138,6 +138,7 @@ def test_all_tenants_together_and_refusals(on_sqlite: CommandLine) -> None:
         ("--customer", "1"): "--customer needs one tenant, and 3 are selected",
         ("--customer", "999", "--tenant", HEALTHY): "Tenant 1 has no customer 999",
         ("--tenant", "77"): "No such tenant: 77",
+        ("--json", "--csv"): "Give --json or --csv, not both.",
     }.items():
         refused = on_sqlite("differences", *arguments)
         assert (refused.status, says in refused.words) == (2, True), refused.printed

@@ -178,6 +178,7 @@ REFUSED = {
     "an unknown customer": (("--customer", "99", "--tenant", "1"), "Tenant 1 has no customer 99"),
     "another tenant's meter": (("50", "--tenant", "1"), "Tenant 1 has no meter 50"),
     "no tenant": (("1",), "Missing option '--tenant'"),
+    "two forms": (("1", "--tenant", "1", "--csv", "--json"), "Give --json or --csv, not both."),
     "neither meter nor customer": (("--tenant", "1"), "Name either a METER or --customer"),
     "a day that is none": (("1", "--tenant", "1", "--as-of", "2024-02-31"), "2024-02-31"),
     "a number that is an id": (
