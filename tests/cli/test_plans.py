@@ -58,7 +58,7 @@ def in_manifest(manifest: Manifest) -> list[tuple[Any, ...]]:
 
 @pytest.mark.every_engine
 @pytest.mark.slow
-def test_the_journal_has_the_digests_of_its_plan(shell: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_journal_has_the_digests_of_its_plan(shell: CommandLine) -> None:
     manifests = planned(shell)
     assert list(manifests) == [HEALTHY, ALSO_HEALTHY, BROKEN]
     for manifest in manifests.values():
@@ -71,10 +71,15 @@ def test_the_journal_has_the_digests_of_its_plan(shell: CommandLine, monkeypatch
     assert ended.status == 0, ended.printed
     for tenant, manifest in manifests.items():
         assert journaled(shell, tenant) == in_manifest(manifest)
+
+
+@pytest.mark.slow
+def test_a_plan_runs_again_in_batches_and_for_many_tenants(shell: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned(shell)
+    assert shell(*RUN).status == 0
     again = shell(*RUN, "--no-skip")
     assert again.status == 0, again.printed
     assert "Nothing had to be changed" in again.words
-
     assert shell("rollback", "--yes").status == 0
     in_batches = shell(*RUN, "--no-skip", "--batch-size", "2", "--tenant", HEALTHY)
     assert in_batches.status == 0, in_batches.printed
