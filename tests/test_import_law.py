@@ -107,6 +107,7 @@ def test_a_forbidden_name_fails_ruff(module: str, code: str, copy: Path) -> None
     assert (done.returncode, "Found 1 error" in done.stdout) == (1, True), done.stdout
 
 
+@pytest.mark.slow
 def test_the_pure_rooms_load_nothing_impure() -> None:
     command = [sys.executable, "-c", LOAD, *(f"meter_assets.{room}" for room in PURE_ROOMS)]
     loaded = json.loads(subprocess.check_output(command, text=True))
@@ -125,6 +126,7 @@ def modules() -> Iterator[tuple[str, str]]:
         yield path.relative_to(PACKAGE).as_posix(), path.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_only_settings_reads_the_environment() -> None:
     names = {"environ", "environb", "getenv", "putenv"}
     found = {

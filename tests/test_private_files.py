@@ -286,6 +286,7 @@ def test_the_folder_that_is_named_for_an_export_may_be_a_link(shell: CommandLine
     assert (disk / HEALTHY / "meter_balances.csv").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 def test_nothing_is_left_of_a_file_that_could_not_be_written(
     shell: CommandLine, monkeypatch: pytest.MonkeyPatch

@@ -194,6 +194,7 @@ overpayment = { sql = "CASE WHEN owes < 0 THEN -owes ELSE 0.00 END" }
 """
 
 
+@pytest.mark.slow
 def test_sql_may_have_percents_colons_quotes_and_comments(shell: CommandLine, tmp_path: Path) -> None:
     text = _mapping()
     before, rest = text.split("[tables.customers]")
@@ -244,6 +245,7 @@ def test_the_line_of_a_key_is_found(keys: tuple[str, ...], line: int) -> None:
     assert line_of(text, keys) == line
 
 
+@pytest.mark.slow
 def test_ids_that_are_said_to_be_unique_within_a_tenant_are_checked(shell: CommandLine, tmp_path: Path) -> None:
     twice = "SELECT 1 AS id, 1 AS tenant_id, 'Ada' AS name, 70.00 AS balance, 0.00 AS overpayment"
     text = _mapping()
@@ -257,6 +259,7 @@ def test_ids_that_are_said_to_be_unique_within_a_tenant_are_checked(shell: Comma
         assert "every_row_has_its_own_id: 1 violation" in ended.words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("amount", "status"), [("0.1 + 0.2", 0), ("40.005", 1), ("40.00001", 1)])
 def test_money_in_doubles_is_read_exactly_or_refused(
     shell: CommandLine, tmp_path: Path, amount: str, status: int

@@ -183,6 +183,7 @@ def test_an_unusual_database_works_from_preview_to_rollback(
         assert {name: rows for name, rows in everything(database, but_runs=True).items() if name in before} == before
 
 
+@pytest.mark.slow
 def test_a_generated_column_must_have_the_value_of_the_rule(make: Any) -> None:
     """With a tax that the lines do not have, the generated total is wrong: the preview says so, nothing is written."""
     case = WORKS["a generated total of other columns"]

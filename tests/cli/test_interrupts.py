@@ -48,6 +48,7 @@ main()
 FAST_AGAIN = {"sqlite": "DROP TRIGGER slow", "postgresql": "DROP TRIGGER slow ON meters"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["click", "sqlalchemy", "meter_assets.cli.output"])
 def test_an_interrupt_while_loading_is_one_sentence(module: str) -> None:
     program = [sys.executable, "-c", LOADING.format(module=module)]
@@ -145,6 +146,7 @@ def _interrupted_after(called: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "interrupted", [_between_two_steps, _in_a_destructor, _before_the_run_starts, _after_the_commit_of_a_step]
 )

@@ -93,6 +93,7 @@ def test_every_command_that_prints_results_has_json() -> None:
     assert set(main.commands) - with_json == WRITES_NO_RESULTS
 
 
+@pytest.mark.slow
 def test_the_schemas_in_the_docs_are_those_of_the_models() -> None:
     if os.environ.get("METER_ASSETS_UPDATE_GOLDEN"):
         SCHEMAS.mkdir(exist_ok=True)

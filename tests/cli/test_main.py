@@ -85,6 +85,7 @@ def test_a_second_run_changes_and_journals_nothing_and_says_so(shell: CommandLin
     assert shell.rows(journal) == before
 
 
+@pytest.mark.slow
 def test_a_dry_run_shows_everything_and_leaves_every_byte_as_it_was(shell: CommandLine) -> None:
     with shell.database.snapshot() as connection:
         before = dump(connection)
@@ -130,6 +131,7 @@ def test_skip_validation_skips_the_checks_but_not_the_refusal(shell: CommandLine
     assert "1 of 2 tenants done" in ended.words
 
 
+@pytest.mark.slow
 def test_a_dry_run_without_validation_gives_no_verdicts(one_shell: CommandLine) -> None:
     ended = one_shell(MIGRATE, "--dry-run", "--skip-validation", "--tenant", BROKEN)
     assert ended.status == 0

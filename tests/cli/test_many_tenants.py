@@ -126,6 +126,7 @@ def test_a_tenant_that_fails_is_red_alone_and_its_own_run_says_why(
     assert "1 of 2 tenants done" in stopped.printed, "it began with tenant 1, and did not begin tenant 3"
 
 
+@pytest.mark.slow
 def test_a_run_that_the_ui_launches_fails_and_names_the_tenants(on_sqlite: CommandLine) -> None:
     break_tenant(on_sqlite, ALSO_HEALTHY)
     definitions = build_definitions({"billing": BillingResource(url=on_sqlite.url)})

@@ -129,6 +129,7 @@ def test_the_workbook_has_exact_amounts_and_verifies(on_sqlite: CommandLine) -> 
     assert on_sqlite("report", "--verify", str(path)).status == 1
 
 
+@pytest.mark.slow
 def test_the_workbook_of_a_tenant_without_records_verifies(on_sqlite: CommandLine) -> None:
     """Its digest is a dash, which is a sign and no formula."""
     path = on_sqlite.folder / "none.xlsx"

@@ -52,6 +52,7 @@ def test_status_follows_a_tenant_and_selections_use_it(shell: CommandLine) -> No
     assert states(shell, "--tenant", HEALTHY)[HEALTHY] == "rolled back"
 
 
+@pytest.mark.slow
 def test_a_tenant_is_named_by_its_id_or_its_exact_name(shell: CommandLine) -> None:
     shell.change(
         "UPDATE tenants SET name = 'Hilltop Power' WHERE id = 1",

@@ -138,6 +138,7 @@ def test_a_named_database_previews_validates_and_rolls_back(
     assert HEALTHY not in instance.get_materialized_partitions(key), "Dagster does not claim what was undone"
 
 
+@pytest.mark.slow
 def test_a_graph_can_be_restricted_to_some_tenants(load: Load, tmp_path: Path, instance: dg.DagsterInstance) -> None:
     url = billing_database(tmp_path, "north")
     defs = load(north={"url": url, "name": "north", "tenants": [HEALTHY]})
@@ -153,6 +154,7 @@ def test_a_graph_can_be_restricted_to_some_tenants(load: Load, tmp_path: Path, i
     assert {one and one.description for one in failures} == {"No such tenant: 2. The tenants of this database are: 1."}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_password_of_the_url_is_in_nothing_that_dagster_shows(load: Load) -> None:
     url = "postgresql://meter:not-to-be-shown@nowhere/billing"

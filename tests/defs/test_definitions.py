@@ -204,6 +204,7 @@ def test_the_sensor_says_what_is_wrong_and_goes_on(instance: dg.DagsterInstance)
     assert "does not exist" in str(result.skip_reason)
 
 
+@pytest.mark.slow
 def test_meter_balances_refuses_in_a_later_run_too(
     url: str, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
@@ -250,6 +251,7 @@ def test_whatever_is_launched_without_a_tenant_fails_with_a_sentence_and_is_not_
         assert instance.get_runs(limit=1)[0].tags[MAX_RETRIES_TAG] == "0"
 
 
+@pytest.mark.slow
 def test_a_check_shows_how_many_rows_break_it_which_and_what_to_do(
     url: str, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
@@ -267,6 +269,7 @@ def test_a_check_shows_how_many_rows_break_it_which_and_what_to_do(
     assert "invoices.meter_id" in str(found.metadata["what_to_do"].value)
 
 
+@pytest.mark.slow
 def test_a_materialization_tells_rows_by_rule_money_and_the_largest_changes(
     defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
@@ -285,6 +288,7 @@ def test_a_materialization_tells_rows_by_rule_money_and_the_largest_changes(
         assert money == [event.metadata["duration_seconds"]], "money is never shown as a float"
 
 
+@pytest.mark.slow
 def test_customer_balances_follow_the_meters_on_request(
     url: str, defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
@@ -384,6 +388,7 @@ NULLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("job", "config"), NULLS.values(), ids=NULLS.keys())
 def test_null_is_as_good_as_not_said(
     job: str, config: dict[str, Any], defs: dg.Definitions, instance: dg.DagsterInstance
@@ -393,6 +398,7 @@ def test_null_is_as_good_as_not_said(
     assert found.execute_in_process(instance=instance, partition_key=partition, run_config=config).success
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("migrated", [False, True])
 def test_a_preview_of_customer_balances_foretells_a_refusal(
     migrated: bool, defs: dg.Definitions, instance: dg.DagsterInstance
@@ -446,6 +452,7 @@ def test_the_policy_resource_documents_every_policy() -> None:
         assert all(f"({value})" in str(fields[name].description) for value in values), name
 
 
+@pytest.mark.slow
 def test_a_preview_shows_whose_it_is_with_which_policy_and_tables_that_need_no_click(
     defs: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:

@@ -62,6 +62,7 @@ def last_lines(ended: dg.ExecuteInProcessResult) -> list[str]:
     return str(last.job_failure_data.error and last.job_failure_data.error.message).splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["migrate_meter_financials", "validate_meter_financial_data"])
 def test_a_failed_check_ends_the_log_with_its_rows_and_the_remedy(
     job: str, defs: dg.Definitions, instance: dg.DagsterInstance

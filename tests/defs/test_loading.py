@@ -108,6 +108,7 @@ def test_every_asset_has_the_code_version_of_the_configured_policy(
     assert all(node.automation_condition is None for node in nodes), "nothing is materialized because it changed"
 
 
+@pytest.mark.slow
 def test_every_run_has_its_own_data_version_though_the_code_is_the_same(tmp_path: Path) -> None:
     """Otherwise Dagster would not show what is downstream as out of date: tables change without the code."""
     url = f"sqlite:///{tmp_path / 'billing.db'}"

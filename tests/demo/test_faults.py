@@ -130,6 +130,7 @@ def tenants_that_fail(db: Database) -> list[int]:
     return [tenant_id for tenant_id in tenant_ids if broken(db, tenant_id) & set(oracle.BLOCKING_INVARIANTS)]
 
 
+@pytest.mark.slow
 def test_the_demo_has_one_tenant_that_fails_and_one_update_mends_it() -> None:
     demo, made, fixed = the_demo()
     assert (demo.broken_tenant_id, demo.broken_tenant) == (3, "Hilltop Power")
@@ -186,6 +187,7 @@ def test_every_rule_and_every_reason_occurs_in_the_demo() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_demo_shows_every_warning() -> None:
     _, made, _ = the_demo()
     shown = {name for tenant in made["tenants"] for name in broken(made, tenant["id"])}

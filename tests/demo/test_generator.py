@@ -139,6 +139,7 @@ def test_stored_invoice_amounts_equal_their_lines(connection: Connection, tenant
     assert set(expected.outcomes) == {("already_correct", None)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("months", [1, 2, 7])
 def test_a_clean_tenant_breaks_nothing_once_migrated(connection: Connection, seed: int, months: int) -> None:
@@ -149,6 +150,7 @@ def test_a_clean_tenant_breaks_nothing_once_migrated(connection: Connection, see
         assert {name: ids for name, ids in oracle.violations(after, tenant_id, DEFAULT).items() if ids} == {}
 
 
+@pytest.mark.slow
 def test_a_database_without_optional_columns_is_clean_but_for_the_days_it_does_not_know(connection: Connection) -> None:
     schema = billing_tables(optional_columns=False, soft_deletes=False)
     db = filled(connection, schema=schema)

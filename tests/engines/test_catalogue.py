@@ -345,6 +345,7 @@ SQLITE_VIEWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "query", "expected"), SQLITE_VIEWS.values(), ids=SQLITE_VIEWS)
 def test_views_of_sqlite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, query: str, expected: str

@@ -72,6 +72,7 @@ SECONDS_FOR_A_STATEMENT = 10
 # A whole migration
 
 
+@pytest.mark.slow
 @pytest.mark.every_engine
 @ON_A_THIRD
 @given(rows=st.one_of(valid_billing_databases(backups=True), valid_billing_databases()), policy=policies())
@@ -115,6 +116,7 @@ def test_a_migration_makes_what_the_oracle_makes_and_nothing_else(
     assert [(again[step].outcome, again[step].rows_changed) for step in MIGRATION] == [(SUCCEEDED, 0)] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.every_engine
 @ON_A_THIRD
 @given(rows=billing_databases(), policy=policies())
@@ -152,6 +154,7 @@ def test_meter_balances_is_refused_exactly_where_a_blocking_invariant_is_violate
         assert journal_of(connection, SCHEMA, "meter_balances", "first") == changes["meter_balances"].rows
 
 
+@pytest.mark.slow
 def test_debt_carried_forward_is_owed_once_and_by_invoice_totals_twice(billing_url: str) -> None:
     """1,000.00 is billed, closed and brought forward to an invoice of another 500.00."""
     rows = ledger(
@@ -167,6 +170,7 @@ def test_debt_carried_forward_is_owed_once_and_by_invoice_totals_twice(billing_u
 # The backup
 
 
+@pytest.mark.slow
 def test_the_first_backup_of_a_customer_stays_and_later_customers_are_added(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())
     migrate(database, 1, run_id="first")
@@ -219,6 +223,7 @@ def test_a_row_that_no_longer_holds_what_was_journaled_rolls_the_step_back_whole
     assert (run.outcome, run.message) == (FAILED, str(raised.value))
 
 
+@pytest.mark.slow
 def test_a_row_that_is_gone_when_it_should_be_written_rolls_the_step_back_whole(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())
     migrate(database, 1, steps=MIGRATION[:3])
@@ -285,6 +290,7 @@ def test_a_step_whose_rows_others_change_every_time_gives_up_and_says_so(postgre
 # The tenant's lock
 
 
+@pytest.mark.slow
 @pytest.mark.every_engine
 def test_a_second_run_on_a_tenant_is_refused_and_told_of_the_first(billing_url: str) -> None:
     first, second = start_over(billing_url, SCHEMA, owing_20()), BillingDatabase(billing_url)
@@ -346,6 +352,7 @@ def _hold_soon(database: BillingDatabase, tenant_id: int) -> None:
             time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_leaves_nothing_of_its_step_and_lets_go_of_its_tenant(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())
     processes = multiprocessing.get_context("spawn")
@@ -502,6 +509,7 @@ def test_work_grows_with_the_rows_and_not_with_their_square_on_sqlite(tmp_path: 
 # Databases of other shapes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 @ON_A_FIFTH
 @given(rows=billing_databases(), policy=policies())

@@ -156,6 +156,7 @@ def test_an_asset_alone_takes_the_backup(shell: CommandLine, step: str, monkeypa
     assert [one for one in step_runs(database) if one[0] == BACKUP] == [(BACKUP, False, len(before))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [None, 3])
 @pytest.mark.parametrize("step", ["payment_meter_ids", "invoice_amounts"])
 def test_a_run_that_ends_after_the_backup_continues(billing_url: str, step: str, batch_size: int | None) -> None:
@@ -181,6 +182,7 @@ def test_a_run_that_ends_after_the_backup_continues(billing_url: str, step: str,
     assert [one[0] for one in step_runs(database)][:3] == [BACKUP, step, step]
 
 
+@pytest.mark.slow
 def test_a_run_takes_one_backup(billing_url: str) -> None:
     """A customer that is created while it runs is left to the next run."""
     make_small_tenants(billing_url)

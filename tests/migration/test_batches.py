@@ -109,6 +109,7 @@ def _in_both_ways(
     return at_once, _made(batched, schema, of, reports)
 
 
+@pytest.mark.slow
 @pytest.mark.every_engine
 @ON_A_FOURTH
 @given(
@@ -130,6 +131,7 @@ def test_in_batches_a_migration_makes_journals_and_reports_what_it_does_in_one_t
     assert {table: batched.others.get(table) for table in untouched} == untouched
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("postgresql")
 @ON_A_FIFTH
 @given(rows=billing_databases(), policy=policies(), size=st.integers(1, 5))
@@ -173,6 +175,7 @@ def _spoiled(step: Step, column: str, value: Any) -> Step:
     return replace(step, compute=change)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "column", "value"),
     [
@@ -228,6 +231,7 @@ class PowerCut(Exception):
     """What a test stops a run with."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped_by", [PowerCut, KeyboardInterrupt])
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_a_step_that_is_stopped_keeps_its_batches_and_goes_on_from_there(
@@ -296,6 +300,7 @@ def test_an_error_of_the_database_in_the_middle_says_that_the_batches_stay(postg
 # Undone in batches
 
 
+@pytest.mark.slow
 @pytest.mark.every_engine
 @ON_A_FOURTH
 @given(rows=billing_databases(backups=True), policy=policies(), size=st.integers(1, 5), changed=st.integers(0, 3))
@@ -323,6 +328,7 @@ def test_in_batches_a_rollback_restores_leaves_alone_and_reports_what_it_does_in
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 3])
 def test_a_rollback_that_is_stopped_keeps_its_batches_and_goes_on_from_there(billing_url: str, at: int) -> None:
     database = start_over(billing_url, SCHEMA, five_payments())

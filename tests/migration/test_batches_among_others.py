@@ -70,6 +70,7 @@ def test_a_row_that_others_have_written_is_left_as_they_wrote_it(billing_url: st
     assert [(one.before, one.after) for one in report.sums.values()] == [(Decimal("0.00"), Decimal("4.00"))]
 
 
+@pytest.mark.slow
 def test_a_row_that_others_have_changed_is_planned_anew_on_what_they_wrote(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())
     in_batches(database, 1, *MIGRATION[:3])
@@ -88,6 +89,7 @@ def test_a_row_that_others_have_changed_is_planned_anew_on_what_they_wrote(billi
     assert (report.examined, report.changed, report.already_correct.rows) == (1, 1, 0)
 
 
+@pytest.mark.slow
 def test_what_others_do_to_a_row_after_its_batch_is_for_the_next_run(billing_url: str) -> None:
     """As after a step in one transaction: only the invoice that its batch has missed is planned again."""
     rows = ledger([invoice(number, "30.00") for number in (1, 2)], [])
@@ -113,6 +115,7 @@ def test_what_others_do_to_a_row_after_its_batch_is_for_the_next_run(billing_url
     assert len(spoiled) == 2, "both are again as others left them"
 
 
+@pytest.mark.slow
 def test_rows_that_others_change_each_time_are_left_and_the_step_says_so(billing_url: str) -> None:
     """Rows 11 and 12 are written and stay; 13 is changed before its batch of every round."""
     rows = ledger([invoice(number, "30.00") for number in (1, 2, 3)], [])
@@ -315,6 +318,7 @@ def test_who_writes_a_row_of_a_batch_does_not_wait_for_whom_that_batch_waits_for
     assert written[12]["amount"] == Decimal("9.00")
 
 
+@pytest.mark.slow
 def test_what_ends_a_later_round_is_told_with_what_earlier_ones_have_changed(billing_url: str) -> None:
     rows = ledger([invoice(1, "30.00"), invoice(2, "20.00", of=2)], [payment(1, "10.00")])
     rows["meters"].append({**rows["meters"][0], "id": 3, "balance": Decimal("8.00")})

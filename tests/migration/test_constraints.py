@@ -194,6 +194,7 @@ def test_a_preview_evaluates_constraints_as_the_live_run(billing_url: str, engin
     assert everything(database, but_runs=True)["meters"] == before["meters"]
 
 
+@pytest.mark.slow
 def test_a_rollback_evaluates_constraints_too(billing_url: str) -> None:
     """A constraint that came after the migration may forbid the values from before it."""
     database = BillingDatabase(billing_url)

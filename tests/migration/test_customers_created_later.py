@@ -59,6 +59,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize(("ids", "empty", "events", "reported"), CASES)
 def test_customers_without_a_backup(

@@ -98,6 +98,7 @@ def test_every_command_runs_the_others(
         assert list(runs.scalars()) == LEGAL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("--dry-run",), ("--yes",)], ids=["preview", "live"])
 def test_rows_of_no_tenant_are_counted(
     billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]

@@ -128,6 +128,7 @@ def migrated(billing_url: str) -> BillingDatabase:
     return database
 
 
+@pytest.mark.slow
 def test_a_rollback_does_not_write_what_was_not_recorded(migrated: BillingDatabase, subtests: pytest.Subtests) -> None:
     """Nor is a backup completed that is not as recorded: deleted, it would be made again from balances of today."""
     dry_run, backup_again = partial(preview_rollback, migrated, tenant(1)), partial(run_again, migrated, BACKUP)
@@ -191,6 +192,7 @@ def test_the_journal_of_a_step_in_batches_is_looked_at_batch_by_batch(
     refuses(database, JournalAltered, words, lambda: roll_back_tenant(database))
 
 
+@pytest.mark.slow
 @pytest.mark.every_engine
 def test_what_is_as_recorded_is_undone_and_made_again(billing_url: str) -> None:
     """Also a backup of which a rollback has taken a part, and what was undone in batches."""

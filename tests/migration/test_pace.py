@@ -68,6 +68,7 @@ def test_a_server_tells_who_waits(postgres_url: str) -> None:
     other.join()
 
 
+@pytest.mark.slow
 def test_steps_by_load_write_what_one_transaction_writes(billing_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "FIRST", 2)
     monkeypatch.setattr(pace, "LEAST", 1)

@@ -152,6 +152,7 @@ def database(billing_url: str) -> BillingDatabase:
     return database
 
 
+@pytest.mark.slow
 def test_every_field_of_the_policy_is_compared(database: BillingDatabase) -> None:
     """A difference in one field refuses, and is the one that is named."""
     for name in Policy.model_fields:
@@ -161,6 +162,7 @@ def test_every_field_of_the_policy_is_compared(database: BillingDatabase) -> Non
         assert [one.partition(":")[0] for one in refused.value.differences] == [name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "differences"),
     [
@@ -231,6 +233,7 @@ def _stop_in_batches(database: BillingDatabase) -> None:
     database.release()
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize(
     ("earlier", "is_refused"),
@@ -257,6 +260,7 @@ def test_the_policy_of_a_step_run_in_force_counts(
         database.release()
 
 
+@pytest.mark.slow
 def test_watching_evaluates_each_tenant_with_its_own_policy(database: BillingDatabase) -> None:
     """Tenant 2 was migrated with another policy than the configured one: its balances are correct, and it is said."""
     migrate(database, 2, TOTALS)

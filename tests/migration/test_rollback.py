@@ -106,6 +106,7 @@ def deleted_since(database: BillingDatabase, divisor: int) -> Iterator[None]:
     write(database, *(f"UPDATE {name} SET deleted_at = NULL WHERE deleted_at = {moment}" for name in tables))
 
 
+@pytest.mark.slow
 @pytest.mark.every_engine
 @ON_A_FOURTH
 @given(
@@ -236,6 +237,7 @@ def three_runs(database: BillingDatabase) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("named", ["b2", pytest.param("b2-second", marks=pytest.mark.slow)])
 def test_a_rollback_to_before_a_run_undoes_it_and_all_later_ones(billing_url: str, named: str) -> None:
@@ -305,6 +307,7 @@ def test_a_row_changed_since_a_later_run_keeps_what_older_runs_wrote_too(billing
     assert row_of(database, "meters", 1)["balance"] == 0
 
 
+@pytest.mark.slow
 def test_a_row_deleted_since_is_listed_and_one_changed_and_changed_back_is_restored(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, ledger([], [payment(n, "1.00") for n in (1, 2, 3)]))
     migrate(database, 1, steps=["payment_meter_ids"])
@@ -328,6 +331,7 @@ NEW_PAYMENT = "INSERT INTO payments (id, tenant_id, customer_id, meter_id, amoun
 CREATED = "UPDATE payments SET created_at = '2024-01-31 10:00:00'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_batches", [False, True], ids=["whole", "in batches"])
 @pytest.mark.parametrize(
     ("before", "since", "why"),
@@ -370,6 +374,7 @@ def test_a_new_payment_with_the_id_of_a_deleted_one_keeps_its_meter(
     assert [(row["id"], row["why"]) for row in undone.report.skipped] == ([] if why is None else [("13", why)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "columns", "values"),
     [
@@ -395,6 +400,7 @@ def test_a_new_row_with_the_id_of_a_deleted_one_keeps_its_amounts(
     assert row_of(database, table, row_id) == replaced
 
 
+@pytest.mark.slow
 def test_amounts_that_differ_by_less_than_is_shown_are_listed_as_they_are_stored(tmp_path: Path) -> None:
     """SQLite keeps any fraction; the sums run over ten-thousandths."""
     database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, owing_20())
@@ -451,6 +457,7 @@ LOST = {
 }
 
 
+@pytest.mark.slow
 def test_where_journaled_rows_are_lost_nothing_is_undone_that_would_need_them(tmp_path: Path) -> None:
     """Not even the steps that could be undone; nor is a table made in place of the one that is lost."""
     file, kept = tmp_path / "billing.db", tmp_path / "kept.db"
@@ -470,6 +477,7 @@ def test_where_journaled_rows_are_lost_nothing_is_undone_that_would_need_them(tm
         assert everything(database) == left, what
 
 
+@pytest.mark.slow
 def test_runs_after_the_one_whose_rows_are_lost_can_be_undone(tmp_path: Path) -> None:
     database = start_over(f"sqlite:///{tmp_path}/billing.db", SCHEMA, owing_20())
     three_runs(database)
@@ -486,6 +494,7 @@ def sync_customer_balances(database: BillingDatabase, run_id: str = "sync") -> N
     migrate(database, 1, run_id=run_id, steps=["customer_balances"])
 
 
+@pytest.mark.slow
 def test_customers_come_back_as_backed_up_and_the_next_migration_backs_up_anew(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())
     customers = billing_rows(database)["customers"]
@@ -508,6 +517,7 @@ def test_customers_come_back_as_backed_up_and_the_next_migration_backs_up_anew(b
     assert [row["balance"] for row in backed_up(database)] == [Decimal("8.00")]
 
 
+@pytest.mark.slow
 def test_the_backup_of_a_customer_whose_balance_was_changed_since_is_kept(billing_url: str) -> None:
     """Its balance is not as backed up, so that the backup still says what it was."""
     database = start_over(billing_url, SCHEMA, owing_20())
@@ -521,6 +531,7 @@ def test_the_backup_of_a_customer_whose_balance_was_changed_since_is_kept(billin
     assert [row["balance"] for row in backed_up(database)] == [Decimal("7.00")]
 
 
+@pytest.mark.slow
 def test_backups_of_several_runs_are_retired_with_their_runs(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())
     migrate(database, 1, run_id="first")
@@ -535,6 +546,7 @@ def test_backups_of_several_runs_are_retired_with_their_runs(billing_url: str) -
     assert backed_up(database) == []
 
 
+@pytest.mark.slow
 def test_a_run_is_named_by_its_whole_id_where_others_begin_with_it(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, owing_20())
     migrate(database, 1, run_id="run")
@@ -749,6 +761,7 @@ def test_a_rollback_asks_who_sits_at_a_terminal(
     assert ended.status == (0 if restores else 1)
 
 
+@pytest.mark.slow
 def test_where_nothing_was_run_there_is_nothing_to_roll_back(
     billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

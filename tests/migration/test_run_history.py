@@ -25,6 +25,7 @@ def migrated(database: BillingDatabase, step: str = "meter_balances") -> list[An
         return list(connection.scalars(tenants_with(database.schema(connection), step)))
 
 
+@pytest.mark.slow
 def test_a_tenant_is_migrated_as_long_as_one_of_its_runs_is_in_force(database: BillingDatabase) -> None:
     migrate(database, 1, run_id="first")
     migrate(database, 1, run_id="without changes")

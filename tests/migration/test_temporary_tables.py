@@ -42,6 +42,7 @@ def results_of(snapshot: Snapshot, policy: Policy) -> list[InvariantResult]:
     return evaluate(snapshot.connection, INVARIANTS, relations)
 
 
+@pytest.mark.slow
 @ON_A_FIFTH
 @given(rows=billing_databases(), policy=policies())
 def test_everything_is_the_same_without_temporary_tables(billing_url: str, rows: Database, policy: Policy) -> None:
@@ -61,6 +62,7 @@ def test_everything_is_the_same_without_temporary_tables(billing_url: str, rows:
         assert migrate(database, 1, policy, allow_invalid=True) == made
 
 
+@pytest.mark.slow
 @ON_A_FIFTH
 @given(rows=billing_databases(), policy=policies())
 def test_a_screen_never_finds_too_little(billing_url: str, rows: Database, policy: Policy) -> None:
@@ -189,6 +191,7 @@ def _collect(statement: Any, found: set[str]) -> None:
             found.add(str(element.name))  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_tables_are_in_no_catalogue_afterwards(database: BillingDatabase) -> None:
     preview(database, tenant(1), DEFAULT)
     migrate(database, 1)

@@ -47,6 +47,7 @@ WARNING = next(one.name for one in INVARIANTS if one.severity is Severity.WARN)
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # of the local server
 
 
+@pytest.mark.slow
 def test_what_is_new_is_one_message_per_run_and_repetitions_and_warnings_are_none(hook: Hook, sensor: Sensor) -> None:
     fails = {(BALANCES, "1"): False, (METERS, "1"): False, (BALANCES, "2"): True, (WARNING, "2"): False}
     first = sensor.found(fails)

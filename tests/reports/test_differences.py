@@ -156,6 +156,7 @@ def test_many_equal_rows_are_explained_at_once() -> None:
     assert found.others == SAME
 
 
+@pytest.mark.slow
 def test_rounded_sums_are_the_cause_of_their_cents(connection: Connection) -> None:
     """Of a sum of lines that was rounded up, the old figure has the cut-off one."""
     policy = rounding_policy()
@@ -203,6 +204,7 @@ ONE_CUSTOMER: Database = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "stored", "causes"),
     [

@@ -114,6 +114,7 @@ def every_frame(database: BillingDatabase) -> Iterator[pd.DataFrame]:
     yield frames.statement(database, 1)
 
 
+@pytest.mark.slow
 def test_money_is_decimal_and_no_column_is_a_float(on_sqlite: BillingDatabase) -> None:
     migrate(on_sqlite, 1)
     found = list(every_frame(on_sqlite))
@@ -142,6 +143,7 @@ CHUNKED: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHUNKED)
 def test_parts_together_are_the_whole(name: str, on_sqlite: BillingDatabase) -> None:
     if name == "journal":
@@ -162,6 +164,7 @@ def test_parts_together_are_the_whole(name: str, on_sqlite: BillingDatabase) -> 
         chunks(on_sqlite, 1, rows_at_a_time=0)
 
 
+@pytest.mark.slow
 def test_what_was_rolled_back_is_not_in_force(on_sqlite: BillingDatabase) -> None:
     migrate(on_sqlite, 1)
     changed = len(frames.journal(on_sqlite, 1, only_in_force=True)["meter_balances"])
@@ -177,6 +180,7 @@ def test_what_was_rolled_back_is_not_in_force(on_sqlite: BillingDatabase) -> Non
     assert set(back["run_id"]) == {"back"}
 
 
+@pytest.mark.slow
 def test_one_meter_until_a_day_and_texts_as_ids(tmp_path: Path) -> None:
     path = tmp_path / "billing.db"
     path.touch()
@@ -206,6 +210,7 @@ def test_one_meter_until_a_day_and_texts_as_ids(tmp_path: Path) -> None:
         frames.verdicts(database, "7")
 
 
+@pytest.mark.slow
 def test_the_url_and_the_policy_are_those_of_the_settings(
     on_sqlite: BillingDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,6 +184,7 @@ def hide(connection: Connection, share: float, seed: int) -> dict[str, str]:
     return {str(one): str(meter) for one, meter in hidden}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("customers", "share", "seed"), [(60, 0.5, 1), (150, 0.3, 2), (150, 0.9, 3), (400, 0.6, 4)])
 def test_suggestions_are_right_where_the_truth_was_hidden(
     sqlite_file: str, customers: int, share: float, seed: int, monkeypatch: pytest.MonkeyPatch

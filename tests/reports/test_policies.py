@@ -116,6 +116,7 @@ def test_without_temporary_tables_customers_owe_the_same(billing_url: str, seed:
         assert_owed_as_by_the_steps(billing_url, policy_database(random, customers=3), [any_policy(random)] * 3)
 
 
+@pytest.mark.slow
 def test_what_the_database_computes_follows_the_amounts(tmp_path: Path) -> None:
     """Totals, and a status that says whether an invoice is empty: both change with the amounts."""
     computed = TABLES["invoices"].replace(f"total_amount {MONEY}", TOTAL).replace("status VARCHAR(40)", STATUS)
@@ -253,6 +254,7 @@ def test_equally_good_policies_are_tied(compared_by: Callable[..., PolicyCompari
     assert found.ranking[2].configured, "of equally good policies, the one with fewer differences comes first"
 
 
+@pytest.mark.slow
 def test_two_policies_are_chosen_by_number(compared_by: Callable[..., PolicyComparison]) -> None:
     named = ("uncounted_payment_statuses=pending", "uncounted_payment_statuses=")
     found = compared_by(*named, between=(2, 1)).between
@@ -294,6 +296,7 @@ def test_customers_with_an_amount_that_is_no_number_are_left_out(billing_url: st
     assert [one.customer_id for one in found.between.customers] == ["1"]
 
 
+@pytest.mark.slow
 @pytest.mark.every_engine
 def test_money_beyond_64_bits_is_exact(engine_name: str, billing_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No amount in SQLite is as large; there, all amounts are taken for too large."""
@@ -367,6 +370,7 @@ def test_named_values_are_combined_with_the_configured_policy() -> None:
     assert {one.rounding_of_sums, other.rounding_of_sums} == {RoundingOfSums.half_up}
 
 
+@pytest.mark.slow
 def test_too_many_choices_are_refused_or_left_out() -> None:
     """By default, the statuses with the least money are left as configured, and a sentence says so."""
     many = [f"tolerance={at}" for at in range(200)] + [f"currency_decimals={at % 5}" for at in range(100)]

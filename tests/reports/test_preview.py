@@ -118,6 +118,7 @@ def billed_on(basis: BalanceBasis, rows: Database, policy: Policy) -> dict[int, 
 # The preview and the live run
 
 
+@pytest.mark.slow
 @pytest.mark.every_engine
 @ON_A_THIRD
 @given(rows=DATABASES, policy=policies())
@@ -149,6 +150,7 @@ def test_the_live_run_does_what_the_preview_said_and_the_preview_leaves_no_trace
         assert comparable(said.samples) == comparable(found.samples), said.name
 
 
+@pytest.mark.slow
 @ON_A_THIRD
 @given(rows=DATABASES, policy=policies())
 def test_statuses_and_both_balance_bases_are_what_plain_python_counts(
@@ -216,12 +218,14 @@ def test_both_figures_are_shown_where_the_balance_bases_differ(billing_url: str)
     assert not foreseen.would_fail
 
 
+@pytest.mark.slow
 def test_a_preview_after_the_migration_says_that_nothing_would_change(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, carried_forward())
     migrate(database, 1)
     assert [step.changed for step in preview(database, tenant(1), DEFAULT).steps] == [0, 0, 0, 0]
 
 
+@pytest.mark.slow
 def test_without_validation_the_preview_says_the_same_but_judges_nothing(billing_url: str) -> None:
     database = start_over(billing_url, SCHEMA, carried_forward())
     evaluated, quick = (preview(database, tenant(1), DEFAULT, validate=validate) for validate in (True, False))

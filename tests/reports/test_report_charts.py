@@ -15,6 +15,7 @@ def labels(chart: str) -> list[str]:
     return re.findall(r"<text[^>]*>([^<]*)</text>", chart)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("amount", [Decimal("0.10") + Decimal("0.20"), LARGE, -LARGE, Decimal("NaN"), Decimal("-0.00")])
 def test_a_label_has_the_exact_amount(amount: Decimal) -> None:
     exact = "NaN" if amount.is_nan() else f"{amount + 0:,.2f}"

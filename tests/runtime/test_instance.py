@@ -95,6 +95,7 @@ def execute_with_dagsters_command() -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_a_run_is_seen_when_the_instance_is_opened_again(storage: str) -> None:
     with open_instance() as instance:
         recorded = record_a_run(instance)
@@ -143,6 +144,7 @@ def test_an_sqlalchemy_url_of_postgresql_is_taken_too(postgres_url: str, monkeyp
         assert run_ids(instance) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("makes_it", [True, False], ids=["empty", "missing"])
 def test_dagster_home_is_used_though_there_is_nothing_in_it(
     makes_it: bool, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -159,6 +161,7 @@ def test_dagster_home_is_used_though_there_is_nothing_in_it(
     assert not (checkout / FOLDER).exists()
 
 
+@pytest.mark.slow
 def test_outside_a_checkout_dagster_finds_our_instance_in_our_folder(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -269,6 +269,7 @@ def of_others(home: Path, billing: str) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+@pytest.mark.slow
 def test_a_run_in_an_instance_of_others_is_refused_before_it_reads(of_others: dg.DagsterInstance, home: Path) -> None:
     job = build_definitions().resolve_job_def(PREVIEW)
     ended = job.execute_in_process(instance=of_others, partition_key=HEALTHY, raise_on_error=False)
@@ -276,6 +277,7 @@ def test_a_run_in_an_instance_of_others_is_refused_before_it_reads(of_others: dg
     assert f"The Dagster instance in {home} {REFUSED}" in _log(of_others, ended.run_id)
 
 
+@pytest.mark.slow
 def test_a_run_of_a_component_uses_the_instance_of_its_project(of_others: dg.DagsterInstance, billing: str) -> None:
     defs = MeterMigration(url=billing).build_defs(dg.ComponentTree.for_test().load_context)
     ended = defs.resolve_job_def(PREVIEW).execute_in_process(

@@ -189,6 +189,7 @@ def test_all_columns_are_added_one_after_the_other(billing_url: str) -> None:
     migrate(database, 1, run_id="last")
 
 
+@pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 @pytest.mark.parametrize("place", JOURNALED, ids=".".join)
 def test_a_journal_that_was_edited_is_refused(billing_url: str, place: tuple[str, str]) -> None:

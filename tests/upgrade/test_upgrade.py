@@ -53,6 +53,7 @@ def original_of(database: BillingDatabase, folder: Path) -> dict[str, object]:
     return billing_tables_of(BillingDatabase(f"sqlite:///{path}"))
 
 
+@pytest.mark.slow
 def test_what_only_reads_works_before_anything_is_written(old: BillingDatabase) -> None:
     before = everything(old)
     assert set(before) >= {RUNS, BACKUP}
@@ -97,6 +98,7 @@ def test_the_history_goes_on_and_everything_is_undone(shell: CommandLine, tmp_pa
     assert shell("migrate-meter-financials", "--yes").status == 0
 
 
+@pytest.mark.slow
 def test_a_rollback_may_be_the_first_thing_that_this_version_does(old: BillingDatabase) -> None:
     done = undo(old)
     assert (done.restored, done.skipped) == (18, 0)
@@ -104,6 +106,7 @@ def test_a_rollback_may_be_the_first_thing_that_this_version_does(old: BillingDa
         assert old.schema(connection).own_tables_present == {*OWN_TABLES} - {DECISIONS}
 
 
+@pytest.mark.slow
 def test_one_run_of_version_1_0_is_undone_alone(old: BillingDatabase) -> None:
     migrate(old, 1, run_id="new")
     assert undo(old, before="new").restored == 0
