@@ -408,7 +408,6 @@ def test_a_column_too_small_is_named_with_the_row_and_its_value_and_nothing_is_l
     assert foreseen.would_fail
 
 
-@pytest.mark.every_engine
 @pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 def test_many_small_amounts_add_up_to_the_cent(billing_url: str) -> None:

@@ -305,7 +305,6 @@ def is_caught(shell: CommandLine, kept: dict[str, str], random: Random) -> tuple
     return what, caught
 
 
-@pytest.mark.every_engine
 @pytest.mark.slow
 @pytest.mark.by_default("sqlite")
 def test_tampering_is_noticed(shell: CommandLine) -> None:
