@@ -552,7 +552,7 @@ def test_a_role_that_may_only_read_can_preview_and_is_refused_a_live_run(postgre
     before = everything(owner)
 
     assert [step.changed for step in preview(reader, tenant(1), DEFAULT).steps] == [1, 1, 1, 1]
-    with pytest.raises(NotWritable, match=r"may not update payments\.meter_id.*may not create.*add --dry-run"):
+    with pytest.raises(NotWritable, match=r"may not update payments\.meter_id.*may not create.*A dry run only reads"):
         reader.require_writable()
     with pytest.raises(StepError, match=r"was rolled back: permission denied .*grants migrate ROLE"):
         migrate(reader, 1)
