@@ -77,8 +77,17 @@ ScriptDirectory.from_config = _scripts_read_once  # type: ignore[method-assign]
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what stays for all tests: the modules of Dagster are many."""
+    """Spare the garbage collector what stays for all tests: the modules of Dagster are many.
+
+    What is compiled during the tests stays too, so that looking for garbage often finds none.
+    """
     gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+
+
+def pytest_sessionfinish() -> None:
+    """Spare it the last looks as well: the process ends."""
     gc.freeze()
 
 

@@ -4,17 +4,21 @@ Loading the commands takes a second or two, in which Python would print a traceb
 comes in a callback. Import nothing here but what Python itself has loaded.
 """
 
+import gc
 import os
 import signal
 from types import FrameType
 
 INTERRUPTED = "Interrupted. Nothing was written."
+NEW_OBJECTS = 100_000
+"""After how many new objects Python looks for garbage. Its 700 are soon reached by statements that are kept."""
 
 
 def main() -> None:
     """Load and run the commands."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell ignores it for one in the background
         signal.signal(signal.SIGINT, _end)
+    gc.set_threshold(NEW_OBJECTS)
     from meter_assets.cli.main import main as commands
 
     commands()
