@@ -4,11 +4,11 @@ Every attack is first tried on Dagster's own server, where it works.
 """
 
 import base64
-import datetime
 import functools
 import http.server
 import json
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -22,15 +22,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.sync_api import Page
 from websockets.exceptions import InvalidStatus
 
 from meter_assets.runtime.web_guard import HOSTS_VARIABLE
 from tests.support import web
 from tests.support.browser import browser_page
+from tests.support.certificates import make_certificate
 from tests.support.command_line import COMMAND, CommandLine
 from tests.support.processes import free_port
 from tests.support.web import GUARDED, LAUNCH, PLAIN, Answer, Server, Site, site
@@ -370,7 +368,9 @@ def proxied(place: Site, plain: Server, viewers: Server) -> tuple[Server, Server
     """What operators and what viewers reach by nginx. Behind the operators' is Dagster's own server: nginx must do."""
     folder = place.folder / "nginx"
     folder.mkdir()
-    certificate = make_certificate(folder)
+    certificate = make_certificate(folder, NAMED, VIEWERS)
+    for file in ("meter-assets.crt", "meter-assets.key"):
+        shutil.copy(certificate, folder / file)
     for who in ("operators", "viewers"):
         (folder / f"meter-assets-{who}.htpasswd").write_text(f"{who}:{{PLAIN}}secret\n", encoding="utf-8")
     port = place.nginx({"3000": plain, "3001": viewers})
@@ -382,29 +382,6 @@ def proxied(place: Site, plain: Server, viewers: Server) -> tuple[Server, Server
 def password(user: str) -> dict[str, str]:
     """Return the header by which a browser says a user's password."""
     return {"Authorization": f"Basic {base64.b64encode(f'{user}:secret'.encode()).decode()}"}
-
-
-def make_certificate(folder: Path) -> Path:
-    """Make a key and a certificate that signs itself, and return the certificate's file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAMED)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in (NAMED, VIEWERS)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    secret = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "meter-assets.key").write_bytes(secret)
-    (folder / "meter-assets.crt").write_bytes(made.public_bytes(encoding))
-    return folder / "meter-assets.crt"
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)

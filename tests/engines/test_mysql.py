@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,9 +16,16 @@ from sqlalchemy.exc import OperationalError
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import billing_tables
 from meter_assets.engines import parse_url
-from meter_assets.errors import InvalidSettings, NotWritable, RowsChangedSincePlan, UnsuitableSchema
+from meter_assets.errors import (
+    DatabaseUnreachable,
+    InvalidSettings,
+    NotWritable,
+    RowsChangedSincePlan,
+    UnsuitableSchema,
+)
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.reports.preview import preview
+from tests.support.certificates import LOOPBACK, make_certificate
 from tests.support.command_line import HEALTHY, CommandLine, command_line_in, on_small_tenants
 from tests.support.databases import after_journaling, everything, migrate, row_of, start_over, tenant, write
 from tests.support.ledger import owing_20
@@ -51,6 +59,19 @@ READ_TABLE = re.compile(
         ("mysql://user:s3cret@host", "it names no database"),
         ("mysql://user:s3cret@host/billing?nonsense=1", "it has an option that PyMySQL does not know"),
         ("mysql://user:s3@cret@host/billing", "it has more than one @"),
+        (
+            "mysql://user:s3cret@host/billing?autocommit=true",
+            "its option autocommit would change what our statements mean",
+        ),
+        ("mysql://user:s3cret@host/billing?client_flag=2", "its option client_flag would change"),
+        ("mysql://user:s3cret@host/billing?defer_connect=1", "its option defer_connect would change"),
+        ("mysql://user:s3cret@host/billing?compress=1", "its option compress would change"),
+        ("mysql://user:s3cret@host/billing?ssl=true", "its option ssl would change"),
+        ("mysql://user:s3cret@host/billing?read_timeout=long", "its option read_timeout is not a number above 0"),
+        ("mysql://user:s3cret@host/billing?connect_timeout=0", "its option connect_timeout is not a number above 0"),
+        ("mysql://user:s3cret@host/billing?ssl_disabled=maybe", "its option ssl_disabled is neither true nor false"),
+        ("mysql://user:s3cret@host/billing?ssl_ca=a&ssl_ca=b", "it has the option ssl_ca twice"),
+        ("mysql://user:s3cret@host/billing?ssl_verify_identity=true", "its option ssl_verify_identity needs ssl_ca"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str, said: str) -> None:
@@ -94,6 +115,81 @@ def test_a_server_that_logs_statements_is_refused() -> None:
                 database.require_writable()
     finally:
         server.stop()
+
+
+# TLS
+
+
+@contextmanager
+def encrypting_server(host: str) -> Iterator[tuple[MariaDbServer, Path]]:
+    """Start a server that can encrypt its connections, with a certificate for this host, which its user may read."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        certificate = make_certificate(Path(folder), host)
+        server = start_mariadb({"ssl-cert": str(certificate), "ssl-key": str(certificate)})
+        try:
+            yield server, certificate
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="module")
+def encrypting() -> Iterator[tuple[MariaDbServer, Path]]:
+    """A server that can encrypt its connections, and its certificate."""
+    with encrypting_server(LOOPBACK) as made:
+        yield made
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("options", "is_encrypted"),
+    [
+        ("", True),  # encrypted where the server can
+        ("?connect_timeout=30&charset=latin1&collation=latin1_bin&sql_mode=ANSI", True),
+        ("?ssl_ca={trusted}", True),
+        ("?ssl_ca={trusted}&ssl_verify_identity=true&ssl_verify_cert=1", True),
+        ("?ssl_ca={elsewhere}", None),
+        ("?ssl_ca={elsewhere}&ssl_verify_identity=true", None),
+        ("?ssl_ca={elsewhere}&ssl_verify_identity=false", None),
+        ("?ssl_ca={elsewhere}&ssl_verify_cert=false", True),
+        ("?ssl_verify_cert=true", None),  # among those that the system trusts
+        ("?ssl_verify_cert=false", True),
+        ("?ssl_disabled=false", True),
+        ("?ssl_disabled=true", False),
+    ],
+)
+def test_connections_are_encrypted_as_their_url_says(
+    encrypting: tuple[MariaDbServer, Path], tmp_path: Path, options: str, is_encrypted: bool | None
+) -> None:
+    """None: it is refused. What encrypts connections without a certificate is kept, and must not be used for others."""
+    server, trusted = encrypting
+    elsewhere = make_certificate(tmp_path, LOOPBACK)
+    with server.database() as url:
+        database = BillingDatabase(url + options.format(trusted=trusted, elsewhere=elsewhere))
+        if is_encrypted is None:
+            with pytest.raises(DatabaseUnreachable, match="certificate verify failed"):
+                is_encrypting(database)
+        else:
+            assert is_encrypting(database) is is_encrypted
+        assert is_encrypting(BillingDatabase(url))
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("options", "is_reached"), [("", False), ("&ssl_check_hostname=false", True)])
+def test_a_certificate_of_another_host_is_refused(options: str, is_reached: bool) -> None:
+    with encrypting_server("billing.example") as (server, certificate), server.database() as url:
+        database = BillingDatabase(f"{url}?ssl_ca={certificate}{options}")
+        if is_reached:
+            assert is_encrypting(database)
+        else:
+            with pytest.raises(DatabaseUnreachable, match="IP address mismatch"):
+                is_encrypting(database)
+
+
+def is_encrypting(database: BillingDatabase) -> bool:
+    """Return whether a connection to a database is encrypted, as the server says."""
+    with database.snapshot() as connection:
+        return bool(connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).one()[1])
 
 
 # Text

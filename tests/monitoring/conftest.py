@@ -2,21 +2,17 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from meter_assets.defs import alerts as sensor_module
 from meter_assets.monitoring.alerts import delivery
 from meter_assets.monitoring.alerts.receivers import WEBHOOK_VARIABLE
 from meter_assets.runtime.instance import DAGSTER_HOME_VARIABLE, open_instance
 from tests.support.alert_sensor import SECRET_PATH, Sensor, name_a_mail_server
+from tests.support.certificates import LOOPBACK, make_certificate
 from tests.support.receivers import SECONDS, Hook, Mailbox
 from tests.support.watching import instance_in
 
@@ -63,18 +59,4 @@ def sensor(new_instance: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1, signed by itself, and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "meter-assets' tests")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    of_key = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
-    file.write_bytes(made.public_bytes(pem) + of_key)
-    return file
+    return make_certificate(tmp_path_factory.mktemp("tls"), LOOPBACK)

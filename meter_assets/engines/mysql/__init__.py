@@ -2,9 +2,9 @@
 
 These servers have one kind of snapshot, for reading: a statement that writes reads the newest rows. So a step is
 planned in a snapshot and written in another transaction, see `PLANS_FIRST`. Add here the function for a new method of
-the protocol. Connections and the settings of sessions are in `connections`, waits for locks of others in `waiting`, the
-locks of tenants in `locks`, the verification of our own tables in `own_tables`, the rights of users in `grants`, SQL
-constructs and types in `constructs`.
+the protocol. The options of URLs are in `options`, connections and the settings of sessions in `connections`, waits for
+locks of others in `waiting`, the locks of tenants in `locks`, the verification of our own tables in `own_tables`, the
+rights of users in `grants`, SQL constructs and types in `constructs`.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from meter_assets.billing.schema import BillingSchema
 from meter_assets.engines import urls
 from meter_assets.engines.base import Examined, Load, LockOwner, LockScope
 from meter_assets.engines.mysql import constructs as constructs
-from meter_assets.engines.mysql import locks, temporary_tables
+from meter_assets.engines.mysql import locks, options, temporary_tables
 from meter_assets.engines.mysql.catalogue import read_catalogue
 from meter_assets.engines.mysql.connections import (
     READS,
     SECONDS_TO_WAIT_FOR_A_LOCK,
-    known_options,
     lock_connections,
+    require_driver,
     set_isolation,
 )
 from meter_assets.engines.mysql.connections import connections_kept as connections_kept
@@ -65,8 +65,8 @@ def parse_url(given: str) -> URL:
         raise urls.InvalidUrl("it cannot be read as a URL") from None
     if not url.database:
         raise urls.InvalidUrl("it names no database")
-    if set(url.query) - known_options():
-        raise urls.InvalidUrl("it has an option that PyMySQL does not know")
+    require_driver()
+    options.check(url)
     return url.set(drivername="mysql+pymysql")
 
 

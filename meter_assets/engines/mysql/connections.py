@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
-from inspect import signature
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from meter_assets.engines.base import NOT_KEPT
+from meter_assets.engines.mysql import options
 from meter_assets.engines.mysql.compiler import correct
 from meter_assets.engines.mysql.temporary_tables import drop_temporary_tables, is_mariadb, reads_each_once
 from meter_assets.errors import InvalidSettings
@@ -58,9 +58,6 @@ _SETTINGS = {
 }
 _OF_MARIADB = {"max_statement_time": "0", "idle_transaction_timeout": "0", "idle_write_transaction_timeout": "0"}
 _OF_MYSQL = {"max_execution_time": "0"}
-_OPTIONS_OF_SQLALCHEMY = {"ssl_capath", "ssl_cipher", "ssl_check_hostname"}
-_OURS = {"self", "password", "passwd", "database", "db", "user", "host", "port", "conv", "cursorclass", "init_command"}
-"""What a URL has elsewhere, or what would change the meaning of our statements."""
 WRITES, READS = "READ COMMITTED", "REPEATABLE READ"
 """The isolation levels of transactions that write and that read."""
 
@@ -71,14 +68,6 @@ def require_driver() -> None:
         raise InvalidSettings(
             "The driver for MySQL and MariaDB is not installed: pip install 'meter-assets[mysql]' installs it."
         )
-
-
-def known_options() -> set[str]:
-    """Return the options that a URL may have. Raises InvalidSettings if PyMySQL is not installed."""
-    require_driver()
-    from pymysql.connections import Connection as DriverConnection
-
-    return {*signature(DriverConnection.__init__).parameters, *_OPTIONS_OF_SQLALCHEMY} - _OURS
 
 
 @cache
@@ -113,12 +102,12 @@ def _engine(url: URL, isolation: str, **arguments: Any) -> Engine:
     from meter_assets.engines.mysql.waiting import connect
 
     engine = create_engine(
-        url,
+        url.set(query={}),
         poolclass=QueuePool,
         pool_size=KEPT,
         max_overflow=-1,
         pool_pre_ping=True,  # the server may have ended an idle connection
-        connect_args={"charset": "utf8mb4", **arguments},
+        connect_args={"charset": "utf8mb4", **options.for_driver(url), **arguments},
     )
     correct(engine.dialect)
     event.listen(engine, "do_connect", connect)
