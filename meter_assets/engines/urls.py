@@ -30,20 +30,19 @@ _MASK = "***"
 _OPTIONS_OF_ANY_TEXT = frozenset({"options", "password", "sslpassword"})
 _HOST = re.compile(r"[\w.,-]*|[0-9A-Fa-f:.]+(%[\w.-]+)?")  # names, or an IPv6 address
 _DATABASE = re.compile(r"/*[^/@&=?:;]*")
-
-
 _HOST_AND_PORT = re.compile(r"(?P<name>[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?")
+_OF_A_SERVER = (
+    "scheme://user:password@host:port/database, with every character of the password percent-encoded unless it is a "
+    "letter or a digit: %40 for @, %2F for /, %23 for #"
+)
 
 
 class InvalidUrl(ValueError):
     """A URL is invalid, or a part of its password may be in another part. The message does not repeat the URL."""
 
-    def __init__(self, what: str) -> None:
-        """Take what is wrong, as a clause."""
-        super().__init__(
-            f"{what}. Expected scheme://user:password@host:port/database, with every character of the password "
-            "percent-encoded unless it is a letter or a digit: %40 for @, %2F for /, %23 for #"
-        )
+    def __init__(self, what: str, expected: str = _OF_A_SERVER) -> None:
+        """Take what is wrong, as a clause, and what is expected instead."""
+        super().__init__(f"{what}. Expected {expected}")
 
 
 def check(given: str) -> None:

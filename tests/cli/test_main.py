@@ -251,6 +251,7 @@ WRONG: dict[str, tuple[Spoil, tuple[str, ...], tuple[str, ...]]] = {
         (),
         ("Cannot reach the billing database", "***", "refused. Check that"),
     ),
+    "an option of a file": (_url("sqlite:////srv/billing.db?mode=ro"), (), ("it has options after a ?", "no options")),
     "no URL": (_url("billing database"), (), ("does not name a database",)),
     "an empty variable": (_url(""), (), ("METER_ASSETS_DATABASE_URL is set but empty",)),
     "missing tables and columns": (

@@ -76,8 +76,11 @@ def sql_of_page(sql: str) -> str:
 
 
 def parse_url(given: str) -> URL:
-    """Return the URL of a file, with the file's absolute path."""
-    return URL.create(NAME, database=str(Path(make_url(given).database or "").resolve()))
+    """Return the URL of a file, with the file's absolute path. Raises InvalidUrl for options: they would be ignored."""
+    url = make_url(given)
+    if url.query:
+        raise urls.InvalidUrl("it has options after a ?, such as mode=ro", "sqlite:////srv/billing.db and no options")
+    return URL.create(NAME, database=str(Path(url.database or "").resolve()))
 
 
 def identity(url: URL) -> tuple[tuple[str, str], ...]:
