@@ -5,9 +5,10 @@ shown. Whether a step has drifted at all is decided by digests, in `comparison`.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,30 +80,40 @@ def has_exactly(
 
     The digest of a manifest is that of the journal. It says nothing about the file, which is what a person has read.
     """
-    names = ["id", *_compared(dict.fromkeys(map(str, rows.selected_columns.keys()), ""))]
+    names = ["id", *_compared(map(str, rows.selected_columns.keys()))]
     in_file = sorted(_hash(cells, names) for cells in planned_rows(folder / planned.file))
     return in_file == sorted(_hash(cells, names) for cells in _rows_now(connection, schema, rows, planned.step))
 
 
 def _rows_now(connection: Connection, schema: BillingSchema, rows: Select[Any], step: str) -> Iterator[Cells]:
-    """Yield rows in the text form that the file of a plan has."""
+    """Yield the id and the cells that are compared of each row, in the text form that the file of a plan has."""
     row = rows.subquery("now")
-    money = {f"{name}_{side}" for name in schema.journaled[step].money for side in ("before", "after")}
-    columns = [exact(one).label(one.key) if one.key in money else one for one in row.c]
+    names = ["id", *_compared(map(str, row.c.keys()))]
+    money = [name.rpartition("_")[0] in schema.journaled[step].money for name in names]
+    columns = [exact(row.c[name]) if is_money else row.c[name] for name, is_money in zip(names, money, strict=True)]
     options = {"stream_results": True, "yield_per": _AT_A_TIME}
     with connection.execute(select(*columns), execution_options=options) as found:
-        for one in found.mappings():
-            yield {str(name): as_cell(value, is_money=name in money) for name, value in one.items()}
+        for values in found:
+            cells = (as_cell(one, is_money=is_money) for one, is_money in zip(values, money, strict=True))
+            yield dict(zip(names, cells, strict=True))
 
 
 def as_cell(value: Any, *, is_money: bool = False) -> str:
     """Return a value as the text that a file of a plan has."""
     if is_money and isinstance(value, Decimal) and value.is_finite():
         return plain_money(value)
-    return "" if value is None else str(spreadsheet_cell(value))
+    if value is None:
+        return ""
+    return _text_cell(value) if isinstance(value, str) else str(value)
 
 
-def _compared(cells: Cells) -> list[str]:
+@lru_cache(maxsize=1_000)
+def _text_cell(text: str) -> str:
+    """Return a text as a cell; most texts of a plan are one of a few rules."""
+    return str(spreadsheet_cell(text))
+
+
+def _compared(cells: Iterable[str]) -> list[str]:
     """Return the names of the cells that are compared: not the names by which a person recognizes a row."""
     return [name for name in cells if name.endswith(("_before", "_after")) or name == "rule"]
 
