@@ -20,7 +20,7 @@ def approve_plans(folder: Path, tenants: Sequence[str], name: str | None, key: P
     Raises PlanUnusable for the first plan that cannot be approved, and InvalidSettings for a key that cannot sign.
     """
     chosen = tuple(tenants) or planned_tenants(folder)
-    approved = [approve(folder_of(folder, tenant), name, key) for tenant in chosen]
+    approved = [approve(folder_of(folder, tenant), name, key, tenant=tenant) for tenant in chosen]
     terminal = Terminal()
     headings = ("tenant", "rows to change", "result", "plan made by", "at", "digest")
     terminal.grid(Grid("Approved", headings, tuple(map(_row, approved))))

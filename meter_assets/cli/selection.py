@@ -146,12 +146,14 @@ _MISSING = {
 def with_plans(selection: Selection, plan: Path) -> Selection:
     """Return a selection of the tenants that have a plan in a folder, unless the user named others.
 
-    Raises PlanUnusable if there is no plan at all.
+    Raises PlanUnusable if there is no plan at all, or if two folders have one of the same tenant.
     """
-    from meter_assets.migration.reviewed_plans.manifest import planned_tenants
+    from meter_assets.migration.reviewed_plans.manifest import folders_with_plans, planned_tenants
 
-    planned = planned_tenants(plan)
-    return selection if selection.named else replace(selection, named=tuple(planned))
+    if selection.named:
+        folders_with_plans(plan)
+        return selection
+    return replace(selection, named=tuple(planned_tenants(plan)))
 
 
 def restricted(

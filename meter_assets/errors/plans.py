@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from meter_assets.errors.base import ConfigurationError, StepError
 from meter_assets.formatting import counted
 
+_NOTHING, _STEPS_STAY = ", and nothing was changed", "; the steps that this run has finished stay, journaled"
+
 
 class PlanUnusable(ConfigurationError):
     """A folder has no plan, or a plan cannot be read; found before anything starts."""
@@ -18,28 +20,30 @@ class PlanRefused(StepError):
 
     is_refusal = True
 
-    def __init__(self, tenant_id: str, folder: str, problem: str, advice: str) -> None:
-        """Take the tenant, the folder of its plan, what is wrong with the plan as a clause, and what to do."""
+    def __init__(self, tenant_id: str, folder: str, problem: str, advice: str, *, begun: bool = False) -> None:
+        """Take the tenant, the folder of its plan, what is wrong with the plan as a clause, and what to do.
+
+        `begun` is whether the run has compared the tenant before, and may have written steps of it since.
+        """
         self.tenant_id, self.problem = tenant_id, problem
-        super().__init__(
-            f"The plan of tenant {tenant_id} in {folder} was refused, and nothing was changed: {problem}. {advice}"
-        )
+        what = _STEPS_STAY if begun else _NOTHING
+        super().__init__(f"The plan of tenant {tenant_id} in {folder} was refused{what}: {problem}. {advice}")
 
 
 class PlanDrifted(StepError):
     """What a tenant's migration would change now is not what its plan says."""
 
-    def __init__(self, title: str, folder: str, drifts: Sequence["StepDrift"], *, written: bool) -> None:
+    def __init__(
+        self, title: str, folder: str, drifts: Sequence["StepDrift"], *, written: bool, begun: bool = False
+    ) -> None:
         """Take what was refused, the folder of the plan, and how each step differs.
 
-        `written` is whether a step was stopped while it was running, after the tenant was compared as a whole.
+        `written` is whether a step was stopped while it was running, after the tenant was compared as a whole; `begun`
+        whether the run has compared the tenant before, and may have written steps of it since.
         """
         self.drifts, self.is_refusal = tuple(drifts), not written
-        what = (
-            "was rolled back; earlier steps and batches stay, journaled"
-            if written
-            else "was refused, and nothing was changed"
-        )
+        refused = f"was refused{_STEPS_STAY if begun else _NOTHING}"
+        what = "was rolled back; earlier steps and batches stay, journaled" if written else refused
         super().__init__(
             f"{title} {what}: what it would change now is not the plan in {folder}. {' '.join(map(str, drifts))} Make "
             "the plan again (--dry-run --export), have it reviewed, and run that one."

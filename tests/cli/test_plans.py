@@ -172,6 +172,31 @@ def test_a_row_that_drifts_between_the_steps_stops_its_step(
 
 
 @pytest.mark.slow
+def test_a_plan_replaced_between_the_steps_stops_the_rest(
+    on_sqlite: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said then is not that nothing was changed."""
+    shell = with_settings(on_sqlite, "require_approval = true")
+    manifest = planned(shell)[HEALTHY]
+    folder = shell.folder / "plan" / HEALTHY
+    with somebody_else(monkeypatch):
+        assert shell("approve", "plan").status == 0
+    compared = require_as_planned
+
+    def replaced(database: BillingDatabase, run: StepRun) -> None:
+        compared(database, run)
+        if run.step == MIGRATION[0]:
+            write_manifest(folder, manifest.model_copy(update={"tenant_name": "Another"}))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(apply, "require_as_planned", replaced)
+        said = shell(*RUN, "--tenant", HEALTHY).words
+    assert "was refused; the steps that this run has finished stay, journaled: its approval is of another" in said
+    assert "nothing was changed" not in said
+    assert [one[0] for one in journaled(shell, HEALTHY)] == [MIGRATION[0]]
+
+
+@pytest.mark.slow
 def test_a_plan_of_something_else_is_refused(on_sqlite: CommandLine) -> None:
     shell = on_sqlite
     planned(shell)
@@ -221,6 +246,12 @@ def first_cell(name: str, value: str) -> Callable[[str], str]:
     return changed
 
 
+def in_second_column(content: str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a file, each with the cell of a second column of that name, which says something else."""
+    for number, line in enumerate(content.splitlines()):
+        yield line, "7.00" if number else name
+
+
 WRITTEN_AGAIN = {
     "a cell": (
         "payment_meter_ids",
@@ -238,6 +269,11 @@ WRITTEN_AGAIN = {
         "payment_meter_ids",
         lambda content: content.replace(",id,", ",number,"),
         "no rows in the form of a plan",
+    ),
+    "two columns of one name": (
+        "meter_balances",
+        lambda content: "\n".join(f"{line},{cell}" for line, cell in in_second_column(content, "balance_after")),
+        "two columns of one name",
     ),
     "no text": ("payment_meter_ids", lambda content: content + "1,\0,\x7f" * 50_000, "no rows in the form of a plan"),
 }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from meter_assets.errors import InvalidSettings, PlanRefused, PlanUnusable
 from meter_assets.foreign_text import quoted, shown
@@ -22,15 +22,17 @@ from meter_assets.migration.reviewed_plans.manifest import (
     SIGNATURE,
     Manifest,
     now_in_utc,
-    read_content,
+    read_document,
     read_manifest,
 )
-from meter_assets.private_files import remove, written
+from meter_assets.private_files import exists, remove, written
 
 NAMESPACE = "meter-assets"
 _KEYGEN = "ssh-keygen"
 _SECONDS = 60
-_APPROVE = "Let somebody else review it and run 'meter-assets approve {folder}', then run again."
+_APPROVE = "Let somebody else review it and run 'meter-assets approve {folder}{key}', then run again."
+_PATTERN = frozenset("*?!")
+"""Characters of a pattern in a file of allowed signers: such a principal does not say who has signed."""
 
 
 class Approval(BaseModel):
@@ -64,13 +66,15 @@ class Approved:
     approval: Approval
 
 
-def approve(folder: Path, name: str | None = None, key: Path | None = None) -> Approved:
+def approve(folder: Path, name: str | None = None, key: Path | None = None, *, tenant: str | None = None) -> Approved:
     """Approve the plan of one tenant as the user of this process; with a key, sign the approval.
 
-    Raises PlanUnusable for a plan that was altered, and InvalidSettings for a key that cannot sign.
+    `tenant` is whose plan it must be. Raises PlanUnusable for a plan of another tenant, and for one that was altered,
+    and InvalidSettings for a key that cannot sign.
     """
     manifest, person = read_manifest(folder), this_person()
-    for problem in problems_of_files(folder, manifest):
+    of_another = [f"it is of tenant {quoted(manifest.tenant)}"] if tenant not in (None, manifest.tenant) else []
+    for problem in of_another or problems_of_files(folder, manifest):
         raise PlanUnusable(
             f"The plan in {folder} cannot be approved: {problem}. Make it again with --dry-run --export."
         )
@@ -95,34 +99,41 @@ def approve(folder: Path, name: str | None = None, key: Path | None = None) -> A
     return Approved(manifest, approval)
 
 
-def require_approved(folder: Path, manifest: Manifest, rules: ApprovalRules, started_by: str | None = None) -> None:
+def require_approved(
+    folder: Path, manifest: Manifest, rules: ApprovalRules, started_by: str | None = None, *, begun: bool = False
+) -> None:
     """Raise PlanRefused unless somebody else than who runs a plan approved it, if the rules require it.
 
-    Who runs it is the user of this process, and who started the run (see `origin`), such as a user of the UI.
+    Who runs it is the user of this process, and who started the run (see `origin`), such as a user of the UI. `begun`
+    is whether the run has written under the plan before.
     """
     if not rules.required:
         return
     problem = _problem(folder, manifest, rules, [this_person().user, *([started_by] if started_by else [])])
     if problem:
-        raise PlanRefused(manifest.tenant, str(folder), problem, _APPROVE.format(folder=folder.parent))
+        key = " --key FILE" if rules.allowed_signers else ""
+        raise PlanRefused(
+            manifest.tenant, str(folder), problem, _APPROVE.format(folder=folder.parent, key=key), begun=begun
+        )
 
 
 def _problem(folder: Path, manifest: Manifest, rules: ApprovalRules, runners: Sequence[str]) -> str:
     """Return why a plan is not approved, as a clause; empty if it is."""
     try:
-        content = read_content(folder / APPROVAL)
-        approval = Approval.model_validate_json(content)
+        approval, content = read_document(Approval, folder / APPROVAL)
     except FileNotFoundError:
         return "it is not approved, and require_approval is set"
-    except (OSError, ValidationError, UnicodeDecodeError):
+    except (OSError, ValueError):
         return f"its {APPROVAL} cannot be read"
     if (approval.manifest, approval.tenant) != (manifest.digest, manifest.tenant):
         return "its approval is of another plan: the manifest was made again since"
     names = [approval.name, approval.person.user]
     if rules.allowed_signers is not None:
-        signers = _signers(folder, content, rules.allowed_signers)
+        signers, why = _signers(folder, content, rules.allowed_signers)
         if not signers:
-            return f"its approval has no valid signature of one of the allowed signers in {rules.allowed_signers}"
+            return (
+                f"its approval has no valid signature of one of the allowed signers in {rules.allowed_signers} ({why})"
+            )
         names += signers
     approvers = {user for name in names for user in _users_named(name)}
     for runs in (one for one in runners if not approvers.isdisjoint(_users_named(one))):
@@ -132,13 +143,13 @@ def _problem(folder: Path, manifest: Manifest, rules: ApprovalRules, runners: Se
 
 
 def _users_named(name: str) -> set[str]:
-    """Return the users that a name may mean: as it is, and without a host or a domain; without case."""
-    user = name.removesuffix(f" ({IN_THE_UI})").casefold()
-    return {user, user.partition("@")[0]}
+    """Return the users that a name may mean: as it is, and without a host or a domain; without case and blanks."""
+    user = " ".join(name.strip().removesuffix(f"({IN_THE_UI})").casefold().split())
+    return {user, user.partition("@")[0].strip(), user.rpartition("\\")[2].partition("@")[0].strip()}
 
 
 def _signature(content: str, key: Path) -> str:
-    if not key.is_file():
+    if not exists(key):
         raise InvalidSettings(f"There is no key {key}. Name the file of a private SSH key.")
     ended = _keygen(["-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE], content.encode())
     if ended.returncode:
@@ -146,18 +157,28 @@ def _signature(content: str, key: Path) -> str:
     return ended.stdout.decode()
 
 
-def _signers(folder: Path, content: bytes, allowed: Path) -> list[str]:
-    """Return the allowed signers whose valid signature an approval has."""
+def _signers(folder: Path, content: bytes, allowed: Path) -> tuple[list[str], str]:
+    """Return the allowed signers whose valid signature an approval has, and if there is none, why, as a clause."""
     signature = folder / SIGNATURE
     if not signature.is_file():
-        return []
-    if not allowed.is_file():
+        return [], "it is not signed"
+    if not exists(allowed):
         raise InvalidSettings(f"allowed_signers of the table [plan] is {allowed}, which is not there.")
     place = ["-f", str(allowed), "-s", str(signature)]
     found = _keygen(["-Y", "find-principals", *place], b"")
-    principals = found.stdout.decode(errors="replace").splitlines() if found.returncode == 0 else []
-    verify = ["-Y", "verify", "-q", *place, "-n", NAMESPACE, "-I"]
-    return [one for one in principals if one and _keygen([*verify, one], content).returncode == 0]
+    if found.returncode:
+        return [], _reason(found)
+    signers, problems = [], list[str]()
+    for principal in filter(None, found.stdout.decode(errors="replace").splitlines()):
+        if not _PATTERN.isdisjoint(principal):
+            problems.append(f"the principal {quoted(principal)} is a pattern, which does not say who has signed")
+            continue
+        verified = _keygen(["-Y", "verify", "-q", *place, "-n", NAMESPACE, "-I", principal], content)
+        if verified.returncode:
+            problems.append(_reason(verified))
+        else:
+            signers.append(principal)
+    return signers, "; ".join(problems)
 
 
 def _keygen(arguments: Sequence[str], content: bytes) -> "subprocess.CompletedProcess[bytes]":

@@ -17,7 +17,7 @@ from meter_assets.billing.change import Change
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import PlanDrifted, PlanRefused, StepDrift
-from meter_assets.foreign_text import quoted
+from meter_assets.foreign_text import quoted, shown
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.reviewed_plans.approval import ApprovalRules, require_approved
 from meter_assets.migration.reviewed_plans.contents import problems_of_files
@@ -37,6 +37,8 @@ from meter_assets.rules.steps import MIGRATION, STEPS
 from meter_assets.version import __version__
 
 _AGAIN = "Make the plan again with --dry-run --export, have it reviewed, and run that one."
+_COMPARED = "a plan"
+"""What is checked of a tenant that was compared with any plan."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,10 @@ class PlanToRun:
         """
         folder = folder_of(self.folder, tenant.key)
         manifest = read_manifest(folder)
+        begun = _has_begun(database, tenant)
         for problem in _problems(manifest, database, tenant, policy):
-            raise PlanRefused(tenant.key, str(folder), problem, _AGAIN)
-        require_approved(folder, manifest, self.rules, started_by)
+            raise PlanRefused(tenant.key, str(folder), problem, _AGAIN, begun=begun)
+        require_approved(folder, manifest, self.rules, started_by, begun=begun)
         return PlanOfTenant(folder, manifest)
 
 
@@ -67,7 +70,7 @@ def _problems(manifest: Manifest, database: BillingDatabase, tenant: Tenant, pol
     if manifest.tenant != tenant.key:
         yield f"it is of tenant {quoted(manifest.tenant)}"
     if manifest.database != database.place:
-        yield f"it is of another database, {manifest.database}; this one is {database.place}"
+        yield f"it is of another database, {shown(manifest.database)}; this one is {database.place}"
     given = policy.model_dump(mode="json")
     if manifest.policy != given:
         names = [name for name in {**manifest.policy, **given} if manifest.policy.get(name) != given.get(name)]
@@ -89,11 +92,12 @@ def require_as_planned(database: BillingDatabase, run: StepRun) -> None:
     if plan is None or _compared(run, plan) in database.checked(run.tenant):
         return
     for problem in problems_of_files(plan.folder, plan.manifest):
-        raise PlanRefused(run.tenant.key, str(plan.folder), problem, _AGAIN)
+        raise PlanRefused(run.tenant.key, str(plan.folder), problem, _AGAIN, begun=_has_begun(database, run.tenant))
     drifts = _drifts_of_tenant(database, run, plan)
     if drifts:
-        raise PlanDrifted(f"Tenant {run.tenant.key}", str(plan.folder), drifts, written=False)
-    database.checked(run.tenant).add(_compared(run, plan))
+        begun = _has_begun(database, run.tenant)
+        raise PlanDrifted(f"Tenant {run.tenant.key}", str(plan.folder), drifts, written=False, begun=begun)
+    database.checked(run.tenant).update((_compared(run, plan), _COMPARED))
 
 
 def _compared(run: StepRun, plan: PlanOfTenant) -> Hashable:
@@ -101,17 +105,23 @@ def _compared(run: StepRun, plan: PlanOfTenant) -> Hashable:
     return "plan", run.run_id, plan.manifest.digest
 
 
+def _has_begun(database: BillingDatabase, tenant: Tenant) -> bool:
+    """Return whether this run has compared a tenant before: its plan or approval may have been replaced since."""
+    return _COMPARED in database.checked(tenant)
+
+
 @tried_again
 def _drifts_of_tenant(database: BillingDatabase, run: StepRun, plan: PlanOfTenant) -> list[StepDrift]:
     """Compose all steps in one snapshot, as the dry run did, and return how each differs from the plan."""
     drifts = []
+    begun = _has_begun(database, run.tenant)
     with database.read(run.policy) as snapshot:
         tables = snapshot.tables
         relations = materialized(snapshot.relations(run.tenant.id), tables, *READ_OFTEN)
         for planned in plan.manifest.steps:
             step = prepare(STEPS[planned.step], run.tenant.key, relations, allow_invalid=True).computed(tables)
             found = _difference(
-                snapshot.connection, snapshot.schema, run, plan, planned, step.change, compares_file=True
+                snapshot.connection, snapshot.schema, run, plan, planned, step.change, compares_file=True, begun=begun
             )
             drifts += [found] if found else []
             relations = relations.after(step.change)
@@ -142,12 +152,13 @@ def _difference(
     change: Change | None,
     *,
     compares_file: bool = False,
+    begun: bool = False,
 ) -> StepDrift | None:
     newest = plan.manifest.newest_step_run
     rows: Select[Any] = of_the_plan(connection, schema, STEPS[planned.step], run.tenant.id, newest, change)
     if digest_of(connection, rows) == RowsDigest(planned.rows, planned.digest):
         if compares_file and not has_exactly(connection, schema, rows, planned, plan.folder):
             problem = f"{planned.file} does not have the rows of which the manifest has the digest"
-            raise PlanRefused(run.tenant.key, str(plan.folder), problem, _AGAIN)
+            raise PlanRefused(run.tenant.key, str(plan.folder), problem, _AGAIN, begun=begun)
         return None
     return drift_of(connection, schema, rows, planned, plan.folder)

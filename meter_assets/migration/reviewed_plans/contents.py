@@ -7,7 +7,7 @@ decided in `comparison`.
 
 from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from meter_assets.foreign_text import quoted
@@ -41,7 +41,7 @@ def _unlike_manifest(path: Path, planned: StepPlanned) -> Iterator[str]:
         for name in tuple(has_numbers):
             try:
                 changes[name] += _number(cells.get(f"{name}_after")) - _number(cells.get(f"{name}_before"))
-            except InvalidOperation:
+            except ArithmeticError:
                 has_numbers.discard(name)
     if (rules.total(), dict(rules)) != (planned.rows, {name: count for name, count in planned.rules.items() if count}):
         yield f"{path.name} does not have the numbers of rows, by rule, that the manifest says"
@@ -58,5 +58,5 @@ def _number(cell: str | None) -> Decimal:
 def _change(before: str, after: str) -> Decimal | None:
     try:
         return Decimal(after) - Decimal(before)
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one that is too large
         return None

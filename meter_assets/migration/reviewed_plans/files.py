@@ -84,27 +84,36 @@ def planned_rows(path: Path) -> Iterator[dict[str, str]]:
 
     Raises PlanUnusable for a file that is not one of rows, InvalidSettings where Parquet cannot be read.
     """
-    rows = _read_parquet(path) if path.suffix == f".{PARQUET}" else _read_csv(path)
     try:
-        for row in rows:
-            if "id" not in row or not all(isinstance(one, str) for one in (*row, *row.values())):
-                raise PlanUnusable(_NO_ROWS.format(path, "a row has more or fewer cells than headings, or no id"))
-            yield row
+        yield from _read_parquet(path) if path.suffix == f".{PARQUET}" else _read_csv(path)
     except (OSError, ValueError, csv.Error) as error:  # those of pyarrow are OSErrors and ValueErrors
         raise PlanUnusable(_NO_ROWS.format(path, shown(str(error)))) from None
 
 
 def _read_csv(path: Path) -> Iterator[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
-        yield from csv.DictReader(file)
+        rows = csv.reader(file)
+        headings = _checked(path, next(rows, ["id"]))
+        for row in rows:
+            if len(row) != len(headings):
+                raise PlanUnusable(_NO_ROWS.format(path, "a row has more or fewer cells than headings"))
+            yield dict(zip(headings, row, strict=True))
 
 
 def _read_parquet(path: Path) -> Iterator[dict[str, str]]:
     _, parquet = _pyarrow()
     with parquet.ParquetFile(path) as file:
+        headings = _checked(path, file.schema_arrow.names)
         for batch in file.iter_batches(ROWS_AT_A_TIME):
             for row in batch.to_pylist():
-                yield {name: _in_text(one) for name, one in row.items()}
+                yield {name: _in_text(row[name]) for name in headings}
+
+
+def _checked(path: Path, headings: Sequence[str]) -> Sequence[str]:
+    """Return the headings of a file; of two columns with one name, a reviewer and a program may read another one."""
+    if "id" not in headings or len(set(headings)) < len(headings):
+        raise PlanUnusable(_NO_ROWS.format(path, "it has no column id, or two columns of one name"))
+    return headings
 
 
 def _in_text(value: Any) -> str:

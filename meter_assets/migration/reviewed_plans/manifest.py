@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from meter_assets.errors import PlanUnusable
-from meter_assets.foreign_text import LONGEST_NAME, file_name
+from meter_assets.foreign_text import LONGEST_NAME, file_name, quoted
 from meter_assets.migration.person import Person
 from meter_assets.private_files import read_start, remove, written
 
@@ -25,6 +25,9 @@ MANIFEST, APPROVAL, SIGNATURE = "manifest.json", "approval.json", "approval.json
 FORMAT: Literal[1] = 1
 MOST_BYTES = 4_000_000
 _AT_ONCE = 1 << 20
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+"""A whole number that every database can compare with an id."""
+_Read = TypeVar("_Read", bound=BaseModel)
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -43,7 +46,7 @@ class StepPlanned(_Content):
     """What one step would change."""
 
     step: str
-    rows: int
+    rows: _Count
     digest: str
     """The digest that the journal of these rows has."""
     rules: Mapping[str, int]
@@ -68,7 +71,7 @@ class Manifest(_Content):
     created_at: str
     """In UTC, in ISO format."""
     created_by: Person
-    newest_step_run: int
+    newest_step_run: _Count
     """The id of the newest step run that was recorded for the tenant; later ones are a part of running the plan."""
     would_fail: bool
     """Whether the dry run found that the live run would fail."""
@@ -154,7 +157,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        manifest = Manifest.model_validate_json(read_content(path))
+        manifest = read_document(Manifest, path)[0]
     except FileNotFoundError:
         raise PlanUnusable(
             f"There is no plan in {folder}: it has no {MANIFEST}. 'meter-assets migrate-meter-financials --dry-run "
@@ -162,7 +165,7 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     except OSError as error:
         raise PlanUnusable(f"The plan in {folder} cannot be read: {error.strerror}.") from None
-    except (ValidationError, UnicodeDecodeError):
+    except ValueError:  # also one of pydantic, and of a text that is no UTF-8
         raise PlanUnusable(
             f"{path} is not the manifest of a plan of this version. Make the plan again with --dry-run --export."
         ) from None
@@ -173,38 +176,47 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def read_content(path: Path) -> bytes:
-    """Return the content of a small file that others may have written. Raises OSError, also for a large one."""
+def read_document(kind: type[_Read], path: Path) -> tuple[_Read, bytes]:
+    """Return what a small JSON file that others may have written says, and its content.
+
+    Raises OSError, also for a large file, and ValueError for another document, and for one with an object that has a
+    name twice: people and programs may read another of the two values.
+    """
     content = read_start(path, MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise OSError(27, "the file is too large", str(path))
-    return content
+    document = kind.model_validate_json(content)
+    json.loads(content, object_pairs_hook=_without_duplicates)
+    return document, content
+
+
+def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object has a name twice")
+    return found
 
 
 def altered_files(folder: Path, manifest: Manifest) -> Iterator[str]:
     """Yield, as a clause, which files of a plan are missing or are not those that the manifest lists."""
     for one in manifest.steps:
         path = folder / one.file
-        if Path(one.file).name != one.file:
-            yield f"{one.file} is not the name of a file"
-        elif not path.is_file():
-            yield f"{one.file} is missing"
-        else:
-            try:
-                found = hash_of_file(path)
-            except OSError as error:
-                yield f"{one.file} cannot be read: {error.strerror}"
-                continue
-            if found != one.sha256:
-                yield f"{one.file} was altered: it is not the file of which the manifest has the hash"
+        if not one.file or Path(one.file).name != one.file:
+            yield f"{quoted(one.file)} is not the name of a file"
+            continue
+        try:
+            found = hash_of_file(path) if path.is_file() else None
+        except OSError as error:
+            yield f"{quoted(one.file)} cannot be read: {error.strerror}"
+            continue
+        if found is None:
+            yield f"{quoted(one.file)} is missing"
+        elif found != one.sha256:
+            yield f"{quoted(one.file)} was altered: it is not the file of which the manifest has the hash"
 
 
-def planned_tenants(plan: Path) -> list[str]:
-    """Return the keys of the tenants that have a plan below a folder, in the order of the folders' names.
-
-    A manifest that cannot be read counts: its tenant is taken from the name of its folder, so that the run of that
-    tenant says what is wrong. Raises PlanUnusable if there is no plan.
-    """
+def folders_with_plans(plan: Path) -> list[Path]:
+    """Return the folders below one that have a manifest, in the order of their names. Raises PlanUnusable."""
     try:
         folders = sorted(one for one in plan.iterdir() if (one / MANIFEST).exists())
     except OSError as error:
@@ -214,12 +226,29 @@ def planned_tenants(plan: Path) -> list[str]:
             f"There is no plan in {plan}: no folder in it has a {MANIFEST}. 'meter-assets migrate-meter-financials "
             "--dry-run --export DIR' makes a plan of each tenant."
         )
-    return [_tenant_in(one) for one in folders]
+    return folders
+
+
+def planned_tenants(plan: Path) -> list[str]:
+    """Return the keys of the tenants that have a plan below a folder, in the order of the folders' names.
+
+    A manifest that cannot be read counts, and one of another tenant than its folder: the tenant is taken from the name
+    of the folder, so that the run of that tenant says what is wrong. Raises PlanUnusable if there is no plan, or if two
+    folders have one of the same tenant.
+    """
+    places: dict[str, Path] = {}
+    for one in folders_with_plans(plan):
+        tenant = _tenant_in(one)
+        if tenant in places:
+            both = f"{places[tenant]} and {one}"
+            raise PlanUnusable(f"{both} both have a plan of tenant {quoted(tenant)}. Remove one of them.")
+        places[tenant] = one
+    return [tenant if folder_of(plan, tenant) == one else one.name for tenant, one in places.items()]
 
 
 def _tenant_in(folder: Path) -> str:
+    """Return the tenant of the plan in a folder, or the name of the folder if its manifest cannot be read."""
     try:
-        tenant = read_manifest(folder).tenant
+        return read_manifest(folder).tenant
     except PlanUnusable:
         return folder.name
-    return tenant if folder_of(folder.parent, tenant) == folder else folder.name
