@@ -1,13 +1,14 @@
 """Records which user of the UI launches a run: the user that a proxy with a log-in names in a header.
 
 Dagster has no users. With METER_ASSETS_UI_USER_HEADER, such as X-Forwarded-User, each launch gets a tag with the value
-of that header; a tag of that name in the request is replaced. The proxy must set the header itself, and be the only way
-to the server. A request is parsed as Dagster parses it: a launch to which no tag can be added is refused. Add here a
-further request of Dagster's pages that launches runs. The guard in front is in `web_guard`.
+of that header. The proxy must set the header itself, and be the only way to the server. Tags of the request that say
+who launches are removed, also without that header. A request is parsed as Dagster parses it: a launch is refused if no
+tag can be added to it, or removed from it. Add here a further request of Dagster's pages that launches runs. The guard
+in front is in `web_guard`.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphql import (
@@ -21,14 +22,18 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    StringValueNode,
     VariableNode,
+    Visitor,
     parse,
+    visit,
 )
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from meter_assets.foreign_text import shown
+from meter_assets.runtime.processes import PROCESS_TAG, USER_TAG
 from meter_assets.runtime.run_tags import UI_USER_TAG
 
 HEADER_VARIABLE = "METER_ASSETS_UI_USER_HEADER"
@@ -44,6 +49,12 @@ OF_ANOTHER = (
     "Refused: this server records who launches runs, and the runs of a backfill that is repeated or resumed would have "
     "the name of the user who launched it first. Launch a new backfill of the partitions that are missing."
 )
+FORGED = (
+    f"Refused: the tag {UI_USER_TAG} says who launched a run, and this server does not know its users. Leave the tag "
+    "out."
+)
+_SAY_WHO = frozenset({UI_USER_TAG, USER_TAG, PROCESS_TAG})
+"""The tags that say who started a run, which nobody may give to a launch."""
 _PARAMETERS = {
     "executionParams": ("executionMetadata", "tags"),
     "executionParamsList": ("executionMetadata", "tags"),
@@ -58,8 +69,8 @@ _LAUNCH, _KEEP_TAGS = "launch", frozenset({"reexecutePartitionBackfill", "resume
 class UiUsers:
     """An ASGI application that adds the user to each request that launches runs, and passes it on."""
 
-    def __init__(self, app: ASGIApp, header: str) -> None:
-        """Take the application, and the name of the header."""
+    def __init__(self, app: ASGIApp, header: str | None) -> None:
+        """Take the application, and the name of the header; None if no proxy names users."""
         self._app, self._header = app, header
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,19 +79,26 @@ class UiUsers:
             await self._app(scope, receive, send)
             return
         body = await _body(receive)
-        named = Headers(scope=scope).getlist(self._header)
-        user = shown(named[0].strip()) if len(named) == 1 else ""
+        user = None if self._header is None else _named(Headers(scope=scope).getlist(self._header))
         changed, problem = with_user(body, user)
         if problem:
-            await PlainTextResponse(f"{problem}\n", 403)(scope, receive, send)
+            await JSONResponse(refusal(body, problem))(scope, receive, send)
             return
         headers = MutableHeaders(scope=scope)
         headers["content-length"] = str(len(changed))
         await self._app(scope, _once(changed, receive), send)
 
 
-def with_user(body: bytes, user: str) -> tuple[bytes, str]:
-    """Return the body of a GraphQL request with the user's tag in its launches, and why it is refused, if it is."""
+def _named(values: Sequence[str]) -> str:
+    """Return the user that a header names; an empty text if it is not there, or there twice."""
+    return shown(values[0].strip()) if len(values) == 1 else ""
+
+
+def with_user(body: bytes, user: str | None) -> tuple[bytes, str]:
+    """Return the body of a GraphQL request with the user's tag in its launches, and why it is refused, if it is.
+
+    None: users are not known, and launches have no such tag.
+    """
     try:
         asked = json.loads(body)
     except ValueError:
@@ -90,18 +108,48 @@ def with_user(body: bytes, user: str) -> tuple[bytes, str]:
     for one in asked if isinstance(asked, list) else [asked]:
         query = one.get("query") if isinstance(one, dict) else None
         try:
-            launches = list(_launches(parse(query))) if isinstance(query, str) else []
+            document = parse(query) if isinstance(query, str) and "mutation" in query else None
+            launches = [] if document is None else list(_launches(document))
         except GraphQLError:
             continue  # Dagster, which parses it in the same way, answers that it is no GraphQL
         except RecursionError:
             return body, NOT_TAGGED
-        if launches and not user:
+        if not launches:
+            continue
+        if user is None:
+            if document is None or not _without_user(one, document, launches):
+                return body, FORGED
+            continue
+        if not user:
             return body, NOBODY
         if any(launch.name.value in _KEEP_TAGS for launch in launches):
             return body, OF_ANOTHER
         if not all(_tag(one.get("variables"), launch, user) for launch in launches):
             return body, NOT_TAGGED
     return json.dumps(asked).encode(), ""
+
+
+def refusal(body: bytes, problem: str) -> dict[str, Any]:
+    """Return the answer to a refused request: its launches fail with this problem.
+
+    Dagster's pages show the sentence then, and end the launch. Of any other answer, such as the status 403, they show
+    nothing, or that there is an error, and seem to launch for ever.
+    """
+    try:
+        names = [one.alias or one.name for one in _launches(parse(json.loads(body)["query"]))]
+    except (ValueError, TypeError, KeyError, GraphQLError, RecursionError):
+        names = []
+    failed: dict[str, Any] = {
+        "__typename": "PythonError",
+        "message": problem,
+        "stack": [],
+        "errorChain": [],
+        "causes": [],
+        "cause": None,
+    }
+    if names:
+        return {"data": {one.value: failed for one in names}}
+    return {"data": None, "errors": [{"message": problem}]}
 
 
 def _launches(document: DocumentNode) -> Iterator[FieldNode]:
@@ -125,13 +173,45 @@ def _launches(document: DocumentNode) -> Iterator[FieldNode]:
                 waiting.append(fragments.pop(selected.name.value).selection_set)
 
 
-def _tag(variables: Any, launch: FieldNode, user: str) -> bool:
+def _without_user(asked: dict[str, Any], document: DocumentNode, launches: Sequence[FieldNode]) -> bool:
+    """Remove the tags that say who launches; return whether the user's tag is nowhere in the request then."""
+    variables = asked.get("variables")
+    if isinstance(variables, str):  # which Dagster reads as JSON
+        try:
+            asked["variables"] = variables = json.loads(variables)
+        except (ValueError, RecursionError):
+            return False
+    for launch in launches:
+        _tag(variables, launch, None)
+    texts = _Texts()
+    visit(document, texts)
+    return not texts.has_user and not _has_user(variables)
+
+
+class _Texts(Visitor):
+    """Looks for the name of the user's tag among the texts of a document."""
+
+    has_user = False
+
+    def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
+        """Look at a text as Dagster reads it, without its escapes."""
+        self.has_user = self.has_user or node.value == UI_USER_TAG
+
+
+def _has_user(value: Any) -> bool:
+    """Return whether the name of the user's tag is anywhere in the variables."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    return any(map(_has_user, value)) if isinstance(value, list) else bool(value == UI_USER_TAG)
+
+
+def _tag(variables: Any, launch: FieldNode, user: str | None) -> bool:
     """Set the user's tag in the variables that have the parameters of a launch; return whether it is in all of them."""
     given = [one for one in launch.arguments if one.name.value in _PARAMETERS]
     return bool(given) and all(_tag_argument(variables, one, user) for one in given)
 
 
-def _tag_argument(variables: Any, argument: ArgumentNode, user: str) -> bool:
+def _tag_argument(variables: Any, argument: ArgumentNode, user: str | None) -> bool:
     if not isinstance(argument.value, VariableNode) or not isinstance(variables, dict):
         return False  # what is not a variable would have to be rewritten
     value = variables.get(argument.value.name.value)
@@ -146,8 +226,8 @@ def _tag_argument(variables: Any, argument: ArgumentNode, user: str) -> bool:
         if not isinstance(one, dict):
             return False
         given = one.get(last) or []
-        tags = [each for each in given if not (isinstance(each, dict) and each.get("key") == UI_USER_TAG)]
-        one[last] = [*tags, {"key": UI_USER_TAG, "value": user}]
+        tags = [each for each in given if not (isinstance(each, dict) and each.get("key") in _SAY_WHO)]
+        one[last] = tags if user is None else [*tags, {"key": UI_USER_TAG, "value": user}]
     return bool(params)
 
 

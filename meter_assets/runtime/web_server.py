@@ -63,9 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     create_app = getattr(webserver, _CREATE_APP)
 
     def create_guarded_app(*given: Any, **options: Any) -> WebGuard:
-        header = settings.variable(HEADER_VARIABLE)
-        app = create_app(*given, **options)
-        pages = EvidencePages(UiUsers(app, header) if header else app)
+        app = UiUsers(create_app(*given, **options), settings.variable(HEADER_VARIABLE))
+        pages = EvidencePages(app)
         return WebGuard(pages, {_as_host(click.get_current_context().params["host"]), *named})
 
     try:

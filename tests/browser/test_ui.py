@@ -17,6 +17,8 @@ from meter_assets.billing.policy import Policy
 from meter_assets.reports.preview import preview
 from meter_assets.rules.invariants import INVARIANTS
 from meter_assets.rules.steps import MIGRATION, STEPS
+from meter_assets.runtime.run_tags import UI_USER_TAG
+from meter_assets.runtime.ui_users import HEADER_VARIABLE, NOBODY
 from tests.support.browser import ROOT, Stack, browser_page, running_ui
 from tests.support.processes import until
 
@@ -45,13 +47,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         folder = Path("/tmp/demo")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
+    (folder / ".env").write_text(f"{HEADER_VARIABLE}=X-Forwarded-User\n")
     with running_ui(folder) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def page(stack: Stack) -> Iterator[Page]:
+    """The page of a user whom a proxy names."""
     with browser_page() as opened:
+        opened.set_extra_http_headers({"X-Forwarded-User": "ada"})
         yield opened
 
 
@@ -108,6 +113,23 @@ def test_the_graph_shows_every_asset_and_the_partitions_of_the_tenants(stack: St
             expect(page.get_by_text(asset, exact=True).first).to_be_visible()
     page.goto(f"{stack.url}/assets/meter_balances?view=partitions")
     expect(page.get_by_text("Missing (5)")).to_be_visible(timeout=2 * MINUTES)
+
+
+def test_a_refused_launch_says_why(stack: Stack, page: Page) -> None:
+    """As if the browser had not come through the proxy, whose log-in names the user. The dialog can be used again."""
+    page.set_extra_http_headers({})
+    page.goto(f"{stack.url}/assets/migration_preview")
+    page.get_by_role("button", name="Materialize").first.click()
+    page.get_by_text("Select a partition or create one").click()
+    page.get_by_role("menuitem").filter(has_text=re.compile(rf"^\s*{HEALTHY}\s*{HEALTHY}\s*$")).click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=re.compile("^Launch")).last.click()
+    expect(page.get_by_text(NOBODY)).to_be_visible()
+    page.get_by_role("button", name="OK").click()
+    page.set_extra_http_headers({"X-Forwarded-User": "ada"})
+    page.get_by_role("button", name=re.compile("^Launch")).last.click()
+    expect(page.get_by_text(re.compile("^(Launched run|Created backfill)")).first).to_be_visible()
+    assert stack.newest_run().tags[UI_USER_TAG] == "ada"
 
 
 def test_a_preview_is_made_by_clicking_and_its_numbers_are_on_the_page(stack: Stack, page: Page) -> None:

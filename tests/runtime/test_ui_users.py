@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from meter_assets.runtime.processes import PROCESS_TAG, USER_TAG
 from meter_assets.runtime.run_tags import UI_USER_TAG
-from meter_assets.runtime.ui_users import NOBODY, NOT_TAGGED, OF_ANOTHER, with_user
+from meter_assets.runtime.ui_users import FORGED as FORGED_TAG
+from meter_assets.runtime.ui_users import NOBODY, NOT_TAGGED, OF_ANOTHER, refusal, with_user
 
 LAUNCH = (
     "mutation L($executionParams: ExecutionParams!) { launchRun(executionParams: $executionParams) { __typename } }"
@@ -37,6 +39,11 @@ def asked(query: str, variables: Any = None) -> bytes:
 TAGGED = {
     "a run": (LAUNCH, {"executionParams": {"executionMetadata": {"tags": [OTHER, FORGED]}}}, [OTHER, MINE]),
     "a run without metadata": (LAUNCH, {"executionParams": {}}, [MINE]),
+    "a run as if of a command line": (
+        LAUNCH,
+        {"executionParams": {"executionMetadata": {"tags": [{"key": PROCESS_TAG, "value": "{}"}, OTHER]}}},
+        [OTHER, MINE],
+    ),
     "several runs": (SEVERAL, {"executionParamsList": [{"executionMetadata": {"tags": [FORGED]}}]}, [MINE]),
 }
 
@@ -128,3 +135,60 @@ def test_other_requests_pass_unchanged(body: bytes) -> None:
         body if body == b"no JSON" else json.loads(body),
         "",
     )
+
+
+@pytest.mark.parametrize("variables_are_text", [False, True])
+def test_without_users_a_launch_has_no_such_tag(variables_are_text: bool) -> None:
+    forged = [FORGED, {"key": USER_TAG, "value": "root@billing"}, {"key": PROCESS_TAG, "value": "{}"}, OTHER]
+    variables: Any = {"executionParams": {"executionMetadata": {"tags": forged}}}
+    body, problem = with_user(asked(LAUNCH, json.dumps(variables) if variables_are_text else variables), None)
+    assert (json.loads(body)["variables"]["executionParams"]["executionMetadata"]["tags"], problem) == ([OTHER], "")
+    assert with_user(asked(INLINE), None)[1] == ""
+
+
+ESCAPED = "".join(f"\\u{ord(one):04x}" for one in UI_USER_TAG)
+NOT_REMOVED = {
+    "in the query": (
+        f'mutation {{ launchRun(executionParams: {{executionMetadata: {{tags: [{{key: "{UI_USER_TAG}", '
+        'value: "x"}]}}) { __typename } }',
+        None,
+    ),
+    "escaped": (
+        f'mutation {{ launchRun(executionParams: {{executionMetadata: {{tags: [{{key: "{ESCAPED}", '
+        'value: "x"}]}}) { __typename } }',
+        None,
+    ),
+    "in a part that is a variable": (
+        "mutation L($t: [ExecutionTag!]) { launchRun(executionParams: {executionMetadata: {tags: $t}}) { id } }",
+        {"t": [FORGED]},
+    ),
+    "as a key that is a variable": (
+        'mutation L($k: String!) { launchRun(executionParams: {executionMetadata: {tags: [{key: $k, value: "x"}]}}) '
+        "{ id } }",
+        {"k": UI_USER_TAG},
+    ),
+    "in a default": (
+        f'mutation L($x: ExecutionParams! = {{executionMetadata: {{tags: [{{key: "{UI_USER_TAG}", value: "x"}}]}}}}) '
+        "{ launchRun(executionParams: $x) { id } }",
+        {},
+    ),
+}
+"""Forged tags that are not where Dagster's pages have tags."""
+
+
+@pytest.mark.parametrize(("query", "variables"), NOT_REMOVED.values(), ids=NOT_REMOVED)
+def test_a_hidden_tag_is_refused_without_users(query: str, variables: Any) -> None:
+    assert with_user(asked(query, variables), None)[1] == FORGED_TAG
+
+
+def test_a_refusal_answers_each_launch() -> None:
+    """With the error that Dagster's pages show; of the status of an answer, they show nothing."""
+    answer = refusal(
+        asked(f"{BESIDE} launchRun(executionParams: $p) {{ id }} b: launchRun(executionParams: $q) {{ id }} }}"), NOBODY
+    )
+    assert {name: (one["__typename"], one["message"]) for name, one in answer["data"].items()} == {
+        "launchRun": ("PythonError", NOBODY),
+        "b": ("PythonError", NOBODY),
+    }
+    for body in (b"[]", b"no JSON", asked("{"), b"[" * 100_000):
+        assert refusal(body, NOT_TAGGED)["errors"] == [{"message": NOT_TAGGED}]
