@@ -4,9 +4,11 @@ It is read from the tables [tables.NAME] of the configuration file. A table that
 `schema` lists. Add here a further key of the file. How a mapping becomes SQL is in `sources`.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -82,6 +84,15 @@ class DatabaseMapping:
     def of(self, table: str) -> MappedTable | None:
         """Return how a billing table is mapped; None for one that has the default names."""
         return next((one for one in self.tables if one.name == table), None)
+
+    @property
+    def digest(self) -> str:
+        """The hash of what is read and written where; it does not depend on the file, nor on the order in it."""
+        tables = []
+        for table in sorted(self.tables, key=lambda one: one.name):
+            columns = {name: {**asdict(column), "at": ""} for name, column in table.columns}
+            tables.append({**asdict(table), "columns": columns, "results": sorted(table.results), "at": ""})
+        return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()
 
     @property
     def results_tables(self) -> tuple[str, ...]:

@@ -89,6 +89,11 @@ class BillingDatabase:
         return urls.shown(self._url)
 
     @property
+    def mapping(self) -> DatabaseMapping:
+        """How the database names its tables."""
+        return self._mapping
+
+    @property
     def identity(self) -> tuple[tuple[str, str], ...]:
         """A key that identifies this database, its role and its options, without the password."""
         return self.backend.identity(self._url)

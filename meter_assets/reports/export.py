@@ -224,6 +224,7 @@ class PlanExport:
             database=database.place,
             policy=values,
             policy_digest=policy_digest(values),
+            mapping_digest=database.mapping.digest,
             software_version=__version__,
             created_at=now_in_utc(),
             created_by=this_person(),

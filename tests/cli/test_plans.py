@@ -172,6 +172,18 @@ def test_a_row_that_drifts_between_the_steps_stops_its_step(
 
 
 @pytest.mark.slow
+def test_a_plan_writes_the_tables_it_was_made_for(on_sqlite: CommandLine) -> None:
+    """Also if the rows of another table are the same."""
+    shell = on_sqlite
+    planned(shell)
+    shell.change("CREATE TABLE other_meters AS SELECT * FROM meters")
+    path = shell.folder / "mapping.toml"
+    path.write_text('[tables.meters]\ntable = "other_meters"\n')
+    shell.environment["METER_ASSETS_CONFIG"] = str(path)
+    assert "it was made with another mapping of tables and columns" in refused(shell, "--tenant", HEALTHY).words
+
+
+@pytest.mark.slow
 def test_a_plan_replaced_between_the_steps_stops_the_rest(
     on_sqlite: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +225,7 @@ def test_a_plan_of_something_else_is_refused(on_sqlite: CommandLine) -> None:
         database="sqlite:///other.db"
     )
     assert "differs in tolerance" in altered(policy={**original.policy, "tolerance": "7.00"})
+    assert "it was made with another mapping of tables and columns" in altered(mapping_digest="0")
     assert "it was made by version 0.1.0, and this is version" in altered(software_version="0.1.0")
     assert "its steps are customer_balances_backup, payment" in altered(steps=original.steps[:-1])
     path.write_text(original.model_dump_json().replace('"rows":', '"rows": 1'))

@@ -46,6 +46,7 @@ CASES = [
 def plan_in(folder: Path) -> Manifest:
     """Write a plan of no steps; return its manifest."""
     values = {"tenant": "1", "tenant_name": "", "database": "", "policy": {}, "policy_digest": "", "created_at": ""}
+    values["mapping_digest"] = ""
     of_run = {"software_version": "1", "newest_step_run": 0, "would_fail": False, "steps": []}
     maker = Person(user="maker", host="desk")
     write_manifest(folder, Manifest.model_validate({**values, **of_run, "created_by": maker}))

@@ -75,6 +75,8 @@ def _problems(manifest: Manifest, database: BillingDatabase, tenant: Tenant, pol
     if manifest.policy != given:
         names = [name for name in {**manifest.policy, **given} if manifest.policy.get(name) != given.get(name)]
         yield f"it was made with another policy, which differs in {', '.join(map(quoted, names))}"
+    if manifest.mapping_digest != database.mapping.digest:
+        yield "it was made with another mapping of tables and columns ([tables.NAME] of the configuration file)"
     if not is_of_version(manifest, __version__):
         yield f"it was made by version {quoted(manifest.software_version)}, and this is version {__version__}"
     steps = [one.step for one in manifest.steps]

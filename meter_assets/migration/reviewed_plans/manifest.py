@@ -67,6 +67,8 @@ class Manifest(_Content):
     """Where the database is, without the role that read it."""
     policy: Mapping[str, Any]
     policy_digest: str
+    mapping_digest: str
+    """The digest of the mapping: which tables and columns are read and written."""
     software_version: str
     created_at: str
     """In UTC, in ISO format."""
