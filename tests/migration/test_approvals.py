@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_assets.errors import PlanRefused, PlanUnusable
+from meter_assets.errors import InvalidSettings, PlanRefused, PlanUnusable
 from meter_assets.migration.person import Person
 from meter_assets.migration.reviewed_plans import approval
 from meter_assets.migration.reviewed_plans.approval import ApprovalRules, approve, require_approved
@@ -123,6 +123,25 @@ def test_who_has_signed_is_known(name: str, keys: Path, tmp_path: Path, monkeypa
         require_approved(tmp_path, manifest, rules)
     assert why in str(refused.value)
     assert f"'meter-assets approve {tmp_path.parent} --key FILE'" in str(refused.value)
+
+
+def test_a_key_that_cannot_sign_says_why(keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among them one with a passphrase that nobody can be asked for; nothing is approved."""
+    plan_in(tmp_path)
+    locked = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(tmp_path / "locked")]
+    subprocess.run(locked, check=True)
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
+    monkeypatch.setenv("SSH_ASKPASS", "/bin/false")
+    (tmp_path / "text").write_text("no key")
+    for name, said in (("locked", "has a passphrase"), ("text", "cannot sign: "), (".", "cannot sign: ")):
+        with pytest.raises(InvalidSettings, match=said) as refused:
+            approve(tmp_path, key=tmp_path / name)
+        assert str(refused.value).endswith(". Nothing was approved.")
+        assert "\\r" not in str(refused.value)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InvalidSettings, match="ssh-keygen is not there"):
+        approve(tmp_path, key=keys / "ann")
+    assert not (tmp_path / APPROVAL).exists()
 
 
 def test_a_signature_of_another_plan_does_not_count(

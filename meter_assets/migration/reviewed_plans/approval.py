@@ -152,6 +152,11 @@ def _signature(content: str, key: Path) -> str:
     if not exists(key):
         raise InvalidSettings(f"There is no key {key}. Name the file of a private SSH key.")
     ended = _keygen(["-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE], content.encode())
+    if ended.returncode and "passphrase" in _reason(ended):
+        raise InvalidSettings(
+            f"The key {key} has a passphrase, which was wrong, or there is no terminal to ask for it. Run the command "
+            "at a terminal, or add the key to ssh-agent and name its file with the public key. Nothing was approved."
+        )
     if ended.returncode:
         raise InvalidSettings(f"The key {key} cannot sign: {_reason(ended)}. Nothing was approved.")
     return ended.stdout.decode()
@@ -163,7 +168,7 @@ def _signers(folder: Path, content: bytes, allowed: Path) -> tuple[list[str], st
     if not signature.is_file():
         return [], "it is not signed"
     if not exists(allowed):
-        raise InvalidSettings(f"allowed_signers of the table [plan] is {allowed}, which is not there.")
+        raise InvalidSettings(f"allowed_signers of the table [plan] is {allowed}, which is not there. Create the file.")
     place = ["-f", str(allowed), "-s", str(signature)]
     found = _keygen(["-Y", "find-principals", *place], b"")
     if found.returncode:
@@ -195,4 +200,4 @@ def _keygen(arguments: Sequence[str], content: bytes) -> "subprocess.CompletedPr
 
 def _reason(ended: "subprocess.CompletedProcess[bytes]") -> str:
     lines = ended.stderr.decode(errors="replace").split("\n")
-    return shown(next((one for one in lines if one.strip()), f"exit status {ended.returncode}")).rstrip(".")
+    return shown(next(filter(None, map(str.strip, lines)), f"exit status {ended.returncode}")).rstrip(".")
