@@ -53,10 +53,15 @@ class PlanDrifted(StepError):
 class StepDrift:
     """How what a step would change now differs from its plan."""
 
-    def __init__(self, step: str, added: int, gone: int, different: int, examples: Sequence[str]) -> None:
-        """Take the step, the numbers of rows by kind, and some of the rows in words."""
+    def __init__(
+        self, step: str, added: int, gone: int, different: int, examples: Sequence[str], seen: Sequence[str] = ()
+    ) -> None:
+        """Take the step, the numbers of rows by kind, and some of the rows in words.
+
+        `seen` are the columns that are not written, but that the journal records of each row, and the files do not.
+        """
         self.step, self.added, self.gone, self.different = step, added, gone, different
-        self.examples = tuple(examples)
+        self.examples, self.seen = tuple(examples), tuple(seen)
 
     def __str__(self) -> str:
         """Return one sentence."""
@@ -66,5 +71,10 @@ class StepDrift:
             if count
         ]
         rows = counted(self.added + self.gone + self.different, "row")
-        named = f"{self.step}: {rows} drifted ({', '.join(counts)})" if counts else f"{self.step}: its digest differs"
-        return f"{named}{': ' if self.examples else ''}{'; '.join(self.examples)}."
+        if not counts:
+            columns = " or ".join(self.seen) or "other columns"
+            return (
+                f"{self.step}: the same rows would be written, but others have changed {columns} of some of them "
+                "since, which the journal records too."
+            )
+        return f"{self.step}: {rows} drifted ({', '.join(counts)}): {'; '.join(self.examples)}."

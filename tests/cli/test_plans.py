@@ -124,6 +124,17 @@ def test_rows_that_drifted_are_named(shell: CommandLine) -> None:
 
 
 @pytest.mark.slow
+def test_what_only_the_journal_records_is_named(on_sqlite: CommandLine) -> None:
+    """The files of a plan do not have it, so that no row can be named."""
+    shell = on_sqlite
+    planned(shell)
+    shell.change(f"UPDATE payments SET paid_at = '2020-02-02 00:00:00' WHERE id = ({FIRST})")
+    said = refused(shell, "--tenant", HEALTHY).words
+    assert "payment_meter_ids: the same rows would be written, but others have changed customer_id or " in said
+    assert "or paid_at of some of them since, which the journal records too." in said
+
+
+@pytest.mark.slow
 def test_an_interrupted_plan_goes_on(shell: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps and batches that were written under the plan are a part of it; rows that others wrote since are not."""
     manifest = planned(shell)[HEALTHY]

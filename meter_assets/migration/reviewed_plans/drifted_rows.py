@@ -70,7 +70,8 @@ def drift_of(
         f"different {_both(row_id, of_plan.get(row_id, {}), cells or {}, names)}"
         for row_id, cells in different.rows.items()
     ]
-    return StepDrift(planned.step, added.count, gone.count, different.count, examples)
+    recognized = schema.recognized_columns(schema.journaled[planned.step])
+    return StepDrift(planned.step, added.count, gone.count, different.count, examples, recognized)
 
 
 def has_exactly(
