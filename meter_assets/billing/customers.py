@@ -21,7 +21,7 @@ def net_of_meters(relations: BillingRelations) -> FromClause:
 
 
 def _sums_of_assigned_meters(relations: BillingRelations) -> Select[Any]:
-    chosen, meter = meters_of_customers(relations).subquery("meters_of_customers"), relations.meters
+    chosen, meter = chosen_meters(relations), relations.meters
     return (
         select(chosen.c.tenant_id, chosen.c.customer_id, total(net(meter)).label("net"))
         .join(meter, and_(meter.c.id == chosen.c.meter_id, meter.c.tenant_id == chosen.c.tenant_id))

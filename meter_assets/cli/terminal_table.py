@@ -29,6 +29,7 @@ _LONGEST_FOLDED_WORD = 24
 _NAME = re.compile(r"[a-z0-9_.-]+")
 """Names and ids that users copy or search for. They are never folded in a table."""
 _NARROWEST_VALUE = 20
+_LINES_AT_ONCE = 500
 _EDGED = Box("+-- \n|   \n+-- \n|   \n|   \n|   \n|   \n+-- \n", ascii=True)
 _EDGED_WITH_LINE = Box("┌── \n│   \n├── \n│   \n│   \n│   \n│   \n└── \n")
 
@@ -123,8 +124,11 @@ def _shared(room: int, least: Sequence[int], natural: Sequence[int]) -> list[int
     return widths
 
 
-def _lines(cells: _Cells, widths: Sequence[int], rule: str) -> Text:
-    """Return one line for each row, below the headings. No cell is folded here: rich lays out cells much slower."""
+def _lines(cells: _Cells, widths: Sequence[int], rule: str) -> RenderableType:
+    """Return one line for each row, below the headings. No cell is folded here: rich lays out cells much slower.
+
+    They are several texts, because rich splits a text in time that grows with the square of its lines.
+    """
     joint = " " * _SPACE
     heading, *rows = (
         joint.join(
@@ -135,9 +139,11 @@ def _lines(cells: _Cells, widths: Sequence[int], rule: str) -> Text:
     )
     ruled = rule * (sum(widths) + _SPACE * (len(widths) - 1))
     lines = [f" {heading}".rstrip(), f" {ruled}", *(f" {row}".rstrip() for row in rows)]
-    text = Text("\n".join(["", *lines, ""]), no_wrap=True)
-    text.stylize("bold", 0, 1 + len(lines[0]))
-    return text
+    every = ["", *lines, ""]
+    parts = (every[at : at + _LINES_AT_ONCE] for at in range(0, len(every), _LINES_AT_ONCE))
+    first, *others = (Text("\n".join(some), no_wrap=True) for some in parts)
+    first.stylize("bold", 0, 1 + len(lines[0]))
+    return Group(first, *others)
 
 
 def _table(cells: _Cells, widths: Sequence[int], box: Box) -> Table:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from random import Random
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -13,11 +14,12 @@ from meter_assets.billing.schema import billing_tables
 from meter_assets.demo.generator import make_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.snapshot import Snapshot
+from meter_assets.reports.differences import by_customer
 from meter_assets.reports.differences.by_customer import TenantDifferences, summarized, tenant_differences
 from meter_assets.reports.differences.causes import Cause, Reason, explained
 from meter_assets.reports.differences.view import view_after_migration
 from tests.support import old_balances, oracle
-from tests.support.databases import load, tenant
+from tests.support.databases import load, start_over, tenant
 from tests.support.old_balances import COMBINATIONS, TENANT
 from tests.support.oracle import BACKUP, Database
 from tests.support.oracle.books import net
@@ -55,6 +57,17 @@ def test_causes_add_up_to_the_differences(connection: Connection, db: Database, 
             add_up(few)
             assert few.differing == found.differing
         transaction.rollback()
+
+
+@pytest.mark.slow
+@given(billing_databases(), policies())
+def test_many_customers_get_the_causes_of_few(billing_url: str, db: Database, policy: Policy) -> None:
+    """Where customers are read in several parts, their transactions are read from temporary tables."""
+    database = start_over(billing_url, SCHEMA, db)
+    for one in db["tenants"]:
+        found = tenant_differences(database, tenant(one["id"]), policy)
+        with patch.object(by_customer, "CUSTOMERS_AT_A_TIME", 1):
+            assert tenant_differences(database, tenant(one["id"]), policy) == found
 
 
 def found_on(url: str, per_combination: int, seed: int) -> dict[tuple[str, ...], int]:

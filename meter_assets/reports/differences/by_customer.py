@@ -6,6 +6,7 @@ are in `tables`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -198,7 +199,8 @@ def differences(view: View, customer_id: Any = None, examined: int | None = None
     if customer_id is not None:
         statement = statement.where(customer.c.id == customer_id)
     found = view.connection.execute(_differing(statement)).mappings().all()
-    until = len(found) if examined is None else examined
+    until = len(found) if examined is None else min(examined, len(found))
+    view = replace(view, read_often=until > CUSTOMERS_AT_A_TIME)
     for at in range(0, until, CUSTOMERS_AT_A_TIME):
         yield from explained_customers(view, found[at : min(at + CUSTOMERS_AT_A_TIME, until)])
     for one in found[until:]:

@@ -66,14 +66,25 @@ def rows_of(view: View, customer_ids: Sequence[Any]) -> Rows:
 def _transactions(view: View, table: str, customer_ids: Sequence[Any], meter_ids: "set[Any]") -> Sequence[RowMapping]:
     """Return the invoices or payments of customers and meters: those that are live, then the deleted ones."""
     found: list[RowMapping] = []
-    for every, is_live in ((view.relations, 1), (view.stored, 0)):
-        select_all = transactions.invoices if table == "invoices" else transactions.payments
-        row = select_all(view.relations, every).subquery("transactions")
+    for row in (_live_or_deleted(view, table, "live"), _live_or_deleted(view, table, "deleted")):
         of_any = or_(row.c.customer_id.in_(customer_ids), row.c.meter_id.in_(sorted(meter_ids, key=str)))
         order = transactions.in_order(row) if table == "invoices" else (row.c.id,)
-        wanted = select(row).where(of_any, row.c.is_live == is_live).order_by(*order)
-        found += view.connection.execute(wanted).mappings()
+        found += view.connection.execute(select(row).where(of_any).order_by(*order)).mappings()
     return found
+
+
+def _live_or_deleted(view: View, table: str, which: str) -> FromClause:
+    """Return the tenant's live transactions as the view sees them, or its deleted ones as they are stored."""
+    select_all = transactions.invoices if table == "invoices" else transactions.payments
+    every, is_live = (view.relations, 1) if which == "live" else (view.stored, 0)
+
+    def computed() -> Select[Any]:
+        row = select_all(view.relations, every).subquery("transactions")
+        return select(row).where(row.c.is_live == is_live)
+
+    if not view.read_often:
+        return computed().subquery("transactions")
+    return view.relations.shared(f"{which}_{table}", ("invoices", "payments"), computed)
 
 
 def _where_in(connection: Connection, rows: Select[Any], column: Any, ids: Sequence[Any]) -> Iterator[Any]:

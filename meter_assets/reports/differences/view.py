@@ -37,6 +37,8 @@ class View:
     """What step 2 has changed or would change, oldest first: id, and each amount before and after."""
     planned: bool
     backed_up_on: date | None = None
+    read_often: bool = False
+    """Whether many statements read its transactions: then they are computed once, into temporary tables."""
 
 
 def view_as_it_is(snapshot: Snapshot, tenant: Tenant) -> View | None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -86,6 +87,7 @@ def _changes_of(
         .where(journal.c.tenant_id == tenant.id, about)
         .order_by(runs.c.id, journal.c[step.key])
     )
+    parsed = cache(json.loads)  # many rows have the policy of the same run
     for row in snapshot.connection.execute(rows).mappings():
         values = [
             ValueChange(column=name, before=_text(row[f"{name}_before"]), after=_text(row[f"{name}_after"]))
@@ -105,7 +107,7 @@ def _changes_of(
                 values=values,
                 started_by=row["started_by"],
                 reason=row["reason"],
-                policy=json.loads(row["policy"]),
+                policy=parsed(row["policy"]),
                 software_version=row["software_version"],
             ),
         )
