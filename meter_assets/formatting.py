@@ -23,9 +23,11 @@ def show_money(value: Decimal | None) -> str:
 
 
 def plain_money(value: Decimal) -> str:
-    """Return money in currency units as text for a file, in one form: 1234.50, and 0.00 for every zero."""
+    """Return money in currency units as text for programs, in one form: 1234.50, 0.00 for every zero, and NaN."""
+    if not value.is_finite():
+        return str(value)
     decimals = max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))
-    return f"{value + 0:.{decimals}f}"  # the sum has no negative zero
+    return f"{value or abs(value):.{decimals}f}"  # without a negative zero
 
 
 def minor_units(value: Decimal) -> int:

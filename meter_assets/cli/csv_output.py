@@ -16,6 +16,6 @@ def print_csv(rows: Iterable[Sequence[object]]) -> None:
 
 
 def _text(cell: object) -> str:
-    if isinstance(cell, Decimal) and cell.is_finite():
+    if isinstance(cell, Decimal):
         return plain_money(cell)
     return "" if cell is None else str(cell)

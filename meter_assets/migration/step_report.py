@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema, computed_field
+from pydantic import AfterValidator, BaseModel, Field, PlainSerializer, WithJsonSchema, computed_field
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, func, select
 
 from meter_assets.billing.change import ALREADY_CORRECT, UNRESOLVED, WOULD_CHANGE, Change
@@ -19,6 +19,7 @@ from meter_assets.billing.money import exact, or_zero, total
 from meter_assets.billing.own_tables import Effect
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.foreign_text import Shown, shown
+from meter_assets.formatting import plain_money
 
 SHOWN_ROWS = 10
 LISTED_ROWS = 1_000
@@ -28,11 +29,16 @@ _AS_STORED = " as stored"
 
 _AS_TEXT = {
     "type": "string",
-    "pattern": r"^(-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|NaN|-?Infinity)$",
-    "description": "An exact amount in currency units, as text",
+    "pattern": r"^(-?[0-9]+\.[0-9]{2,}|NaN|-?Infinity)$",
+    "description": "An exact amount in currency units, as text: 1234.50, and 0.00 for every zero",
 }
-Money = Annotated[Decimal, Field(allow_inf_nan=True), WithJsonSchema(_AS_TEXT, mode="serialization")]
-"""Currency units in a report; the sum is NaN if the database has NaN in one of the rows."""
+Money = Annotated[
+    Decimal,
+    Field(allow_inf_nan=True),
+    PlainSerializer(plain_money, return_type=str, when_used="json"),
+    WithJsonSchema(_AS_TEXT, mode="serialization"),
+]
+"""Currency units in a report, in JSON as in CSV; the sum is NaN if the database has NaN in one of the rows."""
 
 
 class RowsAndMoney(BaseModel):

@@ -197,7 +197,8 @@ class PlanExport:
         found = digest_of(connection, as_journaled(connection, change, before.schema))
         file = export_changed(connection, change, before, self._folder, change.name, self._form)
         money = {
-            name: MoneyPlanned(before=_sum(sums.before), after=_sum(sums.after)) for name, sums in report.sums.items()
+            name: MoneyPlanned(before=plain_money(sums.before), after=plain_money(sums.after))
+            for name, sums in report.sums.items()
         }
         with _reported(self._folder):
             hashed = hash_of_file(self._folder / file)
@@ -234,7 +235,3 @@ class PlanExport:
         )
         with _reported(self._folder):
             write_manifest(self._folder, manifest)
-
-
-def _sum(money: Decimal) -> str:
-    return plain_money(money) if money.is_finite() else str(money)

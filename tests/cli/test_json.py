@@ -5,23 +5,30 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from jsonschema import Draft202012Validator
+from pydantic import TypeAdapter
 
 from meter_assets.cli.json_schemas import DOCUMENTS, schema_of
 from meter_assets.cli.main import main
+from meter_assets.migration.step_report import Money
 from tests.support.check_pages import blocks
 from tests.support.command_line import BROKEN, COMMAND, HEALTHY, CommandLine
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 MIGRATE = ("migrate-meter-financials", "--json")
+AS_MONEY = TypeAdapter(Money).json_schema(mode="serialization")["pattern"]
+_WORDS = {"items", "additionalProperties", "properties", "$defs"}
+"""Keys of a schema that are no names of fields."""
 WRITES_NO_RESULTS = {"init", "ui", "grants", "demo", "approve", "statements", "report"}
 """The commands whose output is a file, a page, SQL for a client program or a tour."""
 ON_CLEAN_BOOKS: tuple[tuple[str, ...], ...] = (
@@ -64,6 +71,30 @@ def printed(shell: CommandLine, *arguments: str, status: int = 0) -> dict[str, A
     found: dict[str, Any] = json.loads(ended.on_stdout, parse_float=pytest.fail if exact else float)
     Draft202012Validator(closed(json.loads(schema_file(given[0]).read_text("utf-8")))).validate(found)
     return found
+
+
+def amounts_of_another_kind(schema: Any, name: str = "") -> list[str]:
+    """Return the fields of a schema that are decimals without being printed as money."""
+    if isinstance(schema, list):
+        return [found for one in schema for found in amounts_of_another_kind(one, name)]
+    if not isinstance(schema, dict):
+        return []
+    found = [name] if "pattern" in schema and schema["pattern"] != AS_MONEY else []
+    for key, one in schema.items():
+        found += amounts_of_another_kind(one, key if isinstance(one, dict) and key not in _WORDS else name)
+    return found
+
+
+def test_all_money_has_one_form() -> None:
+    """That of CSV files, on every engine; the commands of this module print nothing that the schemas do not allow."""
+    amounts = ("0", "-0.0", "1E+2", "-1.5", "1.2345", "12345678901234567890123456789.01", "NaN", "-Infinity")
+    expected = ["0.00", "0.00", "100.00", "-1.50", "1.2345", "12345678901234567890123456789.01", "NaN", "-Infinity"]
+    money = TypeAdapter(Money)
+    found = [money.validate_python(Decimal(one)) for one in amounts]
+    assert [money.dump_python(one, mode="json") for one in found] == expected
+    assert all(re.fullmatch(AS_MONEY, one) for one in expected)
+    others = {name for command in DOCUMENTS for name in amounts_of_another_kind(schema_of(command))}
+    assert others <= {"confidence"}
 
 
 def closed(schema: Any) -> Any:

@@ -179,17 +179,13 @@ def row(tenant: str, one: Posting) -> Sequence[Any]:
         one.customer_name,
         "" if one.meter is None else shown(one.meter.id),
         "" if one.meter is None else one.meter.number,
-        _text(one.amount),
+        plain_money(one.amount),
         one.kind if one.amount.is_finite() else "",
-        "; ".join(f"{part.cause.value} {_text(part.amount)}" for part in one.causes),
+        "; ".join(f"{part.cause.value} {plain_money(part.amount)}" for part in one.causes),
         "; ".join(name for part in one.causes for name in part.rows),
         one.also_possible,
         one.not_postable,
-        _text(one.old),
-        _text(one.new),
-        _text(one.since_the_backup),
+        plain_money(one.old),
+        plain_money(one.new),
+        plain_money(one.since_the_backup),
     )
-
-
-def _text(value: Decimal) -> str:
-    return plain_money(value) if value.is_finite() else str(value)

@@ -214,4 +214,4 @@ def _csv_rows(tenant: Tenant, one: CustomerFigures) -> Iterator[Sequence[Any]]:
 
 
 def _text(value: Decimal | None) -> str:
-    return "" if value is None else plain_money(value) if value.is_finite() else str(value)
+    return "" if value is None else plain_money(value)

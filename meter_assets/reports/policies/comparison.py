@@ -96,7 +96,7 @@ class PolicyComparison(BaseModel):
     """The customers with an amount that is no number. They are left out of all counts and sums."""
     policies: int
     """How many policies were compared. Those under which all customers owe the same are one in the ranking."""
-    tolerance: Decimal
+    tolerance: Money
     left_out: list[str]
     """Sentences about what was not combined."""
     ranking: list[RankedPolicy]

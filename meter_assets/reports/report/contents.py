@@ -20,6 +20,7 @@ from meter_assets.migration.evaluation import InvariantResult, advise, evaluate
 from meter_assets.migration.person import this_person
 from meter_assets.migration.recorded_policy import recorded_policies
 from meter_assets.migration.snapshot import Snapshot, tried_again
+from meter_assets.migration.step_report import Money
 from meter_assets.migration.temporary_tables import READ_OFTEN, materialized
 from meter_assets.migration.verification import Verification, verified
 from meter_assets.reports.differences.by_customer import TenantDifferences, summarized
@@ -51,7 +52,7 @@ class Undecided(BaseModel):
 
     rule: Shown
     payments: int
-    amount: Decimal
+    amount: Money
 
 
 class TenantReport(BaseModel):

@@ -15,6 +15,7 @@ from meter_assets.billing.policy import Policy
 from meter_assets.foreign_text import Shown
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import tried_again
+from meter_assets.migration.step_report import Money
 from meter_assets.migration.temporary_tables import READ_OFTEN, materialized
 from meter_assets.reports.review.meter_suggestions import Account, Learned, Paid, Suggestion, learn
 from meter_assets.reports.review.rows import (
@@ -36,7 +37,7 @@ class CandidateMeter(BaseModel):
 
     meter_id: str
     meter_number: Shown
-    balance: Decimal
+    balance: Money
     """What it owes in currency units; negative for a credit."""
     last_activity: date | None
     """The date of its newest counted invoice or payment."""
@@ -62,7 +63,7 @@ class ReviewItem(BaseModel):
 
     tenant: str
     payment_id: str
-    amount: Decimal | None
+    amount: Money | None
     paid_on: date | None
     status: Shown
     customer_id: str

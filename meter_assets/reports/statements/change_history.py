@@ -17,7 +17,7 @@ from meter_assets.billing.money import exact
 from meter_assets.billing.own_tables import RUNS, Effect, JournaledStep
 from meter_assets.billing.step_runs import step_runs
 from meter_assets.foreign_text import shown
-from meter_assets.formatting import in_utc, show_money
+from meter_assets.formatting import in_utc, plain_money
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.snapshot import Snapshot
 
@@ -25,7 +25,7 @@ METER = "meter_id"
 
 
 class ValueChange(BaseModel):
-    """A column's value before and after a change, as text; None is null."""
+    """A column's value before and after a change, as text, of money such as 1234.50; None is null."""
 
     column: str
     before: str | None
@@ -131,4 +131,4 @@ def _about_meter(
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    return show_money(value) if isinstance(value, Decimal) else shown(value)
+    return plain_money(value) if isinstance(value, Decimal) else shown(value)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.policy import Policy
 from meter_assets.foreign_text import quoted, shown
 from meter_assets.formatting import SHORT_RUN_ID, counted, show_money, show_time
@@ -32,7 +33,7 @@ CHANGE_COLUMNS = (
 def title(statement: Statement) -> str:
     """Return which meter a statement is of."""
     state = "deleted" if statement.is_deleted else f"status {quoted(statement.meter_status)}"
-    return f"Meter {statement.meter_id}, number {quoted(statement.meter_number)}, {state}"
+    return f"Meter {shown(statement.meter_id)}, number {quoted(statement.meter_number)}, {state}"
 
 
 def entries(statement: Statement) -> Grid:
@@ -91,7 +92,8 @@ def changes(history: Sequence[JournaledChange]) -> Grid:
     for one in history:
         what = f"{'rollback of ' if one.is_rollback else ''}{one.step}"
         for value in one.values:
-            sides = ("-" if side is None else side for side in (value.before, value.after))
+            is_money = value.column in MONEY_COLUMNS.get(one.table, ())
+            sides = (_side(side, is_money=is_money) for side in (value.before, value.after))
             run = one.run_id[:SHORT_RUN_ID]
             rows.append(
                 (show_time(one.started_at), run, what, f"{one.table} {one.row_id}", one.rule, value.column, *sides)
@@ -99,6 +101,12 @@ def changes(history: Sequence[JournaledChange]) -> Grid:
     headings = ("when", "run", "step", "row", "rule", "column", "before", "after")
     note = "" if rows else "No journaled change: neither the meter, nor its invoices or payments."
     return Grid("Journaled changes, oldest first", headings, tuple(rows), note)
+
+
+def _side(value: str | None, *, is_money: bool) -> str:
+    if value is None:
+        return "-"
+    return show_money(Decimal(value)) if is_money else value
 
 
 def runs(history: Sequence[JournaledChange]) -> Grid:
@@ -139,7 +147,7 @@ def without_meter(rows: Sequence[PaymentWithoutMeter]) -> Grid:
     coming = [one for one in rows if one.meter_id is not None]
     note = f"The next run of backfill-payment-meter-ids gives {counted(len(coming), 'payment')} a meter."
     headings = ("payment", "date", "amount", "status", "why")
-    return Grid("Payments without a meter", headings, cells, note if coming else "")
+    return Grid("Payments without a meter", headings, cells, note if coming else "", of_records=True)
 
 
 def customer_conclusion(found: ExplainedCustomer) -> str:
@@ -152,7 +160,7 @@ def customer_conclusion(found: ExplainedCustomer) -> str:
         sentences.append(f"The customer's meters together: {owes(found.net)}{until}.")
     others = [one.statement for one in found.meters if one.statement.meter_id not in found.own_meter_ids]
     if others:
-        listed = ", ".join(f"{one.meter_id} ({owes(one.net)})" for one in others)
+        listed = ", ".join(f"{shown(one.meter_id)} ({owes(one.net)})" for one in others)
         sentences.append(f"Left out, since they are not the customer's now: meter {listed}.")
     if found.backed_up_net is None:
         sentences.append("There is no backup of the customer's balance.")
