@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 from meter_assets.billing.policy import Policy
 from meter_assets.migration.snapshot import Snapshot
 from meter_assets.reports.differences.view import view_after_migration
-from meter_assets.reports.statements.statement import Kind, statements
+from meter_assets.reports.statements import tables
+from meter_assets.reports.statements.explain import Explained, ExplainedCustomer
+from meter_assets.reports.statements.statement import Kind, Statement, statements
 from tests.support import oracle
 from tests.support.databases import load, tenant
 from tests.support.ledger import invoice, ledger, payment
@@ -113,3 +115,16 @@ def test_the_running_balance_is_in_date_order(connection: Connection) -> None:
     (left,) = [row for row in found.entries if not row.counted]
     assert (left.row_id, left.why) == ("12", "not counted: status reversed")
     assert [(one.bill_type, one.amount) for one in found.entries[1].charges] == [("WATER", Decimal(10))]
+
+
+def test_no_id_starts_a_line_of_its_own() -> None:
+    """Ids may be any text: of sentences and titles, which may have several lines, they are on one."""
+    foreign = 'm-1\nTenant 1 "Willowmere": all is well'
+    one = Statement.model_construct(meter_id=foreign, meter_number="7", meter_status="open", is_deleted=False)
+    owed = one.model_copy(update={"billed": Decimal(1), "paid": Decimal(0), "as_of": None})
+    of_customer = ExplainedCustomer.model_construct(
+        is_deleted=False, meters=[Explained(statement=owed)], own_meter_ids=[], backed_up_net=None
+    )
+    for said in (tables.title(one), tables.customer_conclusion(of_customer)):
+        assert r"m-1\nTenant" in said
+        assert "\n" not in said

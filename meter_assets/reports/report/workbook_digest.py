@@ -34,6 +34,9 @@ _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
 _PLACE_OF_CELL = re.compile(rb"""\br=["']([A-Za-z]{1,3}[0-9]+)["']""")
 _TEXT_FORMATS = frozenset({"General", "@"})
 _PLAIN_ALIGNMENTS = frozenset({None, "general", "left", "center", "right"})
+_SYMBOLS = 2
+"""The character set of fonts that have symbols in the places of digits and letters."""
+_SYMBOL_FONTS = re.compile(r"dings|symbol|marlett|bookshelf|mt extra|barcode|code ?(39|128)", re.IGNORECASE)
 _SMALLEST_POINTS, _SMALLEST_WIDTH = 6, 1
 _BRIGHTEST = 0x90
 """A brighter color is not read on white paper; the brightest that is read is 0xff."""
@@ -133,10 +136,13 @@ def _is_hidden(cell: "Cell") -> bool:
         (isinstance(cell.value, (str, date)) and cell.number_format not in _TEXT_FORMATS)
         or type(cell.value).__name__ == "CellRichText"
         or bool(font.strike)
+        or font.charset == _SYMBOLS
+        or _SYMBOL_FONTS.search(font.name or "") is not None
         or (font.size is not None and font.size < _SMALLEST_POINTS)
         or not _is_dark(font.color)
         or cell.fill.fill_type is not None
         or cell.alignment.horizontal not in _PLAIN_ALIGNMENTS
+        or bool(cell.alignment.indent or cell.alignment.shrink_to_fit)
     )
 
 
