@@ -75,7 +75,7 @@ def _columns_of(grid: Grid) -> list[_Column]:
 def _paired(columns: Sequence[_Column]) -> Iterator[_Column]:
     """Yield the columns, with one column for each pair of sides."""
     by_heading = {one.heading: one for one in columns}
-    pairs = {"before": ("after", "before → after")}
+    pairs = {"before": ("after", "before → after"), "owed before": ("meters owe", "before → now")}
     for first, second in _SIDES:
         start, end = first.split("{}")
         for heading in by_heading:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from enum import EnumType
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ from meter_assets.billing.policy import Policy
 from meter_assets.definitions import build_definitions
 from meter_assets.defs import metadata
 from meter_assets.defs.check_pages import LONGEST_LINE
+from meter_assets.defs.differences import difference_metadata
 from meter_assets.defs.migration_preview import CHECK as PREVIEW_CHECK
 from meter_assets.defs.partitions import TENANTS
 from meter_assets.defs.resources import BillingResource, policy_resource
 from meter_assets.defs.tenant_partitions import tenant_partitions
 from meter_assets.migration.database import BillingDatabase
+from meter_assets.reports.differences.by_customer import CauseOfDifference, Difference, TenantDifferences
+from meter_assets.reports.differences.causes import Cause
 from meter_assets.reports.narrow import WIDEST, width
 from meter_assets.reports.tables import Grid
 from meter_assets.rules.invariants import INVARIANTS, Group, Severity
@@ -469,6 +473,25 @@ def test_a_preview_shows_whose_it_is_with_which_policy_and_tables_that_need_no_c
     assert all(width(grid_of(value)) <= WIDEST for value in shown.values())
     markdown = [key for key, value in event.metadata.items() if isinstance(value, dg.MarkdownMetadataValue)]
     assert markdown == [], "nothing that a browser would load or link"
+
+
+def test_the_largest_differences_show_their_amounts_in_columns() -> None:
+    """A narrow table has what does not fit in its last column: the name and the causes, and no figure."""
+    part = CauseOfDifference(cause=Cause.payment_not_counted, amount=Decimal("-246.96"), rows=["payment 12"])
+    sides: dict[str, Any] = {"backed_up_net": Decimal("1234.56"), "meters_net": Decimal("987.60")}
+    one = Difference(kind="customer", id="7", name="Willowmere Water", causes=[part], **sides)
+    found = TenantDifferences(
+        tenant="1", name="T", planned=False, differing=1, uncertain=0, by_cause=[], largest=[one], **sides
+    )
+    shown = difference_metadata(found)["largest_differences"]
+    grid = grid_of(shown)
+    assert width(grid) <= WIDEST
+    assert dict(zip(grid.headings, grid.rows[0], strict=True)) == {
+        "of": "customer 7",
+        "before → now": "1,234.56 → 987.60",
+        "difference": "-246.96",
+        "more": "name: Willowmere Water, causes: payment not counted -246.96 (payment 12)",
+    }
 
 
 def grid_of(value: dg.TableMetadataValue) -> Grid:

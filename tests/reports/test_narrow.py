@@ -43,6 +43,15 @@ CASES: dict[str, tuple[Grid, tuple[str, ...], tuple[str, ...]]] = {
         ("id", "a long heading 0", "a long heading 1", "more"),
         ("7", "123,456.00", "123,456.00", ", ".join(f"a long heading {at}: 123,456.00" for at in range(2, 8))),
     ),
+    "old and new figures are one column": (
+        Grid(
+            "",
+            ("of", "owed before", "meters owe", "difference", "name", "causes"),
+            (("customer 7", "1,234.56", "987.60", "-246.96", "Willowmere", "unexplained -246.96 (payment 12)"),),
+        ),
+        ("of", "before → now", "difference", "more"),
+        ("customer 7", "1,234.56 → 987.60", "-246.96", "name: Willowmere, causes: unexplained -246.96 (payment 12)"),
+    ),
     "long headings have a short form": (
         Grid("", ("step", "examined", "already correct"), (("meter_balances", "7", "0"),)),
         ("step", "rows", "correct"),
