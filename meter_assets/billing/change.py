@@ -34,6 +34,8 @@ class Change:
     examined: Select[Any]
     columns: tuple[str, ...] = ()
     """The written columns, if the database lacks some of the step's columns."""
+    kept: tuple[str, ...] = ()
+    """Further columns of the examined rows that the journal keeps; null in a row for which there is nothing to keep."""
     label: str = ""
     """Its name in queries, if not the step's name: one query may contain two changes of one step."""
     effect: Effect = Effect.UPDATE
@@ -51,10 +53,14 @@ class Change:
 
     @cached_property
     def rows(self) -> Select[Any]:
-        """Exactly the rows that would change: tenant_id, id, before and after of every written column, and the rule."""
+        """Exactly the rows that would change: tenant_id, id, before and after of every written column, and the rule.
+
+        After these come the further columns that the journal keeps.
+        """
         row = self.examined.subquery("examined")
         sides = [row.c[f"{name}_{side}"] for name in self.columns for side in ("before", "after")]
-        changing = select(row.c.tenant_id, row.c.id, *sides, row.c.label.label("rule"))
+        kept = [row.c[name] for name in self.kept]
+        changing = select(row.c.tenant_id, row.c.id, *sides, row.c.label.label("rule"), *kept)
         return changing.where(row.c.outcome == WOULD_CHANGE)
 
     @cached_property

@@ -38,6 +38,16 @@ RETIRED_BACKUPS = "meter_migration_retired_backups"
 """The backup is its own journal; this table has the rows that rollbacks removed from it."""
 DECISIONS = "meter_migration_decisions"
 """What people decided about the meters of payments. Rows are only added: of a payment, the highest number counts."""
+OF_DECISION = {
+    "decision_seen": "number",
+    "decided_by_seen": "decided_by",
+    "decided_at_seen": "decided_at",
+    "note_seen": "note",
+}
+"""The columns of a journal that keep which decision was carried out, each with its column of DECISIONS.
+
+They are digested, and null where no decision was carried out. Version 1.2 and older did not have them.
+"""
 RUNNING = "running"
 """The outcome of a step run that has not ended. It stays in RUNS; the outcome of an ended step run is in OUTCOMES."""
 SUCCEEDED, FAILED, INTERRUPTED = "succeeded", "failed", "interrupted"
@@ -83,6 +93,8 @@ class JournaledStep:
     """Columns of `table` by which a person recognizes the row."""
     recognized_by: tuple[str, ...] = ()
     """Columns of `table` that tell a row from a later one with the same id; see `EngineTypes.ids_return`."""
+    carries_out_decisions: bool = False
+    """Whether its journal keeps the decisions of people that it carries out: the columns `OF_DECISION`."""
     is_optional: bool = False
     """Whether a migration does not need it: then a database in which it can write nothing is migrated too."""
     worth_title: str = "money"
@@ -125,9 +137,12 @@ def build_own_tables(
     yield _origins_table(billing, metadata)
     yield _chain_table(billing, metadata)
     yield _backup_table(billing, metadata)
-    yield _decisions_table(billing, metadata)
+    decisions = _decisions_table(billing, metadata)
+    yield decisions
     for step, columns, recognized in written:
-        yield _journal_table(billing, step, columns, recognized, metadata)
+        decided = OF_DECISION if step.carries_out_decisions else {}
+        of_decision = [Column(name, decisions.c[of].type) for name, of in decided.items()]
+        yield _journal_table(billing, step, columns, recognized, of_decision, metadata)
 
 
 def own_table_names(steps: Sequence[JournaledStep]) -> tuple[str, ...]:
@@ -255,6 +270,7 @@ def _journal_table(
     step: JournaledStep,
     columns: Mapping[str, TypeEngine[Any]],
     recognized: Mapping[str, TypeEngine[Any]],
+    of_decision: Sequence[Column[Any]],
     metadata: MetaData,
 ) -> Table:
     values: list[Column[Any]] = []
@@ -271,5 +287,6 @@ def _journal_table(
         _id_column(step.key, billing[step.table].c.id),
         *values,
         Column("rule", String(64), nullable=False),
+        *of_decision,
         PrimaryKeyConstraint("step_run_id", step.key),
     )

@@ -37,7 +37,7 @@ from meter_assets.billing.columns import (
 )
 from meter_assets.billing.engine_types import EngineTypes, types_of
 from meter_assets.billing.mapping import DEFAULT_NAMES, RESULTS, DatabaseMapping, MappedTable
-from meter_assets.billing.own_tables import BACKUP, JournaledStep, own_table_names, seen
+from meter_assets.billing.own_tables import BACKUP, OF_DECISION, JournaledStep, own_table_names, seen
 from meter_assets.billing.results import results_table
 from meter_assets.billing.schema import BillingSchema, known_schema
 from meter_assets.billing.sources import columns_as_read, read_sources
@@ -95,7 +95,8 @@ def read_schema(
     if not problems:
         schema = replace(schema, own_tables_present=own).reading_results()
         recognized = _recognized_columns(schema, columns, types)
-        schema = known_schema(replace(schema, kept=_kept_columns(schema, columns, types), recognized=recognized))
+        kept, to_add = _kept_columns(schema, columns, types), dict(_columns_to_add(schema, columns))
+        schema = known_schema(replace(schema, kept=kept, recognized=recognized, to_add=to_add))
         problems += _outdated_journals(schema, columns)
     return schema, problems
 
@@ -163,11 +164,22 @@ def _recognized_columns(
     return {step: names for step, names in found.items() if names}
 
 
+def _columns_to_add(
+    schema: BillingSchema, columns: Mapping[str, Sequence[ReflectedColumn]]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the journals that lack columns for decisions, since an earlier version created them: see `to_add`."""
+    for step in schema.steps:
+        there = {column["name"] for column in columns.get(step.journal, ())}
+        missing = tuple(name for name in OF_DECISION if name not in there)
+        if step.carries_out_decisions and there and missing:
+            yield step.journal, missing
+
+
 def _outdated_journals(schema: BillingSchema, columns: Mapping[str, Sequence[ReflectedColumn]]) -> Iterator[str]:
     """Yield the journals that lack columns which were added to the billing tables after the journals were created."""
     for name in sorted(schema.own_tables_present):
         there = {column["name"] for column in columns[name]}
-        missing = [column.key for column in schema.own[name].c if column.key not in there]
+        missing = [one.key for one in schema.own[name].c if one.key not in there and not schema.lacks(one)]
         if missing:
             yield (
                 f"{name} lacks {', '.join(missing)}, since it was made by an earlier version or before the billing "

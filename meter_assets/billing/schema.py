@@ -5,7 +5,7 @@ database has. The names of the tables and columns are in `columns`, our own tabl
 """
 
 import re
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from functools import cached_property
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
+    Dialect,
     FromClause,
     Index,
     Integer,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     inspect,
     true,
 )
+from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeEngine
 
 from meter_assets.billing.catalogue import NOTHING_SPECIAL, Catalogue, RowConstraint, columns_in
@@ -84,6 +86,8 @@ class BillingSchema:
     """Columns that the billing tables no longer have and that journals still have, with their types, by step."""
     recognized: Mapping[str, Mapping[str, TypeEngine[Any]]] = field(default_factory=dict)
     """Columns by which journals recognize rows, with their types, by step."""
+    to_add: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The columns that our own tables of an earlier version lack, by table: the next run adds them."""
     catalogue: Catalogue = NOTHING_SPECIAL
     sources: Mapping[str, FromClause] = field(default_factory=dict)
     """The mapped tables without the results that tables of ours keep of them."""
@@ -264,6 +268,15 @@ class BillingSchema:
         """Return the columns by which a step's journal recognizes rows, if the billing table still has them."""
         return tuple(name for name in self.recognized.get(step.name, ()) if self.has(step.table, name))
 
+    def lacks(self, column: Column[Any]) -> bool:
+        """Return whether a column of our own tables is one that the next run adds."""
+        return column.key in self.to_add.get(column.table.name, ())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the database has all our own tables, with all their columns."""
+        return not self.to_add and self.own_tables_present.issuperset(self.own)
+
     def table(self, name: str) -> Table:
         """Return a table that a step writes: a billing table, our own results of it, or the backup.
 
@@ -305,15 +318,20 @@ class BillingSchema:
     ) -> "BillingSchema":
         """Create the missing ones of our own tables (or of the named ones); return the schema with these tables.
 
-        `there` are the names of tables that the database has, if the caller knows them.
+        Tables of an earlier version get the columns that they lack. `there` are the names of tables that the database
+        has, if the caller knows them.
         """
         tables = [self.own[name] for name in names or self.own]
         known = inspect(connection).get_table_names() if there is None else there
         missing = [table for table in tables if table.name not in known]
         for table in missing:
             table.create(connection)
+        added = {name: columns for name, columns in self.to_add.items() if not names or name in names}
+        for statement in added_columns(self.own, added, connection.dialect):
+            connection.exec_driver_sql(statement)
         present = self.own_tables_present.union(table.name for table in tables)
-        return known_schema(replace(self, own_tables_present=present).reading_results())
+        to_add = {name: columns for name, columns in self.to_add.items() if name not in added}
+        return known_schema(replace(self, own_tables_present=present, to_add=to_add).reading_results())
 
     def has_results(self, table: str) -> bool:
         """Return whether our own table with the results of a billing table has been created."""
@@ -326,6 +344,14 @@ class BillingSchema:
             for name, table in self.results.items()
         }
         return replace(self, tables={**self.tables, **read}) if read else self
+
+
+def added_columns(own: Mapping[str, Table], to_add: Mapping[str, Iterable[str]], dialect: Dialect) -> Iterator[str]:
+    """Yield the statements that add columns, given by table, to our `own` tables; SQLite adds one at a time."""
+    for name, columns in to_add.items():
+        table = dialect.identifier_preparer.format_table(own[name])
+        for column in columns:
+            yield f"ALTER TABLE {table} ADD COLUMN {CreateColumn(own[name].c[column]).compile(dialect=dialect)}"
 
 
 _KNOWN: dict[tuple[Any, ...], BillingSchema] = {}
@@ -350,7 +376,7 @@ def known_schema(schema: BillingSchema) -> BillingSchema:
         tuple((step, name, repr(kind)) for step, found in by_step.items() for name, kind in found.items())
         for by_step in (schema.kept, schema.recognized)
     )
-    key = (columns, read, schema.mapped_by, schema.own_tables_present)
+    key = (columns, read, schema.mapped_by, schema.own_tables_present, tuple(schema.to_add.items()))
     return _KNOWN.setdefault((*key, schema.steps, schema.unique, journaled, schema.catalogue), schema)
 
 

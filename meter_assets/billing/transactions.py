@@ -10,9 +10,11 @@ from sqlalchemy import ColumnElement, Date, FromClause, Select, String, Subquery
 
 from meter_assets.billing.columns import CREATED_AT_COLUMN
 from meter_assets.billing.constructs import day, nulls_last, typed_null
+from meter_assets.billing.decisions import carried_out
 from meter_assets.billing.invoice_lines import its_bill, kinds_of_bills
 from meter_assets.billing.ledger import paid_on
 from meter_assets.billing.money import exact, or_zero, total
+from meter_assets.billing.own_tables import DECISIONS, OF_DECISION
 from meter_assets.billing.payment_rules import PAYMENT_METER_IDS
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.step_runs import in_force
@@ -46,7 +48,8 @@ def payments(relations: BillingRelations, every: BillingRelations) -> Select[Any
     """Return the tenant's payments, whether or not they count: the amount in exact form, `is_live` and `is_counted`.
 
     `on_day` is the payment's day or else its invoice's; null if neither is known. `rule` and `assigned_meter_id` are
-    the rule by which the migration assigned a meter and that meter; null if it did not, or was rolled back.
+    the rule by which the migration assigned a meter and that meter; null if it did not, or was rolled back. The columns
+    `OF_DECISION` are the decision that it carried out.
     """
     payment, live = every.payments, relations.payments.alias("live_payments")
     invoice, assigned = relations.invoices, assigned_in_force(relations)
@@ -64,6 +67,7 @@ def payments(relations: BillingRelations, every: BillingRelations) -> Select[Any
         case((elsewhere, 1), else_=0).label("names_other_tenant"),
         assigned.c.rule,
         assigned.c.meter_id_after.label("assigned_meter_id"),
+        *(assigned.c[name] for name in OF_DECISION),
         *_flags(relations, "payments", payment, live),
     ).select_from(joined.outerjoin(assigned, _same(assigned, payment)))
 
@@ -84,15 +88,18 @@ def charges(relations: BillingRelations) -> Select[Any]:
 def assigned_in_force(relations: BillingRelations) -> Subquery:
     """Return the payments to which the migration assigned a meter, by step runs that were not rolled back.
 
-    The columns are tenant_id, id, meter_id_after and rule; of a payment that was assigned several times, the newest.
+    The columns are tenant_id, id, meter_id_after, rule and `OF_DECISION`; of a payment that was assigned several times,
+    the newest.
     """
     schema, payment = relations.schema, relations.payments
+    decisions = schema.own[DECISIONS]
     if not schema.has_journal(PAYMENT_METER_IDS):
         none = select(
             payment.c.tenant_id,
             payment.c.id,
             payment.c.meter_id.label("meter_id_after"),
             typed_null(String(64)).label("rule"),
+            *(typed_null(decisions.c[of].type).label(name) for name, of in OF_DECISION.items()),
         )
         return none.where(false()).subquery("assigned_in_force")
     journal, done = schema.journal(PAYMENT_METER_IDS), in_force(schema)
@@ -100,8 +107,9 @@ def assigned_in_force(relations: BillingRelations) -> Subquery:
         partition_by=(journal.c.tenant_id, journal.c.payment_id), order_by=journal.c.step_run_id.desc()
     )
     values = journal.c.payment_id.label("id"), journal.c.meter_id_after, journal.c.rule
+    decided = carried_out(schema, schema.journaled[PAYMENT_METER_IDS])
     rows = (
-        select(journal.c.tenant_id, *values, newest.label("nth"))
+        select(journal.c.tenant_id, *values, *decided, newest.label("nth"))
         .join(done, and_(done.c.id == journal.c.step_run_id, done.c.tenant_id == journal.c.tenant_id))
         .where(journal.c.tenant_id == relations.tenant_id)
         .subquery("assignments_in_force")

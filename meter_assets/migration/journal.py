@@ -32,6 +32,7 @@ from sqlalchemy import (
 from meter_assets.billing.catalogue import Trigger
 from meter_assets.billing.change import Change
 from meter_assets.billing.constructs import rows_digest, typed_null
+from meter_assets.billing.decisions import carried_out
 from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, Effect, JournaledStep, seen
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import ConcurrentModification, JournalAltered, TenantLockLost, TriggerInterfered
@@ -118,7 +119,8 @@ def digested_columns(schema: BillingSchema, step: JournaledStep) -> list[ColumnE
     billing table no longer has, as long as the journal has it.
     """
     recognized = [schema.journal(step.name).c[seen(name)] for name in schema.recognized.get(step.name, ())]
-    return [*_journaled_columns(schema, step, schema.journaled_columns(step)), *recognized]
+    values = _journaled_columns(schema, step, schema.journaled_columns(step))
+    return [*values, *recognized, *carried_out(schema, step)]
 
 
 def backed_up_columns(step: JournaledStep, rows: FromClause, suffix: str) -> list[ColumnElement[Any]]:

@@ -82,7 +82,7 @@ def locked_and_prepared(database: BillingDatabase, run: StepRun) -> Iterator[Bil
 
 def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
     schema = database.known_schema()
-    if schema.own_tables_present.issuperset(RECORDS if run.rolls_back else schema.own):
+    if schema.own_tables_present.issuperset(RECORDS) if run.rolls_back else schema.is_complete:
         return schema
     with database.transaction() as connection:
         database.backend.lock_ddl(connection)

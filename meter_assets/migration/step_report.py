@@ -231,7 +231,8 @@ def _shown(
     row = relations.rows[change.table]
     is_money, names = MONEY_COLUMNS.get(change.table, ()), change.step.context
     context = [exact(row.c[name]).label(name) if name in is_money else row.c[name] for name in names]
-    own = [column for column in shown_columns(change, changed) if column.key not in ("tenant_id", "id")]
+    others = ("tenant_id", "id", *change.kept)
+    own = [column for column in shown_columns(change, changed) if column.key not in others]
     statement = select(changed.c.id, *context, *own).join(
         row, and_(row.c.id == changed.c.id, row.c.tenant_id == changed.c.tenant_id)
     )

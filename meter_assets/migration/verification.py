@@ -1,4 +1,4 @@
-"""Verifies all that is recorded of a tenant: the records, their chain, every journal, and the backup.
+"""Verifies all that is recorded of a tenant: records, their chain, every journal, the backup, carried out decisions.
 
 A rollback verifies only what it reads. This verifies everything, collects all problems instead of stopping at the first
 one, and returns the newest digest of the chain, to be compared with one that was kept elsewhere. Add here what else can
@@ -18,6 +18,7 @@ from meter_assets.errors import RecordsAltered, UnreadableValue
 from meter_assets.foreign_text import Shown
 from meter_assets.formatting import counted
 from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.decisions.agreement import problems_of_decisions
 from meter_assets.migration.journal_audit import problems_of_journals
 from meter_assets.migration.records import alterations, read_records
 from meter_assets.migration.run_history import recorded_steps_of
@@ -78,6 +79,7 @@ def verified(
     if RUNS in schema.own_tables_present:
         problems += _problems_of_rows(connection, schema, tenant)
         problems += _rows_without_record(connection, schema, tenant)
+        problems += problems_of_decisions(connection, schema, tenant)
     if expected is not None and expected not in digests:
         problems.append(
             f"The chain of tenant {tenant.key} does not contain the expected digest {expected[:16]}...: step runs "

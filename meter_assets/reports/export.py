@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, CursorResult, FromClause, Integer, Select, func, select
 
 from meter_assets.billing.change import Change
+from meter_assets.billing.engine_types import PointInTime
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.errors import InvalidSettings
@@ -71,11 +72,13 @@ def export_changed(
 def changed_rows(change: Change, relations: BillingRelations) -> Select[Any]:
     """Return the SELECT of every row that a change would change, in the order of the ids, with money in exact form.
 
-    Its columns are tenant_id, id, what a person knows of the row, each column before and after, and the rule.
-    `relations` are the tenant's rows before any change.
+    Its columns are tenant_id, id, what a person knows of the row, each column before and after, the rule, and the
+    decision that is carried out, but not its time, whose text depends on the time zone of the session. `relations` are
+    the tenant's rows before any change.
     """
     changed = change.rows.subquery(change.name)
-    place, *columns = (one for one in shown_columns(change, changed) if one.key != "id")
+    shown_ones = (one for one in shown_columns(change, changed) if not isinstance(one.type, PointInTime))
+    place, *columns = (one for one in shown_ones if one.key != "id")
     rows, names = _recognized(changed, change, relations)
     return select(place, changed.c.id, *names, *columns).select_from(rows).order_by(changed.c.id)
 

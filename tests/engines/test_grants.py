@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import ProgrammingError
 
-from meter_assets.billing.own_tables import BACKUP, RECORDS, RUNS
+from meter_assets.billing.own_tables import BACKUP, OF_DECISION, RECORDS, RUNS
 from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.rules.steps import STEPS
@@ -180,6 +180,19 @@ def test_what_version_1_0_granted_is_taken_back(owner: CommandLine, roles: dict[
     owner.change(owner("grants", "migrate", str(name)).printed.replace("%", "%%"))
     refused(roles["migrate"], "SELECT password_hash FROM customers", f"DELETE FROM {BACKUP}")
     refused(roles["migrate"], f"UPDATE {RUNS} SET rows_changed = 0", f"UPDATE {RUNS} SET outcome = 'failed'")
+
+
+@pytest.mark.slow
+def test_the_owner_adds_the_columns_that_an_earlier_version_did_not_have(
+    owner: CommandLine, roles: dict[str, CommandLine]
+) -> None:
+    journal, run = STEPS["payment_meter_ids"].journal, ("migrate-meter-financials", "--yes", "--tenant", TENANT)
+    owner.change(*(f"ALTER TABLE {journal} DROP COLUMN {name}" for name in OF_DECISION))
+    said = roles["migrate"](*run)
+    assert (said.status, f"may not add columns to {journal}, which is its owner's right" in said.words) == (2, True)
+    assert roles["preview"](*run[:1], "--dry-run", "--tenant", TENANT).status == 0
+    owner.change(owner("grants", "migrate", str(make_url(roles["migrate"].url).username)).printed.replace("%", "%%"))
+    assert roles["migrate"](*run).status == 0
 
 
 def test_what_is_printed_says_in_which_schema_the_tables_are(owner: CommandLine) -> None:

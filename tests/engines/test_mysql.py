@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from meter_assets.billing.own_tables import OF_DECISION
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.schema import billing_tables
 from meter_assets.engines import parse_url
@@ -25,6 +26,7 @@ from meter_assets.errors import (
 )
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.reports.preview import preview
+from meter_assets.rules.steps import STEPS
 from tests.support.certificates import LOOPBACK, make_certificate
 from tests.support.command_line import HEALTHY, CommandLine, command_line_in, on_small_tenants
 from tests.support.databases import after_journaling, everything, migrate, row_of, start_over, tenant, write
@@ -370,6 +372,26 @@ def test_a_user_with_just_the_printed_rights_does_its_work_and_no_more(
         assert ended.status == 0, ended.printed
         with pytest.raises(NotWritable, match="denied"):
             write(BillingDatabase(url), "UPDATE payments SET amount = 0")
+
+
+def test_the_printed_sql_adds_the_columns_that_an_earlier_version_did_not_have(
+    owner: CommandLine, mariadb_server: MariaDbServer
+) -> None:
+    database, journal = make_url(owner.url).database, STEPS["payment_meter_ids"].journal
+    with owner.database.transaction() as connection:
+        owner.database.make_own_tables(connection)
+    mariadb_server.administer("CREATE OR REPLACE USER adds@'%'")
+    printed = owner("grants", "migrate", "adds@%").printed
+    mariadb_server.administer(f"USE {database}", *printed.rstrip().split(";\n"))
+    user = BillingDatabase(make_url(owner.url).set(username="adds").render_as_string(hide_password=False))
+    user.require_writable()
+    owner.change(*(f"ALTER TABLE {journal} DROP COLUMN {name}" for name in OF_DECISION))
+    with pytest.raises(NotWritable, match=f"may not add columns to {journal}"):
+        user.require_writable()
+    added = [one for one in owner("grants", "migrate", "adds@%").printed.split(";\n") if one.startswith("ALTER TABLE")]
+    assert len(added) == len(OF_DECISION)
+    mariadb_server.administer(f"USE {database}", *added)
+    user.require_writable()
 
 
 def test_a_user_that_may_only_read_is_told_before_anything_is_written(

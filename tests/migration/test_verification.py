@@ -1,6 +1,5 @@
 """Verifying what is recorded of a tenant: by us and by the independent program, and after any tampering."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,10 +15,9 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 from meter_assets.billing.own_tables import BACKUP, CHAIN, ORIGINS, OUTCOMES, RECORDS, RUNS
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.migration.verification import verified, verify
-from tests.support import servers
-from tests.support.command_line import PROJECT, CommandLine
+from tests.support.command_line import CommandLine
+from tests.support.verifier import PROGRAM, independent
 
-PROGRAM = PROJECT / "tools" / "verify_journal.py"
 TENANTS = ("1", "2")
 
 
@@ -36,15 +34,6 @@ def recorded(shell: CommandLine) -> dict[str, str]:
             size = ("--batch-size", "7") if tenant == "2" else ()
             assert shell(command, "--yes", "--tenant", tenant, "--reason", "a test, 'quoted' \\ ü", *size).status == 0
     return {tenant.key: verify(shell.database, tenant).digest or "" for tenant in shell.database.tenants(list(TENANTS))}
-
-
-def independent(url: str, *kept: str) -> "subprocess.CompletedProcess[str]":
-    """Run the program that knows nothing of ours."""
-    plain = url.replace("+psycopg2", "").replace("+pymysql", "").replace("mariadb://", "mysql://")
-    command = [sys.executable, "-I", str(PROGRAM), plain, *kept]
-    places = f"{os.environ['PATH']}:{servers.find_binaries()}"  # of psql
-    environment = {**os.environ, "PATH": places}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 UNDIGESTED = {

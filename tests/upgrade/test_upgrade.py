@@ -22,6 +22,7 @@ from tests.support.command_line import CommandLine, command_line_in, make_small_
 from tests.support.databases import OWN_TABLES, STEP_RUNS, everything, migrate
 from tests.support.released import FOLDER, load_dump
 from tests.support.rollbacks import undo
+from tests.support.verifier import independent
 
 pytestmark = pytest.mark.not_on("mysql")  # which version 1.0.0 did not support
 
@@ -104,6 +105,30 @@ def test_a_rollback_may_be_the_first_thing_that_this_version_does(old: BillingDa
     assert (done.restored, done.skipped) == (18, 0)
     with old.snapshot() as connection:
         assert old.schema(connection).own_tables_present == {*OWN_TABLES} - {DECISIONS}
+
+
+@pytest.mark.slow
+def test_who_decides_is_sealed_from_the_next_run_on(shell: CommandLine) -> None:
+    """The journal of version 1.0.0 gets the columns, and what it had verifies as before."""
+    ((payment, meter),) = shell.rows(
+        "SELECT p.payment_id, max(a.meter_id) FROM meter_migration_payment_meter_ids p JOIN payments b ON "
+        "b.id = p.payment_id JOIN meter_assignments a ON a.customer_id = b.customer_id "
+        "WHERE p.tenant_id = 2 AND p.rule = 'first_active_meter' GROUP BY p.payment_id"
+    )
+    (shell.folder / "decided.csv").write_text(f"payment_id,meter_id,decided_by\n{payment},{meter},Ann\n")
+    for command in (
+        ("review", "import", "decided.csv", "--tenant", "2"),
+        ("migrate-meter-financials", "--yes", "--tenant", "2"),
+        ("verify", "--tenant", "2"),
+    ):
+        ended = shell(*command)
+        assert ended.status == 0, ended.printed
+    assert independent(shell.url).returncode == 0
+    assert shell.rows("SELECT decided_by_seen FROM meter_migration_payment_meter_ids WHERE rule = 'decision'") == [
+        ("Ann",)
+    ]
+    shell.change(f"UPDATE {DECISIONS} SET decided_by = 'Eve'")
+    assert "decided_by is Eve, in the journal Ann" in shell("verify", "--tenant", "2").words
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.schema import CreateTable
 
 from meter_assets.billing.own_tables import BACKUP, RECORDS, JournaledStep, not_written
-from meter_assets.billing.schema import BillingSchema
+from meter_assets.billing.schema import BillingSchema, added_columns
 from meter_assets.engines.base import Purpose
 from meter_assets.engines.mysql.temporary_tables import is_mariadb
 from meter_assets.errors import InvalidSettings
@@ -86,6 +86,10 @@ class _Printed:
             )
             head, _, options = created.rpartition("\n)")
             yield (head + inside + "\n)" + options).replace('"', "`") + ";"
+        to_add = self._schema.to_add
+        own = {name: self._schema.own[name].to_metadata(MetaData(), schema=self._database) for name in to_add}
+        for added in added_columns(own, to_add, self._dialect):
+            yield added.replace('"', "`") + ";"
 
     def reads(self) -> Iterator[str]:
         """Return the rights to read: columns of the billing tables, and our own tables."""
@@ -167,6 +171,8 @@ def _needed(
         yield f"delete from {BACKUP}", "DELETE", BACKUP, ""
     if missing := sorted(set(RECORDS if to_roll_back else schema.own) - schema.own_tables_present):
         yield f"create {', '.join(missing)}", "CREATE", missing[0], ""
+    for name in () if to_roll_back else sorted(schema.to_add):
+        yield f"add columns to {name}", "ALTER", name, ""
     yield "create temporary tables", "CREATE TEMPORARY TABLES", "", ""
 
 

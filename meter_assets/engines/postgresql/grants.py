@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from meter_assets.billing.own_tables import BACKUP, RECORDS, RUNS, JournaledStep, not_written
-from meter_assets.billing.schema import BillingSchema
+from meter_assets.billing.schema import BillingSchema, added_columns
 from meter_assets.engines.base import Purpose
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import shown, visible
@@ -73,6 +73,7 @@ def grants(connection: Connection, schema: BillingSchema, purpose: Purpose, role
     if spaces != ["public"]:
         lines.append(f"-- The role finds them only if its search_path has {', '.join(spaces)}, as yours has.")
     lines += _own_tables(own)
+    lines += [f"{one};" for one in added_columns(own, schema.to_add, _DIALECT)]
     lines.append(f"GRANT CONNECT ON DATABASE {database} TO {name};")
     lines.append(f"GRANT USAGE ON SCHEMA {', '.join(spaces)} TO {name};")
     lines += [f"REVOKE {what} FROM {name};" for what in _no_longer_needed(purpose, tables, own)]
@@ -183,3 +184,6 @@ def _rights(
         yield f"delete from {BACKUP}", func.has_table_privilege(BACKUP, "DELETE")
     if missing := set(RECORDS if to_roll_back else schema.own) - schema.own_tables_present:
         yield f"create {', '.join(sorted(missing))}", func.has_schema_privilege(func.current_schema(), "CREATE")
+    for name in () if to_roll_back else sorted(schema.to_add):
+        owner = text("(SELECT relowner FROM pg_catalog.pg_class WHERE oid = to_regclass(:of))").bindparams(of=name)
+        yield f"add columns to {name}, which is its owner's right", func.pg_has_role(owner, "USAGE")

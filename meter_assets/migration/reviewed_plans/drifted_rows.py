@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from meter_assets.billing.money import exact
+from meter_assets.billing.own_tables import OF_DECISION
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import StepDrift
 from meter_assets.foreign_text import quoted, spreadsheet_cell
@@ -25,6 +26,7 @@ from meter_assets.migration.reviewed_plans.manifest import StepPlanned
 SHOWN = 3
 """How many rows of each kind are named."""
 _AT_A_TIME = 5_000
+_OF_DECISION = [name for name in OF_DECISION if name != "decided_at_seen"]  # a file of a plan has no time of a decision
 Cells = Mapping[str, str]
 
 
@@ -116,7 +118,7 @@ def _text_cell(text: str) -> str:
 
 def _compared(cells: Iterable[str]) -> list[str]:
     """Return the names of the cells that are compared: not the names by which a person recognizes a row."""
-    return [name for name in cells if name.endswith(("_before", "_after")) or name == "rule"]
+    return [name for name in cells if name.endswith(("_before", "_after")) or name == "rule" or name in _OF_DECISION]
 
 
 def _hash(cells: Cells, names: list[str]) -> bytes:

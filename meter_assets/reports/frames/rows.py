@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Select, select
 
 from meter_assets.billing.constructs import typed_null
+from meter_assets.billing.decisions import carried_out
 from meter_assets.billing.money import exact
 from meter_assets.billing.own_tables import BACKUP, RUNS, Effect, JournaledStep
 from meter_assets.billing.schema import BillingSchema
@@ -105,7 +106,7 @@ def journaled(schema: BillingSchema, step: JournaledStep, tenant_id: Any) -> Ite
         ]
         rows = select(
             kept.c.step_run_id, kept.c.run_id, kept.c.tenant_id, kept.c[step.key].label("id"), *sides, kept.c.rule
-        )
+        ).add_columns(*carried_out(schema, step))
         yield rows.where(kept.c.tenant_id == tenant_id).order_by(kept.c.step_run_id, kept.c[step.key])
 
 

@@ -9,16 +9,18 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, select
 
 from meter_assets.billing.conservation import CHARGES, OPENINGS, PAYMENTS, moved_money
 from meter_assets.billing.decisions import newest
 from meter_assets.billing.ledger import net
 from meter_assets.billing.money import exact, or_zero, total
-from meter_assets.billing.own_tables import BACKUP, DECISIONS, RUNS
+from meter_assets.billing.own_tables import BACKUP, DECISIONS, OF_DECISION, RUNS
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.step_runs import in_force
+from meter_assets.billing.transactions import assigned_in_force
 from meter_assets.foreign_text import Shown
+from meter_assets.formatting import in_utc
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.run_history import RunRecord, StepRunRecord, recorded_steps_of
 from meter_assets.migration.snapshot import Snapshot
@@ -81,7 +83,7 @@ class Conservation(BaseModel):
 
 
 class Decision(BaseModel):
-    """The newest decision of a person about one payment."""
+    """The decision of a person about one payment: the one that a run has carried out, or a newer one that moves it."""
 
     payment_id: Shown
     amount: Money | None
@@ -247,18 +249,25 @@ def conservation(connection: Connection, relations: BillingRelations) -> Conserv
 
 
 def decisions(snapshot: Snapshot, tenant: Tenant) -> list[Decision]:
-    """Return the newest decision about each payment of a tenant, the newest first."""
-    if DECISIONS not in snapshot.schema.own_tables_present:
-        return []
-    rows = snapshot.relations(tenant.id, deleted_too=True).rows
-    payment, meter = rows["payments"], rows["meters"]
-    one = newest(snapshot.schema, snapshot.schema.own[DECISIONS].c.tenant_id == tenant.id)
-    joined = one.outerjoin(
-        payment, and_(payment.c.id == one.c.payment_id, payment.c.tenant_id == one.c.tenant_id)
-    ).outerjoin(meter, and_(meter.c.id == one.c.meter_id, meter.c.tenant_id == one.c.tenant_id))
-    wanted = select(one, exact(payment.c.amount).label("amount"), meter.c.meter_number).select_from(joined)
-    found = snapshot.connection.execute(wanted.order_by(one.c.decided_at.desc(), one.c.payment_id)).mappings()
-    return [
+    """Return what people decided about the payments of a tenant, the newest first.
+
+    A decision that a run in force has carried out is read from the journal, which is sealed. The table of decisions
+    tells only of the other payments, and of newer decisions that move a payment again.
+    """
+    found: dict[str, RowMapping] = {}
+    if DECISIONS in snapshot.schema.own_tables_present:
+        one = newest(snapshot.schema, snapshot.schema.own[DECISIONS].c.tenant_id == tenant.id)
+        found = _decided(snapshot, tenant, select(one))
+    assigned = assigned_in_force(snapshot.relations(tenant.id, deleted_too=True))
+    columns: list[Any] = [assigned.c[name].label(of) for name, of in OF_DECISION.items()]
+    columns += [assigned.c.tenant_id, assigned.c.id.label("payment_id"), assigned.c.meter_id_after.label("meter_id")]
+    sealed = _decided(snapshot, tenant, select(*columns).where(assigned.c.decision_seen.is_not(None)))
+    for payment_id, row in sealed.items():
+        other = found.get(payment_id)
+        moves = other is not None and other["meter_id"] is not None and str(other["meter_id"]) != str(row["meter_id"])
+        if other is None or not moves or other["number"] <= row["number"]:
+            found[payment_id] = row
+    made = [
         Decision(
             payment_id=str(row["payment_id"]),
             amount=row["amount"],
@@ -267,5 +276,18 @@ def decisions(snapshot: Snapshot, tenant: Tenant) -> list[Decision]:
             decided_at=row["decided_at"],
             note=row["note"] or "",
         )
-        for row in found
+        for row in found.values()
     ]
+    return sorted(made, key=lambda one: in_utc(one.decided_at), reverse=True)
+
+
+def _decided(snapshot: Snapshot, tenant: Tenant, rows: Select[Any]) -> dict[str, RowMapping]:
+    """Return decisions by payment, with the amount of the payment and the number of the meter."""
+    relations, one = snapshot.relations(tenant.id, deleted_too=True).rows, rows.subquery("decided")
+    payment, meter = relations["payments"], relations["meters"]
+    joined = one.outerjoin(
+        payment, and_(payment.c.id == one.c.payment_id, payment.c.tenant_id == one.c.tenant_id)
+    ).outerjoin(meter, and_(meter.c.id == one.c.meter_id, meter.c.tenant_id == one.c.tenant_id))
+    wanted = select(one, exact(payment.c.amount).label("amount"), meter.c.meter_number).select_from(joined)
+    found = snapshot.connection.execute(wanted.order_by(one.c.payment_id)).mappings()
+    return {str(row["payment_id"]): row for row in found}

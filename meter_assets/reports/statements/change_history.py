@@ -13,10 +13,11 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Table, and_, or_, select
 
+from meter_assets.billing.decisions import carried_out
 from meter_assets.billing.money import exact
 from meter_assets.billing.own_tables import RUNS, Effect, JournaledStep
 from meter_assets.billing.step_runs import step_runs
-from meter_assets.foreign_text import shown
+from meter_assets.foreign_text import Shown, shown
 from meter_assets.formatting import in_utc, plain_money
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.snapshot import Snapshot
@@ -42,6 +43,10 @@ class JournaledChange(BaseModel):
     table: str
     row_id: str
     rule: str
+    decided_by: Shown | None = None
+    """Who decided, if a person's decision was carried out, as the journal has it."""
+    note: Shown | None = None
+    """What the person noted."""
     values: list[ValueChange]
     """The columns whose values it changed."""
     started_by: str | None
@@ -83,6 +88,7 @@ def _changes_of(
     rows = (
         select(runs.c.id, runs.c.run_id, runs.c.undoes, runs.c.started_at, runs.c.policy, runs.c.software_version)
         .add_columns(runs.c.started_by, runs.c.reason, journal.c[step.key].label("row_id"), journal.c.rule, *sides)
+        .add_columns(*carried_out(schema, step))
         .join(journal, and_(journal.c.step_run_id == runs.c.id, journal.c.tenant_id == runs.c.tenant_id))
         .where(journal.c.tenant_id == tenant.id, about)
         .order_by(runs.c.id, journal.c[step.key])
@@ -104,6 +110,8 @@ def _changes_of(
                 table=step.target,
                 row_id=str(row["row_id"]),
                 rule=row["rule"],
+                decided_by=row.get("decided_by_seen"),
+                note=row.get("note_seen"),
                 values=values,
                 started_by=row["started_by"],
                 reason=row["reason"],

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, computed_field
 from sqlalchemy import select
 
-from meter_assets.billing.own_tables import RUNS
+from meter_assets.billing.own_tables import OF_DECISION, RUNS
 from meter_assets.billing.payment_rules import (
     DECISION,
     FIRST_ACTIVE_METER,
@@ -283,8 +283,13 @@ def _how(row: Row) -> str:
 
 
 def _who(payment: Row, made: Sequence[Row]) -> str:
-    """Return who decided that a payment is on its meter, given all decisions about it, the newest last."""
+    """Return who decided that a payment is on its meter, given all decisions about it, the newest last.
+
+    A decision that a run has carried out is read from the journal, which is sealed, and not from these.
+    """
     meter_id = payment["meter_id"]
+    if payment["decision_seen"] is not None:
+        return _said({of: payment[name] for name, of in OF_DECISION.items()}, "decided so")
     if payment["rule"] == DECISION:
         one = next((one for one in reversed(made) if one["meter_id"] == meter_id), None)
         return "a person decided so" if one is None else _said(one, "decided so")

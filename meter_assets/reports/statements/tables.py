@@ -26,7 +26,7 @@ ENTRY_COLUMNS = (
 )
 CHANGE_COLUMNS = (
     *("started_at", "run_id", "step", "is_rollback", "table", "row_id", "rule", "column", "before", "after"),
-    *("started_by", "reason", "policy", "software_version"),
+    *("started_by", "reason", "policy", "software_version", "decided_by", "note"),
 )
 
 
@@ -96,7 +96,7 @@ def changes(history: Sequence[JournaledChange]) -> Grid:
             sides = (_side(side, is_money=is_money) for side in (value.before, value.after))
             run = one.run_id[:SHORT_RUN_ID]
             rows.append(
-                (show_time(one.started_at), run, what, f"{one.table} {one.row_id}", one.rule, value.column, *sides)
+                (show_time(one.started_at), run, what, f"{one.table} {one.row_id}", _rule(one), value.column, *sides)
             )
     headings = ("when", "run", "step", "row", "rule", "column", "before", "after")
     note = "" if rows else "No journaled change: neither the meter, nor its invoices or payments."
@@ -107,6 +107,14 @@ def _side(value: str | None, *, is_money: bool) -> str:
     if value is None:
         return "-"
     return show_money(Decimal(value)) if is_money else value
+
+
+def _rule(change: JournaledChange) -> str:
+    """Return the rule of a change; of a decision also who decided, and the note."""
+    if change.decided_by is None:
+        return change.rule
+    note = "" if change.note is None else f": {quoted(change.note)}"
+    return f"{change.rule} of {quoted(change.decided_by)}{note}"
 
 
 def runs(history: Sequence[JournaledChange]) -> Grid:

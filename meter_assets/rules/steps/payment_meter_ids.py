@@ -12,6 +12,7 @@ from meter_assets.billing.change import Change, changed_columns, outcome_columns
 from meter_assets.billing.columns import CREATED_AT_COLUMN
 from meter_assets.billing.conditions import is_active
 from meter_assets.billing.money import exact
+from meter_assets.billing.own_tables import OF_DECISION
 from meter_assets.billing.payment_rules import (
     CUSTOMER_WITHOUT_ACTIVE_METER,
     DECISION,
@@ -49,9 +50,12 @@ def payment_meter_ids(relations: BillingRelations) -> Change:
     meters: list[tuple[ColumnElement[bool], ColumnElement[Any]]] = [
         (payment.c.decision == INVOICE, payment.c.invoice_meter_id)
     ]
+    of_decision: list[ColumnElement[Any]] = []
     if relations.has_decisions:
-        meters.insert(0, (payment.c.takes_decision == 1, payment.c.decided_meter_id))
+        taken = payment.c.takes_decision == 1
+        meters.insert(0, (taken, payment.c.decided_meter_id))
         already_correct = and_(already_correct, payment.c.takes_decision == 0)
+        of_decision = [case((taken, payment.c[name])).label(name) for name in OF_DECISION]
     meter_id = case(*meters, else_=payment.c.assigned_meter_id)
     return Change(
         STEP,
@@ -61,7 +65,9 @@ def payment_meter_ids(relations: BillingRelations) -> Change:
             *outcome_columns(already_correct, rule, payment.c.decision),
             exact(payment.c.amount).label("money"),
             *changed_columns(payment, {"meter_id": meter_id}),
+            *of_decision,
         ),
+        kept=tuple(OF_DECISION) if of_decision else (),
     )
 
 
@@ -79,6 +85,7 @@ STEP = Step(
     recognized_by=(CREATED_AT_COLUMN, "customer_id", "invoice_id", "amount", "paid_at"),
     for_review=FOR_REVIEW,
     overwriting=frozenset({DECISION}),
+    carries_out_decisions=True,
     reads=("payments", "invoices", "customers", "meters", "meter_assignments"),
     guards=StepGuards(
         values=of_group(Group.values),
@@ -114,9 +121,13 @@ def _decided(relations: BillingRelations) -> Subquery:
     ]
     rows: FromClause = payment
     if relations.has_decisions:  # without the table, the statement is spared a join
-        rows, takes_decision, meter_id = _with_decisions(relations, payment)
+        rows, takes_decision, made = _with_decisions(relations, payment)
         rules.insert(0, (takes_decision, literal(DECISION)))
-        columns += [meter_id.label("decided_meter_id"), case((takes_decision, 1), else_=0).label("takes_decision")]
+        columns += [
+            made.c.meter_id.label("decided_meter_id"),
+            case((takes_decision, 1), else_=0).label("takes_decision"),
+        ]
+        columns += [made.c[of].label(name) for name, of in OF_DECISION.items()]
     decision = case(*rules, else_=_by_customer(customer, assigned, foreign, relations.policy))
     return (
         select(*columns, decision.label("decision"))
@@ -132,8 +143,8 @@ def _decided(relations: BillingRelations) -> Subquery:
 
 def _with_decisions(
     relations: BillingRelations, payment: FromClause
-) -> tuple[FromClause, ColumnElement[bool], ColumnElement[Any]]:
-    """Return the payments with their decisions, whether a payment takes its decision, and the decided meter.
+) -> tuple[FromClause, ColumnElement[bool], FromClause]:
+    """Return the payments with their decisions, whether a payment takes its decision, and the decisions.
 
     It does if it has no meter, or another one that this step has written.
     """
@@ -149,7 +160,7 @@ def _with_decisions(
         )
         rows = rows.outerjoin(written, is_ours)
         may_be_set = or_(may_be_set, and_(written.c.payment_id.is_not(None), payment.c.meter_id != made.c.meter_id))
-    return rows, and_(made.c.meter_id.is_not(None), may_be_set), made.c.meter_id
+    return rows, and_(made.c.meter_id.is_not(None), may_be_set), made
 
 
 def _written_where_decided(relations: BillingRelations) -> FromClause | None:

@@ -107,6 +107,10 @@ CREATE TABLE meter_migration_payment_meter_ids (
     meter_id_before INTEGER,
     meter_id_after INTEGER,
     rule VARCHAR(64) NOT NULL,
+    decision_seen INTEGER,
+    decided_by_seen LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+    decided_at_seen DATETIME(6),
+    note_seen LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
     PRIMARY KEY (step_run_id, payment_id)
 ) ENGINE=InnoDB;
 

@@ -107,6 +107,10 @@ CREATE TABLE meter_migration_payment_meter_ids (
     meter_id_before BLOB,
     meter_id_after BLOB,
     rule VARCHAR(64) NOT NULL,
+    decision_seen INTEGER,
+    decided_by_seen TEXT,
+    decided_at_seen DATETIME,
+    note_seen TEXT,
     PRIMARY KEY (step_run_id, payment_id)
 );
 

@@ -13,12 +13,16 @@ WHEN (decided.decision IN ('decision', 'invoice', 'sole_active_meter', 'first_ac
 ELSE decided.decision END AS label, decided.amount AS money, decided.meter_id AS meter_id_before, CASE
 WHEN (decided.takes_decision = 1) THEN decided.decided_meter_id
 WHEN (decided.decision = 'invoice') THEN decided.invoice_meter_id
-ELSE decided.assigned_meter_id END AS meter_id_after
+ELSE decided.assigned_meter_id END AS meter_id_after, CASE
+WHEN (decided.takes_decision = 1) THEN decided.decision_seen END AS decision_seen, CASE
+WHEN (decided.takes_decision = 1) THEN decided.decided_by_seen END AS decided_by_seen, CASE
+WHEN (decided.takes_decision = 1) THEN decided.decided_at_seen END AS decided_at_seen, CASE
+WHEN (decided.takes_decision = 1) THEN decided.note_seen END AS note_seen
 FROM (SELECT payments.tenant_id AS tenant_id, payments.id AS id, payments.meter_id AS meter_id, payments.amount AS amount, invoices.meter_id AS invoice_meter_id, assigned.meter_id AS assigned_meter_id, decisions_in_effect.meter_id AS decided_meter_id, CASE
 WHEN (decisions_in_effect.meter_id IS NOT NULL
 AND (payments.meter_id IS NULL OR written_where_decided.payment_id IS NOT NULL
 AND payments.meter_id != decisions_in_effect.meter_id)) THEN 1
-ELSE 0 END AS takes_decision, CASE
+ELSE 0 END AS takes_decision, decisions_in_effect.number AS decision_seen, decisions_in_effect.decided_by AS decided_by_seen, decisions_in_effect.decided_at AS decided_at_seen, decisions_in_effect.note AS note_seen, CASE
 WHEN (decisions_in_effect.meter_id IS NOT NULL
 AND (payments.meter_id IS NULL OR written_where_decided.payment_id IS NOT NULL
 AND payments.meter_id != decisions_in_effect.meter_id)) THEN 'decision'
@@ -46,7 +50,7 @@ FROM (SELECT payments.id AS id, payments.tenant_id AS tenant_id, payments.custom
 FROM payments
 WHERE payments.tenant_id = 1
 AND payments.deleted_at IS NULL) AS payments
-LEFT OUTER JOIN (SELECT newest_decisions.tenant_id AS tenant_id, newest_decisions.payment_id AS payment_id, newest_decisions.meter_id AS meter_id
+LEFT OUTER JOIN (SELECT newest_decisions.tenant_id AS tenant_id, newest_decisions.payment_id AS payment_id, newest_decisions.number AS number, newest_decisions.meter_id AS meter_id, newest_decisions.decided_by AS decided_by, newest_decisions.note AS note, newest_decisions.decided_at AS decided_at
 FROM (SELECT meter_migration_decisions.tenant_id AS tenant_id, meter_migration_decisions.payment_id AS payment_id, meter_migration_decisions.number AS number, meter_migration_decisions.meter_id AS meter_id, meter_migration_decisions.decided_by AS decided_by, meter_migration_decisions.note AS note, meter_migration_decisions.decided_at AS decided_at
 FROM meter_migration_decisions INNER
 JOIN (SELECT meter_migration_decisions.tenant_id AS tenant_id, meter_migration_decisions.payment_id AS payment_id, max(meter_migration_decisions.number) AS number
@@ -104,7 +108,7 @@ AND (undoing.outcome = 'succeeded' OR undoing.rows_changed > 0)))) AS assigning
 WHERE assigning.step = 'payment_meter_ids'
 AND assigning.tenant_id = 1)) AS meters_written
 WHERE meters_written.payment_id IN (SELECT decisions_in_effect.payment_id
-FROM (SELECT newest_decisions.tenant_id AS tenant_id, newest_decisions.payment_id AS payment_id, newest_decisions.meter_id AS meter_id
+FROM (SELECT newest_decisions.tenant_id AS tenant_id, newest_decisions.payment_id AS payment_id, newest_decisions.number AS number, newest_decisions.meter_id AS meter_id, newest_decisions.decided_by AS decided_by, newest_decisions.note AS note, newest_decisions.decided_at AS decided_at
 FROM (SELECT meter_migration_decisions.tenant_id AS tenant_id, meter_migration_decisions.payment_id AS payment_id, meter_migration_decisions.number AS number, meter_migration_decisions.meter_id AS meter_id, meter_migration_decisions.decided_by AS decided_by, meter_migration_decisions.note AS note, meter_migration_decisions.decided_at AS decided_at
 FROM meter_migration_decisions INNER
 JOIN (SELECT meter_migration_decisions.tenant_id AS tenant_id, meter_migration_decisions.payment_id AS payment_id, max(meter_migration_decisions.number) AS number
