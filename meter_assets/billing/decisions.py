@@ -34,13 +34,14 @@ def newest(schema: BillingSchema, of_tenant: ColumnElement[bool], name: str = "n
 def in_effect(schema: BillingSchema, of_tenant: ColumnElement[bool], meters: FromClause) -> Subquery:
     """Return the newest decisions that can be carried out: all columns of the table.
 
-    A decision without a meter leaves its payment as it is. A decision for a meter that is not among `meters` (it was
-    deleted since) has no effect: its payment is to be decided again.
+    A decision without a meter leaves its payment as it is. One that was withdrawn, or that is for a meter that is not
+    among `meters` (it was deleted since), has no effect: its payment is to be decided again.
     """
     one = newest(schema, of_tenant)
     there = and_(meters.c.id == one.c.meter_id, meters.c.tenant_id == one.c.tenant_id)
     found = select(one).outerjoin(meters, there)
-    return found.where(or_(one.c.meter_id.is_(None), meters.c.id.is_not(None))).subquery("decisions_in_effect")
+    is_there = or_(one.c.meter_id.is_(None), meters.c.id.is_not(None))
+    return found.where(one.c.withdrawn.is_(None), is_there).subquery("decisions_in_effect")
 
 
 def carried_out(schema: BillingSchema, step: JournaledStep) -> list[ColumnElement[Any]]:

@@ -256,6 +256,7 @@ def _decisions_table(billing: Mapping[str, FromClause], metadata: MetaData) -> T
         Column("decided_by", AnyText(), nullable=False),
         Column("note", AnyText()),
         Column("decided_at", PointInTime(), nullable=False),
+        Column("withdrawn", Integer),  # 1 in a row that withdraws the decisions before it, and decides nothing itself
         PrimaryKeyConstraint("tenant_id", "payment_id", "number"),
     )
 

@@ -175,8 +175,9 @@ def _suggestion(one: ReviewItem) -> str:
 
 
 def _summary(imported: Imported, *, dry_run: bool) -> Sequence[str]:
-    made, moving = len(imported.recorded), imported.moving
-    what = f"{_payments(moving)} to move to another meter, {made - moving:,} to leave as they are"
+    made, moving, withdrawn = len(imported.recorded), imported.moving, imported.withdrawn
+    what = f"{_payments(moving)} to move to another meter, {made - moving - withdrawn:,} to leave as they are"
+    what += f", {withdrawn:,} undecided again" if withdrawn else ""
     lines = [f"{'Valid' if dry_run else 'Recorded'}: {counted(made, 'decision')} ({what})."]
     skipped = {
         "recorded before": imported.known,

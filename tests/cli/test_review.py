@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
+from meter_assets.billing.own_tables import DECISIONS
 from tests.support.command_line import CommandLine, command_line_in, on_small_tenants
 from tests.support.databases import tenant
 from tests.support.small_billing import SmallBilling, as_text, as_uuid
 
+JOURNAL = "meter_migration_payment_meter_ids"
 FOR_REVIEW, ORPHAN, ENDED = "several_active_meters", "orphan_payment", "customer_without_active_meter"
 pytestmark = pytest.mark.slow
 
@@ -118,6 +120,45 @@ def test_a_later_decision_counts_and_keep_signs_off(shell: CommandLine) -> None:
     assert rows == [(1, int(second)), (2, int(first)), (3, int(first))]
     migrate(shell)
     assert meters_of_payments(shell, review["payment_id"]) == [int(first)]
+
+
+@pytest.mark.every_engine
+def test_a_decision_is_withdrawn_before_a_run_and_not_after_it(shell: CommandLine) -> None:
+    """The payment is undecided again, and gets its meter by a rule; nothing is deleted."""
+    review, orphan, *_ = waiting(shell)
+    payment, second = review["payment_id"], review["candidates"][1]["meter_id"]
+    withdraw = payment, "Withdraw", "Bob", "wrong customer"
+
+    def given(*row: Any, dry_run: bool = False) -> tuple[int, str]:
+        made = shell("review", "import", str(decide(shell, row)), "--tenant", "1", *["--dry-run"] * dry_run)
+        return made.status, made.words
+
+    status, words = given(*withdraw)
+    assert (status, f"payment {payment} has no decision that could be withdrawn" in words) == (1, True)
+    for meter in (second, "keep"):
+        assert given(payment, meter, "Ann")[0] == 0
+        assert len(waiting(shell)) == 2
+        status, words = given(*withdraw)
+        assert (status, "0 to leave as they are, 1 undecided again" in words) == (0, True), words
+        assert len(waiting(shell)) == 3
+    assert "1 recorded before" in given(*withdraw)[1]
+    assert given(orphan["payment_id"], second, "Ann")[0] == 0
+    migrate(shell)
+    rows = shell.rows(f"SELECT rule, decision_seen FROM {JOURNAL} WHERE payment_id = {payment}")
+    assert rows == [("first_active_meter", None)]
+    assert "decision" not in shell("explain", review["candidates"][0]["meter_id"], "--tenant", "1").words
+    assert "Ann" not in shell("report", "--tenant", "1", "--out", "report.html").words
+    assert given(payment, second, "Ann")[0] == 0
+    migrate(shell)
+    status, words = given(*withdraw)
+    assert (status, f"a run has carried out the decision about payment {payment}" in words) == (1, True)
+    assert shell("verify", "--tenant", "1").status == 0
+    assert shell("rollback", "--yes", "--tenant", "1").status == 0
+    assert given(*withdraw)[0] == 0
+    assert [row[0] for row in shell.rows(f"SELECT withdrawn FROM {DECISIONS} WHERE payment_id = {payment}")] == [
+        *(None, 1) * 3,
+    ]
+    assert shell("verify", "--tenant", "1").status == 0
 
 
 def test_a_payment_that_is_kept_where_a_decision_moved_it_stays_there(shell: CommandLine) -> None:

@@ -65,7 +65,8 @@ def import_decisions(file: Path, tenant: str, decided_by: str | None, dry_run: b
     Its first row names the columns, in any order: payment_id, meter_id (or meter_number, or meter for either of them),
     and optionally decided_by and note; others are ignored, but rows with another tenant_id are skipped. The word 'keep'
     as the meter leaves the payment as it is, and so does an empty meter if decided_by is filled in; without both, a row
-    decides nothing. The exit status is 1 if a row is invalid, 2 if the file cannot be read.
+    decides nothing. The word 'withdraw' takes the decision about a payment back, if no run has carried it out: the
+    payment is undecided again. The exit status is 1 if a row is invalid, 2 if the file cannot be read.
     """
     from meter_assets.cli.review import record_decisions
 

@@ -46,7 +46,7 @@ def problems_of_decisions(connection: Connection, schema: BillingSchema, tenant:
     found = (
         select(journal.c.payment_id, journal.c.decision_seen, table.c.number, *said)
         .select_from(journal.outerjoin(table, same))
-        .where(carried_out, or_(table.c.number.is_(None), *differs))
+        .where(carried_out, or_(table.c.number.is_(None), table.c.withdrawn.is_not(None), *differs))
         .order_by(journal.c.payment_id, journal.c.decision_seen, journal.c.step_run_id)
     )
     rows = {(one["payment_id"], one["decision_seen"]): one for one in connection.execute(found).mappings()}
@@ -71,11 +71,11 @@ def _problem(tenant: Tenant, row: RowMapping) -> str:
     if row["number"] is None:
         said = ", ".join(f"{of} {_value(pairs[of][1])}" for of in ("decided_by", "meter_id", "note"))
         return f"{which}, carried out by a run, is missing in {DECISIONS}; the journal has {said}."
+    differing = {of: pair for of, pair in pairs.items() if pair[0] != pair[1]}
     changed = "; ".join(
-        f"{of} is {_value(there)}, in the journal {_value(kept)}"
-        for of, (there, kept) in pairs.items()
-        if there != kept
+        f"{of} is {_value(there)}, in the journal {_value(kept)}" for of, (there, kept) in differing.items()
     )
+    changed = changed or "it withdraws other decisions"
     return f"{which}, carried out by a run, was changed in {DECISIONS}: {changed}."
 
 

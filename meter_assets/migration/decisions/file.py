@@ -20,6 +20,8 @@ from meter_assets.foreign_text import quoted, without_apostrophe
 XLSX, CSV = ".xlsx", ".csv"
 KEEP = "keep"
 """In the place of a meter: the payment stays as it is."""
+WITHDRAW = "withdraw"
+"""In the place of a meter: the payment is undecided again."""
 MOST_BYTES = 50_000_000
 """The largest file that is read; a row of an export has a few hundred bytes."""
 _NAMES = {
@@ -60,6 +62,11 @@ class GivenDecision:
     def keeps(self) -> bool:
         """Whether the payment stays as it is."""
         return self.named == [] or [one.lower() for one in self.named] == [KEEP]
+
+    @property
+    def withdraws(self) -> bool:
+        """Whether the earlier decisions about the payment are withdrawn, so that it is undecided again."""
+        return [one.lower() for one in self.named] == [WITHDRAW]
 
     @property
     def named(self) -> list[str]:

@@ -41,6 +41,11 @@ class Imported:
     """Rows that say that they are of other tenants."""
 
     @property
+    def withdrawn(self) -> int:
+        """The number of payments that are undecided again."""
+        return sum(one.withdraws for one in self.recorded)
+
+    @property
     def moving(self) -> int:
         """The number of recorded decisions that give a payment another meter."""
         return sum(one.moves for one in self.recorded)
@@ -96,6 +101,7 @@ def _record(connection: Connection, schema: BillingSchema, tenant: Tenant, made:
             "decided_by": one.decided_by,
             "note": one.note,
             "decided_at": now,
+            "withdrawn": 1 if one.withdraws else None,
         }
         for one in made
     ]
@@ -146,4 +152,7 @@ def _validated(
 
 
 def _says_the_same(known: _Row, found: Decision) -> bool:
-    return (known.meter_id, known.decided_by, known.note) == (found.meter_id, found.decided_by, found.note)
+    if known.withdrawn is not None and found.withdraws:
+        return True  # it is undecided already, whoever withdrew the decision
+    said = known.meter_id, known.decided_by, known.note, known.withdrawn is not None
+    return said == (found.meter_id, found.decided_by, found.note, found.withdraws)

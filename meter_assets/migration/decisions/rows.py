@@ -14,9 +14,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, String, cast, select
 
 from meter_assets.billing.ids import integer_id, is_whole_number
+from meter_assets.billing.own_tables import DECISIONS
+from meter_assets.billing.payment_rules import DECISION
 from meter_assets.billing.policy import Policy
 from meter_assets.billing.relations import billing_relations
 from meter_assets.billing.schema import BillingSchema
+from meter_assets.billing.transactions import assigned_in_force
 from meter_assets.foreign_text import quoted, spreadsheet_cell, without_apostrophes
 from meter_assets.migration.database import Tenant
 from meter_assets.migration.decisions.file import KEEP, GivenDecision
@@ -38,6 +41,8 @@ class Decision:
     """The meter that the payment has now, or None."""
     line: int
     """The line of the file that says so."""
+    withdraws: bool
+    """Whether it withdraws the decisions before it, and decides nothing itself."""
     is_customers_meter: bool
     """False if the customer of the payment has meters, and this was never one of them."""
 
@@ -49,12 +54,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class _Payment:
-    """A payment of the tenant, its meter, and whether the migration has written that meter."""
+    """A payment of the tenant, its meter, whether the migration has written that meter, and by which rule."""
 
     id: Any
     meter_id: Any
     customer_id: Any
     is_ours: bool
+    rule: str | None
 
 
 @dataclass
@@ -75,7 +81,7 @@ class Books:
         payment = self._payment(row.payment)
         if isinstance(payment, str):
             return payment
-        meter_id = self._kept(payment) if row.keeps else self._meter(row)
+        meter_id = self._meter_of(row, payment)
         if isinstance(meter_id, _Problem):
             return meter_id.text
         return Decision(
@@ -85,14 +91,32 @@ class Books:
             row.note or None,
             payment.meter_id,
             row.line,
+            row.withdraws,
             self._is_customers_meter(payment, meter_id),
         )
+
+    def _meter_of(self, row: GivenDecision, payment: _Payment) -> Any:
+        """Return the id of the meter that a row decides on, None for no meter, or a problem."""
+        if row.withdraws:
+            return self._withdrawn(payment)
+        return self._kept(payment) if row.keeps else self._meter(row)
 
     def _kept(self, payment: _Payment) -> Any:
         """Return the meter on which a payment stays: it stays there also after a rollback and another run."""
         if payment.meter_id is None or _as_text(payment.meter_id) in self._by_id:
             return payment.meter_id
         return _Problem(f"payment {quoted(payment.id)} is on meter {quoted(payment.meter_id)}, which is deleted")
+
+    def _withdrawn(self, payment: _Payment) -> "_Problem | None":
+        """Return why the decision about a payment cannot be withdrawn, as a problem; None if it can."""
+        if payment.rule == DECISION:
+            return _Problem(
+                f"a run has carried out the decision about payment {quoted(payment.id)}, which is on meter "
+                f"{quoted(payment.meter_id)}: decide on another meter, or roll the run back first"
+            )
+        if _as_text(payment.id) not in self._decided:
+            return _Problem(f"payment {quoted(payment.id)} has no decision that could be withdrawn")
+        return None
 
     def _is_customers_meter(self, payment: _Payment, meter_id: Any) -> bool:
         meters = self._meters_of_customers.get(payment.customer_id, ())
@@ -199,7 +223,7 @@ class Books:
     def _payments(self) -> Mapping[str, _Payment]:
         """The named payments of the tenant, by their ids as text."""
         relations = billing_relations(self.schema, self.policy, self.tenant.id)
-        payment, written = relations.payments, relations.meters_written()
+        payment, written, assigned = relations.payments, relations.meters_written(), assigned_in_force(relations)
         named = [one.payment for one in self.given if one.payment and not self._no_id("payments", one.payment)]
         as_stored = map(without_apostrophes, named)
         keys = iter(dict.fromkeys(self._key("payments", text) for text in (*named, *as_stored)))
@@ -207,15 +231,26 @@ class Books:
         while some := list(islice(keys, _AT_A_TIME)):
             journaled = () if written is None else self._of_payments(some, written.c.payment_id, written.c.meter_id)
             ours = {(str(row_id), str(meter_id)) for row_id, meter_id in journaled}
+            of_rules = self._of_payments(some, assigned.c.id, assigned.c.meter_id_after, assigned.c.rule)
+            rules = {(str(row_id), str(meter_id)): rule for row_id, meter_id, rule in of_rules}
             columns = payment.c.id, payment.c.meter_id, payment.c.customer_id
             for row_id, meter_id, customer_id in self._of_payments(some, *columns):
-                is_ours = (str(row_id), str(meter_id)) in ours
-                found[_as_text(row_id)] = _Payment(row_id, meter_id, customer_id, is_ours)
+                key = str(row_id), str(meter_id)
+                found[_as_text(row_id)] = _Payment(row_id, meter_id, customer_id, key in ours, rules.get(key))
         return {**{spreadsheet_cell(key): row for key, row in found.items()}, **found}
 
     def _of_payments(self, keys: Sequence[str], *columns: ColumnElement[Any]) -> Iterable[Any]:
         """Return these columns, the first of which is the payment's id, of the payments with these ids."""
         return self.connection.execute(select(*columns).where(self._has_id(columns[0], "payments", keys))).all()
+
+    @cached_property
+    def _decided(self) -> frozenset[str]:
+        """The payments about which there is a decision, also one that was withdrawn."""
+        if DECISIONS not in self.schema.own_tables_present:
+            return frozenset()
+        made = self.schema.own[DECISIONS]
+        ids = select(made.c.payment_id).where(made.c.tenant_id == self.tenant.id).distinct()
+        return frozenset(map(_as_text, self.connection.scalars(ids)))
 
     @cached_property
     def _tenants(self) -> frozenset[str]:

@@ -257,7 +257,7 @@ def decisions(snapshot: Snapshot, tenant: Tenant) -> list[Decision]:
     found: dict[str, RowMapping] = {}
     if DECISIONS in snapshot.schema.own_tables_present:
         one = newest(snapshot.schema, snapshot.schema.own[DECISIONS].c.tenant_id == tenant.id)
-        found = _decided(snapshot, tenant, select(one))
+        found = _decided(snapshot, tenant, select(one).where(one.c.withdrawn.is_(None)))
     assigned = assigned_in_force(snapshot.relations(tenant.id, deleted_too=True))
     columns: list[Any] = [assigned.c[name].label(of) for name, of in OF_DECISION.items()]
     columns += [assigned.c.tenant_id, assigned.c.id.label("payment_id"), assigned.c.meter_id_after.label("meter_id")]

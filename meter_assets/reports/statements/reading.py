@@ -71,13 +71,16 @@ def payments_by_meter(
 
 
 def decisions(snapshot: Snapshot, tenant_id: Any) -> Mapping[Any, list[RowMapping]]:
-    """Return, per payment of a tenant, the decisions of people about its meter, the newest last."""
+    """Return, per payment of a tenant, the decisions of people about its meter, the newest last; no withdrawn ones."""
     found: dict[Any, list[RowMapping]] = defaultdict(list)
     if DECISIONS in snapshot.schema.own_tables_present:
         made = snapshot.schema.own[DECISIONS]
         of_tenant = select(made).where(made.c.tenant_id == tenant_id).order_by(made.c.number)
         for one in snapshot.connection.execute(of_tenant).mappings():
-            found[one["payment_id"]].append(one)
+            if one["withdrawn"] is None:
+                found[one["payment_id"]].append(one)
+            else:
+                found[one["payment_id"]].clear()
     return found
 
 

@@ -81,6 +81,7 @@ CREATE TABLE meter_migration_decisions (
     decided_by LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     note LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
     decided_at DATETIME(6) NOT NULL,
+    withdrawn INTEGER,
     PRIMARY KEY (tenant_id, payment_id, number)
 ) ENGINE=InnoDB;
 

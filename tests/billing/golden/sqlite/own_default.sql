@@ -81,6 +81,7 @@ CREATE TABLE meter_migration_decisions (
     decided_by TEXT NOT NULL,
     note TEXT,
     decided_at DATETIME NOT NULL,
+    withdrawn INTEGER,
     PRIMARY KEY (tenant_id, payment_id, number)
 );
 

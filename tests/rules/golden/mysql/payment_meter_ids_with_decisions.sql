@@ -50,8 +50,8 @@ FROM (SELECT payments.id AS id, payments.tenant_id AS tenant_id, payments.custom
 FROM payments
 WHERE payments.tenant_id = 1
 AND payments.deleted_at IS NULL) AS payments
-LEFT OUTER JOIN (SELECT newest_decisions.tenant_id AS tenant_id, newest_decisions.payment_id AS payment_id, newest_decisions.number AS number, newest_decisions.meter_id AS meter_id, newest_decisions.decided_by AS decided_by, newest_decisions.note AS note, newest_decisions.decided_at AS decided_at
-FROM (SELECT meter_migration_decisions.tenant_id AS tenant_id, meter_migration_decisions.payment_id AS payment_id, meter_migration_decisions.number AS number, meter_migration_decisions.meter_id AS meter_id, meter_migration_decisions.decided_by AS decided_by, meter_migration_decisions.note AS note, meter_migration_decisions.decided_at AS decided_at
+LEFT OUTER JOIN (SELECT newest_decisions.tenant_id AS tenant_id, newest_decisions.payment_id AS payment_id, newest_decisions.number AS number, newest_decisions.meter_id AS meter_id, newest_decisions.decided_by AS decided_by, newest_decisions.note AS note, newest_decisions.decided_at AS decided_at, newest_decisions.withdrawn AS withdrawn
+FROM (SELECT meter_migration_decisions.tenant_id AS tenant_id, meter_migration_decisions.payment_id AS payment_id, meter_migration_decisions.number AS number, meter_migration_decisions.meter_id AS meter_id, meter_migration_decisions.decided_by AS decided_by, meter_migration_decisions.note AS note, meter_migration_decisions.decided_at AS decided_at, meter_migration_decisions.withdrawn AS withdrawn
 FROM meter_migration_decisions INNER
 JOIN (SELECT meter_migration_decisions.tenant_id AS tenant_id, meter_migration_decisions.payment_id AS payment_id, max(meter_migration_decisions.number) AS number
 FROM meter_migration_decisions
@@ -64,7 +64,8 @@ FROM meters
 WHERE meters.tenant_id = 1
 AND meters.deleted_at IS NULL) AS meters ON meters.id = newest_decisions.meter_id
 AND meters.tenant_id = newest_decisions.tenant_id
-WHERE newest_decisions.meter_id IS NULL OR meters.id IS NOT NULL) AS decisions_in_effect ON decisions_in_effect.payment_id = payments.id
+WHERE newest_decisions.withdrawn IS NULL
+AND (newest_decisions.meter_id IS NULL OR meters.id IS NOT NULL)) AS decisions_in_effect ON decisions_in_effect.payment_id = payments.id
 AND decisions_in_effect.tenant_id = payments.tenant_id
 LEFT OUTER JOIN (SELECT DISTINCT meters_written.tenant_id AS tenant_id, meters_written.payment_id AS payment_id, meters_written.meter_id AS meter_id
 FROM (SELECT meter_migration_payment_meter_ids.tenant_id AS tenant_id, meter_migration_payment_meter_ids.payment_id AS payment_id, meter_migration_payment_meter_ids.meter_id_after AS meter_id
@@ -108,8 +109,8 @@ AND (undoing.outcome = 'succeeded' OR undoing.rows_changed > 0)))) AS assigning
 WHERE assigning.step = 'payment_meter_ids'
 AND assigning.tenant_id = 1)) AS meters_written
 WHERE meters_written.payment_id IN (SELECT decisions_in_effect.payment_id
-FROM (SELECT newest_decisions.tenant_id AS tenant_id, newest_decisions.payment_id AS payment_id, newest_decisions.number AS number, newest_decisions.meter_id AS meter_id, newest_decisions.decided_by AS decided_by, newest_decisions.note AS note, newest_decisions.decided_at AS decided_at
-FROM (SELECT meter_migration_decisions.tenant_id AS tenant_id, meter_migration_decisions.payment_id AS payment_id, meter_migration_decisions.number AS number, meter_migration_decisions.meter_id AS meter_id, meter_migration_decisions.decided_by AS decided_by, meter_migration_decisions.note AS note, meter_migration_decisions.decided_at AS decided_at
+FROM (SELECT newest_decisions.tenant_id AS tenant_id, newest_decisions.payment_id AS payment_id, newest_decisions.number AS number, newest_decisions.meter_id AS meter_id, newest_decisions.decided_by AS decided_by, newest_decisions.note AS note, newest_decisions.decided_at AS decided_at, newest_decisions.withdrawn AS withdrawn
+FROM (SELECT meter_migration_decisions.tenant_id AS tenant_id, meter_migration_decisions.payment_id AS payment_id, meter_migration_decisions.number AS number, meter_migration_decisions.meter_id AS meter_id, meter_migration_decisions.decided_by AS decided_by, meter_migration_decisions.note AS note, meter_migration_decisions.decided_at AS decided_at, meter_migration_decisions.withdrawn AS withdrawn
 FROM meter_migration_decisions INNER
 JOIN (SELECT meter_migration_decisions.tenant_id AS tenant_id, meter_migration_decisions.payment_id AS payment_id, max(meter_migration_decisions.number) AS number
 FROM meter_migration_decisions
@@ -122,7 +123,8 @@ FROM meters
 WHERE meters.tenant_id = 1
 AND meters.deleted_at IS NULL) AS meters ON meters.id = newest_decisions.meter_id
 AND meters.tenant_id = newest_decisions.tenant_id
-WHERE newest_decisions.meter_id IS NULL OR meters.id IS NOT NULL) AS decisions_in_effect)) AS written_where_decided ON written_where_decided.payment_id = payments.id
+WHERE newest_decisions.withdrawn IS NULL
+AND (newest_decisions.meter_id IS NULL OR meters.id IS NOT NULL)) AS decisions_in_effect)) AS written_where_decided ON written_where_decided.payment_id = payments.id
 AND written_where_decided.tenant_id = payments.tenant_id
 AND written_where_decided.meter_id = payments.meter_id
 LEFT OUTER JOIN (SELECT invoices.id AS id, invoices.tenant_id AS tenant_id, invoices.customer_id AS customer_id, invoices.meter_id AS meter_id, invoices.invoice_number AS invoice_number, invoices.invoice_date AS invoice_date, invoices.amount AS amount, invoices.balance_brought_forward AS balance_brought_forward, invoices.total_amount AS total_amount, invoices.status AS status
