@@ -59,6 +59,7 @@ OF_THE_TABLE = {
     "no note": ("SET note = NULL", "note is empty, in the journal 1e3."),
     "when": ("SET decided_at = '2020-01-01 00:00:00'", "decided_at is 2020-01-01 00:00:00"),
     "the meter": ("SET meter_id = {first}", "meter_id is {first}, in the journal {last}."),
+    "that it decides": ("SET withdrawn = 1", "was changed in meter_migration_decisions: it withdraws other decisions."),
     "its number": ("SET number = 7", "is missing in meter_migration_decisions; the journal has decided_by 007"),
 }
 """By what is tampered with, how, and what `verify` says of it."""
