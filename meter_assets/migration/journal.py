@@ -31,8 +31,10 @@ from sqlalchemy import (
 
 from meter_assets.billing.catalogue import Trigger
 from meter_assets.billing.change import Change
+from meter_assets.billing.columns import MONEY_COLUMNS
 from meter_assets.billing.constructs import rows_digest, typed_null
 from meter_assets.billing.decisions import carried_out
+from meter_assets.billing.money import exact
 from meter_assets.billing.own_tables import BACKUP, COMMITS, OUTCOMES, Effect, JournaledStep, seen
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.errors import ConcurrentModification, JournalAltered, TenantLockLost, TriggerInterfered
@@ -203,7 +205,7 @@ def write(
         was_kept = written != journaled
         _require_as_journaled(connection, change, table, journal, mine, entry, triggers, was_kept=was_kept)
     if written != journaled:
-        others = select(*_expected_and_found(change, table, journal)).join(table, mine).where(not_(unchanged))
+        others = select(*_expected_and_found(change, table, journal, "before")).join(table, mine).where(not_(unchanged))
         no_longer_so = or_(*(table.c[name].is_distinct_from(journal.c[f"{name}_after"]) for name in change.columns))
         rows = connection.execute(others.where(no_longer_so).limit(SHOWN_ROWS)).mappings().all()
         raise ConcurrentModification(change.name, entry.tenant.key, journaled, written, [dict(row) for row in rows])
@@ -230,9 +232,7 @@ def _require_as_journaled(
         for side in ("before", "after")
     }
     wrong = and_(pairs["before"], not_(pairs["after"])) if was_kept else not_(pairs["after"])
-    shown: list[Any] = [journal.c[change.step.key]]
-    for name in change.columns:
-        shown += [journal.c[f"{name}_after"].label(f"expected_{name}"), table.c[name].label(f"found_{name}")]
+    shown = _expected_and_found(change, table, journal, "after")
     found = select(*shown, func.count().over().label("of")).select_from(table).join(journal, mine).where(wrong)
     rows = [dict(row) for row in connection.execute(found.limit(SHOWN_ROWS)).mappings()]
     if rows:
@@ -275,8 +275,11 @@ def _of_entry(journal: Table, entry: RunningStep) -> tuple[ColumnElement[bool], 
     return journal.c.step_run_id == entry.id, journal.c.tenant_id == entry.tenant.id
 
 
-def _expected_and_found(change: Change, table: Table, journal: Table) -> list[Any]:
+def _expected_and_found(change: Change, table: Table, journal: Table, side: str) -> list[Any]:
+    """Return the key of a row, and of each written column the value of the journal's side and the one found instead."""
     shown: list[Any] = [journal.c[change.step.key]]
     for name in change.columns:
-        shown += [journal.c[f"{name}_before"].label(f"expected_{name}"), table.c[name].label(f"found_{name}")]
+        pair = journal.c[f"{name}_{side}"], table.c[name]
+        expected, found = map(exact, pair) if name in MONEY_COLUMNS.get(change.table, ()) else pair
+        shown += [expected.label(f"expected_{name}"), found.label(f"found_{name}")]
     return shown

@@ -31,6 +31,7 @@ SLOW = {
         "CREATE FUNCTION slow() RETURNS trigger AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$ LANGUAGE plpgsql",
         "CREATE TRIGGER slow BEFORE UPDATE ON meters FOR EACH ROW EXECUTE FUNCTION slow()",
     ],
+    "mysql": ["CREATE TRIGGER slow BEFORE UPDATE ON meters FOR EACH ROW SET NEW.balance = NEW.balance + 0 * SLEEP(60)"],
 }
 LOADING = """
 import signal, sys
@@ -45,7 +46,7 @@ sys.meta_path.insert(0, Interrupted())
 main()
 """
 """The program, with Ctrl-C at the moment at which it loads a module."""
-FAST_AGAIN = {"sqlite": "DROP TRIGGER slow", "postgresql": "DROP TRIGGER slow ON meters"}
+FAST_AGAIN = {"sqlite": "DROP TRIGGER slow", "postgresql": "DROP TRIGGER slow ON meters", "mysql": "DROP TRIGGER slow"}
 
 
 @pytest.mark.slow

@@ -111,7 +111,7 @@ CASES = {
             "no rollback would restore them",
         ),
         sqlite=(
-            "CREATE TRIGGER cascade AFTER UPDATE ON meters FOR EACH ROW BEGIN UPDATE invoices "
+            'CREATE TRIGGER "cascade" AFTER UPDATE ON meters FOR EACH ROW BEGIN UPDATE invoices '
             "SET total_amount = total_amount + 5; END",
         ),
     ),

@@ -75,9 +75,12 @@ def is_in_a_step(shell: CommandLine, process: "subprocess.Popen[str]") -> bool:
 
 
 def a_step_waits(shell: CommandLine) -> bool:
-    """Say whether PostgreSQL lets an update wait for a lock."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE %'"
-    return shell.rows(waiting) != [(0,)]
+    """Say whether a server lets a statement that writes wait for a lock."""
+    waiting = {
+        "postgresql": "pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE %'",
+        "mysql": "information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+    }
+    return shell.rows(f"SELECT count(*) FROM {waiting[shell.database.backend.NAME]}") != [(0,)]
 
 
 @contextmanager

@@ -25,7 +25,11 @@ from tests.support.databases import dump
 PROJECT = Path(__file__).parents[2]
 SMALL = DemoSize(tenants=3, customers=6, months=4)
 HEALTHY, ALSO_HEALTHY, BROKEN = "1", "2", "3"
-COMMAND = [sys.executable, "-c", "from meter_assets.cli.main import main; main(prog_name='meter-assets')"]
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import sys; from meter_assets.cli.start import main; sys.argv[0] = 'meter-assets'; main()",
+]
 
 
 @dataclass(frozen=True)

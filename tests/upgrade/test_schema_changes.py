@@ -125,7 +125,9 @@ MIGRATED = {"today": _today, "1.0.0": _released("1_0_0"), "1.1.0": _released("1_
             version,
             place,
             id=f"{'.'.join(place)}-{version}",
-            marks=[] if version == "today" or place in JOURNALED else [pytest.mark.thorough],
+            marks=[]
+            if version == "today"
+            else [pytest.mark.not_on("mysql")] + [pytest.mark.thorough] * (place not in JOURNALED),
         )
         for version in MIGRATED
         for place in (*PLACES, *SOFT_DELETES)

@@ -285,18 +285,23 @@ def _how(row: Row) -> str:
 def _who(payment: Row, made: Sequence[Row]) -> str:
     """Return who decided that a payment is on its meter, given all decisions about it, the newest last.
 
-    A decision that a run has carried out is read from the journal, which is sealed, and not from these.
+    A decision that a run has carried out is read from the journal, which is sealed, and not from these. A newer one
+    comes after it.
     """
-    meter_id = payment["meter_id"]
-    if payment["decision_seen"] is not None:
-        return _said({of: payment[name] for name, of in OF_DECISION.items()}, "decided so")
+    carried_out = payment["decision_seen"]
+    if carried_out is not None:
+        said = [_said({of: payment[name] for name, of in OF_DECISION.items()}, "decided so")]
+        return "; ".join([*said, *(_of_newest(payment, made) for one in made[-1:] if one["number"] > carried_out)])
     if payment["rule"] == DECISION:
-        one = next((one for one in reversed(made) if one["meter_id"] == meter_id), None)
+        one = next((one for one in reversed(made) if one["meter_id"] == payment["meter_id"]), None)
         return "a person decided so" if one is None else _said(one, "decided so")
-    if not made:
-        return "for review"
+    return _of_newest(payment, made) if made else "for review"
+
+
+def _of_newest(payment: Row, made: Sequence[Row]) -> str:
     newest = made[-1]["meter_id"]
-    return _said(made[-1], "left it there" if newest in (None, meter_id) else f"decided on meter {quoted(newest)}")
+    left = newest in (None, payment["meter_id"])
+    return _said(made[-1], "left it there" if left else f"decided on meter {quoted(newest)}")
 
 
 def _said(decision: Row, what: str) -> str:
