@@ -27,7 +27,7 @@ SHOWN_OPTIONS = frozenset(
 )
 _OF_THE_PLACE = frozenset({"dbname", "host", "hostaddr", "port", "unix_socket"})
 _MASK = "***"
-_OPTIONS_OF_ANY_TEXT = frozenset({"options", "password", "sslpassword"})
+_OPTIONS_OF_ANY_TEXT = frozenset({"options", "password", "ssl_key_password", "sslpassword"})
 _HOST = re.compile(r"[\w.,-]*|[0-9A-Fa-f:.]+(%[\w.-]+)?")  # names, or an IPv6 address
 _DATABASE = re.compile(r"/*[^/@&=?:;]*")
 _HOST_AND_PORT = re.compile(r"(?P<name>[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?")
