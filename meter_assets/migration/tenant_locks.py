@@ -64,8 +64,8 @@ def tenant_locked(
     if row is not None:
         if owner is None:
             words, run_id = [f"probably run {quoted(row.run_id)}, which is recorded as running"], row.run_id
-        undoing = "the rollback of " if row.undoes is not None else ""
-        words.append(f"its step {undoing}{quoted(row.step)} started {show_time(row.started_at)}")
+        what = "step" if row.undoes is None else "rollback of"
+        words.append(f"its {what} {quoted(row.step)} started {show_time(row.started_at)}")
     return TenantLocked(tenant.key, words, run_id)
 
 
