@@ -128,6 +128,7 @@ def encrypting_server(host: str) -> Iterator[tuple[MariaDbServer, Path]]:
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         certificate = make_certificate(Path(folder), host)
+        certificate.chmod(0o644)
         server = start_mariadb({"ssl-cert": str(certificate), "ssl-key": str(certificate)})
         try:
             yield server, certificate
