@@ -20,13 +20,13 @@ class PlanRefused(StepError):
 
     is_refusal = True
 
-    def __init__(self, tenant_id: str, folder: str, problem: str, advice: str, *, begun: bool = False) -> None:
+    def __init__(self, tenant_id: str, folder: str, problem: str, advice: str, *, was_compared: bool = False) -> None:
         """Take the tenant, the folder of its plan, what is wrong with the plan as a clause, and what to do.
 
-        `begun` is whether the run has compared the tenant before, and may have written steps of it since.
+        `was_compared` is whether the run has compared the tenant before, and may have written steps of it since.
         """
         self.tenant_id, self.problem = tenant_id, problem
-        what = _STEPS_STAY if begun else _NOTHING
+        what = _STEPS_STAY if was_compared else _NOTHING
         super().__init__(f"The plan of tenant {tenant_id} in {folder} was refused{what}: {problem}. {advice}")
 
 
@@ -34,15 +34,15 @@ class PlanDrifted(StepError):
     """What a tenant's migration would change now is not what its plan says."""
 
     def __init__(
-        self, title: str, folder: str, drifts: Sequence["StepDrift"], *, written: bool, begun: bool = False
+        self, title: str, folder: str, drifts: Sequence["StepDrift"], *, written: bool, was_compared: bool = False
     ) -> None:
         """Take what was refused, the folder of the plan, and how each step differs.
 
-        `written` is whether a step was stopped while it was running, after the tenant was compared as a whole; `begun`
-        whether the run has compared the tenant before, and may have written steps of it since.
+        `written` is whether a step was stopped while it was running, after the tenant was compared as a whole.
+        `was_compared` is whether the run has compared the tenant before, and may have written steps of it since.
         """
         self.drifts, self.is_refusal = tuple(drifts), not written
-        refused = f"was refused{_STEPS_STAY if begun else _NOTHING}"
+        refused = f"was refused{_STEPS_STAY if was_compared else _NOTHING}"
         what = "was rolled back; earlier steps and batches stay, journaled" if written else refused
         super().__init__(
             f"{title} {what}: what it would change now is not the plan in {folder}. {' '.join(map(str, drifts))} Make "

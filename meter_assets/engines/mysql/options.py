@@ -20,6 +20,7 @@ _TLS_TEXTS = {"ssl_ca", "ssl_capath", "ssl_cert", "ssl_cipher", "ssl_key", "ssl_
 _TLS_SWITCHES = {"ssl_check_hostname", "ssl_disabled", "ssl_verify_cert", "ssl_verify_identity"}
 _IN_THE_DRIVER = {"ssl_key_password": "password"}
 """What is called otherwise there than without `ssl_`."""
+_EXPECTED = "the options that docs/mysql.md lists"
 _SWITCHES = {"1": True, "on": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -28,15 +29,17 @@ def check(url: URL) -> None:
     allowed = _TEXTS | _NUMBERS | _SET_BY_US | _TLS_TEXTS | _TLS_SWITCHES
     for name, value in url.query.items():
         if name not in allowed:
-            raise InvalidUrl(_refused(name))
+            raise _refused(name)
         if not isinstance(value, str):
-            raise InvalidUrl(f"it has the option {name} twice")
+            raise InvalidUrl(f"it has the option {name} twice", _EXPECTED)
         if name in _NUMBERS and not (value.isascii() and value.isdigit() and int(value)):
-            raise InvalidUrl(f"its option {name} is not a number above 0")
+            raise InvalidUrl(f"its option {name} is not a number above 0", _EXPECTED)
         if name in _TLS_SWITCHES and value.lower() not in _SWITCHES:
-            raise InvalidUrl(f"its option {name} is neither true nor false")
+            raise InvalidUrl(f"its option {name} is neither true nor false", _EXPECTED)
     if _switched(url.query).get("ssl_verify_identity") and not {"ssl_ca", "ssl_capath"} & set(url.query):
-        raise InvalidUrl("its option ssl_verify_identity needs ssl_ca, without which the driver verifies no identity")
+        raise InvalidUrl(
+            "its option ssl_verify_identity needs ssl_ca, without which the driver verifies no identity", _EXPECTED
+        )
 
 
 def for_driver(url: URL) -> dict[str, Any]:
@@ -53,13 +56,13 @@ def for_driver(url: URL) -> dict[str, Any]:
     return {**found, "ssl": tls} if tls else found
 
 
-def _refused(name: str) -> str:
-    """Return why an option is refused. One that the driver does not know may be a part of a password."""
+def _refused(name: str) -> InvalidUrl:
+    """Return the error for an option. One that the driver does not know may be part of a password, and is not named."""
     from pymysql.connections import Connection as DriverConnection
 
     if name in signature(DriverConnection.__init__).parameters:
-        return f"its option {name} would change what our statements mean, or does not work: leave it out"
-    return "it has an option that PyMySQL does not know"
+        return InvalidUrl(f"its option {name} would change what our statements mean, or does not work", _EXPECTED)
+    return InvalidUrl("it has an option that PyMySQL does not know")
 
 
 def _switched(given: Mapping[str, Any]) -> dict[str, bool]:

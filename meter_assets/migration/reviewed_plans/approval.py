@@ -100,12 +100,12 @@ def approve(folder: Path, name: str | None = None, key: Path | None = None, *, t
 
 
 def require_approved(
-    folder: Path, manifest: Manifest, rules: ApprovalRules, started_by: str | None = None, *, begun: bool = False
+    folder: Path, manifest: Manifest, rules: ApprovalRules, started_by: str | None = None, *, was_compared: bool = False
 ) -> None:
     """Raise PlanRefused unless somebody else than who runs a plan approved it, if the rules require it.
 
-    Who runs it is the user of this process, and who started the run (see `origin`), such as a user of the UI. `begun`
-    is whether the run has written under the plan before.
+    Who runs it is the user of this process, and who started the run (see `origin`), such as a user of the UI.
+    `was_compared` is whether the run has compared the tenant before, and may have written steps of it since.
     """
     if not rules.required:
         return
@@ -113,7 +113,11 @@ def require_approved(
     if problem:
         key = " --key FILE" if rules.allowed_signers else ""
         raise PlanRefused(
-            manifest.tenant, str(folder), problem, _APPROVE.format(folder=folder.parent, key=key), begun=begun
+            manifest.tenant,
+            str(folder),
+            problem,
+            _APPROVE.format(folder=folder.parent, key=key),
+            was_compared=was_compared,
         )
 
 

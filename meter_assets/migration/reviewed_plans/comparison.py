@@ -58,10 +58,10 @@ class PlanToRun:
         """
         folder = folder_of(self.folder, tenant.key)
         manifest = read_manifest(folder)
-        begun = _has_begun(database, tenant)
+        was_compared = _was_compared(database, tenant)
         for problem in _problems(manifest, database, tenant, policy):
-            raise PlanRefused(tenant.key, str(folder), problem, _AGAIN, begun=begun)
-        require_approved(folder, manifest, self.rules, started_by, begun=begun)
+            raise PlanRefused(tenant.key, str(folder), problem, _AGAIN, was_compared=was_compared)
+        require_approved(folder, manifest, self.rules, started_by, was_compared=was_compared)
         return PlanOfTenant(folder, manifest)
 
 
@@ -94,11 +94,15 @@ def require_as_planned(database: BillingDatabase, run: StepRun) -> None:
     if plan is None or _compared(run, plan) in database.checked(run.tenant):
         return
     for problem in problems_of_files(plan.folder, plan.manifest):
-        raise PlanRefused(run.tenant.key, str(plan.folder), problem, _AGAIN, begun=_has_begun(database, run.tenant))
+        raise PlanRefused(
+            run.tenant.key, str(plan.folder), problem, _AGAIN, was_compared=_was_compared(database, run.tenant)
+        )
     drifts = _drifts_of_tenant(database, run, plan)
     if drifts:
-        begun = _has_begun(database, run.tenant)
-        raise PlanDrifted(f"Tenant {run.tenant.key}", str(plan.folder), drifts, written=False, begun=begun)
+        was_compared = _was_compared(database, run.tenant)
+        raise PlanDrifted(
+            f"Tenant {run.tenant.key}", str(plan.folder), drifts, written=False, was_compared=was_compared
+        )
     database.checked(run.tenant).update((_compared(run, plan), _COMPARED))
 
 
@@ -107,7 +111,7 @@ def _compared(run: StepRun, plan: PlanOfTenant) -> Hashable:
     return "plan", run.run_id, plan.manifest.digest
 
 
-def _has_begun(database: BillingDatabase, tenant: Tenant) -> bool:
+def _was_compared(database: BillingDatabase, tenant: Tenant) -> bool:
     """Return whether this run has compared a tenant before: its plan or approval may have been replaced since."""
     return _COMPARED in database.checked(tenant)
 
@@ -116,14 +120,21 @@ def _has_begun(database: BillingDatabase, tenant: Tenant) -> bool:
 def _drifts_of_tenant(database: BillingDatabase, run: StepRun, plan: PlanOfTenant) -> list[StepDrift]:
     """Compose all steps in one snapshot, as the dry run did, and return how each differs from the plan."""
     drifts = []
-    begun = _has_begun(database, run.tenant)
+    was_compared = _was_compared(database, run.tenant)
     with database.read(run.policy) as snapshot:
         tables = snapshot.tables
         relations = materialized(snapshot.relations(run.tenant.id), tables, *READ_OFTEN)
         for planned in plan.manifest.steps:
             step = prepare(STEPS[planned.step], run.tenant.key, relations, allow_invalid=True).computed(tables)
             found = _difference(
-                snapshot.connection, snapshot.schema, run, plan, planned, step.change, compares_file=True, begun=begun
+                snapshot.connection,
+                snapshot.schema,
+                run,
+                plan,
+                planned,
+                step.change,
+                compares_file=True,
+                was_compared=was_compared,
             )
             drifts += [found] if found else []
             relations = relations.after(step.change)
@@ -154,13 +165,13 @@ def _difference(
     change: Change | None,
     *,
     compares_file: bool = False,
-    begun: bool = False,
+    was_compared: bool = False,
 ) -> StepDrift | None:
     newest = plan.manifest.newest_step_run
     rows: Select[Any] = of_the_plan(connection, schema, STEPS[planned.step], run.tenant.id, newest, change)
     if digest_of(connection, rows) == RowsDigest(planned.rows, planned.digest):
         if compares_file and not has_exactly(connection, schema, rows, planned, plan.folder):
             problem = f"{planned.file} does not have the rows of which the manifest has the digest"
-            raise PlanRefused(run.tenant.key, str(plan.folder), problem, _AGAIN, begun=begun)
+            raise PlanRefused(run.tenant.key, str(plan.folder), problem, _AGAIN, was_compared=was_compared)
         return None
     return drift_of(connection, schema, rows, planned, plan.folder)
