@@ -40,6 +40,7 @@ DEFAULT = Policy.from_values({})
 ON_A_THIRD = settings(max_examples=settings().max_examples // 3)  # of the profile's: each is whole migrations
 DATABASES = st.booleans().flatmap(lambda yes: billing_databases(backups=yes))
 KNOWN = {"customer_id", "customer_name", "invoice_id", "invoice_number", "meter_id", "meter_number"}
+DECISION = ("decision_seen", "decided_by_seen", "note_seen")  # of step 1; of these databases no payment was decided on
 """The columns of a CSV file by which a person recognizes a row."""
 MONEY = frozenset(name for names in MONEY_COLUMNS.values() for name in names)
 WRITTEN = {**{step.name: step.columns for step in STEPS.values()}, BACKUP: ("balance", "overpayment")}
@@ -79,7 +80,8 @@ def as_exported(row_id: Any, row: ChangedRow, step: str) -> dict[str, Any]:
     values = {
         f"{name}_{side}": _as_csv(getattr(row, side)[name]) for name in WRITTEN[step] for side in ("before", "after")
     }
-    return {"tenant_id": "1", "id": str(row_id), **values, "rule": row.rule}
+    without_decision = dict.fromkeys(DECISION, "") if step == "payment_meter_ids" else {}
+    return {"tenant_id": "1", "id": str(row_id), **values, "rule": row.rule, **without_decision}
 
 
 def _as_csv(value: Any) -> Any:
