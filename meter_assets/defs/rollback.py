@@ -48,7 +48,8 @@ class RollbackConfig(RunConfig):
     allow_unverified: bool = Field(
         default=False,
         description="Roll back although the journal, the backup or the records are not as they were recorded: somebody "
-        "has changed them, and wrong values may be restored. Compare them with a backup of the database first.",
+        "has changed them, and wrong values may be restored. Compare them with a backup of the database first. Also: "
+        "roll back although the mapping names other tables or columns than when the run wrote them.",
     )
     export_dir: str | None = Field(
         default=None,

@@ -46,7 +46,13 @@ from meter_assets.errors.database import (
 )
 from meter_assets.errors.decisions import DecisionsNotRecorded, InvalidDecisions, UnreadableDecisions
 from meter_assets.errors.plans import PlanDrifted, PlanRefused, PlanUnusable, StepDrift
-from meter_assets.errors.records import JournalAltered, JournalIncomplete, NotAsRecorded, RecordsAltered
+from meter_assets.errors.records import (
+    JournalAltered,
+    JournalIncomplete,
+    NotAsRecorded,
+    RecordsAltered,
+    WrittenElsewhere,
+)
 from meter_assets.errors.steps import (
     BlockedByInvariants,
     ColumnTooSmall,
@@ -126,5 +132,6 @@ __all__ = [
     "UnreadableDecisions",
     "UnreadableValue",
     "UnsuitableSchema",
+    "WrittenElsewhere",
     "first_named",
 ]

@@ -4,6 +4,8 @@ Add an error here when the stored record of a step run cannot be trusted or is i
 another role created are in `database`.
 """
 
+from collections.abc import Sequence
+
 from meter_assets.errors.base import StepError
 from meter_assets.foreign_text import quoted
 
@@ -38,6 +40,20 @@ class JournalAltered(NotAsRecorded):
             f"{problem}. Another program has written to this table. Restore the table's rows from the database's "
             "backup, and revoke the right to write there from every other role ('meter-assets grants' prints what "
             "each role needs); then run again."
+        )
+
+
+class WrittenElsewhere(NotAsRecorded):
+    """A rollback would write into other tables or columns than the step that it undoes."""
+
+    def __init__(self, tenant_id: str, step: str, run_id: str, differences: Sequence[str]) -> None:
+        """Take the tenant, the step and its run, and what differs, each as "name: recorded -> given"."""
+        self.tenant_id, self.step, self.run_id, self.differences = tenant_id, step, run_id, tuple(differences)
+        super().__init__(
+            f"Tenant {tenant_id} cannot be rolled back so far, and nothing was undone: {quoted(step)} of run "
+            f"{quoted(run_id)} was made with another mapping (recorded -> given: {'; '.join(differences)}). Roll back "
+            "with the mapping of that run: METER_ASSETS_CONFIG names the configuration file. If the tables or columns "
+            "were renamed since, add --allow-unverified."
         )
 
 

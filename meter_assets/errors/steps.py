@@ -35,10 +35,10 @@ class PolicyDiffers(StepError):
         """Take the step in words, and the fields that differ, each as "name: recorded -> given"."""
         self.differences = tuple(differences)
         super().__init__(
-            f"{title} was refused, nothing was changed: the tenant was migrated with another policy (recorded -> "
-            f"given: {'; '.join(differences)}). Run it with the recorded policy: METER_ASSETS_CONFIG names the "
-            "configuration file. If the change is meant, add --policy-changed (in a run config: policy_changed of the "
-            "resource policy)."
+            f"{title} was refused, nothing was changed: the tenant was migrated with another policy or mapping "
+            f"(recorded -> given: {'; '.join(differences)}). Run it with the recorded one: METER_ASSETS_CONFIG names "
+            "the configuration file. If the change is meant, add --policy-changed (in a run config: policy_changed of "
+            "the resource policy)."
         )
 
 

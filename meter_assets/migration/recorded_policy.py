@@ -5,7 +5,6 @@ a shell without the configuration file, is noticed. Fields that an earlier versi
 Add here what compares recorded with given policies; the policies themselves are in `billing.policy`.
 """
 
-import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +18,11 @@ from meter_assets.billing.step_runs import in_force
 from meter_assets.errors import PolicyDiffers, UnknownPolicy
 from meter_assets.foreign_text import quoted
 from meter_assets.migration.database import BillingDatabase, Tenant
+from meter_assets.migration.recorded_place import PLACE, place_differences, recorded_values
 from meter_assets.migration.step_run import StepRun
 
-_NO_POLICY = ("allow_invalid",)
-"""What is recorded beside the policy's fields: an option of the run."""
+_NO_POLICY = ("allow_invalid", PLACE)
+"""What is recorded beside the policy's fields: an option of the run, and where its step writes."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,27 @@ def recorded_policies(
     if tenant_id is not None:  # said of both, so that neither reads the runs of other tenants
         newest, found = newest.where(done.c.tenant_id == tenant_id), found.where(runs.c.tenant_id == tenant_id)
     rows = connection.execute(found.where(runs.c.id.in_(newest)))
-    return {row.tenant_id: RecordedPolicy(_read(row.policy)) for row in rows}
+    return {row.tenant_id: RecordedPolicy(recorded_values(row.policy)) for row in rows}
 
 
 def differences_from_recorded(
     connection: Connection, schema: BillingSchema, tenant_id: Any, given: Policy
 ) -> list[str]:
-    """Return in which values the policy differs from the one that the tenant was migrated with, if it was."""
-    recorded = recorded_policies(connection, schema, tenant_id).get(tenant_id)
-    return recorded.differences(given) if recorded else []
+    """Return in what a run would differ from those that the tenant was migrated with: its policy, and where it writes.
+
+    Each difference is as `RecordedPolicy.differences` and `place_differences` say.
+    """
+    if RUNS not in schema.own_tables_present:
+        return []
+    done, runs = in_force(schema), schema.own[RUNS]
+    newest = select(func.max(done.c.id)).where(done.c.tenant_id == tenant_id).group_by(done.c.step)
+    found = select(runs.c.step, runs.c.policy).where(runs.c.tenant_id == tenant_id, runs.c.id.in_(newest))
+    recorded = {row.step: recorded_values(row.policy) for row in connection.execute(found.order_by(runs.c.id))}
+    policies = [values for step, values in recorded.items() if step != BACKUP]
+    differences = RecordedPolicy(policies[-1]).differences(given) if policies else []
+    for step, values in recorded.items():
+        differences += place_differences(values.get(PLACE), schema, step)
+    return differences
 
 
 def require_recorded_policy(
@@ -91,7 +103,8 @@ def require_recorded_policy(
 ) -> None:
     """Raise PolicyDiffers if a step run has another policy than the tenant's, unless the run says that it is meant.
 
-    A rollback is never refused: no policy decides what it restores.
+    A rollback is not refused here, since no policy decides what it restores; where it writes is compared with the
+    steps that it undoes.
     """
     checked = database.checked(run.tenant)
     if run.rolls_back or _is_recorded(run.run_id, run.policy) in checked:
@@ -122,14 +135,6 @@ def policy_for_evaluation(
 def _is_recorded(run_id: str, policy: Policy) -> Hashable:
     """Return what is checked of a tenant that a run migrates with this policy: see `BillingDatabase.checked`."""
     return RUNS, run_id, policy
-
-
-def _read(text: str) -> Mapping[str, Any]:
-    try:
-        values = json.loads(text)
-    except ValueError:
-        values = None
-    return values if isinstance(values, dict) else {"policy": text}
 
 
 def _comparable(value: Any) -> Any:

@@ -43,6 +43,7 @@ from meter_assets.errors import (
 from meter_assets.migration import records
 from meter_assets.migration.database import BillingDatabase
 from meter_assets.migration.journal_audit import seal_old_records
+from meter_assets.migration.recorded_place import PLACE, place_of
 from meter_assets.migration.recorded_policy import require_recorded_policy
 from meter_assets.migration.step_run import RunningStep, StepRun
 from meter_assets.version import __version__
@@ -95,7 +96,7 @@ def _prepared(database: BillingDatabase, run: StepRun) -> BillingSchema:
 def record_step_run(database: BillingDatabase, schema: BillingSchema, run: StepRun) -> Iterator[RunningStep]:
     """Record that a step run has started and, if it fails, its outcome. The step records its success with `succeed`.
 
-    Raises PolicyDiffers, and records nothing, if the tenant was migrated with another policy.
+    Raises PolicyDiffers, and records nothing, if the tenant was migrated with another policy or mapping.
     """
     with database.transaction() as connection:
         database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
@@ -200,7 +201,13 @@ def _start(database: BillingDatabase, connection: Connection, schema: BillingSch
         "step": run.step,
         "undoes": run.undoes.id if run.undoes else None,
         "outcome": RUNNING,
-        "policy": json.dumps({**run.policy.model_dump(mode="json"), "allow_invalid": run.allow_invalid}),
+        "policy": json.dumps(
+            {
+                **run.policy.model_dump(mode="json"),
+                "allow_invalid": run.allow_invalid,
+                PLACE: place_of(schema, run.step),
+            }
+        ),
         "software_version": __version__,
     }
     values["started_at"] = datetime.now(UTC)

@@ -20,6 +20,7 @@ from meter_assets.migration.apply import run_step
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.journal_audit import require_as_recorded
 from meter_assets.migration.origin import UNKNOWN, Origin
+from meter_assets.migration.recorded_place import require_same_place
 from meter_assets.migration.run_history import StepRunRecord, recorded_steps_of
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.migration.step_report import StepReport
@@ -69,8 +70,9 @@ def steps_to_undo(
     """Return the steps of a tenant that have changed rows and are not completely undone, newest first.
 
     With `before_run` (a run's id, or its first characters), only the steps of that run and of later runs. With
-    `allow_unverified`, our own tables need not be as recorded. Raises UnknownRun if the tenant has no such run or the
-    run is a rollback, NotAsRecorded if our own tables are not as recorded, and what `snapshot` and `schema` raise.
+    `allow_unverified`, our own tables need not be as recorded, nor the mapping that of these steps. Raises UnknownRun
+    if the tenant has no such run or the run is a rollback, NotAsRecorded if our own tables or the mapping are not as
+    recorded, and what `snapshot` and `schema` raise.
     """
     with database.snapshot() as connection:
         schema = database.schema(connection)
@@ -100,6 +102,7 @@ def find_steps_to_undo(
     to_undo = [one for one in reversed(in_force) if one.id >= first]
     if not allow_unverified:
         require_as_recorded(connection, schema, tenant, to_undo, steps)
+        require_same_place(connection, schema, tenant, to_undo)
     return to_undo
 
 

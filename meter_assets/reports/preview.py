@@ -163,8 +163,8 @@ def preview(
 
 def _refusal(tenant: Tenant, differences: Sequence[str]) -> str:
     return (
-        f"The live run would be refused: tenant {tenant.key} was migrated with another policy (recorded -> given: "
-        f"{'; '.join(differences)}). If the change is meant, add --policy-changed."
+        f"The live run would be refused: tenant {tenant.key} was migrated with another policy or mapping (recorded -> "
+        f"given: {'; '.join(differences)}). If the change is meant, add --policy-changed."
     )
 
 

@@ -165,7 +165,7 @@ def test_another_policy_is_named(on_sqlite: CommandLine) -> None:
     assert (found["agrees"], entry["charges"][-1]["bill_type"]) == (True, "brought forward")
     assert sum(Decimal(one["amount"]) for one in entry["charges"]) == Decimal(entry["amount"])
     otherwise = on_sqlite("explain", str(meter), "--tenant", "1")
-    says = "migrated with another policy (balance_basis: invoice_totals -> charges_and_opening_balance)"
+    says = "migrated with another policy or mapping (balance_basis: invoice_totals -> charges_and_opening_balance)"
     assert (otherwise.status, says in otherwise.words) == (1, True), otherwise.printed
 
 

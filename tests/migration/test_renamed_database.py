@@ -19,6 +19,7 @@ from meter_assets.billing.schema import BillingSchema, billing_tables
 from meter_assets.rules.steps import MIGRATION, STEPS
 from meter_assets.rules.undo import RESTORED
 from tests.support.command_line import CommandLine, command_line_in, make_small_tenants
+from tests.support.databases import everything
 
 pytestmark = pytest.mark.slow
 TENANT = ("--tenant", "1")
@@ -109,3 +110,30 @@ def test_a_mapped_database_is_migrated_as_one_with_the_default_names(
     assert shell("validate-meter-financial-data", *TENANT).status == 0
     assert shell("rollback", "--yes", *TENANT).status == 0
     assert found(shell)[0] == before
+
+
+def test_nothing_is_written_where_the_mapping_of_another_run_points(
+    shell: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another table has the same rows. Whoever has renamed the table can say so."""
+    assert shell("migrate-meter-financials", "--yes", *TENANT).status == 0
+    payments = shell.rows("SELECT id, meter_id FROM payments ORDER BY id")
+    shell.change("CREATE TABLE archived_payments AS SELECT * FROM payments")
+    Path("archive.toml").write_text('[tables.payments]\ntable = "archived_payments"\n', encoding="utf-8")
+    monkeypatch.setenv("METER_ASSETS_CONFIG", "archive.toml")
+    difference = "table of payments: payments -> archived_payments"
+    before = everything(shell.database)
+    for command in (
+        ("rollback", "--yes"),
+        ("rollback", "--dry-run"),
+        ("migrate-meter-financials", "--yes"),
+        ("migrate-meter-financials", "--dry-run"),
+        ("backfill-payment-meter-ids", "--yes"),
+    ):
+        refused = shell(*command, *TENANT)
+        assert (refused.status, difference in refused.words) == (1, True), (command, refused.printed)
+    assert everything(shell.database) == before
+
+    assert shell("rollback", "--yes", "--allow-unverified", *TENANT).status == 0
+    assert shell.rows("SELECT id, meter_id FROM payments ORDER BY id") == payments
+    assert shell.rows("SELECT id, meter_id FROM archived_payments ORDER BY id") != payments

@@ -24,7 +24,8 @@ from meter_assets.errors import InvalidSettings
 @click.option(
     "--allow-unverified",
     is_flag=True,
-    help="Roll back although the journal, the backup or the records were changed: wrong values may be restored.",
+    help="Roll back although the journal, the backup or the records were changed (wrong values may be restored), or "
+    "the mapping names other tables or columns than those that the run wrote.",
 )
 @reports_errors(writes=True)
 def rollback(

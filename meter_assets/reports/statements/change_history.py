@@ -3,7 +3,6 @@
 Add here what people ask of a journaled change. Journals are written in `migration.journal`.
 """
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +19,7 @@ from meter_assets.billing.step_runs import step_runs
 from meter_assets.foreign_text import Shown, shown
 from meter_assets.formatting import in_utc, plain_money
 from meter_assets.migration.database import Tenant
+from meter_assets.migration.recorded_place import recorded_policy
 from meter_assets.migration.snapshot import Snapshot
 
 METER = "meter_id"
@@ -93,7 +93,7 @@ def _changes_of(
         .where(journal.c.tenant_id == tenant.id, about)
         .order_by(runs.c.id, journal.c[step.key])
     )
-    parsed = cache(json.loads)  # many rows have the policy of the same run
+    policy_in = cache(recorded_policy)  # many rows have the policy of the same run
     for row in snapshot.connection.execute(rows).mappings():
         values = [
             ValueChange(column=name, before=_text(row[f"{name}_before"]), after=_text(row[f"{name}_after"]))
@@ -115,7 +115,7 @@ def _changes_of(
                 values=values,
                 started_by=row["started_by"],
                 reason=row["reason"],
-                policy=parsed(row["policy"]),
+                policy=policy_in(row["policy"]),
                 software_version=row["software_version"],
             ),
         )

@@ -69,7 +69,7 @@ def conclusion(statement: Statement) -> str:
         return f"{billed}. Stored: {stored}. The tenant's meter balances are not migrated yet, so they may differ."
     if statement.policy_differences:
         return (
-            f"{billed}. The stored balance DIFFERS: {stored}. The tenant was migrated with another policy "
+            f"{billed}. The stored balance DIFFERS: {stored}. The tenant was migrated with another policy or mapping "
             f"({'; '.join(statement.policy_differences)}): run this with the configuration file of "
             "that policy."
         )
