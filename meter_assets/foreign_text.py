@@ -7,6 +7,7 @@ text does not need them. Nothing here knows the database, Dagster or the termina
 
 import re
 import unicodedata
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -51,9 +52,14 @@ def visible_lines(text: str) -> str:
     return "\n".join(map(visible, text.split("\n")))
 
 
+def plain_text(value: Any) -> str:
+    """Return a value of the database as text, a number by its digits: 0.00000001, where Python writes 1E-8."""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
 def shown(value: Any, longest: int = LONGEST) -> str:
     """Return a value of the database as text for people: visible, and truncated to a length."""
-    text = visible(str(value)[: longest + 1])
+    text = visible(plain_text(value)[: longest + 1])
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

@@ -19,15 +19,22 @@ def show_money(value: Decimal | None) -> str:
     """Return money in currency units as text: '1,234.50'; '-' for None."""
     if value is None or not value.is_finite():
         return "-" if value is None else str(value)
-    return f"{value:,.{max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))}f}"
+    return f"{value or abs(value):,.{decimals_of(value)}f}"  # without a negative zero
 
 
 def plain_money(value: Decimal) -> str:
     """Return money in currency units as text for programs, in one form: 1234.50, 0.00 for every zero, and NaN."""
     if not value.is_finite():
         return str(value)
-    decimals = max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))
-    return f"{value or abs(value):.{decimals}f}"  # without a negative zero
+    return f"{value or abs(value):.{decimals_of(value)}f}"  # without a negative zero
+
+
+def decimals_of(value: Decimal) -> int:
+    """Return with how many decimals a finite amount is written: as many as it needs, but at least the usual two.
+
+    No digit is rounded away, however many the amount has.
+    """
+    return max(MINOR_UNIT_DIGITS, len(f"{value:f}".partition(".")[2].rstrip("0")))
 
 
 def minor_units(value: Decimal) -> int:

@@ -24,6 +24,13 @@ from meter_assets.foreign_text import (
 TITLE = "\x1b]0;owned\x07\x1b[2J\x1b[H4 of 4 tenants done"
 
 
+def test_a_number_is_shown_by_its_digits() -> None:
+    given_numbers = ("0E-8", "1E-8", "1E+20", "-1.50", "NaN")
+    assert [shown(Decimal(one)) for one in given_numbers] == [
+        *("0.00000000", "0.00000001", "100000000000000000000", "-1.50", "NaN")
+    ]
+
+
 @pytest.mark.parametrize(
     ("given_text", "expected"),
     [

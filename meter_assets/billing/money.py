@@ -17,9 +17,19 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from meter_assets.billing.constructs import EngineConstruct
 from meter_assets.billing.engine_types import not_implemented, types_of
 from meter_assets.billing.policy import Policy, RoundingOfSums
+from meter_assets.formatting import plain_money
 
 LARGEST_REAL = 131_072
 """From here on, binary fractions of 32 bits are further from each other than a cent: they have 24 digits, so 1/64."""
+
+
+def in_one_form(value: Decimal | int) -> Decimal:
+    """Return an amount with as many decimals as it needs, but at least the usual two; what is no number unchanged.
+
+    A server returns an amount with the decimals of its column or its constant, and SQL of a mapping may be a whole
+    number: the same amount would read differently in each column, and on each engine.
+    """
+    return Decimal(plain_money(Decimal(value)))
 
 
 class ExactMoney(TypeDecorator[Decimal]):

@@ -15,7 +15,7 @@ from meter_assets.billing.own_tables import RUNS
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import BillingSchema
 from meter_assets.billing.step_runs import tenants_with
-from meter_assets.foreign_text import Shown, quoted
+from meter_assets.foreign_text import Shown, plain_text, quoted
 from meter_assets.migration.tenants import Tenant
 from meter_assets.rules.invariants import Invariant, Severity
 from meter_assets.rules.invariants.screens import suspects
@@ -239,5 +239,5 @@ def _result_of(invariant: Invariant, rows: Sequence[RowMapping], shown: Sequence
         description=invariant.description,
         remedy=invariant.remedy,
         violations=rows[0][_IN_ALL] if rows else 0,
-        samples=[{key: "null" if row[key] is None else str(row[key]) for key in shown} for row in rows],
+        samples=[{key: "null" if row[key] is None else plain_text(row[key]) for key in shown} for row in rows],
     )

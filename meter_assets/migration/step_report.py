@@ -18,7 +18,7 @@ from meter_assets.billing.conditions import as_text
 from meter_assets.billing.money import exact, or_zero, total
 from meter_assets.billing.own_tables import Effect
 from meter_assets.billing.relations import BillingRelations
-from meter_assets.foreign_text import Shown, shown
+from meter_assets.foreign_text import Shown, plain_text, shown
 from meter_assets.formatting import plain_money
 
 SHOWN_ROWS = 10
@@ -240,7 +240,7 @@ def _shown(
         statement = statement.where(only)
     statement = statement.order_by(change.weight(changed, row).desc(), changed.c.id).limit(SHOWN_ROWS)
     found = connection.execute(statement).mappings()
-    return [{key: "" if value is None else str(value) for key, value in one.items()} for one in found]
+    return [{key: "" if value is None else plain_text(value) for key, value in one.items()} for one in found]
 
 
 def _skipped(connection: Connection, change: Change) -> list[dict[str, str]]:
@@ -272,7 +272,7 @@ def as_listed(row: Mapping[Any, Any]) -> dict[str, str]:
     """Return one of the `skipped_rows` as text: the expected and found values, in the form in which they differ."""
     listed = {key: value for key, value in row.items() if not key.endswith(_AS_STORED)}
     listed |= {key: row[key + _AS_STORED] for key in listed if row.get(key + _AS_STORED) is not None}
-    return {key: "" if value is None else str(value) for key, value in listed.items()}
+    return {key: "" if value is None else plain_text(value) for key, value in listed.items()}
 
 
 def _sums(

@@ -17,7 +17,7 @@ from meter_assets.billing.money import total
 from meter_assets.billing.policy import BalanceBasis, Policy
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import BillingSchema
-from meter_assets.foreign_text import Shown
+from meter_assets.foreign_text import Shown, plain_text
 from meter_assets.migration.backup import with_backup_first
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.evaluation import InvariantResult, evaluate
@@ -256,5 +256,5 @@ def _bases(connection: Connection, relations: BillingRelations) -> BalanceBases:
     largest: list[dict[str, str]] = []
     if sums[0]:
         rows = connection.execute(balance_bases(relations).limit(SHOWN_ROWS)).mappings()
-        largest = [{key: str(value) for key, value in row.items() if key != "tenant_id"} for row in rows]
+        largest = [{key: plain_text(value) for key, value in row.items() if key != "tenant_id"} for row in rows]
     return BalanceBases(meters=sums[0], charges_and_opening_balance=sums[1], invoice_totals=sums[2], largest=largest)

@@ -50,6 +50,11 @@ def test_sums_and_what_is_put_back_are_exact(connection: Any, amounts: list[Deci
         (Decimal("0.125"), "0.125"),
         (Decimal("1E+3"), "1,000.00"),
         (Decimal("NaN"), "NaN"),
+        (Decimal("-0.000"), "0.00"),
+        (Decimal("0E-8"), "0.00"),
+        (Decimal("0.00000001"), "0.00000001"),
+        (Decimal("-1000000000000000.0001"), "-1,000,000,000,000,000.0001"),
+        (Decimal("12345678901234567890123456789.015"), "12,345,678,901,234,567,890,123,456,789.015"),
     ],
 )
 def test_money_reads_well(value: Decimal | None, shown: str) -> None:

@@ -115,3 +115,22 @@ def test_exact_money_keeps_every_digit(value: str, name: str) -> None:
     assert kind.process_result_value(bound, dialect(name)) == given
     assert kind.process_bind_param(None, dialect(name)) is None
     assert kind.process_result_value(None, dialect(name)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (Decimal("0"), "0.00"),
+        (Decimal("0E-20"), "0.00"),
+        (Decimal("9.580"), "9.58"),
+        (Decimal("9.5800000001"), "9.5800000001"),
+        (Decimal("1E+15"), "1000000000000000.00"),
+        (Decimal("-12345678901234567890123456789.0150"), "-12345678901234567890123456789.015"),
+        (7, "7.00"),
+        (Decimal("NaN"), "NaN"),
+    ],
+)
+@pytest.mark.parametrize("name", ["postgresql", "mysql"])
+def test_exact_money_is_read_in_one_form(value: Any, read: str, name: str) -> None:
+    """Servers return it with the decimals of its column; SQLite returns whole numbers of ten-thousandths."""
+    assert str(ExactMoney().process_result_value(value, dialect(name))) == read

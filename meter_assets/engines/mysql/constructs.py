@@ -4,7 +4,6 @@ Exact money is DECIMAL, as it is stored. Importing this module registers all con
 servers compile a new construct; constructs are declared in `billing.constructs` and `billing.money`.
 """
 
-from decimal import Context, Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -46,17 +45,16 @@ from meter_assets.billing.money import (
     AnyMoney,
     exact,
     has_decimals,
+    in_one_form,
     is_exact,
     is_number,
     rounded,
     stored,
 )
 from meter_assets.billing.policy import RoundingOfSums
-from meter_assets.formatting import MINOR_UNIT_DIGITS
 
 _ANY_DECIMAL = "DECIMAL(65, 30)"
 """A DECIMAL with the most digits that these servers have."""
-_EVERY_DIGIT = Context(prec=65)
 _BLANKS = r"[ \\t\\n\\r\\v\\f]+"
 _PARTS_OF_A_HASH = range(4)
 _HEX_DIGITS_OF_A_PART = 15
@@ -142,12 +140,6 @@ def _with_collation(inspector: Inspector, table: str, schema: str | None, kind: 
     return collated
 
 
-def _without_zeros(value: Decimal) -> Decimal:
-    """Return a number with as many decimals as it needs, but at least the usual two: a sum has those of its column."""
-    needed = -int(value.normalize(_EVERY_DIGIT).as_tuple().exponent)
-    return value.quantize(Decimal(1).scaleb(-max(MINOR_UNIT_DIGITS, needed)), context=_EVERY_DIGIT)
-
-
 def _types_of_result(result: CursorResult[Any]) -> dict[str, TypeEngine[Any]]:
     # The driver, which is an extra, is imported only once there is a result of it.
     from meter_assets.engines.mysql.described import types_of_result
@@ -160,7 +152,7 @@ register_types(
     EngineTypes(
         exact_money=Numeric(),
         to_exact=lambda units: units,
-        from_exact=_without_zeros,
+        from_exact=in_one_form,
         as_read=lambda kind: kind,
         as_journaled=lambda kind: kind,
         as_kept=_as_kept,

@@ -33,6 +33,7 @@ from meter_assets.billing.money import (
     AnyMoney,
     exact,
     has_decimals,
+    in_one_form,
     is_exact,
     is_number,
     rounded,
@@ -133,7 +134,7 @@ register_types(
     EngineTypes(
         exact_money=Numeric(),
         to_exact=lambda units: units,
-        from_exact=lambda value: value,
+        from_exact=in_one_form,
         as_read=_as_read,
         as_journaled=lambda kind: kind,
         why_no_money=_why_no_money,

@@ -77,7 +77,7 @@ def bars(title: str, parts: Sequence[Bar], key: str) -> Markup:
         drawn = axes.barh(
             range(len(parts)), lengths, color=[_MORE if one >= 0 else _LESS for one in lengths], height=0.6
         )
-        axes.bar_label(drawn, [show_money(amount + 0) for _, amount in parts], padding=4)
+        axes.bar_label(drawn, [show_money(amount) for _, amount in parts], padding=4)
         axes.set_yticks(range(len(parts)), [label for label, _ in parts])
         axes.invert_yaxis()
         axes.set_xticks([])

@@ -37,7 +37,7 @@ def cell_text(cell: Cell) -> str:
     if cell is None:
         return "-"
     if isinstance(cell, Decimal):
-        return show_money(cell + 0 if cell.is_finite() else cell)  # the sum has no negative zero
+        return show_money(cell)
     return f"{cell:,}" if isinstance(cell, int) else visible(cell)
 
 
