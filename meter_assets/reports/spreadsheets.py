@@ -6,6 +6,11 @@ Add here what several workbooks have in common. What a workbook contains is in `
 from decimal import Decimal
 from typing import Any
 
+from meter_assets.formatting import decimals_of
+
+MOST_DIGITS = 15
+"""A number of a workbook has no more digits: a spreadsheet writes zeros for the others."""
+
 
 def fill_exactly(cell: Any, value: Decimal) -> None:
     """Write a finite number into a cell of openpyxl by its exact digits.
@@ -14,3 +19,15 @@ def fill_exactly(cell: Any, value: Decimal) -> None:
     """
     cell.value = f"{value + 0:f}"  # the sum has no negative zero
     cell.data_type = "n"
+
+
+def fill_money(cell: Any, value: Decimal, as_text: str, whole: str = "0") -> None:
+    """Write an amount into a cell as a number that shows all its decimals, or as text if a number would lose digits.
+
+    `whole` is the format of the digits before the decimals.
+    """
+    if not value.is_finite() or len(f"{value:f}".strip("-").replace(".", "").strip("0")) > MOST_DIGITS:
+        cell.value, cell.data_type = as_text, "s"
+        return
+    fill_exactly(cell, value)
+    cell.number_format = f"{whole}.{'0' * decimals_of(value)}"

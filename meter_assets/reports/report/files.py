@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from meter_assets.errors import FilesExist, InvalidSettings, NotAReport
 from meter_assets.foreign_text import spreadsheet_cell, without_apostrophe
-from meter_assets.formatting import MINOR_UNIT_DIGITS, show_time
+from meter_assets.formatting import show_time
 from meter_assets.private_files import exists, make_folder, require_writable, write_bytes
 from meter_assets.reports.pages import report_page
 from meter_assets.reports.report.contents import Report
 from meter_assets.reports.report.tables import NO_DIGEST, Cell, Table, cell_text, conclusion, summary, tables
 from meter_assets.reports.report.workbook_digest import DIGEST, DIGEST_SHEET, ZEROS, digest_of, read_workbook
-from meter_assets.reports.spreadsheets import fill_exactly
+from meter_assets.reports.spreadsheets import fill_money
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -32,8 +32,6 @@ HTML, XLSX = ".html", ".xlsx"
 _PLACES = re.compile(rb'(<meta name="meter-assets-digest" content="|<code id="meter-assets-digest">)([0-9a-f]{64})')
 _FACTS = re.compile(rb'<script type="application/json" id="meter-assets-report">(.*?)</script>', re.DOTALL)
 _DATABASE = "database"
-_MOST_DIGITS = 15
-"""A number of a workbook has no more digits; other amounts are text."""
 _WIDEST = 60
 _SIGNS = frozenset("+-=")
 """Cells of one sign, which no program reads as a formula."""
@@ -203,16 +201,13 @@ def _add_sheet(book: "Workbook", table: Table) -> None:
 
 def _fill(cell: Any, value: Cell) -> None:
     """Fill a cell: text that no program reads as a formula, and numbers by their exact digits."""
-    if isinstance(value, Decimal) and value.is_finite() and len(value.as_tuple().digits) <= _MOST_DIGITS:
-        decimals = max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))
-        fill_exactly(cell, value)
-        cell.number_format = f"#,##0.{'0' * decimals}"
+    if isinstance(value, Decimal):
+        fill_money(cell, value, cell_text(value), whole="#,##0")
     elif isinstance(value, int):
         cell.value = value
         cell.number_format = "#,##0"
     else:
-        text = cell_text(value) if isinstance(value, Decimal) else value
-        cell.value = text if text in _SIGNS else spreadsheet_cell(text) or None
+        cell.value = value if value in _SIGNS else spreadsheet_cell(value) or None
 
 
 def _saved(book: "Workbook") -> bytes:

@@ -15,11 +15,11 @@ from typing import Any
 
 from meter_assets.errors import InvalidSettings
 from meter_assets.foreign_text import spreadsheet_cell
-from meter_assets.formatting import MINOR_UNIT_DIGITS, counted
+from meter_assets.formatting import counted, plain_money
 from meter_assets.migration.decisions.file import CSV, XLSX
 from meter_assets.private_files import make_folder, write_bytes
 from meter_assets.reports.review.waiting_payments import CandidateMeter, Review, ReviewItem
-from meter_assets.reports.spreadsheets import fill_exactly
+from meter_assets.reports.spreadsheets import MOST_DIGITS, fill_exactly, fill_money
 
 TO_FILL_IN = ("meter_id", "decided_by", "note")
 HEADINGS = (
@@ -44,8 +44,6 @@ _IDS = frozenset(name for name in HEADINGS if name.endswith(("_id", "_number")))
 _CHANGED_BY_SPREADSHEETS = re.compile(r"0\d+|\d{16,}|\d+[eE]\d+")
 """Digits that a spreadsheet takes for a number that it writes otherwise: 7 for 007, and of long ones only 15 digits."""
 _MOST_CANDIDATES = 20
-_MOST_DIGITS = 15
-"""A number in a workbook has no more digits: a longer id is text."""
 _WIDE = {"customer_name": 24, "reason": 44, "candidate_meters": 60, "note": 32, "payment_id": 12, "decided_by": 16}
 _USUAL_WIDTH = 14
 
@@ -117,17 +115,9 @@ def _candidates(found: Sequence[CandidateMeter]) -> str:
 
 def described(one: CandidateMeter) -> str:
     """Return a candidate meter in words: its id, its number, its balance, its last activity."""
-    parts = [f"{one.meter_id} ({one.meter_number})", f"balance {as_money(one.balance)}"]
+    parts = [f"{one.meter_id} ({one.meter_number})", f"balance {plain_money(one.balance)}"]
     parts.append(f"last activity {one.last_activity}" if one.last_activity else "no activity")
     return ", ".join(parts if one.is_active else [*parts, "no longer assigned"])
-
-
-def as_money(value: Decimal) -> str:
-    """Return money in currency units as exact text, with two decimals or more and without separators."""
-    if not value.is_finite():
-        return str(value)
-    decimals = max(MINOR_UNIT_DIGITS, -int(value.normalize().as_tuple().exponent))
-    return f"{value + 0:.{decimals}f}"  # the sum has no negative zero
 
 
 def _as_csv(rows: Iterable[Sequence[Any]]) -> bytes:
@@ -143,7 +133,7 @@ def _in_csv(value: Any, name: str) -> str:
     if value is None:
         return ""
     if name == "amount":
-        return as_money(value)
+        return plain_money(value)
     return f"'{value}" if name in _IDS and _CHANGED_BY_SPREADSHEETS.fullmatch(str(value)) else str(value)
 
 
@@ -166,9 +156,13 @@ def _as_xlsx(rows: Iterable[Sequence[Any]]) -> bytes:
             heading.fill = PatternFill("solid", start_color="FFF2CC")
         sheet.column_dimensions[get_column_letter(at)].width = _WIDE.get(name, _USUAL_WIDTH)
         for (cell,) in sheet.iter_rows(min_row=2, min_col=at, max_col=at):
-            if isinstance(cell.value, Decimal):
+            if not isinstance(cell.value, Decimal):
+                continue
+            if name == "amount":
+                fill_money(cell, cell.value, plain_money(cell.value))
+            else:
                 fill_exactly(cell, cell.value)
-            cell.number_format = {"amount": "0.00", "confidence": "0.0%"}.get(name, cell.number_format)
+                cell.number_format = "0.0%"
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
@@ -176,8 +170,6 @@ def _as_xlsx(rows: Iterable[Sequence[Any]]) -> bytes:
 
 def _in_xlsx(value: Any) -> Any:
     """Return a value for a cell of a workbook: decimals stay exact, and short whole numbers are numbers."""
-    if isinstance(value, str) and value.isdecimal() and str(int(value)) == value and len(value) <= _MOST_DIGITS:
+    if isinstance(value, str) and value.isdecimal() and str(int(value)) == value and len(value) <= MOST_DIGITS:
         return int(value)
-    if isinstance(value, Decimal) and not value.is_finite():
-        return str(value)
     return value if isinstance(value, str | Decimal | date) or value is None else str(value)
