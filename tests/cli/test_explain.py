@@ -5,13 +5,16 @@ import io
 import json
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meter_assets.billing.policy import Policy
+from meter_assets.migration.database import BillingDatabase
 from meter_assets.reports.statements.statement import statements
-from tests.support.command_line import CommandLine, Ended
+from tests.support.command_line import CommandLine, Ended, command_line_in
+from tests.support.small_billing import SmallBilling
 
 MIGRATE = ("migrate-meter-financials", "--yes")
 
@@ -215,3 +218,26 @@ def test_what_it_cannot_explain_is_one_sentence(on_sqlite: CommandLine) -> None:
         assert on_sqlite(*named, "--by", "id").status == 0
     on_sqlite.change(f"UPDATE meters SET meter_number = '{'8' * 23}' WHERE id = 2")
     assert on_sqlite("explain", "8" * 23, "--tenant", "1").status == 0
+
+
+@pytest.mark.every_engine
+@pytest.mark.slow
+def test_ids_of_decimals_have_no_form_of_money(
+    billing_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also ids of more digits than 64 bits have: on SQLite they would be floats, so they are shorter there."""
+    first = 10**14 if billing_url.startswith("sqlite") else 10**19
+    billing = SmallBilling(ids="DECIMAL(20, 0)", literal=lambda of: str(first + of))
+    with BillingDatabase(billing_url).transaction() as connection:
+        for statement in [*billing.tables(), *billing.rows(tenant=1)]:
+            connection.exec_driver_sql(statement)
+    shell, tenant, meter = (
+        command_line_in(tmp_path / "folder", billing_url, monkeypatch),
+        str(first + 1),
+        str(first + 21),
+    )
+    assert shell("migrate-meter-financials", "--yes").status == 0
+    ended = shell("explain", meter, "--tenant", tenant, "--by", "id", "--history", "--json")
+    changes = [one for change in json.loads(ended.on_stdout)["history"] for one in change["values"]]
+    assert {one["after"] for one in changes if one["column"] == "meter_id"} == {meter}
+    assert {one["after"] for one in changes if one["column"] == "balance"} == {"70.00"}

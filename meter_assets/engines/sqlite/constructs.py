@@ -6,6 +6,7 @@ new construct; constructs are declared in `billing.constructs` and `billing.mone
 """
 
 import hashlib
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     DateTime,
+    Dialect,
     Integer,
     Numeric,
     String,
@@ -72,6 +74,14 @@ class _AsItIs(UserDefinedType[Any]):
     def get_col_spec(self, **kw: Any) -> str:
         """Return the declared type, for which SQLite converts nothing."""
         return "BLOB"
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        """Return the function that makes a number of a DECIMAL column what SQLite stores for it."""
+        return lambda value: _stored_number(value) if isinstance(value, Decimal) else value
+
+
+def _stored_number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 @compiles(AnyText, "sqlite")

@@ -5,7 +5,6 @@ Add here what people ask of a journaled change. Journals are written in `migrati
 
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -96,7 +95,11 @@ def _changes_of(
     policy_in = cache(recorded_policy)  # many rows have the policy of the same run
     for row in snapshot.connection.execute(rows).mappings():
         values = [
-            ValueChange(column=name, before=_text(row[f"{name}_before"]), after=_text(row[f"{name}_after"]))
+            ValueChange(
+                column=name,
+                before=_text(row[f"{name}_before"], is_money=name in step.money),
+                after=_text(row[f"{name}_after"], is_money=name in step.money),
+            )
             for name in columns
             if row[f"{name}_before"] != row[f"{name}_after"]
         ]
@@ -136,7 +139,7 @@ def _about_meter(
     return or_(*of_meter)
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any, *, is_money: bool) -> str | None:
     if value is None:
         return None
-    return plain_money(value) if isinstance(value, Decimal) else shown(value)
+    return plain_money(value) if is_money else shown(value)
