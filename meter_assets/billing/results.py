@@ -45,8 +45,12 @@ def with_results(name: str, rows: FromClause, results: Table, *, present: bool) 
     kept = [column for column in results.c if column.key not in ("tenant_id", "id")]
     others = [column for column in rows.c if column.key not in {one.key for one in kept}]
     if not present:
-        before = [rows.c[one.key] if one.key in rows.c else typed_null(one.type).label(one.key) for one in kept]
-        return select(*others, *before).select_from(rows).subquery(name)
+        # In the same form as below: SQLite stores the 0.0 of CAST(... AS DECIMAL) as 0, and that of a CASE as 0.0. So a
+        # plan that is made before our table is there has the digest of its run.
+        values = [rows.c[one.key] if one.key in rows.c else typed_null(one.type) for one in kept]
+        before = [case((rows.c.id.is_not(None), one), else_=one) for one in values]
+        columns = [one.label(column.key) for one, column in zip(before, kept, strict=True)]
+        return select(*others, *columns).select_from(rows).subquery(name)
     inner = rows.alias(f"{name}_before")
     columns = [
         case(

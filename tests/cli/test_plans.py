@@ -441,3 +441,25 @@ def test_a_plan_in_parquet(on_sqlite: CommandLine, monkeypatch: pytest.MonkeyPat
     assert shell(*RUN, "--tenant", ALSO_HEALTHY).status == 0
     shell.change(f"DELETE FROM payments WHERE id = ({FIRST})")
     assert "gone id" in refused(shell, "--tenant", HEALTHY).words
+
+
+@pytest.mark.every_engine
+@pytest.mark.by_default("sqlite")
+@pytest.mark.slow
+def test_a_plan_is_made_before_there_is_a_table_of_results(shell: CommandLine, tmp_path: Path) -> None:
+    """SQLite stores the 0.0 of a CAST as 0, and that of a CASE, which then reads both tables, as 0.0."""
+    of_fractions = "\n".join(
+        f'{name} = {{ sql = "CAST({name} * 1.0 AS DECIMAL(20, 6))" }}'
+        for name in ("amount", "balance_brought_forward", "total_amount")
+    )
+    path = tmp_path / "mapping.toml"
+    path.write_text(
+        '[tables.invoices]\nresults = ["amount", "balance_brought_forward", "total_amount"]\n'
+        f"[tables.invoices.columns]\n{of_fractions}\n"
+    )
+    shell.environment["METER_ASSETS_CONFIG"] = str(path)
+    shell.change(f"UPDATE invoices SET amount = amount + 1 WHERE tenant_id = {HEALTHY}")
+    one = planned(shell, "--tenant", HEALTHY)[HEALTHY]
+    ended = shell(*RUN, "--tenant", HEALTHY)
+    assert ended.status == 0, ended.printed
+    assert sorted(journaled(shell, HEALTHY)) == sorted(in_manifest(one))
