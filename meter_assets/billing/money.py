@@ -116,6 +116,8 @@ class rounded(EngineConstruct[Decimal]):  # a SQL construct: used and named as a
     inherit_cache = True
 
 
+LARGE = 225_000_000_000
+"""Smaller amounts (currency units) are never too large for their exact form, on any engine."""
 MOST_MINOR_UNITS = 2**63
 """Amounts of so many minor units, or more, are an error: a program that stores minor units cannot hold them."""
 

@@ -367,6 +367,19 @@ CASES: dict[str, Odd] = {
     "a meter's balance is text": Odd(
         SQLITE, ("UPDATE meters SET balance = 'unknown'",), refused="every_balance_is_a_number", naming="unknown"
     ),
+    "a customer's balance is too large to be exact": Odd(
+        SQLITE,
+        ("UPDATE customers SET overpayment = -1000000000000000.01",),
+        refused="every_balance_is_a_number",
+        naming="customers.overpayment of 11",
+    ),
+    "a customer's balance is large": Odd(SQLITE, ("UPDATE customers SET balance = 225179981367.99",), "70"),
+    "a customer's balance is larger, and exact": Odd(
+        POSTGRESQL + MYSQL,
+        ("UPDATE customers SET balance = 1000000000000000.01",),
+        "70",
+        tables=of("customers", ("NUMERIC(14, 2)", "NUMERIC(20, 2)")),
+    ),
     # Keys
     "an invoice is there twice": Odd(
         ALL,

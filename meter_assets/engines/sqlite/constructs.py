@@ -55,6 +55,8 @@ _PARTS = 10**EXACT_DIGITS
 _MOST_EXACT = 2**51
 """From so many parts on, the product of a float and `_PARTS` may be nearer to a neighbour of the exact number."""
 _MOST_UNITS = f"{_MOST_EXACT // _PARTS}.0"
+_TOO_MANY = _MOST_EXACT // _PARTS * _PARTS
+"""The exact form of every amount that is too large."""
 _MOST_WHOLE = 2**53
 """Up to this number, every whole number is a float."""
 _DIALECT = sqlite.dialect()
@@ -122,7 +124,12 @@ def _why_no_money(kind: TypeEngine[Any]) -> str | None:
 
 
 def _units(parts: int) -> Decimal:
-    """Return currency units, with as many decimals as are needed, but at least the usual two."""
+    """Return currency units, with as many decimals as are needed, but at least the usual two.
+
+    NaN stands for an amount that is too large to be exact: what `exact` makes of it is not its value.
+    """
+    if abs(parts) == _TOO_MANY:
+        return Decimal("NaN")
     units = Decimal(parts).scaleb(-EXACT_DIGITS)
     digits = next(n for n in range(MINOR_UNIT_DIGITS, EXACT_DIGITS + 1) if parts % 10 ** (EXACT_DIGITS - n) == 0)
     return units.quantize(Decimal(1).scaleb(-digits))

@@ -22,6 +22,8 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
+    or_,
     select,
     union_all,
 )
@@ -29,7 +31,7 @@ from sqlalchemy import (
 from meter_assets.billing.columns import MONEY_COLUMNS, SOFT_DELETE_COLUMN
 from meter_assets.billing.conditions import is_set
 from meter_assets.billing.constructs import is_date, is_flag
-from meter_assets.billing.money import fits_currency, fits_sums, is_number
+from meter_assets.billing.money import LARGE, fits_currency, fits_sums, is_exact, is_number
 from meter_assets.billing.relations import BillingRelations
 from meter_assets.billing.schema import IdScope
 from meter_assets.billing.tenant_rows import TENANT_TABLES
@@ -163,11 +165,17 @@ def _balances(relations: BillingRelations) -> Iterator[_Value]:
     for table in ("customers", "meters"):
         for name in MONEY_COLUMNS[table]:
             if relations.schema.has(table, name):
-                yield _Value(table, name, partial(_is_no_number, name))
+                yield _Value(table, name, partial(_is_no_number if table == "meters" else _is_not_comparable, name))
 
 
 def _is_no_number(column: str, row: FromClause) -> ColumnElement[bool]:
     return ~is_number(row.c[column])
+
+
+def _is_not_comparable(column: str, row: FromClause) -> ColumnElement[bool]:
+    """Return whether a balance is no number, or too large for the exact form in which it is compared."""
+    is_large = func.abs(row.c[column]) >= literal_column(str(LARGE))
+    return or_(_is_no_number(column, row), and_(is_large, ~is_exact(row.c[column])))
 
 
 def _deletions(relations: BillingRelations) -> Iterator[_Value]:
@@ -240,7 +248,7 @@ VALUES = (
         Severity.ERROR,
         "place",
         "The balances of customers and meters are numbers or null: no text, which SQLite allows in any column, and no "
-        "NaN.",
+        "NaN. Those of customers are also not too large to be exact: less than 225 billion on SQLite.",
         "Enter the balance, or null where it is not known; then run the tenant again.",
         partial(_violations, _balances),
         screens=partial(_screens, _balances),
