@@ -1,8 +1,10 @@
-"""Cells of workbooks: how an exact amount is written into one.
+"""Cells of files that people open in a spreadsheet: how exact amounts and ids are written into one.
 
-Add here what several workbooks have in common. What a workbook contains is in `review.file` and `report.files`.
+Add here what several such files have in common. What they contain is in `review.file`, `report.files` and
+`call_centre.postings`.
 """
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +12,14 @@ from meter_assets.formatting import decimals_of
 
 MOST_DIGITS = 15
 """A number of a workbook has no more digits: a spreadsheet writes zeros for the others."""
+
+_CHANGED_BY_SPREADSHEETS = re.compile(r"0\d+|\d{16,}|\d+[eE]\d+")
+"""Digits that a spreadsheet takes for a number that it writes otherwise: 7 for 007, and of long ones only 15 digits."""
+
+
+def id_in_csv(text: str) -> str:
+    """Return an id as a cell of a CSV file: an apostrophe keeps a spreadsheet from changing its digits."""
+    return f"'{text}" if _CHANGED_BY_SPREADSHEETS.fullmatch(text) else text
 
 
 def fill_exactly(cell: Any, value: Decimal) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from meter_assets.cli import statements
+from meter_assets.migration.database import BillingDatabase
 from meter_assets.reports.call_centre import figures as customer_figures
 from meter_assets.reports.call_centre import statement_files
-from tests.support.command_line import ALSO_HEALTHY, HEALTHY, CommandLine
+from tests.support.command_line import ALSO_HEALTHY, HEALTHY, CommandLine, command_line_in
 from tests.support.databases import contents
+from tests.support.small_billing import SmallBilling
 
 MIGRATE = ("migrate-meter-financials", "--yes", "--tenant", HEALTHY)
 RECOMPUTE = ("migrate-customer-balances-to-meters", "--yes", "--tenant", HEALTHY)
@@ -335,3 +338,45 @@ def test_customers_who_came_or_went_since_the_backup(on_sqlite: CommandLine) -> 
     assert "9500" not in rows
     refused = shell("statements", "--tenant", HEALTHY, "--customer", "9000", "--out", "one")
     assert (refused.status, f"Customer 9000 of tenant {HEALTHY} is deleted." in refused.words) == (2, True)
+
+
+@pytest.mark.every_engine
+@pytest.mark.by_default("sqlite")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ids", "literal", "changed"),
+    [
+        ("VARCHAR(20)", lambda of: f"'{of:04}'", "11"),
+        ("BIGINT", lambda of: str(2**62 + of), "4.61168601842739E+18"),
+    ],
+    ids=["zeros first", "beyond 15 digits"],
+)
+def test_a_spreadsheet_that_changes_ids_lets_nobody_be_posted_twice(
+    ids: str,
+    literal: Callable[[int], str],
+    changed: str,
+    billing_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It keeps the digits of the file; where it has changed them, in a file of an earlier version, that is refused."""
+    billing = SmallBilling(ids=ids, literal=literal)
+    with BillingDatabase(billing_url).transaction() as connection:
+        for statement in billing.statements():
+            connection.exec_driver_sql(statement)
+    shell = command_line_in(tmp_path / "folder", billing_url, monkeypatch)
+    tenant, customer = (literal(of).strip("'") for of in (1, 11))
+    write = ("statements", "--tenant", tenant, "--adjustments")
+    assert shell(*write, "a.csv").status == 0
+    (row,) = rows_in(Path("a.csv"))
+    assert (row["customer_id"], row["amount"]) == (f"'{customer}", "-10.00")
+    before = Path("a.csv").read_text(encoding="utf-8")
+    for name, cell in {"b": f"'{customer}", "c": customer, "d": changed}.items():
+        Path(f"{name}.csv").write_text(before.replace(f"'{customer}", cell), encoding="utf-8")
+        again = shell(*write, f"rest-{name}.csv", "--posted", f"{name}.csv")
+        if cell == changed:
+            assert (again.status, f"has a row of customer {changed}, whom tenant" in again.words) == (2, True)
+            assert not Path(f"rest-{name}.csv").exists()
+        else:
+            assert "Left out: 1 customer whose row was posted." in again.words
+            assert rows_in(Path(f"rest-{name}.csv")) == []

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select, union
+
 from meter_assets.billing.policy import Policy
 from meter_assets.errors import FilesExist, InvalidSettings
-from meter_assets.foreign_text import spreadsheet_cell
 from meter_assets.migration.database import BillingDatabase, Tenant
 from meter_assets.migration.snapshot import tried_again
 from meter_assets.private_files import exists, make_folder
@@ -122,10 +123,10 @@ def _write_statements(export: Export, folder: Path, form: str, progress: Progres
 def _write_adjustments(export: Export, wanted: Wanted, path: Path, progress: Progress) -> ControlTotals:
     """Write what would be posted; of all customers also that of those who no longer exist."""
     totals, told, done = ControlTotals(), _counting(export, "adjustments", progress), 0
-    posted = {key for one in wanted.posted for key in postings.posted_customers(one, export.tenant.key)}
+    posted = _posted(export, wanted.posted)
 
     def add(one: Posting) -> None:
-        if spreadsheet_cell(one.customer_id) in posted:
+        if not postings.cells_of(one.customer_id).isdisjoint(posted):
             totals.already_posted += 1
             return
         totals.add(one)
@@ -145,6 +146,21 @@ def _write_adjustments(export: Export, wanted: Wanted, path: Path, progress: Pro
     except OSError as error:
         raise _not_written(path, error) from None
     return totals
+
+
+def _posted(export: Export, files: Sequence[Path]) -> set[str]:
+    """Return the cells of the posted customers of earlier files. Raises InvalidSettings for one that nobody knows."""
+    if not files:
+        return set()
+    customer, kept = export.view.stored.rows["customers"], export.view.relations.backup
+    every = union(select(customer.c.id), select(kept.c.customer_id))
+    known = {cell for one in export.view.connection.scalars(every) for cell in postings.cells_of(str(one))}
+    found: set[str] = set()
+    for path in files:
+        of_file = postings.posted_customers(path, export.tenant.key)
+        postings.require_customers(path, of_file, known, export.tenant.key)
+        found |= of_file
+    return found
 
 
 def _counting(export: Export, what: str, progress: Progress) -> Told:

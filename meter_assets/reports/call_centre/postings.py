@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from meter_assets.errors import InvalidSettings
-from meter_assets.foreign_text import quoted, shown
+from meter_assets.foreign_text import quoted, shown, spreadsheet_cell
 from meter_assets.formatting import plain_money
 from meter_assets.reports.call_centre.figures import CustomerFigures, MeterFigure
 from meter_assets.reports.differences.by_customer import CauseOfDifference, Difference
 from meter_assets.reports.differences.causes import ZERO, Cause
 from meter_assets.reports.differences.tables import other_causes
+from meter_assets.reports.spreadsheets import id_in_csv
 
 DEBIT, CREDIT = "debit", "credit"
 NO_METER = "the customer has no meter"
@@ -133,6 +134,21 @@ def posted_customers(path: Path, tenant: str) -> set[str]:
     return {one["customer_id"] for one in own if not one["not_postable"]}
 
 
+def cells_of(customer_id: str) -> set[str]:
+    """Return the cells that a file has, or may have been written with by an earlier version, for a customer's id."""
+    return {str(spreadsheet_cell(customer_id)), str(spreadsheet_cell(id_in_csv(customer_id)))}
+
+
+def require_customers(path: Path, posted: set[str], known: set[str], tenant: str) -> None:
+    """Raise InvalidSettings if a posted row is of a customer whose cells are not known: it would be posted again."""
+    if unknown := sorted(posted - known):
+        raise InvalidSettings(
+            f"{path} has a row of customer {quoted(unknown[0])}, whom tenant {quoted(tenant)} does not have. A "
+            "spreadsheet program changes the digits of long ids, and of such as 007, when it saves a file. Correct the "
+            "ids there, or delete the rows of customers who were deleted before the backup. Nothing was written."
+        )
+
+
 def _posting(why: Difference, meters: Sequence[MeterFigure], not_postable: str = "") -> Posting | None:
     since = sum((part.amount for part in why.causes if part.cause is Cause.since_the_backup), ZERO)
     amount = why.backed_up_net - why.meters_net + since
@@ -175,9 +191,9 @@ def row(tenant: str, one: Posting) -> Sequence[Any]:
     """Return a posting as a row of a CSV file: see COLUMNS."""
     return (
         tenant,
-        one.customer_id,
+        id_in_csv(one.customer_id),
         one.customer_name,
-        "" if one.meter is None else shown(one.meter.id),
+        "" if one.meter is None else id_in_csv(shown(one.meter.id)),
         "" if one.meter is None else one.meter.number,
         plain_money(one.amount),
         one.kind if one.amount.is_finite() else "",

@@ -6,7 +6,6 @@ that helps to decide; its heading must not be one of those.
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -19,7 +18,7 @@ from meter_assets.formatting import counted, plain_money
 from meter_assets.migration.decisions.file import CSV, XLSX
 from meter_assets.private_files import make_folder, write_bytes
 from meter_assets.reports.review.waiting_payments import CandidateMeter, Review, ReviewItem
-from meter_assets.reports.spreadsheets import MOST_DIGITS, fill_exactly, fill_money
+from meter_assets.reports.spreadsheets import MOST_DIGITS, fill_exactly, fill_money, id_in_csv
 
 TO_FILL_IN = ("meter_id", "decided_by", "note")
 HEADINGS = (
@@ -41,8 +40,6 @@ HEADINGS = (
     *TO_FILL_IN,
 )
 _IDS = frozenset(name for name in HEADINGS if name.endswith(("_id", "_number")))
-_CHANGED_BY_SPREADSHEETS = re.compile(r"0\d+|\d{16,}|\d+[eE]\d+")
-"""Digits that a spreadsheet takes for a number that it writes otherwise: 7 for 007, and of long ones only 15 digits."""
 _MOST_CANDIDATES = 20
 _WIDE = {"customer_name": 24, "reason": 44, "candidate_meters": 60, "note": 32, "payment_id": 12, "decided_by": 16}
 _USUAL_WIDTH = 14
@@ -129,12 +126,11 @@ def _as_csv(rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def _in_csv(value: Any, name: str) -> str:
-    """Return a value for a cell of a CSV file. An apostrophe keeps a spreadsheet from changing the digits of an id."""
     if value is None:
         return ""
     if name == "amount":
         return plain_money(value)
-    return f"'{value}" if name in _IDS and _CHANGED_BY_SPREADSHEETS.fullmatch(str(value)) else str(value)
+    return id_in_csv(str(value)) if name in _IDS else str(value)
 
 
 def _as_xlsx(rows: Iterable[Sequence[Any]]) -> bytes:
