@@ -352,8 +352,8 @@ def test_a_command_that_is_killed_in_the_middle_of_a_step_is_finished_by_the_sam
     migrated = as_stored(theatre.trial(MIGRATE).undisturbed.after)
     of_interrupted = f"SELECT run_id, step FROM {STEP_RUNS} WHERE outcome = 'interrupted'"
     for command, point, interrupted, end in (
-        ("migrate-meter-financials", f"{AFTER} UPDATE meters ", "meter_balances", migrated),
-        ("rollback", f"{AFTER} UPDATE invoices ", "invoice_amounts", as_stored(theatre.original)),
+        ("migrate-meter-financials", f"{AFTER} UPDATE meters", "meter_balances", migrated),
+        ("rollback", f"{AFTER} UPDATE invoices", "invoice_amounts", as_stored(theatre.original)),
     ):
         arguments = (command, "--yes", "--tenant", TENANT.key)
         status, printed = struck(shell, Kind.KILLED, point, *arguments)
