@@ -64,6 +64,22 @@ def test_rows_without_a_decision_are_counted(tmp_path: Path) -> None:
     assert [one.keeps for one in found.decisions] == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("7,by phone, 20,21", "the row has more cells than the first row"),
+        ("7,by phone,20,,x", "the row has more cells than the first row"),
+        ("7;by phone;20", "the row is not separated as the first row is"),
+        ("7\tby phone\t20", "the row is not separated as the first row is"),
+    ],
+)
+def test_a_row_whose_cells_may_be_of_other_columns_is_invalid(tmp_path: Path, row: str, why: str) -> None:
+    with pytest.raises(InvalidDecisions) as caught:
+        read_decisions(csv_file(tmp_path, f"payment,note,meter\n6,,20,,\n,,,,\n{row}\n"))
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"line 4: the cell in the column payment may be another one: {why}")
+
+
 def test_a_line_is_that_where_the_row_starts(tmp_path: Path) -> None:
     content = 'payment,meter,note\n1,20,"one\r\ntwo\nthree"\n2,21,its\n'
     assert [one.line for one in read_decisions(csv_file(tmp_path, content)).decisions] == [2, 5]
@@ -177,6 +193,64 @@ def test_numbers_of_a_workbook_are_read_as_they_look(tmp_path: Path) -> None:
         ("1", "00007", "TRUE"),
         ("3", "1234567890123456", "2024-03-09"),
         ("4", "-2.5", "2024-03-09 01:00:00"),
+    ]
+
+
+FORMATS = {
+    "General": "7",
+    "@": "7",
+    "0.00": "7",
+    "#,##0": "7",
+    "0.00E+00": "7",
+    "00000;-0": "00007",
+    "[$-409]000_)": "007",
+    "000.0": "007",
+    '"M-"0': None,
+    "00-00": None,
+    "0,000": None,
+    "0,": None,
+    "0%": None,
+}
+"""Formats of the number 7, and what is read; None where a person may see another number."""
+
+
+def test_the_format_of_a_number_says_what_is_seen(tmp_path: Path) -> None:
+    path = workbook(tmp_path, ("payment", "meter_number"), *[(number, 7) for number in range(len(FORMATS))])
+    book = load_workbook(path)
+    for line, form in enumerate(FORMATS, start=2):
+        book.active[f"B{line}"].number_format = form
+    book.save(path)
+    unclear = [line for line, read in enumerate(FORMATS.values(), start=2) if read is None]
+    with pytest.raises(InvalidDecisions) as caught:
+        read_decisions(path)
+    assert [one.partition(":")[0] for one in caught.value.problems] == [f"line {line}" for line in unclear]
+    assert (
+        "meter_number is the number 7, shown in the format \"'M-'0\"; enter as text what it" in caught.value.problems[0]
+    )
+    book.active.delete_rows(unclear[0], len(unclear))
+    book.save(path)
+    assert [one.meter_number for one in read_decisions(path).decisions] == list(filter(None, FORMATS.values()))
+
+
+def test_cells_that_are_merged_over_rows_have_no_clear_value(tmp_path: Path) -> None:
+    """Below the first row they are empty, and with a name in decided_by an empty meter would mean to keep it."""
+    path = workbook(
+        tmp_path,
+        ("payment", "meter", "decided_by", "note"),
+        (1, 20, "Ann", None),
+        (2, None, "Ann", "x"),
+        (3, 21, "Ann"),
+    )
+    book = load_workbook(path)
+    book.active.merge_cells("C4:D4")
+    book.save(path)
+    assert [one.meter for one in read_decisions(path).decisions] == ["20", "", "21"]
+    book.active.merge_cells("B2:B3")
+    book.save(path)
+    with pytest.raises(InvalidDecisions) as caught:
+        read_decisions(path)
+    assert list(caught.value.problems) == [
+        "line 3: the cell in the column meter is merged with one above; enter a value in each row"
     ]
 
 

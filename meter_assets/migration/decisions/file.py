@@ -1,21 +1,20 @@
 """Reads decisions from a CSV or xlsx file: rows of text with their lines, whatever program has written the file.
 
 Nothing here knows the database: whether the rows are valid is decided in `importing`. Files to fill in are written in
-`reports.review.file`. Add here a further form of files, or a further name of a column.
+`reports.review.file`; what a cell of a workbook says is in `workbook`. Add here a further form of files, or a further
+name of a column.
 """
 
 import csv
 import io
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
 from pathlib import Path
-from typing import Any
 
 from meter_assets.errors import InvalidDecisions, UnreadableDecisions
 from meter_assets.foreign_text import quoted, without_apostrophe
+from meter_assets.migration.decisions.workbook import Cell, NoText, sheets_of
 
 XLSX, CSV = ".xlsx", ".csv"
 KEEP = "keep"
@@ -40,8 +39,6 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _NAMED_SEPARATOR = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
 """A first line that tells Excel how a CSV file is separated."""
 _SEPARATORS = ",;\t"
-_BEYOND_A_WORKBOOK = 10**15
-"""A workbook keeps 15 digits of a number: of this one and larger ones, digits may have been lost."""
 
 
 @dataclass(frozen=True)
@@ -112,20 +109,10 @@ class _Unclear:
     problem: str
 
 
-@dataclass(frozen=True)
-class _NoText:
-    """A cell that cannot be read as text, and why, as a clause."""
-
-    problem: str
-
-
-Cell = str | _NoText
-
-
 def _decision(line: int, cells: Sequence[Cell], columns: dict[str, int]) -> GivenDecision | _Unclear:
     values = {name: cells[at] for name, at in columns.items() if at < len(cells)}
     for name, cell in values.items():
-        if isinstance(cell, _NoText):
+        if isinstance(cell, NoText):
             return _Unclear(line, f"the cell in the column {name} {cell.problem}")
     texts = {name: without_apostrophe(cell) for name, cell in values.items() if isinstance(cell, str)}
     for name in _IDS:
@@ -194,16 +181,26 @@ def _split(text: str) -> Iterator[tuple[int, list[Cell]]]:
     first = next((one for one in lines if one.strip(f'{_SEPARATORS} "\n')), "")
     named = _NAMED_SEPARATOR.fullmatch(first)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=named[1] if named else _separator(first), strict=True)
-    line, to_skip = 1, 1 if named else 0
-    has_begun = False
+    line, to_skip, width = 1, 1 if named else 0, 0
     for row in reader:
         cells = [cell.strip() for cell in row]
         if any(cells) and to_skip:
             to_skip = 0
-        elif cells and (has_begun or any(cells)):
-            has_begun = True
-            yield line, [*cells]
+        elif any(cells):
+            width = width or len(cells)
+            yield line, _in_columns(cells, width)
         line = reader.line_num + 1
+
+
+def _in_columns(cells: Sequence[str], width: int) -> list[Cell]:
+    """Return the cells of a row of CSV; without a clear value if they do not fit the first row's `width` cells."""
+    if any(cells[width:]):
+        why = "the row has more cells than the first row; put a cell that has a separator into quotation marks"
+    elif len(cells) == 1 < width and any(one in cells[0] for one in _SEPARATORS):
+        why = "the row is not separated as the first row is"
+    else:
+        return [*cells]
+    return [NoText(f"may be another one: {why}")] * width
 
 
 def _separator(first: str) -> str:
@@ -217,16 +214,7 @@ def _separator(first: str) -> str:
 
 
 def _xlsx_rows(path: str, content: bytes) -> Iterator[tuple[int, list[Cell]]]:
-    from openpyxl import load_workbook  # takes time to load, and is seldom needed
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and extensions that it leaves out
-            book = load_workbook(io.BytesIO(content), read_only=True)
-            sheets = {one.title: _sheet_rows(one) for one in book.worksheets}
-            book.close()
-    except Exception as error:  # whatever a damaged file makes of the parsers of zip and XML
-        raise UnreadableDecisions(path, f"it is no workbook of Excel ({type(error).__name__})") from None
+    sheets = sheets_of(path, content)
     with_payments = [
         name for name, rows in sheets.items() if rows and any(_name_of(one) == "payment" for one in rows[0][1])
     ]
@@ -234,37 +222,3 @@ def _xlsx_rows(path: str, content: bytes) -> Iterator[tuple[int, list[Cell]]]:
         named = " and ".join(map(quoted, with_payments))
         raise UnreadableDecisions(path, f"the sheets {named} each have a column payment_id; keep one of them")
     return iter(next((sheets[name] for name in with_payments), next(iter(sheets.values()), [])))
-
-
-def _sheet_rows(sheet: Any) -> list[tuple[int, list[Cell]]]:
-    """Return the rows of a sheet, without the empty ones at its start."""
-    sheet.reset_dimensions()  # some programs write fewer rows there than the sheet has
-    found = [(at, [_cell(one) for one in row]) for at, row in enumerate(sheet.iter_rows(), start=1)]
-    start = next((at for at, (_, cells) in enumerate(found) if any(cells)), len(found))
-    return found[start:]
-
-
-def _cell(cell: Any) -> Cell:
-    """Return what a person sees in a cell of a workbook."""
-    value = cell.value
-    if value is None:
-        return ""
-    if cell.data_type == "f":
-        return _NoText("is a formula; enter its value")
-    if cell.data_type == "e":
-        return _NoText(f"has the error {quoted(value)}")
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, int | float):
-        return _number(value, cell.number_format)
-    if isinstance(value, datetime) and value.time() == time():
-        return value.date().isoformat()
-    return str(value).strip()
-
-
-def _number(value: int | float, shown_as: str) -> Cell:
-    """Return a number of a workbook as text, with the leading zeros that its format shows."""
-    if abs(value) >= _BEYOND_A_WORKBOOK:
-        return _NoText("is a number of more than 15 digits, of which a workbook does not keep all; enter it as text")
-    text = str(int(value)) if value == int(value) else str(value)
-    return text.zfill(len(shown_as)) if shown_as and set(shown_as) == {"0"} else text
