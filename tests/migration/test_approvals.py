@@ -39,6 +39,10 @@ CASES = [
     ("carl", " Anna ", "anna (UI)", "dagster", True),
     ("OFFICE\\anna", None, "anna@example.com (UI)", "dagster", True),
     ("carl", "anna", None, "OFFICE\\Anna", True),
+    ("josé", None, "jose\u0301 (UI)", "dagster", True),
+    ("anna", None, "an\u200bna@example.com (UI)", "dagster", True),
+    ("anna", None, "\uff21nna (UI)", "dagster", True),
+    ("anna", None, "anná (UI)", "dagster", False),
 ]
 """The user who approves, the name, who started the run, the user of its process; and whether they are the same."""
 
@@ -77,6 +81,8 @@ def test_a_plan_needs_the_approval_of_somebody_else(
 SIGNERS = {
     "one principal": ("ann@example.com {ann}", ""),
     "several principals": ("bea,ann@example.com {ann}", ""),
+    "one key on two lines": ("bea {ann}\n# no key\nann@example.com {ann}", ""),
+    "a line that is no key": ("bea\nann {ann}", ""),
     "a certificate": ("*@example.com cert-authority {ca}", ""),
     "another key": ("ann@example.com {bea}", "No principal matched"),
     "a pattern": ("*@example.com {ann}", '"*@example.com" is a pattern, which does not say who has signed'),
@@ -123,6 +129,19 @@ def test_who_has_signed_is_known(name: str, keys: Path, tmp_path: Path, monkeypa
         require_approved(tmp_path, manifest, rules)
     assert why in str(refused.value)
     assert f"'meter-assets approve {tmp_path.parent} --key FILE'" in str(refused.value)
+
+
+@pytest.mark.parametrize("runs", ["bea", "ann"])
+def test_a_key_on_two_lines_is_of_both_users(
+    runs: str, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, allowed = plan_in(tmp_path), tmp_path / "signers"
+    allowed.write_text("".join(f"{name} {(keys / 'ann.pub').read_text()}" for name in ("bea", "ann")))
+    monkeypatch.setattr(approval, "this_person", lambda: Person(user="carl", host="desk"))
+    approve(tmp_path, key=keys / "ann")
+    monkeypatch.setattr(approval, "this_person", lambda: Person(user=runs, host="server"))
+    with pytest.raises(PlanRefused, match="is the same user"):
+        require_approved(tmp_path, manifest, ApprovalRules(required=True, allowed_signers=allowed))
 
 
 def test_a_key_that_cannot_sign_says_why(keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

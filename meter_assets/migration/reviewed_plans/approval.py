@@ -6,6 +6,7 @@ what an approval contains and what makes it valid. Which runs need one is decide
 
 import shutil
 import subprocess
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,8 +148,12 @@ def _problem(folder: Path, manifest: Manifest, rules: ApprovalRules, runners: Se
 
 
 def _users_named(name: str) -> set[str]:
-    """Return the users that a name may mean: as it is, and without a host or a domain; without case and blanks."""
-    user = " ".join(name.strip().removesuffix(f"({IN_THE_UI})").casefold().split())
+    """Return the users that a name may mean: as it is, and without a host or a domain; without case and blanks.
+
+    One character that is written in two ways, as an accented one may be, is the same; an invisible one is none.
+    """
+    seen = "".join(one for one in unicodedata.normalize("NFKC", name) if unicodedata.category(one) != "Cf")
+    user = " ".join(seen.strip().removesuffix(f"({IN_THE_UI})").casefold().split())
     return {user, user.partition("@")[0].strip(), user.rpartition("\\")[2].partition("@")[0].strip()}
 
 
@@ -178,7 +183,7 @@ def _signers(folder: Path, content: bytes, allowed: Path) -> tuple[list[str], st
     if found.returncode:
         return [], _reason(found)
     signers, problems = [], list[str]()
-    for principal in filter(None, found.stdout.decode(errors="replace").splitlines()):
+    for principal in _principals(allowed, signature):
         if not _PATTERN.isdisjoint(principal):
             problems.append(f"the principal {quoted(principal)} is a pattern, which does not say who has signed")
             continue
@@ -188,6 +193,20 @@ def _signers(folder: Path, content: bytes, allowed: Path) -> tuple[list[str], st
         else:
             signers.append(principal)
     return signers, "; ".join(problems)
+
+
+def _principals(allowed: Path, signature: Path) -> list[str]:
+    """Return all principals of the key of a signature: ssh-keygen itself returns those of the first line that fits."""
+    try:
+        lines = allowed.read_bytes().splitlines()
+    except OSError as error:
+        raise InvalidSettings(f"allowed_signers, {allowed}, cannot be read: {error.strerror}.") from None
+    found: dict[str, None] = {}
+    for line in (one for one in lines if one.strip() and not one.lstrip().startswith(b"#")):
+        ended = _keygen(["-Y", "find-principals", "-f", "/dev/stdin", "-s", str(signature)], line + b"\n")
+        if not ended.returncode:
+            found |= dict.fromkeys(filter(None, ended.stdout.decode(errors="replace").splitlines()))
+    return list(found)
 
 
 def _keygen(arguments: Sequence[str], content: bytes) -> "subprocess.CompletedProcess[bytes]":
