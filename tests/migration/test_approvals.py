@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -232,6 +233,41 @@ def test_money_of_a_manifest_is_compared_whatever_it_says(amount: str, tmp_path:
     digest = hash_of_file(tmp_path / "x.csv")
     with_steps(tmp_path, rows=1, rules={"r": 1}, sha256=digest, money={"balance": {"before": amount, "after": "1.00"}})
     with pytest.raises(PlanUnusable, match="do not change the sum balance by what the manifest says"):
+        approve(tmp_path)
+
+
+PARQUET: dict[str, Callable[[Any], Any]] = {
+    "a day after all days": lambda arrow: arrow.array([2**31 - 1], arrow.date32()),
+    "a moment after all moments": lambda arrow: arrow.array([2**62], arrow.timestamp("ms")),
+    "bytes that are no text": lambda arrow: arrow.Array.from_buffers(
+        arrow.string(), 1, arrow.array([b"\xff"]).buffers()
+    ),
+}
+"""Values that Parquet can have, and Python cannot."""
+
+
+@pytest.mark.parametrize("column", PARQUET.values(), ids=PARQUET)
+def test_values_of_parquet_that_cannot_be_read_are_refused(column: Callable[[Any], Any], tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    plan_in(tmp_path)
+    path = tmp_path / "x.parquet"
+    parquet.write_table(arrow.table({"id": [1], "rule": column(arrow)}), path)
+    with_steps(tmp_path, rows=1, rules={"r": 1}, file=path.name, sha256=hash_of_file(path))
+    with pytest.raises(
+        PlanUnusable, match=r"x\.parquet has no rows in the form of a plan: .*[^.]\. Make the plan again"
+    ):
+        approve(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"id,rule\n1,r\n", b"PAR1" * 9])
+def test_a_file_that_is_no_parquet_is_refused(damage: bytes, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    plan_in(tmp_path)
+    (path := tmp_path / "x.parquet").write_bytes(damage)
+    with_steps(tmp_path, rows=1, rules={"r": 1}, file=path.name, sha256=hash_of_file(path))
+    with pytest.raises(
+        PlanUnusable, match=r"x\.parquet has no rows in the form of a plan: .*[^.]\. Make the plan again"
+    ):
         approve(tmp_path)
 
 

@@ -21,6 +21,8 @@ CSV, PARQUET = "csv", "parquet"
 FORMATS = (CSV, PARQUET)
 ROWS_AT_A_TIME = 5_000
 _NO_ROWS = "{} has no rows in the form of a plan: {}. Make the plan again with --dry-run --export."
+_DAMAGED = (OSError, ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, MemoryError, csv.Error)
+"""What reading a file raises that is not one of rows: pyarrow has an error of its own of most of these kinds."""
 _MONEY = (38, 10)
 """The digits of money in Parquet, and its decimals."""
 
@@ -86,8 +88,8 @@ def planned_rows(path: Path) -> Iterator[dict[str, str]]:
     """
     try:
         yield from _read_parquet(path) if path.suffix == f".{PARQUET}" else _read_csv(path)
-    except (OSError, ValueError, csv.Error) as error:  # those of pyarrow are OSErrors and ValueErrors
-        raise PlanUnusable(_NO_ROWS.format(path, shown(str(error)))) from None
+    except _DAMAGED as error:
+        raise PlanUnusable(_NO_ROWS.format(path, shown(str(error)).rstrip("."))) from None
 
 
 def _read_csv(path: Path) -> Iterator[dict[str, str]]:
