@@ -1,19 +1,18 @@
 """Draws the tables of `reports.tables` on a terminal with rich, so that no line starts with the rest of a name.
 
 A table that is too wide is folded between words. If its columns would be narrower than their words, or its cells would
-be many lines high, each row is a record instead: one line for each of its cells. Add here what decides columns, widths
-and folding. The contents of tables are in `reports.tables`, the output around them in `terminal`.
+be many lines high, each row is a record instead: one line for each of its cells. Lines are laid out here, because a
+table of rich takes many times as long. Add here what decides columns, widths and folding. The contents of tables are
+in `reports.tables`, the output around them in `terminal`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
-from rich.box import Box
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
+from rich.console import Console, Group
 from rich.text import Text
 
 from meter_assets.cli.output import escaped
@@ -30,11 +29,11 @@ _NAME = re.compile(r"[a-z0-9_.-]+")
 """Names and ids that users copy or search for. They are never folded in a table."""
 _NARROWEST_VALUE = 20
 _LINES_AT_ONCE = 500
-_EDGED = Box("+-- \n|   \n+-- \n|   \n|   \n|   \n|   \n+-- \n", ascii=True)
-_EDGED_WITH_LINE = Box("┌── \n│   \n├── \n│   \n│   \n│   \n│   \n└── \n")
+_EDGES, _EDGES_OF_LINES = ("+", "-", "+", "|", "+"), ("┌", "─", "├", "│", "└")
+"""The corner above, the line, the corner below the headings, the edge of a row, and the corner below."""
 
 
-def drawn(console: Console, grid: render.Grid) -> RenderableType:
+def drawn(console: Console, grid: render.Grid) -> Group:
     """Return a grid as it fits the console: as a table, a table of folded cells, or records."""
     cells = _Cells.of(console, grid)
     widths = cells.natural
@@ -43,12 +42,9 @@ def drawn(console: Console, grid: render.Grid) -> RenderableType:
     # Each line of folded cells starts with an edge, so that no line starts with the rest of a name.
     room = console.width - 1 - _SPACE_IF_FOLDED * len(widths)
     widths = _shared(room, cells.least, cells.natural)
-    height = cells.height(console, widths)
-    if sum(widths) > room or height > _MOST_LINES:
-        return _records(console, cells)
-    table = _table(cells, widths, box=_EDGED if _is_ascii(console) else _EDGED_WITH_LINE)
-    table.padding, table.pad_edge, table.leading = (0, 0, 0, 1), True, int(height > 1)
-    return _titled(cells, table)
+    if sum(widths) > room or cells.is_higher(console, widths, _MOST_LINES):
+        return _titled(cells, _parts(_records(console, cells)))
+    return _titled(cells, _folded_table(console, cells, widths))
 
 
 @dataclass(frozen=True)
@@ -85,12 +81,12 @@ class _Cells:
     @property
     def least(self) -> list[int]:
         """The width of each column that folds no word."""
-        return [max(_least(word) for cell in column for word in (cell.split() or [""])) for column in self.columns]
+        return [max(map(_least, {word for cell in column for word in cell.split()} or {""})) for column in self.columns]
 
-    def height(self, console: Console, widths: Sequence[int]) -> int:
-        """Return the number of lines of the highest cell below the headings."""
-        return max(
-            len(Text(cell, overflow="fold").wrap(console, width))
+    def is_higher(self, console: Console, widths: Sequence[int], lines: int) -> bool:
+        """Return whether a cell below the headings has more lines than these."""
+        return any(
+            len(_folded(console, cell, width)) > lines
             for row in self.rows
             for cell, width in zip(row, widths, strict=True)
         )
@@ -124,52 +120,94 @@ def _shared(room: int, least: Sequence[int], natural: Sequence[int]) -> list[int
     return widths
 
 
-def _lines(cells: _Cells, widths: Sequence[int], rule: str) -> RenderableType:
-    """Return one line for each row, below the headings. No cell is folded here: rich lays out cells much slower.
-
-    They are several texts, because rich splits a text in time that grows with the square of its lines.
-    """
+def _lines(cells: _Cells, widths: Sequence[int], rule: str) -> Group:
+    """Return one line for each row, below the headings. No cell is folded here."""
     joint = " " * _SPACE
     heading, *rows = (
         joint.join(
-            f"{' ' * (width - cell_len(cell))}{cell}" if is_number else set_cell_size(cell, width)
-            for cell, width, is_number in zip(row, widths, cells.numbers, strict=True)
+            _aligned(cell, width, is_number) for cell, width, is_number in zip(row, widths, cells.numbers, strict=True)
         )
         for row in (cells.headings, *cells.rows)
     )
     ruled = rule * (sum(widths) + _SPACE * (len(widths) - 1))
-    lines = [f" {heading}".rstrip(), f" {ruled}", *(f" {row}".rstrip() for row in rows)]
-    every = ["", *lines, ""]
-    parts = (every[at : at + _LINES_AT_ONCE] for at in range(0, len(every), _LINES_AT_ONCE))
-    first, *others = (Text("\n".join(some), no_wrap=True) for some in parts)
-    first.stylize("bold", 0, 1 + len(lines[0]))
-    return Group(first, *others)
+    parts = _parts(["", f" {heading}", f" {ruled}", *(f" {row}" for row in rows), ""])
+    _first(parts).stylize("bold", 0, 1 + len(f" {heading}".rstrip()))
+    return parts
 
 
-def _table(cells: _Cells, widths: Sequence[int], box: Box) -> Table:
-    table = Table(header_style="bold", box=box, pad_edge=False)
-    for heading, width, is_number in zip(cells.headings, widths, cells.numbers, strict=True):
-        table.add_column(Text(heading), justify="right" if is_number else "left", overflow="fold", width=width)
-    for row in cells.rows:
-        table.add_row(*map(Text, row))
-    return table
+def _folded_table(console: Console, cells: _Cells, widths: Sequence[int]) -> Group:
+    """Return the rows below the headings, with an edge at the left. Rows are apart if one has several lines."""
+    corner, line, middle, edge, end = _EDGES if _is_ascii(console) else _EDGES_OF_LINES
+
+    def row_of(row: Sequence[str], *, at_bottom: bool = False) -> list[str]:
+        folded = [_folded(console, cell, width) for cell, width in zip(row, widths, strict=True)]
+        if at_bottom:
+            folded = [[""] * (max(map(len, folded)) - len(cell)) + [*cell] for cell in folded]
+        joint = " " * _SPACE_IF_FOLDED
+        every = zip_longest(*folded, fillvalue="")
+        return [f"{edge} {joint.join(map(_aligned, parts, widths, cells.numbers))}".rstrip() for parts in every]
+
+    ruled = line * (sum(widths) + _SPACE_IF_FOLDED * len(widths) - 1)
+    headings = row_of(cells.headings, at_bottom=True)
+    between = [edge] if cells.is_higher(console, widths, 1) else []
+
+    def lines() -> Iterator[str]:
+        yield f"{corner}{ruled}"
+        yield from headings
+        yield f"{middle}{ruled}"
+        for at, row in enumerate(cells.rows):
+            yield from between if at else ()
+            yield from row_of(row)
+        yield f"{end}{ruled}"
+
+    parts = _parts(lines())
+    start = len(ruled) + 2
+    for heading in headings:
+        _first(parts).stylize("bold", start + 1, start + len(heading))
+        start += len(heading) + 1
+    return parts
 
 
-def _records(console: Console, cells: _Cells) -> RenderableType:
-    """Return one line for each cell that is not empty, with its heading; a longer value is folded below itself."""
-    widest = max(map(cell_len, cells.headings))
-    record = Table(box=None, show_header=False, padding=(0, _SPACE_IF_FOLDED, 0, 0), pad_edge=False)
-    record.add_column(overflow="fold", width=min(widest, max(4, console.width - _NARROWEST_VALUE)))
-    record.add_column(overflow="fold")
+def _records(console: Console, cells: _Cells) -> Iterator[str]:
+    """Yield one line for each cell that is not empty, with its heading; a longer value is folded below itself."""
+    indent = space = " " * _SPACE_IF_FOLDED
+    left = min(max(map(cell_len, cells.headings)), max(4, console.width - _NARROWEST_VALUE))
+    right = max(1, console.width - len(indent) - left - len(space))
+    headings = [_folded(console, one, left) for one in cells.headings]
     for at, row in enumerate(cells.rows):
         if at:
-            record.add_row()
-        for heading, cell in zip(cells.headings, row, strict=True):
+            yield ""
+        for heading, cell in zip(headings, row, strict=True):
             if cell:
-                record.add_row(Text(heading), Text(cell))
-    return _titled(cells, Padding(record, (0, 0, 1, _SPACE_IF_FOLDED)))
+                for name, value in zip_longest(heading, _folded(console, cell, right), fillvalue=""):
+                    yield f"{indent}{set_cell_size(name, left)}{space}{value}"
+    yield ""
 
 
-def _titled(cells: _Cells, table: RenderableType) -> RenderableType:
+def _folded(console: Console, cell: str, width: int) -> Sequence[str]:
+    """Return a cell's lines of at most this width."""
+    if cell_len(cell) <= width:  # rich would find the same in a hundred times the time
+        return (cell.rstrip(),)
+    return [line.plain.rstrip() for line in Text(cell, overflow="fold").wrap(console, width)]
+
+
+def _aligned(cell: str, width: int, is_number: bool) -> str:
+    return f"{' ' * (width - cell_len(cell))}{cell}" if is_number else set_cell_size(cell, width)
+
+
+def _parts(lines: Iterable[str]) -> Group:
+    """Return lines as several texts, because rich splits a text in time that grows with the square of its lines."""
+    every = [line.rstrip() for line in lines]
+    parts = (every[at : at + _LINES_AT_ONCE] for at in range(0, len(every), _LINES_AT_ONCE))
+    return Group(*(Text("\n".join(some), no_wrap=True, overflow="ignore") for some in parts))
+
+
+def _first(parts: Group) -> Text:
+    first = parts.renderables[0]
+    assert isinstance(first, Text)
+    return first
+
+
+def _titled(cells: _Cells, parts: Group) -> Group:
     """Return a table below its title, which may be wider than the table."""
-    return Group(Text(cells.title, style="italic"), table) if cells.title else table
+    return Group(Text(cells.title, style="italic"), *parts.renderables) if cells.title else parts
