@@ -100,8 +100,8 @@ def record_step_run(database: BillingDatabase, schema: BillingSchema, run: StepR
     """
     with database.transaction() as connection:
         database.lock_within(connection, schema, run.tenant, run.run_id, to_roll_back=run.rolls_back)
+        entry = _start(database, connection, schema, run)  # which verifies the records that the policy is read from
         require_recorded_policy(database, connection, schema, run)
-        entry = _start(database, connection, schema, run)
     try:
         yield entry
     except BaseException as error:
