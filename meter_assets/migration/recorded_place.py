@@ -38,7 +38,7 @@ def recorded_policy(text: str) -> dict[str, Any]:
 
 
 def place_of(schema: BillingSchema, step: str) -> dict[str, Any]:
-    """Return the table that a step writes, and its columns, by logical names; nothing for the backup, which is ours."""
+    """Return the table that a step writes, and its columns, by logical names; empty for the backup, which is ours."""
     journaled = schema.journaled[step]
     table = None if journaled.target == BACKUP else schema.written_table(journaled.target)
     if table is None:
@@ -50,7 +50,7 @@ def place_of(schema: BillingSchema, step: str) -> dict[str, Any]:
 def place_differences(recorded: Any, schema: BillingSchema, step: str) -> list[str]:
     """Return in what the place where a step writes differs from a recorded one, each as "name: recorded -> given".
 
-    Nothing differs from what was not recorded, such as a column that was added since.
+    What was not recorded, such as a column that was added since, is not compared.
     """
     if step not in schema.journaled or not isinstance(recorded, Mapping):
         return []
